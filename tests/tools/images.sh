@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Test images: rootfs -> bare systemd hosts; rootfs -> look-alike of the server's base image -> `langgraph build`.
+# usage: images.sh [host:bookworm | host:trixie | agent | all]...
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+HOST_DIR=tests/images/host SERVER_DIR=tests/images/server APP_DIR=examples/single-host/app
+
+# The machine's own package sources, for another release where needed: never written into the repository.
+sources_for() {
+  local file
+  for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
+    [ -s "$file" ] || continue
+    sed -E "s/\b(bookworm|trixie)\b/$1/g; s/[[:space:]]non-free-firmware//" "$file"
+    return
+  done
+  printf 'deb http://deb.debian.org/debian %s main\n' "$1"
+}
+
+bootstrap_rootfs() { # release, tar
+  local sources=$BUILD/images/$1.sources
+  sources_for "$1" >"$sources"
+  mmdebstrap --variant=minbase --include=python3,ca-certificates --aptopt='Acquire::Check-Valid-Until "false"' \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' "$1" "$2" "$sources"
+}
+
+rootfs() { # release
+  local image=$PREFIX/rootfs:$1 tar=$BUILD/images/rootfs-$1.tar
+  have_image "$image" && return
+  if [ "${SELFHOST_LANGGRAPH_PULL:-0}" = 1 ] && timeout 60 docker pull -q "debian:$1-slim"; then
+    printf 'FROM debian:%s-slim\nRUN apt-get update -q && apt-get install -q -y --no-install-recommends python3 ca-certificates\n' "$1" \
+      | docker build -q -t "$image" -
+    return
+  fi
+  bootstrap_rootfs "$1" "$tar"
+  docker import "$tar" "$image"
+  rm -f "$tar"
+}
+
+host() { # release
+  local image=$PREFIX/host:$1 hash
+  hash=$(hash_of "$HOST_DIR")
+  if have_image "$image" && fresh "host-$1" "$hash"; then return; fi
+  rootfs "$1"
+  docker build --build-arg "RELEASE=$1" -t "$image" "$HOST_DIR"
+  stamp "host-$1" "$hash"
+}
+
+main() {
+  local what
+  mkdir -p "$BUILD/images"
+  for what in "$@"; do
+    case $what in
+      host:*) step "image $PREFIX/$what" host "${what#host:}" ;;
+      *) die "unknown image $what" ;;
+    esac
+  done
+}
+cd "$ROOT"
+main "$@"

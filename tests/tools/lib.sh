@@ -1,0 +1,59 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+# What the scripts beside this file share: paths, progress lines, stamps.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=$ROOT/build
+VENV=$BUILD/venv
+PREFIX=selfhost-langgraph            # every container, volume, network and image of ours starts with this
+LABEL=selfhost.langgraph=1           # ... and every container, volume and network carries this label
+export ANSIBLE_COLLECTIONS_PATH=$BUILD/collections
+export ANSIBLE_HOME=$BUILD/ansible   # nothing of ours in the user's home
+export DOCKER_BUILDKIT=0             # Debian 12's engine is complete without buildx
+export LANGGRAPH_CLI_NO_ANALYTICS=1
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+mkdir -p "$BUILD/stamps" "$BUILD/log"
+
+# One clock for a whole `make`, so that nested scripts count on.
+: "${SELFHOST_T0:=$(date +%s)}"
+export SELFHOST_T0
+
+say() { printf '[%4ds] %s\n' $(($(date +%s) - SELFHOST_T0)) "$*"; }
+die() { say "FAILED: $*" >&2; exit 1; }
+
+# step TITLE COMMAND...: run with the output in a log file, a line when it starts and one when it ends,
+# a sign of life every 15 s, and the log's end when it fails.
+step() {
+  local title=$1 log start rc=0 pid
+  shift
+  log=$BUILD/log/$(tr -cs 'a-zA-Z0-9\n' '-' <<<"$title").log
+  start=$(date +%s)
+  say "$title ..."
+  "$@" >"$log" 2>&1 </dev/null &
+  pid=$!
+  (while sleep 15; do say "$title: still at it: $(tail -n 1 "$log" | cut -c -100)"; done) &
+  local ticker=$!
+  wait "$pid" || rc=$?
+  { kill "$ticker" && wait "$ticker"; } 2>/dev/null || true
+  if [ "$rc" != 0 ]; then
+    tail -n 30 "$log" >&2
+    die "$title (exit $rc, whole log: ${log#"$ROOT"/})"
+  fi
+  say "$title: $(($(date +%s) - start)) s"
+}
+
+# A stamp remembers the hash of everything a result was made from.
+hash_of() { # files, folders or plain words -> one hash
+  local item
+  for item in "$@"; do
+    if [ -e "$item" ]; then
+      (cd "$ROOT" && find "${item#"$ROOT"/}" -type f ! -name '*.pyc' -print0 | sort -z | xargs -0r sha256sum)
+    else
+      echo "$item"
+    fi
+  done | sha256sum | cut -c -16
+}
+fresh() { [ "$(cat "$BUILD/stamps/$1" 2>/dev/null)" = "$2" ]; }
+stamp() { printf '%s\n' "$2" >"$BUILD/stamps/$1"; }
+have_image() { docker image inspect "$1" >/dev/null 2>&1; }
