@@ -6,6 +6,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 HOST_DIR=tests/images/host SERVER_DIR=tests/images/server APP_DIR=examples/single-host/app
+SERVER_IMAGE=$PREFIX/langgraph-api AGENT_IMAGE=demo-agent:1
 
 # The machine's own package sources, for another release where needed: never written into the repository.
 sources_for() {
@@ -48,12 +49,47 @@ host() { # release
   stamp "host-$1" "$hash"
 }
 
+# Wheels for the Python inside the image, whatever Python runs here.
+server_wheels() {
+  local dir=$BUILD/wheels/server glibc platforms=() arch
+  arch=$(uname -m)
+  for glibc in 5 12 17 24 26 27 28 31 34 35 36; do platforms+=(--platform "manylinux_2_${glibc}_$arch"); done
+  mkdir -p "$dir"
+  [ -e "$dir"/forbiddenfruit-*.whl ] || "$VENV/bin/pip" wheel -q --no-deps --wheel-dir "$dir" \
+    "$(grep ^forbiddenfruit requirements/server.txt)"   # has no wheel on PyPI
+  "$VENV/bin/pip" download -q --no-deps --only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 --abi abi3 \
+    --abi none "${platforms[@]}" --find-links "$dir" --dest "$dir" -r requirements/server.txt
+}
+
+server() { # what `langgraph build` takes as its base image
+  local context=$BUILD/images/server
+  server_wheels
+  rm -rf "$context" && cp -r "$SERVER_DIR" "$context"
+  cp requirements/server.txt "$context/requirements.txt"
+  cp -rl "$BUILD/wheels/server" "$context/wheels"
+  docker build --network=none -t "$SERVER_IMAGE:3.11" "$context"
+  rm -rf "$context"
+}
+
+agent() {
+  local hash
+  hash=$(hash_of "$SERVER_DIR" "$APP_DIR" requirements/server.txt)
+  if have_image "$AGENT_IMAGE" && [ -s "$BUILD/images/demo-agent.tar" ] && fresh agent "$hash"; then return; fi
+  rootfs bookworm
+  server
+  (cd "$APP_DIR" && "$VENV/bin/langgraph" build -t "$AGENT_IMAGE" --no-pull --base-image "$SERVER_IMAGE" --network=none)
+  docker save --output "$BUILD/images/demo-agent.tar.new" "$AGENT_IMAGE"
+  mv "$BUILD/images/demo-agent.tar.new" "$BUILD/images/demo-agent.tar"
+  stamp agent "$hash"
+}
+
 main() {
   local what
   mkdir -p "$BUILD/images"
   for what in "$@"; do
     case $what in
       host:*) step "image $PREFIX/$what" host "${what#host:}" ;;
+      agent) step "image $AGENT_IMAGE" agent ;;
       *) die "unknown image $what" ;;
     esac
   done
