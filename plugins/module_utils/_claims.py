@@ -1,0 +1,74 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Words that both claim modules share: names, marks and the refusal."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
+
+NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+NAME_LENGTH = 63  # what a Postgres identifier holds
+MARK = "selfhost.langgraph"  # the key of our JSON in comments, and the prefix of our keys in Redis
+
+
+class ClaimError(Exception):
+    """The server cannot be used as asked; the text is for the person at the keyboard."""
+
+
+class Refused(ClaimError):
+    """What was asked for would be wrong, so nothing was changed."""
+
+    def __init__(self, problems: t.Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = list(problems)
+
+
+def identifier(name: str) -> str:
+    """Name the Postgres database and role of a deployment."""
+    return name.replace("-", "_")
+
+
+def name_problems(names: t.Iterable[str]) -> t.Iterator[Problem]:
+    """Find names that cannot be names, and names that stand twice."""
+    seen: set[str] = set()
+    for name in names:
+        if not NAME.fullmatch(name) or len(name) > NAME_LENGTH:
+            yield Problem(
+                name,
+                "name",
+                f"it is not made of at most {NAME_LENGTH} lower-case letters, digits and inner hyphens",
+                "choose another name",
+            )
+        if name in seen:
+            yield Problem(name, "name", "it stands twice in the list", "keep one of the two")
+        seen.add(name)
+
+
+def refuse(problems: t.Iterable[Problem]) -> None:
+    """Raise when there is any problem."""
+    found = list(problems)
+    if found:
+        raise Refused(found)
+
+
+def encode_mark(mark: t.Mapping[str, t.Any]) -> str:
+    """Write the durable copy of a claim, as a comment that a person can read too."""
+    return json.dumps({MARK: dict(mark)}, sort_keys=True)
+
+
+def decode_mark(comment: str | None) -> dict[str, t.Any] | None:
+    """Read a durable copy; anything that is not one of ours is None."""
+    try:
+        content = json.loads(comment or "")
+    except ValueError:
+        return None
+    mark = content.get(MARK) if isinstance(content, dict) else None
+    return mark if isinstance(mark, dict) and isinstance(mark.get("deployment"), str) else None

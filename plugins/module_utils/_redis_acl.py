@@ -1,0 +1,184 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Redis users, one per deployment: what they may do, and whether the server says so already. No I/O here."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIMS_KEY, UNSAVED_KEY
+
+# What @admin and @dangerous leave open and a neighbour could be reached or seen with. MOVE and COPY write into other
+# numbers, RESET turns the connection into the default user, PUBSUB and CLIENT TRACKING tell of foreign channels and
+# keys, SCRIPT and FUNCTION act on what all share.
+ESCAPES = ("move", "copy", "reset", "pubsub", "script", "function", "client|tracking", "memory", "acl")
+_HARMLESS = ("script|load", "script|exists", "memory|usage", "acl|whoami")
+_NEVER = {*ESCAPES, "select", "swapdb", "flushall", "migrate", "monitor", "config", "debug", "shutdown", "client|kill"}
+_NEVER |= {"client|list", "keys", "replicaof", "slaveof", "sync", "psync", "module", "save", "failover", "cluster"}
+
+COMMAND = re.compile(r"[a-z][a-z0-9._]*(\|[a-z-]+)?")
+
+Categories = t.Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True)
+class User:
+    """A Redis user as it should be. Passwords appear as their SHA-256 only."""
+
+    name: str
+    number: int | None  # None: the server has one number only, and the patterns alone keep deployments apart
+    hashes: frozenset[str]
+    keys: frozenset[str]
+    channels: frozenset[str]
+    extra: tuple[str, ...] = ()
+
+    def commands(self) -> list[str]:
+        """Give the command rules, in the order in which they count."""
+        numbered = ["-select"] if self.number is None else ["-select", f"+select|{self.number}"]
+        escapes = [f"-{name}" for name in ESCAPES]
+        allowed = [f"+{name}" for name in (*_HARMLESS, *self.extra)]
+        return ["+@all", "-@admin", "-@dangerous", *numbered, *escapes, *allowed]
+
+    def rules(self) -> list[str]:
+        """Give the arguments of ACL SETUSER that make the user exactly this, whatever it was before."""
+        hashes = [f"#{digest}" for digest in sorted(self.hashes)]
+        keys = [f"~{pattern}" for pattern in sorted(self.keys)]
+        channels = [f"&{pattern}" for pattern in sorted(self.channels)]
+        return ["reset", "on", *hashes, "resetkeys", *keys, "resetchannels", *channels, *self.commands()]
+
+
+def password_hash(password: str) -> str:
+    """Hash a password as Redis keeps it, so that the clear text never travels."""
+    return hashlib.sha256(password.encode()).hexdigest()
+
+
+class CommandSets:
+    """Turn command rules into the set of commands they allow.
+
+    Redis 7.0 gives the rules back in another order and with other categories than they were set, and other versions
+    in yet another way, so only the sets can be compared.
+    """
+
+    def __init__(self, categories: Categories) -> None:
+        self._categories = categories
+        self._every = frozenset().union(*categories.values()) if categories else frozenset()
+        self._known: dict[str, frozenset[str]] = {}
+
+    def allowed(self, rules: str) -> frozenset[str]:
+        """Give the commands that these rules allow; the same rules are worked out once."""
+        if rules not in self._known:
+            commands: set[str] = set()
+            for rule in rules.split():
+                members = self._members(rule[1:], commands)
+                commands = commands | members if rule.startswith("+") else commands - members
+            self._known[rules] = frozenset(commands)
+        return self._known[rules]
+
+    def _members(self, name: str, present: set[str]) -> set[str]:
+        if name == "@all":
+            return {*self._every, *present}
+        if name.startswith("@"):
+            return set(self._categories.get(name[1:], ()))
+        if "|" in name:
+            return {name}
+        return {name, *(each for each in {*self._every, *present} if each.startswith(f"{name}|"))}
+
+
+def differences(user: User, current: t.Mapping[str, t.Any] | None, sets: CommandSets) -> list[str]:
+    """Say in which respects the server's user is not as it should be; none means unchanged."""
+    if current is None:
+        return ["user"]
+    flags = set(current.get("flags") or ())
+    found = []
+    if "on" not in flags:
+        found.append("enabled")
+    if set(current.get("passwords") or ()) != user.hashes or "nopass" in flags:
+        found.append("password")
+    if _patterns(current.get("keys"), "~") != user.keys:
+        found.append("key_patterns")
+    if _patterns(current.get("channels"), "&") != user.channels:
+        found.append("channel_patterns")
+    if _command_text(current, user.number, sets) != _own_text(user, sets) or current.get("selectors"):
+        found.append("commands")
+    return found
+
+
+def is_ours(current: t.Mapping[str, t.Any], sets: CommandSets) -> bool:
+    """Recognise a user that this collection made, by rules that nobody writes by chance."""
+    match = re.search(r"\+select\|([0-9]+)", str(current.get("commands", "")))
+    if not match:
+        return False
+    template = User("", int(match.group(1)), frozenset(), frozenset(), frozenset())
+    return template_commands(template, sets) <= sets.allowed(str(current["commands"]))
+
+
+def template_commands(user: User, sets: CommandSets) -> frozenset[str]:
+    """Give the commands that a user should be allowed."""
+    return sets.allowed(" ".join(user.commands()))
+
+
+def _own_text(user: User, sets: CommandSets) -> frozenset[str]:
+    # One text for all users without extra commands, so that a thousand of them cost one evaluation.
+    return sets.allowed(" ".join(user.commands()).replace(f"+select|{user.number}", "+select|N"))
+
+
+def _command_text(current: t.Mapping[str, t.Any], number: int | None, sets: CommandSets) -> frozenset[str]:
+    text = re.sub(rf"\+select\|{number}(?![0-9])", "+select|N", str(current.get("commands", "")))
+    return sets.allowed(text)
+
+
+def _patterns(value: t.Any, sign: str) -> frozenset[str]:
+    words = value.split() if isinstance(value, str) else value or ()
+    return frozenset(word[1:] if str(word).startswith(sign) else str(word) for word in words)
+
+
+def pattern_findings(patterns: t.Iterable[str]) -> t.Iterator[str]:
+    """Say what is wrong with the key patterns of a user."""
+    for pattern in patterns:
+        if not pattern or re.search(r"[\s\x00-\x1f\x7f]", pattern):
+            yield f"the pattern {pattern!r} is empty or holds white space"
+        elif any(matches(pattern, key) for key in (CLAIMS_KEY, UNSAVED_KEY)):
+            yield f"the pattern {pattern!r} covers the claims of all deployments ({CLAIMS_KEY})"
+
+
+def command_findings(commands: t.Iterable[str]) -> t.Iterator[str]:
+    """Say which extra commands would open a way to the neighbours."""
+    for command in commands:
+        if not COMMAND.fullmatch(command):
+            yield f"{command!r} is not the name of a command, as in 'info' or 'client|no-touch'"
+        elif command in _NEVER or command.split("|")[0] in _NEVER - {"script", "memory", "acl"}:
+            yield f"the command {command!r} reaches beyond the deployment's own number"
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Match as Redis does (``stringmatchlen``): ``*``, ``?``, ``[a-c]``, ``[^a]`` and a backslash."""
+    return re.fullmatch(_as_regex(pattern), text, re.DOTALL) is not None
+
+
+def _as_regex(pattern: str) -> str:
+    out, position = [], 0
+    while position < len(pattern):
+        char = pattern[position]
+        position += 1
+        if char == "*":
+            out.append(".*")
+        elif char == "?":
+            out.append(".")
+        elif char == "\\" and position < len(pattern):
+            out.append(re.escape(pattern[position]))
+            position += 1
+        elif char == "[":
+            # Anything in brackets counts as matching one character: too careful rather than too trusting.
+            end = pattern.find("]", position + 1)
+            out.append(".")
+            position = len(pattern) if end < 0 else end + 1
+        else:
+            out.append(re.escape(char))
+    return "".join(out)

@@ -1,0 +1,199 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_database
+short_description: Claim a Redis database number and a Redis user for each deployment
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Gives each deployment of a list a Redis database number of its own, and a Redis user that can select this number only,
+    touch its own key and channel patterns only, and use no dangerous command.
+  - The claims are recorded in number 0 of the server itself, which is reserved for them, in the hash
+    C(selfhost.langgraph:claims). One script decides about the whole list as one step, so that several callers at once
+    never get the same number. Either every name gets what it asks for, or none does and nothing changes.
+  - A new number is the lowest one that nobody claims, that holds no key, and that O(known_claims) does not name.
+  - The number of round trips is the same for one name and for a thousand.
+extends_documentation_fragment:
+  - selfhost.langgraph._redis
+  - selfhost.langgraph._attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The same script decides, and leaves out the writing.
+  diff_mode:
+    support: full
+    details:
+      - Passwords are masked.
+  idempotent:
+    support: full
+  platform:
+    platforms: all
+    support: full
+options:
+  databases:
+    description: The deployments. One that is not in the list is left alone.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the deployment, and of its Redis user.
+        type: str
+        required: true
+      number:
+        description:
+          - The number it must have. It is refused if it belongs to another deployment or holds keys that nobody has claimed.
+          - Left out, the deployment keeps its number, and a new one gets the lowest that is free.
+        type: int
+      password:
+        description:
+          - Password of its user. Redis keeps and gets the SHA-256 of it only. Required unless O(manage_users=false).
+        type: str
+      previous_password:
+        description:
+          - A second password that is valid too, so that nothing fails while the deployment changes from one to the other.
+          - Left out again in a later run, it is valid no longer.
+        type: str
+      key_patterns:
+        description:
+          - Patterns of the keys that its user may touch. The default is the name with C(:*) after it.
+        type: list
+        elements: str
+      channel_patterns:
+        description:
+          - Patterns of the channels that its user may use. Channels ignore numbers. The default is the name with C(:*) after it.
+          - A pattern that the deployment subscribes to (C(PSUBSCRIBE)) must stand here literally.
+        type: list
+        elements: str
+      extra_commands:
+        description:
+          - Commands to allow beyond the usual ones, such as V(info). Those that reach other numbers are refused.
+        type: list
+        elements: str
+        default: []
+  known_claims:
+    description:
+      - What another record remembers, usually RV(selfhost.langgraph.postgres_database_info#module:claims).
+      - Numbers in it are not given to others. A deployment that has lost its record in Redis gets back the number that stands
+        here. Where the two records disagree about a deployment of the list, the module fails and changes nothing.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the deployment.
+        type: str
+        required: true
+      redis_number:
+        description: The number that it holds; null where it has none.
+        type: int
+  manage_users:
+    description:
+      - Whether to make users. V(false) is for managed services without ACL, and leaves the deployments open to each other.
+    type: bool
+    default: true
+seealso:
+  - module: selfhost.langgraph.postgres_database
+  - module: selfhost.langgraph.postgres_database_info
+"""
+
+EXAMPLES = r"""
+- name: Two deployments on one Redis
+  selfhost.langgraph.redis_database:
+    login_unix_socket: /run/redis/redis-server.sock
+    login_user: langgraph-admin
+    login_password_file: /etc/redis/langgraph-admin.password
+    databases:
+      - name: support-bot
+        password: "{{ vault_support_bot_redis_password }}"
+      - name: research-agent
+        number: 7
+        password: "{{ vault_research_agent_redis_password }}"
+        key_patterns: ["lg:*"]
+        channel_patterns: ["lg:run-fanout:*", "lg:thread-fanout:*"]
+    known_claims: "{{ postgres.claims }}"
+"""
+
+RETURN = r"""
+databases:
+  description: Name of each deployment with what it holds.
+  returned: success
+  type: dict
+  contains:
+    number:
+      description: Its Redis database number.
+      type: int
+    user:
+      description: Its Redis user; null with O(manage_users=false).
+      type: str
+    changed:
+      description: Whether anything changed for it.
+      type: bool
+  sample:
+    support-bot: {number: 1, user: support-bot, changed: true}
+actions:
+  description: What was done, or in check mode would be done, in this order, and why.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {action: claim, name: support-bot, number: 1, why: free}
+    - {action: create_user, name: support-bot, number: 1, what: [user]}
+    - {action: save_users}
+number_limit:
+  description: How many numbers the server has, the reserved 0 included.
+  returned: success
+  type: int
+  sample: 256
+problems:
+  description: Why nothing was changed.
+  returned: when something was refused
+  type: list
+  elements: dict
+  sample:
+    - deployment: support-bot
+      option: number
+      finding: number 7 belongs to 'research-agent'
+      remedy: ask for another number, or for none
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import REDIS_ARGS, REDIS_EXCLUSIVE
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_database import run_module
+
+
+def main() -> None:
+    """Read the options and hand over."""
+    database = {
+        "name": {"type": "str", "required": True},
+        "number": {"type": "int"},
+        "password": {"type": "str", "no_log": True},
+        "previous_password": {"type": "str", "no_log": True},
+        "key_patterns": {"type": "list", "elements": "str", "no_log": False},
+        "channel_patterns": {"type": "list", "elements": "str"},
+        "extra_commands": {"type": "list", "elements": "str", "default": []},
+    }
+    claim = {"name": {"type": "str", "required": True}, "redis_number": {"type": "int"}}
+    module = AnsibleModule(
+        argument_spec={
+            **REDIS_ARGS,
+            "databases": {"type": "list", "elements": "dict", "required": True, "options": database},
+            "known_claims": {"type": "list", "elements": "dict", "default": [], "options": claim},
+            "manage_users": {"type": "bool", "default": True},
+        },
+        mutually_exclusive=REDIS_EXCLUSIVE,
+        supports_check_mode=True,
+    )
+    run_module(module)
+
+
+if __name__ == "__main__":
+    main()
