@@ -2,7 +2,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Test hosts: containers with systemd as PID 1, on one network.
-# usage: host.sh up NAME RELEASE | down NAME... | down-all | inventory HOST=NAME...
+# usage: host.sh up NAME RELEASE | reboot NAME | down NAME... | down-all | inventory HOST=NAME...
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -45,6 +45,12 @@ up() { # name, release
   wait_booted "$name"
 }
 
+# As long as the drain of the services in it may take, and not a second more than the host needs.
+reboot() { # name
+  docker restart --time 240 "$1" >/dev/null
+  wait_booted "$1"
+}
+
 down() {
   local name
   for name in "$@"; do
@@ -73,8 +79,9 @@ inventory() { # HOST=CONTAINER... -> YAML
 
 case ${1:-} in
   up) up "$2" "$3" ;;
+  reboot) reboot "$2" ;;
   down) shift && down "$@" ;;
   down-all) down_all ;;
   inventory) shift && inventory "$@" ;;
-  *) die "usage: host.sh up NAME RELEASE | down NAME... | down-all | inventory HOST=NAME..." ;;
+  *) die "usage: host.sh up NAME RELEASE | reboot NAME | down NAME... | down-all | inventory HOST=NAME..." ;;
 esac

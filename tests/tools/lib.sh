@@ -8,6 +8,7 @@ BUILD=$ROOT/build
 VENV=$BUILD/venv
 PREFIX=selfhost-langgraph            # every container, volume, network and image of ours starts with this
 LABEL=selfhost.langgraph=1           # ... and every container, volume and network carries this label
+export PATH=$VENV/bin:$PATH
 export ANSIBLE_COLLECTIONS_PATH=$BUILD/collections
 export ANSIBLE_HOME=$BUILD/ansible   # nothing of ours in the user's home
 export DOCKER_BUILDKIT=0             # Debian 12's engine is complete without buildx
@@ -41,6 +42,25 @@ step() {
     die "$title (exit $rc, whole log: ${log#"$ROOT"/})"
   fi
   say "$title: $(($(date +%s) - start)) s"
+}
+
+# run TITLE COMMAND...: the same with the output on the terminal.
+run() {
+  local title=$1 start rc=0
+  shift
+  start=$(date +%s)
+  say "$title ..."
+  "$@" </dev/null || rc=$?
+  [ "$rc" = 0 ] || { say "$title: FAILED (exit $rc) after $(($(date +%s) - start)) s"; return "$rc"; }
+  say "$title: $(($(date +%s) - start)) s"
+}
+
+# The files that git would ship, in the folder layout that Ansible's own tools insist on.
+TREE=$BUILD/tree/ansible_collections/selfhost/langgraph
+export_tree() {
+  rm -rf "$TREE" && mkdir -p "$TREE"
+  (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard | xargs -0r ls -d 2>/dev/null \
+    | tar -c --verbatim-files-from -T - | tar -x -C "$TREE")
 }
 
 # A stamp remembers the hash of everything a result was made from.

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Everything happens in build/ and in containers named selfhost-langgraph-*; `make demo-down` removes all of it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down test lint unit sanity molecule bench
+export SELFHOST_T0 := $(shell date +%s)
+export PATH := $(CURDIR)/build/venv/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
+export ANSIBLE_HOME := $(CURDIR)/build/ansible
+export MOLECULE_GLOB := molecule/*/molecule.yml
+TOOLS := tests/tools
+SCENARIO ?= default
+ONLY ?=
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: ## a bare host, two LangGraph deployments on it, one run through each
+	@$(TOOLS)/demo.sh
+
+demo-down: ## remove every trace of demo and tests, and an engine that they started
+	@$(TOOLS)/down.sh all
+
+test: ## lint, sanity, unit tests and all Molecule scenarios
+	@$(TOOLS)/prepare.sh
+	@$(TOOLS)/test.sh
+
+lint: ## ruff, yamllint, ansible-lint, mypy, antsibull
+	@$(TOOLS)/bootstrap.sh venv collections
+	@$(TOOLS)/lint.sh
+
+unit: ## the unit tests (ARGS='-k name' for pytest)
+	@$(TOOLS)/bootstrap.sh venv collections
+	@pytest --junitxml=build/results/unit.xml $(ARGS)
+
+sanity: ## ansible-test sanity
+	@$(TOOLS)/bootstrap.sh venv collections
+	@$(TOOLS)/sanity.sh $(ARGS)
+
+molecule: ## the scenario SCENARIO=default, or all of them with SCENARIO=
+	@$(TOOLS)/prepare.sh
+	molecule test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
+
+bench: ## the benchmarks, or some of them with ONLY=noop; writes build/benchmark.json
+	@$(TOOLS)/prepare.sh
+	@python tests/benchmark/run.py $(if $(ONLY),--only $(ONLY))

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The demo: a bare host, the example's play, one real run through each server's API.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+TOOLS=$ROOT/tests/tools EXAMPLE=$ROOT/examples/single-host HOST=$PREFIX-demo
+INVENTORY=$BUILD/demo/hosts.yml
+
+play() {
+  cd "$EXAMPLE"
+  ansible-playbook -i inventory -i "$INVENTORY" site.yml
+}
+
+# The deployments listen on the host's loopback only, so the client runs in the host's network, as one on that machine would.
+use() {
+  local deployments
+  deployments=$(cd "$EXAMPLE" && ansible-inventory -i inventory -i "$INVENTORY" --playbook-dir . --host server)
+  nsenter --net --target "$(docker inspect --format '{{.State.Pid}}' "$HOST")" -- \
+    "$VENV/bin/python" "$TOOLS/demo_run.py" <<<"$deployments"
+}
+
+"$TOOLS/prepare.sh" bookworm
+"$TOOLS/host.sh" up "$HOST" bookworm
+mkdir -p "$BUILD/demo"
+"$TOOLS/host.sh" inventory "server=$HOST" >"$INVENTORY"
+run "ansible-playbook site.yml" play
+say "one run through each server's API"
+use
+say "done. Look around: docker exec -it $HOST bash; remove everything: make demo-down"

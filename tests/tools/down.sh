@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Remove what the other scripts made. usage: down.sh hosts | engine | all
+# hosts: test hosts, their volumes and network. engine: only one that bootstrap.sh started. all: both, the images and build/.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+images() {
+  docker image ls --format '{{.Repository}}:{{.Tag}}' "$PREFIX/*" | xargs -r docker image rm --force >/dev/null
+  docker image ls --quiet demo-agent | xargs -r docker image rm --force >/dev/null
+  docker image prune --force --filter "label=$LABEL" >/dev/null
+  say "images are gone"
+}
+
+engine() {
+  local pid
+  if [ -e "$BUILD/engine.systemd" ]; then
+    systemctl stop docker.service docker.socket
+    rm "$BUILD/engine.systemd"
+    say "engine stopped, as it was before"
+  elif [ -s "$BUILD/engine.pid" ]; then
+    pid=$(cat "$BUILD/engine.pid")
+    if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ]; then
+      kill "$pid"
+      for _ in $(seq 60); do [ -d "/proc/$pid" ] || break; sleep 0.5; done
+      say "engine stopped, as it was before"
+    fi
+    rm -f "$BUILD/engine.pid"
+  fi
+}
+
+answers() { docker version >/dev/null 2>&1; }
+
+cd "$ROOT"
+case ${1:-} in
+  hosts) if answers; then "$ROOT/tests/tools/host.sh" down-all; fi ;;
+  engine) engine ;;
+  all)
+    if answers; then
+      "$ROOT/tests/tools/host.sh" down-all
+      images
+    fi
+    engine
+    say "build/ is gone; Debian packages that were installed (docker.io, mmdebstrap, ...) stay"
+    rm -rf "$BUILD" ;;
+  *) die "usage: down.sh hosts | engine | all" ;;
+esac

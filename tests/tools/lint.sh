@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Every static check, each on what exists now; all of them run, then the exit code tells.
+set -uo pipefail
+. "$(dirname "$0")/lib.sh"
+failed=0 passed=0
+
+check() { # title command...
+  if run "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+exists() { compgen -G "$TREE/$1" >/dev/null; }
+in_root() { (cd "$BUILD/tree" && "$@"); }
+
+export_tree
+cd "$TREE" || die "no tree"
+check "ruff" ruff check --quiet .
+check "ruff format" ruff format --check --quiet .
+check "yamllint" yamllint --strict .
+# shellcheck disable=SC2030
+exists 'roles/*/tasks/main.yml' && check "ansible-lint" \
+  env ANSIBLE_COLLECTIONS_PATH="$BUILD/tree:$ANSIBLE_COLLECTIONS_PATH" ansible-lint --offline --profile production -q
+exists 'plugins/module_utils/*.py' && check "mypy" in_root \
+  mypy --config-file "$TREE/pyproject.toml" --cache-dir "$BUILD/.mypy_cache" ansible_collections/selfhost/langgraph/plugins
+exists 'plugins/modules/*.py' && check "antsibull-docs" \
+  antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
+check "antsibull-changelog" antsibull-changelog lint
+mkdir -p "$BUILD/results"
+echo "$passed passed, $failed failed" >"$BUILD/results/lint"
+[ "$failed" = 0 ]

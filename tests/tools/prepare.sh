@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# All that tests on hosts need: engine, tools, images. Two cores, two halves: pip on one, the hosts' packages on the other.
+# usage: prepare.sh [RELEASE...]
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+TOOLS=$ROOT/tests/tools
+[ $# != 0 ] || set -- bookworm trixie
+"$TOOLS/bootstrap.sh" engine
+"$TOOLS/bootstrap.sh" venv collections &
+python=$!
+"$TOOLS/images.sh" "${@/#/host:}" &
+hosts=$!
+wait "$python" && wait "$hosts"
+"$TOOLS/images.sh" agent

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Everything that `make test` promises; goes on after a failure and ends with the sum of all parts.
+# usage: test.sh [PART...]   parts: lint sanity unit molecule
+set -uo pipefail
+. "$(dirname "$0")/lib.sh"
+results=$BUILD/results
+passed=0 failed=0
+rm -rf "$results" && mkdir -p "$results"
+
+add() { # "N passed, M failed"
+  read -r p _ f _ <<<"$1"
+  passed=$((passed + p)) failed=$((failed + f))
+}
+
+# pytest's own counts, from the XML files that it left; a part that died without one counts as one failure.
+add_junit() { # glob, exit code
+  local sum
+  sum=$(python3 - "$1" <<'PY'
+import glob
+import sys
+import xml.etree.ElementTree as ET
+
+suites = [s for f in glob.glob(sys.argv[1]) for s in ET.parse(f).iter("testsuite")]
+total, bad, skipped = (
+    sum(int(s.get(k, 0)) for s in suites for k in keys) for keys in (("tests",), ("failures", "errors"), ("skipped",))
+)
+print(f"{total - bad - skipped} passed, {bad} failed")
+PY
+)
+  add "$sum"
+  [ "$2" = 0 ] || [[ $sum != *", 0 failed" ]] || add "0 passed, 1 failed"
+}
+
+part() {
+  local rc=0
+  case $1 in
+    lint) "$ROOT/tests/tools/lint.sh" || rc=$?; add "$(cat "$results/lint" 2>/dev/null || echo 0 passed, 1 failed)" ;;
+    sanity) "$ROOT/tests/tools/sanity.sh" && add "1 passed, 0 failed" || add "0 passed, 1 failed" ;;
+    unit) run "unit tests" make --no-print-directory -C "$ROOT" unit || rc=$?; add_junit "$results/unit.xml" "$rc" ;;
+    molecule) run "molecule" make --no-print-directory -C "$ROOT" molecule SCENARIO= || rc=$?; add_junit "$results/molecule*.xml" "$rc" ;;
+    *) die "unknown part $1" ;;
+  esac
+}
+
+[ $# != 0 ] || set -- lint unit sanity molecule
+for name in "$@"; do part "$name"; done
+say "all parts done: $*"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
