@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import (
+    ArchiveError,
+    archive_images,
+    missing_images,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import Surroundings, check_deployments
+from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import MINIMUM_KEY_LENGTH
+
+INFO_MODULE = "selfhost.langgraph.container_service_info"
+
+
+class ActionModule(ActionBase):
+    """Check the list of deployments on the control node, against what the host reports of itself."""
+
+    _supports_check_mode = True
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Check, and give the complete deployments, hidden from every output because they hold secrets."""
+        super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        _validated, options = self.validate_argument_spec(
+            argument_spec={
+                "deployments": {"type": "raw", "required": True},
+                "secret_key": {"type": "str", "required": True, "no_log": True},
+                "bind_address": {"type": "str", "default": "127.0.0.1"},
+                "config_dir": {"type": "path", "default": "/etc/langgraph"},
+                "image_archives": {"type": "list", "elements": "path", "default": []},
+                "image_pull": {"type": "str", "choices": ["missing", "never"], "default": "missing"},
+                "max_connections": {"type": "int"},
+                "redis_databases": {"type": "int"},
+            }
+        )
+        if len(options["secret_key"]) < MINIMUM_KEY_LENGTH:
+            raise AnsibleActionFail(
+                f"langgraph_secret_key is shorter than {MINIMUM_KEY_LENGTH} characters; every password is derived "
+                "from it: make one with 'openssl rand -hex 32' and keep it in your vault"
+            )
+        raw = options["deployments"]
+        if not isinstance(raw, (list, tuple)):
+            raise AnsibleActionFail("langgraph_deployments is not a list; write one entry, '- name: ...', a deployment")
+        host = self._execute_module(
+            module_name=INFO_MODULE, module_args={"config_dir": options["config_dir"]}, task_vars=task_vars
+        )
+        if host.get("failed"):
+            return host
+        try:
+            archives = {path: archive_images(path) for path in options["image_archives"]}
+        except ArchiveError as error:
+            raise AnsibleActionFail(str(error)) from error
+        surroundings = self._surroundings(raw, options, host, archives, task_vars)
+        deployments, problems = check_deployments(raw, surroundings)
+        if problems:
+            lines = [str(problem) for problem in problems]
+            return {"failed": True, "msg": "\n".join(lines), "problems": [problem.as_dict() for problem in problems]}
+        wanted = [deployment["image"] for deployment in deployments if deployment["state"] == "present"]
+        load, pull = missing_images(wanted, host["images"], archives)
+        return {"changed": False, "deployments": deployments, "load": load, "pull": pull, "_ansible_no_log": True}
+
+    def _surroundings(
+        self,
+        raw: t.Sequence[t.Any],
+        options: t.Mapping[str, t.Any],
+        host: t.Mapping[str, t.Any],
+        archives: t.Mapping[str, t.Mapping[str, str]],
+        task_vars: dict[str, t.Any],
+    ) -> Surroundings:
+        paths = {entry.get("env_file") for entry in raw if isinstance(entry, t.Mapping)}
+        images = set(host["images"]).union(*archives.values())
+        return Surroundings(
+            secret_key=options["secret_key"],
+            env_files={path: self._text(path, task_vars) for path in paths if path and isinstance(path, str)},
+            listening={int(port): program for port, program in host["listening"].items()},
+            deployed={item["name"]: item["port"] for item in host["deployments"] if item["port"]},
+            images=images if options["image_pull"] == "never" else None,
+            max_connections=options["max_connections"],
+            redis_databases=options["redis_databases"],
+            bind_address=options["bind_address"],
+        )
+
+    def _text(self, path: str, task_vars: dict[str, t.Any]) -> str | None:
+        """Read a file of the control node: beside the inventory, in the current folder, or where tasks look."""
+        beside = os.path.join(str(task_vars.get("inventory_dir") or os.getcwd()), os.path.expanduser(path))
+        try:
+            found = next((name for name in (beside, os.path.abspath(path)) if os.path.isfile(name)), None)
+            # Decrypts a file that ansible-vault encrypted.
+            real = self._loader.get_real_file(found or self._find_needle("files", path))
+            with open(real, encoding="utf-8") as file:
+                return file.read()
+        except (AnsibleError, OSError, UnicodeDecodeError):
+            return None

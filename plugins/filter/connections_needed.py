@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: connections_needed
+short_description: Connections to Postgres that the deployments of all hosts may open
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Adds up what every replica of every deployment may open, from the inventory alone, so that a run with C(--limit) gives the same number.
+  - The playbook C(selfhost.langgraph.site) sizes Postgres with it.
+options:
+  _input:
+    description: The variables of each host that runs deployments.
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: How many connections may there be?
+  ansible.builtin.debug:
+    msg: "{{ groups['langgraph_hosts'] | map('extract', hostvars) | selfhost.langgraph.connections_needed }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The sum.
+  type: int
+"""
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import connections_needed
+
+
+class FilterModule:
+    """The filter connections_needed."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Name the filter."""
+        return {"connections_needed": connections_needed}

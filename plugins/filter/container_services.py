@@ -1,0 +1,61 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: container_services
+short_description: What container_service takes, from checked and claimed deployments
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Gives the list that M(selfhost.langgraph.container_service) takes, with the environment of each container rendered.
+  - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
+positional: numbers, redis, postgres
+options:
+  _input:
+    description: The RV(selfhost.langgraph.deployment_check#module:deployments) of M(selfhost.langgraph.deployment_check).
+    type: list
+    elements: dict
+    required: true
+  numbers:
+    description: The RV(selfhost.langgraph.redis_database#module:databases) of M(selfhost.langgraph.redis_database).
+    type: dict
+    required: true
+  redis:
+    description: How containers reach Redis, with the keys C(host), C(port) and C(tls).
+    type: dict
+    required: true
+  postgres:
+    description: How containers reach Postgres, with the keys C(host), C(port) and C(sslmode).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Hold the deployments
+  selfhost.langgraph.container_service:
+    deployments: "{{ checked.deployments
+      | selfhost.langgraph.container_services(redis.databases, redis=redis_address, postgres=postgres_address) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: One entry for each deployment.
+  type: list
+  elements: dict
+"""
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import container_services
+
+
+class FilterModule:
+    """The filter container_services."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Name the filter."""
+        return {"container_services": container_services}

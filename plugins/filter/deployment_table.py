@@ -1,0 +1,56 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: deployment_table
+short_description: A table of deployments that a person can read
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Gives one line for each deployment, with its URL, Redis number, Postgres database, image and health.
+  - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
+positional: numbers, health
+options:
+  _input:
+    description: The RV(selfhost.langgraph.deployment_check#module:deployments) of M(selfhost.langgraph.deployment_check).
+    type: list
+    elements: dict
+    required: true
+  numbers:
+    description: The RV(selfhost.langgraph.redis_database#module:databases) of M(selfhost.langgraph.redis_database).
+    type: dict
+    required: true
+  health:
+    description: The RV(selfhost.langgraph.health#module:health) of M(selfhost.langgraph.health).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show the deployments
+  ansible.builtin.debug:
+    msg: "{{ checked.deployments | selfhost.langgraph.deployment_table(redis.databases, health.health) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The lines of the table.
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import table
+
+
+class FilterModule:
+    """The filter deployment_table."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Name the filter."""
+        return {"deployment_table": table}

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: health_targets
+short_description: What health asks, from checked deployments
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Gives the list that M(selfhost.langgraph.health) takes, names and URLs without anything secret.
+  - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
+options:
+  _input:
+    description: The RV(selfhost.langgraph.deployment_check#module:deployments) of M(selfhost.langgraph.deployment_check).
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Are all healthy?
+  selfhost.langgraph.health:
+    deployments: "{{ checked.deployments | selfhost.langgraph.health_targets }}"
+"""
+
+RETURN = r"""
+_value:
+  description: One entry for each deployment that is present.
+  type: list
+  elements: dict
+"""
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import health_targets
+
+
+class FilterModule:
+    """The filter health_targets."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Name the filter."""
+        return {"health_targets": health_targets}

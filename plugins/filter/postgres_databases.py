@@ -1,0 +1,52 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: postgres_databases
+short_description: What postgres_database takes, from checked deployments
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Gives the list that M(selfhost.langgraph.postgres_database) takes, from deployments that were checked and their Redis numbers.
+  - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
+positional: numbers
+options:
+  _input:
+    description: The RV(selfhost.langgraph.deployment_check#module:deployments) of M(selfhost.langgraph.deployment_check).
+    type: list
+    elements: dict
+    required: true
+  numbers:
+    description: The RV(selfhost.langgraph.redis_database#module:databases) of M(selfhost.langgraph.redis_database).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Create a database for each deployment
+  selfhost.langgraph.postgres_database:
+    databases: "{{ checked.deployments | selfhost.langgraph.postgres_databases(redis.databases) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: One entry for each deployment that is present.
+  type: list
+  elements: dict
+"""
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import postgres_databases
+
+
+class FilterModule:
+    """The filter postgres_databases."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Name the filter."""
+        return {"postgres_databases": postgres_databases}

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: redis_databases
+short_description: What redis_database takes, from checked deployments
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Gives the list that M(selfhost.langgraph.redis_database) takes, from deployments that were checked.
+  - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
+options:
+  _input:
+    description: The RV(selfhost.langgraph.deployment_check#module:deployments) of M(selfhost.langgraph.deployment_check).
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Claim a Redis number for each deployment
+  selfhost.langgraph.redis_database:
+    databases: "{{ checked.deployments | selfhost.langgraph.redis_databases }}"
+"""
+
+RETURN = r"""
+_value:
+  description: One entry for each deployment that is present.
+  type: list
+  elements: dict
+"""
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import redis_databases
+
+
+class FilterModule:
+    """The filter redis_databases."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Name the filter."""
+        return {"redis_databases": redis_databases}

@@ -1,0 +1,177 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Plan and apply for the module container_service: folders, units and containers of the whole list."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _services, _systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils._deployment_rules import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import failures_of, sentence
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+FILES = ("container.json", "environment")
+
+
+class ImageMissing(RuntimeError):
+    """An image is not on the host; the text names the deployment and the option."""
+
+
+def run_module(module: AnsibleModule) -> t.NoReturn:
+    """Do the module's work and exit."""
+    try:
+        result = converge(module.params, check_mode=module.check_mode)
+    except (_docker.EngineError, _systemd.SystemdError, ImageMissing) as error:
+        module.fail_json(msg=str(error))
+    if not module._diff:
+        result.pop("diff")
+    if result["failures"]:
+        module.fail_json(msg=sentence(result["failures"]), **result)
+    result.pop("failures")
+    module.exit_json(**result)
+
+
+def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+    """Bring the host to what ``params`` want; with ``check_mode`` only tell."""
+    client = _docker.connect()
+    wanted = _wanted(params, _docker.image_ids(client), check_mode)
+    names = [item.name for item in wanted]
+    found = read_host(params["config_dir"], names)
+    steps = _services.plan(wanted, found)
+    failures: list[dict[str, t.Any]] = []
+    if not check_mode:
+        _apply(steps, {item.name: item for item in wanted}, params, client)
+        started = [step.name for step in steps if step.action in ("create", "restart", "start", "wait")]
+        failures = failures_of(started, params["config_dir"])
+    return {
+        "changed": any(step.changed for step in steps),
+        "deployments": [_report(step, item) for step, item in zip(steps, wanted)],
+        "failures": failures,
+        "diff": [_diff(item, found[item.name]) for step, item in zip(steps, wanted) if step.changed],
+    }
+
+
+def _wanted(
+    params: t.Mapping[str, t.Any], images: t.Mapping[str, str], check_mode: bool
+) -> list[_services.Wanted]:
+    wanted = []
+    for deployment in params["deployments"]:
+        if deployment["state"] == "absent":
+            wanted.append(_services.Wanted(deployment["name"]))
+            continue
+        image_id = images.get(normal_reference(deployment["image"]))
+        if image_id is None and check_mode:
+            # An earlier task of the real run brings it.
+            image_id = "not on the host yet"
+        if image_id is None:
+            raise ImageMissing(
+                f"deployment '{deployment['name']}', option 'image': the host has no image '{deployment['image']}'; "
+                "load or pull it first"
+            )
+        content = _services.container_file(deployment, image_id, params)
+        wanted.append(_services.Wanted(deployment["name"], content, deployment["environment"]))
+    return wanted
+
+
+def read_host(config_dir: str, names: t.Sequence[str]) -> dict[str, _services.Found]:
+    """Read what the host has of ``names``: their files and, in one call, their units."""
+    states = _systemd.unit_states([_services.unit_name(name) for name in names])
+    found = {}
+    for name in names:
+        state = states[_services.unit_name(name)]
+        container, environment = (_read(os.path.join(config_dir, name, file)) for file in FILES)
+        found[name] = _services.Found(name, container, environment, state.active, state.enabled)
+    return found
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def _apply(
+    steps: t.Sequence[_services.Step],
+    wanted: t.Mapping[str, _services.Wanted],
+    params: t.Mapping[str, t.Any],
+    client: t.Any,
+) -> None:
+    def units(*actions: str) -> list[str]:
+        return [_services.unit_name(step.name) for step in steps if step.action in actions]
+
+    _remove([step.name for step in steps if step.action == "remove"], params["config_dir"], client)
+    for step in steps:
+        if step.write:
+            _write(params["config_dir"], wanted[step.name])
+    _systemd.enable([_services.unit_name(step.name) for step in steps if step.enable])
+    # All first stop, so that two deployments may exchange their ports.
+    _systemd.stop(units("restart"))
+    starting = units("create", "restart", "start", "wait")
+    for first in range(0, len(starting), params["parallel"]):
+        _systemd.start(starting[first : first + params["parallel"]], "start")
+
+
+def _remove(names: t.Sequence[str], config_dir: str, client: t.Any) -> None:
+    """Stop first and delete the files last: a run that is killed between them is finished by the next one."""
+    _systemd.disable_now([_services.unit_name(name) for name in names])
+    for name in names:
+        _docker.remove_container(client, _services.container_name(name))
+        shutil.rmtree(os.path.join(config_dir, name), ignore_errors=True)
+
+
+def _write(config_dir: str, wanted: _services.Wanted) -> None:
+    """Write the environment before the file whose ``config`` says that it is complete."""
+    folder = os.path.join(config_dir, wanted.name)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    os.chmod(folder, 0o700)
+    for name, content in (("environment", wanted.environment), ("container.json", wanted.container)):
+        handle, path = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content or "")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(path, os.path.join(folder, name))
+
+
+def _report(step: _services.Step, wanted: _services.Wanted) -> dict[str, t.Any]:
+    return {
+        "name": step.name,
+        "action": step.action,
+        "reasons": list(step.reasons),
+        "image_id": _services.image_id(wanted.container),
+    }
+
+
+def _diff(wanted: _services.Wanted, found: _services.Found) -> dict[str, str]:
+    header = f"deployment {wanted.name}"
+    return {
+        "before_header": header,
+        "after_header": header,
+        "before": _services.masked(found.container, found.environment, wanted.environment, "before"),
+        "after": _services.masked(wanted.container, wanted.environment, found.environment, "after"),
+    }
+
+
+def deployed(config_dir: str) -> list[dict[str, t.Any]]:
+    """What the host has, by name: name, image, image_id, port, active, enabled."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(config_dir) if entry.is_dir())
+    except FileNotFoundError:
+        return []
+    found = read_host(config_dir, names)
+    return [
+        {"name": name, **_services.summary(found[name].container), "active": item.active, "enabled": item.enabled}
+        for name, item in found.items()
+    ]

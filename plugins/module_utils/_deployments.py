@@ -1,0 +1,188 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""From the list that a user writes to complete deployments: the first station of the data's way.
+
+Everything here is pure: what the host and the control node know is handed in as Surroundings.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._deployment_rules import (
+    image_problems,
+    own_problems,
+    shared_problems,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import (
+    EnvFileError,
+    parse_env_file,
+    to_variable,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._option_types import check_types
+from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import derive_password
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
+from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
+    COMPUTED_VARIABLES,
+    CONNECTIONS_BESIDE_POOL,
+    DEFAULT_DRAIN_SECONDS,
+    DEFAULT_POOL_SIZE,
+    OPTION_OF_VARIABLE,
+    OPTIONS,
+)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the check must know besides the list.
+
+    - ``env_files``: path as written -> text, or None where no such file exists on the control node.
+    - ``listening``: port -> name of the program that listens there on the host.
+    - ``deployed``: deployment -> port, of what this collection already runs on the host.
+    - ``images``: references of the images that are on the host or will be loaded; None: any image can be pulled.
+    - ``max_connections``: the limit of a Postgres that is not sized by us, else None.
+    """
+
+    secret_key: str
+    env_files: t.Mapping[str, str | None] = field(default_factory=dict)
+    listening: t.Mapping[int, str] = field(default_factory=dict)
+    deployed: t.Mapping[str, int] = field(default_factory=dict)
+    images: t.Collection[str] | None = None
+    max_connections: int | None = None
+    redis_databases: int | None = None
+    bind_address: str = "127.0.0.1"
+
+
+def check_deployments(
+    raw: t.Sequence[t.Any], surroundings: Surroundings
+) -> tuple[list[dict[str, t.Any]], list[Problem]]:
+    """Check the whole list; give the complete deployments, in the list's order, or every problem found.
+
+    The deployments are only meaningful where there is no problem.
+    """
+    if not raw:
+        remedy = "give at least one deployment, or leave this host out of the group langgraph_hosts"
+        return [], [Problem("-", "langgraph_deployments", "the list is empty", remedy)]
+    problems: list[Problem] = []
+    checked: list[dict[str, t.Any]] = []
+    for position, entry in enumerate(raw, start=1):
+        values, found = _check_one(entry, position, surroundings)
+        problems.extend(found)
+        if values is not None:
+            checked.append(values)
+    problems.extend(shared_problems(checked, surroundings))
+    problems.extend(image_problems(checked, surroundings.images))
+    return [] if problems else [_complete(values, surroundings) for values in checked], problems
+
+
+def _check_one(
+    entry: t.Any, position: int, surroundings: Surroundings
+) -> tuple[dict[str, t.Any] | None, list[Problem]]:
+    if not isinstance(entry, t.Mapping):
+        remedy = "write a mapping with at least name, image and port"
+        return None, [Problem(f"number {position}", "-", "is not a mapping", remedy)]
+    label = str(entry.get("name") or f"number {position}")
+    merged, problems = _with_env_file(entry, label, surroundings)
+    values, found = check_types(merged, label)
+    problems.extend(found)
+    values["_label"] = label
+    broken = {problem.option for problem in problems}
+    problems.extend(problem for problem in own_problems(values) if problem.option not in broken)
+    return values, problems
+
+
+def _with_env_file(
+    entry: t.Mapping[str, t.Any], label: str, surroundings: Surroundings
+) -> tuple[dict[str, t.Any], list[Problem]]:
+    """Fold the env_file in: variables with an option become that option, the rest goes under ``env``."""
+    merged = dict(entry)
+    path = entry.get("env_file")
+    if not isinstance(path, str) or not path:
+        return merged, []
+    text = surroundings.env_files.get(path)
+    if text is None:
+        return merged, [Problem(label, "env_file", f"there is no file '{path}'", "give a path on the control node")]
+    try:
+        variables = parse_env_file(text)
+    except EnvFileError as error:
+        return merged, [Problem(label, "env_file", f"{path}: {error}", "write NAME=value, one a line")]
+    problems = []
+    for name in [name for name in variables if name in COMPUTED_VARIABLES]:
+        del variables[name]
+        problems.append(
+            Problem(label, "env_file", f"{path} sets {name}", f"remove the line: {COMPUTED_VARIABLES[name]}")
+        )
+    for name in [name for name in variables if name in OPTION_OF_VARIABLE]:
+        option = OPTION_OF_VARIABLE[name]
+        value = variables.pop(name)
+        if merged.get(option) is None:
+            merged[option] = _from_text(option, value)
+    if isinstance(entry.get("env") or {}, t.Mapping):
+        merged["env"] = {**variables, **(entry.get("env") or {})}
+    return merged, problems
+
+
+def _from_text(option: str, value: str) -> t.Any:
+    return [part.strip() for part in value.split(",")] if OPTIONS[option].kind == "list" else value
+
+
+def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str, t.Any]:
+    """Fill in what the user left to the collection. The result holds secrets."""
+    name = values["name"]
+    pool = values["langgraph_postgres_pool_max_size"] or DEFAULT_POOL_SIZE
+    drain = values["bg_job_shutdown_grace_period_secs"]
+    drain = DEFAULT_DRAIN_SECONDS if drain is None else drain
+    prefix = values["redis_key_prefix"] or f"{name}:"
+    bind_address = values["bind_address"] or surroundings.bind_address
+    filled = {
+        **values,
+        "langgraph_postgres_pool_max_size": pool,
+        "bg_job_shutdown_grace_period_secs": drain,
+        "redis_key_prefix": prefix,
+    }
+    variables = {
+        option.variable: to_variable(filled[key])
+        for key, option in OPTIONS.items()
+        if option.variable is not None and filled[key] is not None
+    }
+    variables.update({key: to_variable(value) for key, value in values["env"].items()})
+    return {
+        **{key: values[key] for key in ("name", "image", "port", "state", "memory", "cpus", "user", "read_only")},
+        "bind_address": bind_address,
+        "url": f"http://{_reachable(bind_address)}:{values['port']}",
+        "drain_seconds": drain,
+        "redis_number": values["redis_number"],
+        "redis_password": _password(values, "redis", surroundings),
+        "redis_key_patterns": values["redis_key_patterns"] or [f"{prefix}*"],
+        "database": database_name(name),
+        "postgres_password": _password(values, "postgres", surroundings),
+        "connection_limit": pool + CONNECTIONS_BESIDE_POOL,
+        "extensions": list(values["extensions"]),
+        "variables": variables,
+    }
+
+
+def _password(values: t.Mapping[str, t.Any], purpose: str, surroundings: Surroundings) -> str:
+    given = values[f"{purpose}_password"]
+    return given or derive_password(
+        surroundings.secret_key, values["name"], purpose, values["password_generation"]
+    )
+
+
+def _reachable(bind_address: str) -> str:
+    """The address a client on the host itself uses."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)
+    return f"[{address}]" if ":" in address else address
+
+
+def database_name(deployment: str) -> str:
+    """The Postgres database and role of a deployment: its name as an identifier that needs no quotes.
+
+    Names have no underscore, so two deployments never share one.
+    """
+    return deployment.replace("-", "_")

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The environment of a container: the user's .env file in, the engine's environment file out."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from urllib.parse import quote
+
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class EnvFileError(ValueError):
+    """A line of an ``env_file`` that cannot be understood; the text names the line, never its value."""
+
+
+def parse_env_file(text: str) -> dict[str, str]:
+    """Read a ``.env`` file the way the vendor's guide and python-dotenv write it.
+
+    Accepts comments, blank lines, ``export NAME=value``, single and double quotes and a trailing `` # comment``.
+    Nothing is expanded. Raises EnvFileError.
+    """
+    variables: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        name, separator, value = stripped.removeprefix("export ").partition("=")
+        name = name.strip()
+        if not separator or not VARIABLE_NAME.fullmatch(name):
+            raise EnvFileError(f"line {number} is not NAME=value")
+        if name in variables:
+            raise EnvFileError(f"line {number} sets {name} a second time")
+        variables[name] = _unquote(value.strip(), number)
+    return variables
+
+
+def _unquote(value: str, number: int) -> str:
+    if value[:1] in ("'", '"'):
+        end = value.find(value[0], 1)
+        rest = value[end + 1 :].strip()
+        if end < 0 or (rest and not rest.startswith("#")):
+            raise EnvFileError(f"line {number} has a quote that does not end")
+        return value[1:end]
+    return re.split(r"\s+#", value, maxsplit=1)[0].rstrip()
+
+
+def to_variable(value: t.Any) -> str:
+    """Write a value the way the server reads it: booleans in lower case, mappings as JSON, lists with commas."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, t.Mapping):
+        return json.dumps(dict(value), sort_keys=True, separators=(",", ":"))
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    return str(value)
+
+
+def render(variables: t.Mapping[str, str]) -> str:
+    """Write the file for the engine's ``--env-file``: one ``NAME=value`` a line, sorted.
+
+    The engine takes the rest of a line literally: it knows no quotes and no escapes, so a value must have no newline.
+    Raises ValueError, naming the variable.
+    """
+    for name, value in variables.items():
+        if "\n" in value or "\r" in value or "\0" in value:
+            raise ValueError(f"{name} has a line break")
+    return "".join(f"{name}={variables[name]}\n" for name in sorted(variables))
+
+
+def redis_uri(host: str, port: int, number: int, user: str, password: str, *, tls: bool = False) -> str:
+    """The ``REDIS_URI`` of a deployment: its own user, its own number."""
+    scheme = "rediss" if tls else "redis"
+    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{_host(host)}:{port}/{number}"
+
+
+def database_uri(host: str, port: int, database: str, role: str, password: str, sslmode: str) -> str:
+    """The ``DATABASE_URI`` of a deployment, each part percent-encoded (RFC 3986)."""
+    credentials = f"{quote(role, safe='')}:{quote(password, safe='')}"
+    return f"postgres://{credentials}@{_host(host)}:{port}/{quote(database, safe='')}?sslmode={quote(sslmode, safe='')}"
+
+
+def _host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

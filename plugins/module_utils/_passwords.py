@@ -1,0 +1,26 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Passwords of deployments, derived from the user's one secret key."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+MINIMUM_KEY_LENGTH = 32
+
+
+def derive_password(secret_key: str, deployment: str, purpose: str, generation: int) -> str:
+    """Give the password of one deployment for one purpose (``redis``, ``postgres``).
+
+    The same four inputs give the same 43 characters of the URL-safe alphabet on every control node, so nothing has
+    to be stored; another ``generation`` (1, 2, ...) gives an unrelated one, which is how a password is rotated.
+    """
+    message = "\0".join(("selfhost.langgraph", deployment, purpose, str(generation)))
+    digest = hmac.new(secret_key.encode(), message.encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Which TCP ports of this host are taken, and by which program, from the kernel's own tables."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+
+_LISTEN = "0A"
+
+
+def parse_listening(table: str) -> dict[str, int]:
+    """Read the text of ``/proc/net/tcp`` or ``tcp6``: socket inode -> port, of the sockets that listen."""
+    sockets = {}
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) > 9 and fields[3] == _LISTEN:
+            sockets[fields[9]] = int(fields[1].rpartition(":")[2], 16)
+    return sockets
+
+
+def listening() -> dict[int, str]:
+    """Port -> name of the program that listens there (``another program`` where it cannot be told)."""
+    sockets: dict[str, int] = {}
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(path, encoding="ascii") as file:
+                sockets.update(parse_listening(file.read()))
+        except OSError:
+            continue
+    owners = _owners(set(sockets))
+    return {port: owners.get(inode, "another program") for inode, port in sockets.items()}
+
+
+def _owners(inodes: set[str]) -> dict[str, str]:
+    owners: dict[str, str] = {}
+    for path in glob.iglob("/proc/[0-9]*/fd/*") if inodes else ():
+        try:
+            match = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(path))
+            if match and match[1] in inodes and match[1] not in owners:
+                with open(f"/proc/{path.split('/')[2]}/comm", encoding="utf-8", errors="replace") as file:
+                    owners[match[1]] = file.read().strip()
+        except OSError:
+            continue
+    return owners

@@ -1,0 +1,144 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""From checked deployments to what each next station takes: one pure function a station."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._deployment_rules import (
+    connections_needed as pool_connections,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import database_uri, redis_uri, render
+
+Deployments = t.Sequence[t.Mapping[str, t.Any]]
+
+
+def present(deployments: Deployments) -> list[t.Mapping[str, t.Any]]:
+    """The deployments that shall run."""
+    return [deployment for deployment in deployments if deployment["state"] == "present"]
+
+
+def redis_databases(deployments: Deployments) -> list[dict[str, t.Any]]:
+    """The option ``databases`` of the module redis_database."""
+    return [
+        {
+            "name": deployment["name"],
+            "number": deployment["redis_number"],
+            "password": deployment["redis_password"],
+            "key_patterns": deployment["redis_key_patterns"],
+            "channel_patterns": deployment["redis_key_patterns"],
+        }
+        for deployment in present(deployments)
+    ]
+
+
+def postgres_databases(deployments: Deployments, numbers: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[dict]:
+    """The option ``databases`` of the module postgres_database; ``numbers`` is what redis_database returned."""
+    return [
+        {
+            "name": deployment["name"],
+            "password": deployment["postgres_password"],
+            "connection_limit": deployment["connection_limit"],
+            "extensions": deployment["extensions"],
+            "redis_number": numbers[deployment["name"]]["number"],
+        }
+        for deployment in present(deployments)
+    ]
+
+
+def container_services(
+    deployments: Deployments,
+    numbers: t.Mapping[str, t.Mapping[str, t.Any]],
+    redis: t.Mapping[str, t.Any],
+    postgres: t.Mapping[str, t.Any],
+) -> list[dict[str, t.Any]]:
+    """The option ``deployments`` of the module container_service.
+
+    ``redis`` has host, port and tls, ``postgres`` host, port and sslmode, as containers reach them.
+    """
+    keys = ("name", "state", "image", "port", "bind_address", "drain_seconds", "memory", "cpus", "user", "read_only")
+    services = []
+    for deployment in deployments:
+        service = {key: deployment[key] for key in keys}
+        if deployment["state"] == "present":
+            service["environment"] = render(_variables(deployment, numbers, redis, postgres))
+        services.append(service)
+    return services
+
+
+def _variables(
+    deployment: t.Mapping[str, t.Any],
+    numbers: t.Mapping[str, t.Mapping[str, t.Any]],
+    redis: t.Mapping[str, t.Any],
+    postgres: t.Mapping[str, t.Any],
+) -> dict[str, str]:
+    name, database = deployment["name"], deployment["database"]
+    return {
+        **deployment["variables"],
+        "DATABASE_URI": database_uri(
+            postgres["host"],
+            int(postgres["port"]),
+            database,
+            database,
+            deployment["postgres_password"],
+            postgres["sslmode"],
+        ),
+        "REDIS_URI": redis_uri(
+            redis["host"],
+            int(redis["port"]),
+            numbers[name]["number"],
+            name,
+            deployment["redis_password"],
+            tls=bool(redis["tls"]),
+        ),
+    }
+
+
+def health_targets(deployments: Deployments) -> list[dict[str, str]]:
+    """The option ``deployments`` of the module health: names and URLs, nothing secret."""
+    return [{"name": deployment["name"], "url": deployment["url"]} for deployment in present(deployments)]
+
+
+COLUMNS = ("deployment", "url", "redis db", "postgres database", "image", "health")
+
+
+def table(
+    deployments: Deployments,
+    numbers: t.Mapping[str, t.Mapping[str, t.Any]],
+    health: t.Mapping[str, t.Mapping[str, t.Any]],
+) -> list[str]:
+    """The final table, a text a line, for people. ``health`` is what the module health returned, empty in check mode."""
+    rows = [tuple(column.upper() for column in COLUMNS)]
+    for deployment in deployments:
+        name = deployment["name"]
+        if deployment["state"] == "absent":
+            rows.append((name, "-", "-", deployment["database"], "-", "stopped"))
+            continue
+        answer = health.get(name)
+        state = "not asked" if answer is None else "healthy" if answer["ok"] else "NOT HEALTHY"
+        number = str(numbers.get(name, {}).get("number", "-"))
+        rows.append((name, deployment["url"], number, deployment["database"], deployment["image"], state))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def connections_needed(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> int:
+    """Connections that the replicas of all hosts may open; ``hosts`` are the variables of each host, unchecked."""
+    lists = (host.get("langgraph_deployments") or () for host in hosts)
+    return sum(
+        pool_connections(_pool(deployment)) for deployments in lists for deployment in deployments if _runs(deployment)
+    )
+
+
+def _runs(deployment: t.Any) -> bool:
+    return isinstance(deployment, t.Mapping) and deployment.get("state") != "absent"
+
+
+def _pool(deployment: t.Mapping[str, t.Any]) -> int | None:
+    pool = deployment.get("langgraph_postgres_pool_max_size")
+    return int(pool) if pool else None

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""systemd, spoken to for many units in one call."""
+
+from __future__ import annotations
+
+import subprocess
+import typing as t
+from dataclasses import dataclass
+
+
+class SystemdError(RuntimeError):
+    """systemctl refused; the text is its own."""
+
+
+@dataclass(frozen=True)
+class UnitState:
+    """ActiveState, UnitFileState, Result and the exit code of the main process, as systemd gives them."""
+
+    active: str
+    enabled: bool
+    result: str
+    exit_code: int
+
+
+_PROPERTIES = "Id,ActiveState,UnitFileState,Result,ExecMainStatus"
+
+
+def _systemctl(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
+    if check and done.returncode != 0:
+        raise SystemdError(done.stderr.strip() or f"systemctl {arguments[0]} ended with {done.returncode}")
+    return done
+
+
+def unit_states(units: t.Sequence[str]) -> dict[str, UnitState]:
+    """Read the state of all ``units`` in one call. A unit that was never loaded is inactive."""
+    if not units:
+        return {}
+    output = _systemctl("show", "--property", _PROPERTIES, "--", *units).stdout
+    states = {}
+    for unit, block in zip(units, output.split("\n\n")):
+        fields = dict(line.partition("=")[::2] for line in block.strip().splitlines())
+        states[unit] = UnitState(
+            active=fields.get("ActiveState", "inactive"),
+            enabled=fields.get("UnitFileState", "") == "enabled",
+            result=fields.get("Result", ""),
+            exit_code=int(fields.get("ExecMainStatus") or 0),
+        )
+    return states
+
+
+def enable(units: t.Sequence[str]) -> None:
+    """Have ``units`` started at boot."""
+    if units:
+        _systemctl("enable", "--quiet", "--", *units)
+
+
+def disable_now(units: t.Sequence[str]) -> None:
+    """Stop ``units``, waiting for their drain, and have them started no more."""
+    if units:
+        _systemctl("disable", "--now", "--quiet", "--", *units)
+        _systemctl("reset-failed", "--", *units, check=False)
+
+
+def stop(units: t.Sequence[str]) -> None:
+    """Stop ``units`` and wait for their drain."""
+    if units:
+        _systemctl("stop", "--", *units)
+
+
+def start(units: t.Sequence[str], verb: t.Literal["start", "restart"]) -> None:
+    """Start or restart ``units`` in parallel; comes back when each has started or failed.
+
+    What failed is read from unit_states() afterwards, because systemctl reports one code for all.
+    """
+    if units:
+        _systemctl("reset-failed", "--", *units, check=False)
+        _systemctl(verb, "--", *units, check=False)
+
+
+def journal(unit: str, lines: int) -> list[str]:
+    """The last ``lines`` lines that the unit logged, without time stamps."""
+    command = ["journalctl", "--unit", unit, "--lines", str(lines), "--output", "cat", "--no-pager", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    return done.stdout.splitlines()

@@ -1,0 +1,222 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: container_service
+short_description: Hold LangGraph deployments as containers that systemd owns
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Holds a whole list of deployments on a host. Each one is a container that the instance C(langgraph@NAME.service) of
+    one systemd template unit creates, starts, watches and stops.
+  - Starting means healthy. The module comes back when C(/ok) of every server that it had to start has answered, and
+    fails with the likely cause and the container's own last lines where one did not.
+  - The cost is the same for one deployment and for many, one call reads the units, one the images.
+  - The template unit and its helper come with the role P(selfhost.langgraph.langgraph#role).
+requirements:
+  - The Python library C(docker) on the host (Debian's C(python3-docker)).
+  - systemd.
+extends_documentation_fragment:
+  - selfhost.langgraph._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Values of the environment are masked; a variable that changes is marked.
+  idempotent:
+    support: full
+  platform:
+    platforms: linux
+    support: full
+options:
+  deployments:
+    description:
+      - The deployments to hold. A deployment of the host that is not in the list is left alone.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the deployment.
+        type: str
+        required: true
+      state:
+        description:
+          - With V(present) the deployment runs.
+          - With V(absent) its container is stopped, after its drain, and removed with its unit instance and its files. Its databases stay.
+        type: str
+        choices: [present, absent]
+        default: present
+      image:
+        description:
+          - Image to run. It must be on the host. Required with O(deployments[].state=present).
+        type: str
+      port:
+        description: Port of the host on which the server answers. Required with O(deployments[].state=present).
+        type: int
+      bind_address:
+        description: Address of the host on which the server answers.
+        type: str
+        default: 127.0.0.1
+      environment:
+        description:
+          - Content of the container's environment file, one C(NAME=value) a line.
+        type: str
+        default: ''
+      drain_seconds:
+        description: Seconds that the server has between the signal to stop and its end.
+        type: int
+        default: 180
+      memory:
+        description: Most memory that the container may use, as the engine writes it, for example V(512m).
+        type: str
+      cpus:
+        description: Most CPUs that the container may use.
+        type: float
+      user:
+        description: User in the container, V(UID) or V(UID:GID). Default is that of the image.
+        type: str
+      read_only:
+        description: Whether the container's file system is read-only, but for C(/tmp).
+        type: bool
+        default: false
+  network:
+    description: The engine's network for the containers.
+    type: str
+    default: langgraph
+  config_dir:
+    description: Folder of the host that holds a folder for each deployment, readable by root alone.
+    type: path
+    default: /etc/langgraph
+  start_timeout:
+    description: Seconds that a server has from its start until C(/ok) answers.
+    type: int
+    default: 300
+  parallel:
+    description: How many servers may start at the same time.
+    type: int
+    default: 8
+seealso:
+  - module: selfhost.langgraph.health
+  - module: selfhost.langgraph.container_service_info
+"""
+
+EXAMPLES = r"""
+- name: Hold two deployments
+  selfhost.langgraph.container_service:
+    deployments:
+      - name: support-bot
+        image: support-bot:1.4.2
+        port: 8123
+        environment: "{{ support_bot_environment }}"
+      - name: research-agent
+        image: research-agent:0.3.0
+        port: 8124
+        environment: "{{ research_agent_environment }}"
+        memory: 2g
+
+- name: Stop a deployment and take it off the host, with its databases left as they are
+  selfhost.langgraph.container_service:
+    deployments:
+      - name: support-bot
+        state: absent
+"""
+
+RETURN = r"""
+deployments:
+  description: What was done to each deployment and why, in the order of the list.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the deployment.
+      type: str
+    action:
+      description:
+        - One of V(create), V(restart), V(start), V(wait) (it was starting already), V(keep) and V(remove).
+      type: str
+    reasons:
+      description: What differed. Variables by name, never with a value.
+      type: list
+      elements: str
+    image_id:
+      description: Id of the image that it runs.
+      type: str
+  sample:
+    - action: restart
+      image_id: sha256:0f3a
+      name: support-bot
+      reasons: [image_id, variable LOG_LEVEL]
+failures:
+  description: The deployments that did not become healthy.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the deployment.
+      type: str
+    code:
+      description: Likely cause, as a stable word.
+      type: str
+    cause:
+      description: Likely cause, as a sentence.
+      type: str
+    log:
+      description: Last lines of the container, with the values of its environment masked.
+      type: list
+      elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import run_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._docker import DOCKER_IMPORT_ERROR
+
+
+def main() -> None:
+    """Read the options and hand over."""
+    deployment = {
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "image": {"type": "str"},
+        "port": {"type": "int"},
+        "bind_address": {"type": "str", "default": "127.0.0.1"},
+        "environment": {"type": "str", "default": "", "no_log": True},
+        "drain_seconds": {"type": "int", "default": 180},
+        "memory": {"type": "str"},
+        "cpus": {"type": "float"},
+        "user": {"type": "str"},
+        "read_only": {"type": "bool", "default": False},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "deployments": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": deployment,
+                "required_if": [("state", "present", ("image", "port"))],
+            },
+            "network": {"type": "str", "default": "langgraph"},
+            "config_dir": {"type": "path", "default": "/etc/langgraph"},
+            "start_timeout": {"type": "int", "default": 300},
+            "parallel": {"type": "int", "default": 8},
+        },
+        supports_check_mode=True,
+    )
+    if DOCKER_IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("docker"), exception=DOCKER_IMPORT_ERROR)
+    run_module(module)
+
+
+if __name__ == "__main__":
+    main()

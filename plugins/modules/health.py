@@ -1,0 +1,142 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: health
+short_description: Wait until LangGraph Servers are healthy
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Waits for a whole list of deployments at once until C(/ok) answers with HTTP status 200 and JSON whose C(ok) is true,
+    then asks each once more with C(check_db=1), which reaches for its Postgres database.
+  - Understands both shapes of the answer, that of servers up to 0.15 and that of 0.16 and later.
+  - Fails with the likely cause and the last lines of the container for each deployment that is not healthy.
+extends_documentation_fragment:
+  - selfhost.langgraph._attributes
+  - selfhost.langgraph._attributes.info_module
+attributes:
+  platform:
+    platforms: linux
+    support: full
+options:
+  deployments:
+    description: The deployments to ask.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the deployment.
+        type: str
+        required: true
+      url:
+        description: URL of the server, without C(/ok), as the host itself reaches it.
+        type: str
+        required: true
+  timeout:
+    description: Seconds to wait for all of them.
+    type: int
+    default: 60
+  check_db:
+    description: Whether to ask for the database too.
+    type: bool
+    default: true
+  config_dir:
+    description: Folder of the host that holds the deployments' environments; needed to mask their values in log lines.
+    type: path
+    default: /etc/langgraph
+"""
+
+EXAMPLES = r"""
+- name: Are both healthy?
+  selfhost.langgraph.health:
+    deployments:
+      - name: support-bot
+        url: http://127.0.0.1:8123
+      - name: research-agent
+        url: http://127.0.0.1:8124
+"""
+
+RETURN = r"""
+health:
+  description: Name of each deployment with what it answered.
+  returned: always
+  type: dict
+  contains:
+    ok:
+      description: Whether it is healthy.
+      type: bool
+    status:
+      description: HTTP status of its last answer; null where it gave none.
+      type: int
+  sample:
+    support-bot: {ok: true, status: 200}
+failures:
+  description: The deployments that are not healthy.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the deployment.
+      type: str
+    code:
+      description: Likely cause, as a stable word.
+      type: str
+    cause:
+      description: Likely cause, as a sentence.
+      type: str
+    log:
+      description: Last lines of the container, with the values of its environment masked.
+      type: list
+      elements: str
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _probe, _systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import explain, sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils._services import unit_name
+
+
+def examine(urls: t.Mapping[str, str], timeout: int, check_db: bool) -> dict[str, _probe.Answer]:
+    """The last answer of each server: of ``/ok`` where that fails, else of ``/ok?check_db=1``."""
+    answers = _probe.wait_for({name: f"{url}/ok" for name, url in urls.items()}, timeout)
+    if check_db:
+        ready = {name: f"{urls[name]}/ok?check_db=1" for name, answer in answers.items() if answer.ok}
+        answers.update(_probe.wait_for(ready, 0))
+    return answers
+
+
+def main() -> None:
+    """Ask, and explain what is not healthy."""
+    deployment = {"name": {"type": "str", "required": True}, "url": {"type": "str", "required": True}}
+    module = AnsibleModule(
+        argument_spec={
+            "deployments": {"type": "list", "elements": "dict", "required": True, "options": deployment},
+            "timeout": {"type": "int", "default": 60},
+            "check_db": {"type": "bool", "default": True},
+            "config_dir": {"type": "path", "default": "/etc/langgraph"},
+        },
+        supports_check_mode=True,
+    )
+    urls = {deployment["name"]: deployment["url"].rstrip("/") for deployment in module.params["deployments"]}
+    answers = examine(urls, module.params["timeout"], module.params["check_db"])
+    health = {name: {"ok": answer.ok, "status": answer.status} for name, answer in answers.items()}
+    sick = [name for name, answer in answers.items() if not answer.ok]
+    states = _systemd.unit_states([unit_name(name) for name in sick])
+    failures = [explain(name, states[unit_name(name)], answers[name], module.params["config_dir"]) for name in sick]
+    if failures:
+        module.fail_json(msg=sentence(failures), health=health, failures=failures)
+    module.exit_json(health=health)
+
+
+if __name__ == "__main__":
+    main()
