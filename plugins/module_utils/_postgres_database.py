@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What the modules postgres_database and postgres_database_info do, between their options and their results."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import missing_required_lib
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import (
+    ClaimError,
+    Refused,
+    identifier,
+    refuse,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_apply import apply_plan, take_lock
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import (
+    PSYCOPG_IMPORT_ERROR,
+    connect,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import (
+    Entry,
+    Plan,
+    diff_of,
+    entry_problems,
+    make_plan,
+    result_of,
+    warnings_of,
+    world_problems,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import World, claims_of, read_world
+
+try:
+    import psycopg
+except ImportError:
+    pass  # reported by _postgres_connection
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import Connection
+
+Params = t.Mapping[str, t.Any]
+
+
+def ensure(connection: Connection, params: Params, check_mode: bool) -> dict[str, t.Any]:
+    """Bring roles and databases to where they should be, or say what would be done."""
+    refuse(entry_problems(params["databases"]))
+    world, plan = _look(connection, params)
+    if plan.actions() and not check_mode:
+        # Others may have worked while we waited for our turn, so what counts is what is seen under the lock.
+        take_lock(connection, params["lock_timeout"])
+        world, plan = _look(connection, params)
+        apply_plan(connection, lambda database: connect(params, database), plan)
+    warnings = warnings_of(params["databases"], world, plan)
+    return {**result_of(plan, world), "diff": diff_of(plan), "warnings": warnings}
+
+
+def _look(connection: Connection, params: Params) -> tuple[World, Plan]:
+    entries: list[Entry] = params["databases"]
+    extensions = {extension for entry in entries for extension in entry["extensions"]}
+    world = read_world(connection, [identifier(entry["name"]) for entry in entries], extensions)
+    refuse(world_problems(entries, world))
+    return world, make_plan(entries, world, params["close_databases"])
+
+
+def inspect(connection: Connection, _params: Params, _check_mode: bool) -> dict[str, t.Any]:
+    """Read the durable claims."""
+    world = read_world(connection, [])
+    return {
+        "changed": False,
+        "claims": claims_of(world),
+        "max_connections": world.max_connections,
+        "server_version": world.version,
+        "warnings": [],
+    }
+
+
+def run_module(
+    module: AnsibleModule, work: t.Callable[[Connection, Params, bool], dict[str, t.Any]]
+) -> t.NoReturn:
+    """Connect, work, and leave the module with a result or with one line per refusal."""
+    if PSYCOPG_IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("psycopg"), exception=PSYCOPG_IMPORT_ERROR)
+    try:
+        with connect(module.params) as connection:
+            result = work(connection, module.params, module.check_mode)
+    except Refused as exc:
+        module.fail_json(msg=str(exc), problems=[problem.as_dict() for problem in exc.problems])
+    except ClaimError as exc:
+        module.fail_json(msg=str(exc))
+    except psycopg.Error as exc:
+        # Never the whole text: it can quote the statement, and so a verifier.
+        reason = exc.diag.message_primary or type(exc).__name__
+        module.fail_json(msg=f"Postgres refused: {reason}. Run this again once it is cured.")
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**result)

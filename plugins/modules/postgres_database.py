@@ -1,0 +1,181 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgres_database
+short_description: Claim a Postgres database and a Postgres role for each deployment
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Gives each deployment of a list a database of its own and a role that owns it, without any further right. Both are named
+    like the deployment, with C(_) in the place of C(-).
+  - Nobody else may connect to the database, from its first moment on. It is made closed, and opened once PUBLIC is shut out.
+  - Passwords are sent as SCRAM verifiers that are computed by the module, so the clear text reaches neither the server nor
+    its log, and an unchanged password is recognised.
+  - The claim, with the deployment's Redis number, is kept as a comment of the role and of the database, see
+    M(selfhost.langgraph.postgres_database_info). The comment of the role counts, as the deployment cannot change it.
+  - A role or database of that name that this collection did not make is refused.
+  - The module can be interrupted at any point; the next run finishes the work. Several runs at once take turns.
+  - The number of round trips of a run that changes nothing is the same for one deployment and for a thousand. For this,
+    extensions are known from the comment; one that was dropped by hand is not noticed.
+extends_documentation_fragment:
+  - selfhost.langgraph._postgres
+  - selfhost.langgraph._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Passwords are masked.
+  idempotent:
+    support: full
+  platform:
+    platforms: posix
+    support: full
+options:
+  databases:
+    description: The deployments. One that is not in the list is left alone.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the deployment.
+        type: str
+        required: true
+      password:
+        description: Password of its role. Required for a new role; left out, an existing role keeps the one it has.
+        type: str
+      connection_limit:
+        description: How many connections the role may hold at once; V(-1) is no limit.
+        type: int
+        default: -1
+      extensions:
+        description: Extensions to create in its database with the administrator's rights, such as V(vector).
+        type: list
+        elements: str
+        default: []
+      redis_number:
+        description:
+          - Redis database number of the deployment, to be remembered. It is refused if another one is remembered for it, or
+            if it is remembered for another deployment.
+        type: int
+      redis_server:
+        description: Any name of the Redis server that the number is of, where there is more than one.
+        type: str
+  close_databases:
+    description:
+      - Databases of others from which the right of PUBLIC to connect is taken, so that the deployments cannot connect to them
+        either, usually V(postgres) and V(template1).
+      - Roles that are no superusers and use these databases need a C(GRANT CONNECT) of their own then.
+    type: list
+    elements: str
+    default: []
+  lock_timeout:
+    description: Seconds to wait for another run that is changing databases.
+    type: int
+    default: 300
+seealso:
+  - module: selfhost.langgraph.redis_database
+  - module: selfhost.langgraph.postgres_database_info
+"""
+
+EXAMPLES = r"""
+- name: Two deployments on one Postgres
+  selfhost.langgraph.postgres_database:
+    peer_user: postgres
+    close_databases: [postgres, template1]
+    databases:
+      - name: support-bot
+        password: "{{ vault_support_bot_postgres_password }}"
+        connection_limit: 25
+        redis_number: "{{ claims.databases['support-bot'].number }}"
+      - name: research-agent
+        password: "{{ vault_research_agent_postgres_password }}"
+        extensions: [vector]
+"""
+
+RETURN = r"""
+databases:
+  description: Name of each deployment with what it holds.
+  returned: success
+  type: dict
+  contains:
+    database:
+      description: Its database.
+      type: str
+    role:
+      description: Its role, which owns the database.
+      type: str
+    redis_number:
+      description: The Redis number that is remembered for it; null where there is none.
+      type: int
+    extensions:
+      description: Extensions that were created for it, with the version of that time.
+      type: dict
+    changed:
+      description: Whether anything changed for it.
+      type: bool
+  sample:
+    support-bot: {database: support_bot, role: support_bot, redis_number: 1, extensions: {}, changed: true}
+actions:
+  description: What was done, or in check mode would be done, and why.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {action: create_role, role: support_bot, name: support-bot}
+    - {action: create_database, database: support_bot, name: support-bot}
+    - {action: remember, database: support_bot, why: new, name: support-bot}
+problems:
+  description: Why nothing was changed.
+  returned: when something was refused
+  type: list
+  elements: dict
+  sample:
+    - deployment: support-bot
+      option: name
+      finding: Postgres has a role 'support_bot' which this collection did not make
+      remedy: choose another name, or rename that role
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import (
+    POSTGRES_ARGS,
+    POSTGRES_EXCLUSIVE,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_database import ensure, run_module
+
+
+def main() -> None:
+    """Read the options and hand over."""
+    database = {
+        "name": {"type": "str", "required": True},
+        "password": {"type": "str", "no_log": True},
+        "connection_limit": {"type": "int", "default": -1},
+        "extensions": {"type": "list", "elements": "str", "default": []},
+        "redis_number": {"type": "int"},
+        "redis_server": {"type": "str"},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            **POSTGRES_ARGS,
+            "databases": {"type": "list", "elements": "dict", "required": True, "options": database},
+            "close_databases": {"type": "list", "elements": "str", "default": []},
+            "lock_timeout": {"type": "int", "default": 300},
+        },
+        mutually_exclusive=POSTGRES_EXCLUSIVE,
+        supports_check_mode=True,
+    )
+    run_module(module, ensure)
+
+
+if __name__ == "__main__":
+    main()

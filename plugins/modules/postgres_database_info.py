@@ -1,0 +1,92 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgres_database_info
+short_description: List the claims that a Postgres server remembers
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Lists the deployments that have a database here, with the Redis numbers that are remembered for them. Give
+    RV(claims) to O(selfhost.langgraph.redis_database#module:known_claims), so that losing Redis loses no claim.
+extends_documentation_fragment:
+  - selfhost.langgraph._postgres
+  - selfhost.langgraph._attributes
+  - selfhost.langgraph._attributes.info_module
+attributes:
+  platform:
+    platforms: posix
+    support: full
+options: {}
+seealso:
+  - module: selfhost.langgraph.postgres_database
+  - module: selfhost.langgraph.redis_database
+"""
+
+EXAMPLES = r"""
+- name: Which deployments does this server know?
+  selfhost.langgraph.postgres_database_info:
+    peer_user: postgres
+  register: postgres
+"""
+
+RETURN = r"""
+claims:
+  description: The deployments, in the order of their names.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the deployment.
+      type: str
+    database:
+      description: Its database; null where only the role is left, or was made before a crash.
+      type: str
+    role:
+      description: Its role; null where only the database is there, as after a restore from a dump.
+      type: str
+    redis_number:
+      description: Its Redis database number; null where none is remembered.
+      type: int
+    redis_server:
+      description: The name that was given to its Redis server.
+      type: str
+  sample:
+    - {name: support-bot, database: support_bot, role: support_bot, redis_number: 1, redis_server: null}
+max_connections:
+  description: How many connections the server takes.
+  returned: success
+  type: int
+  sample: 100
+server_version:
+  description: Version of the server, as in C(server_version_num).
+  returned: success
+  type: int
+  sample: 170006
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import (
+    POSTGRES_ARGS,
+    POSTGRES_EXCLUSIVE,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_database import inspect, run_module
+
+
+def main() -> None:
+    """Read the options and hand over."""
+    module = AnsibleModule(
+        argument_spec=POSTGRES_ARGS, mutually_exclusive=POSTGRES_EXCLUSIVE, supports_check_mode=True
+    )
+    run_module(module, inspect)
+
+
+if __name__ == "__main__":
+    main()
