@@ -95,11 +95,7 @@ def entry_problems(entries: t.Sequence[Entry]) -> t.Iterator[Problem]:
 
 def world_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Problem]:
     """Find what stands in the way on the server."""
-    holders = {
-        claim["redis_number"]: claim["name"]
-        for claim in claims_of(world)
-        if claim["redis_number"] is not None and claim["redis_server"] is None
-    }
+    holders = {(claim["redis_server"], claim["redis_number"]): claim["name"] for claim in claims_of(world)}
     for entry in entries:
         yield from _ownership_problems(entry, world)
         yield from _number_problems(entry, world, holders)
@@ -140,7 +136,9 @@ def _is_for(item: Role | Database, name: str) -> bool:
     return item.mark is not None and item.mark["deployment"] == name
 
 
-def _number_problems(entry: Entry, world: World, holders: t.Mapping[int, str]) -> t.Iterator[Problem]:
+def _number_problems(
+    entry: Entry, world: World, holders: t.Mapping[tuple[str | None, int], str]
+) -> t.Iterator[Problem]:
     name, number = entry["name"], entry.get("redis_number")
     remembered = (_remembered(name, world) or {}).get("redis_number")
     if number is None:
@@ -152,11 +150,13 @@ def _number_problems(entry: Entry, world: World, holders: t.Mapping[int, str]) -
             f"its Postgres database remembers number {remembered}, not {number}",
             "find out which of the two holds its data, then correct the other record",
         )
-    elif holders.get(number, name) != name:
+        return
+    other = holders.get((entry.get("redis_server"), number), name)
+    if other != name:
         yield Problem(
             name,
             "redis_number",
-            f"number {number} belongs to '{holders[number]}', whose Postgres database remembers it",
+            f"number {number} belongs to '{other}', whose Postgres database remembers it",
             "claim the number with the module redis_database and known_claims",
         )
 

@@ -57,7 +57,7 @@ def ensure(server: Server, params: t.Mapping[str, t.Any], check_mode: bool) -> d
     """Bring claims and users to where they should be, or say what would be done."""
     entries: list[Entry] = params["databases"]
     manage_users: bool = params["manage_users"]
-    known = known_numbers(params["known_claims"])
+    known = known_numbers(params["known_claims"], params["redis_server"])
     refuse(entry_problems(entries, manage_users))
     refuse(known_problems(known, {entry["name"] for entry in entries}))
     world = read_world(server, [entry["name"] for entry in entries] if manage_users else [])

@@ -78,9 +78,14 @@ def _user_problems(entry: Entry) -> t.Iterator[Problem]:
         yield Problem(name, "extra_commands", finding, "leave it out")
 
 
-def known_numbers(claims: t.Iterable[Entry]) -> dict[str, int]:
-    """Give what Postgres remembers, without the deployments that have no number there."""
-    return {claim["name"]: claim["redis_number"] for claim in claims if claim.get("redis_number") is not None}
+def known_numbers(claims: t.Iterable[Entry], server: str | None = None) -> dict[str, int]:
+    """Give what Postgres remembers of this server; a claim or a server without a name may be any."""
+    return {
+        claim["name"]: claim["redis_number"]
+        for claim in claims
+        if claim.get("redis_number") is not None
+        and (server is None or claim.get("redis_server") in (None, server))
+    }
 
 
 def known_problems(known: t.Mapping[str, int], wanted: t.Collection[str]) -> t.Iterator[Problem]:

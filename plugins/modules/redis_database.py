@@ -94,6 +94,19 @@ options:
       redis_number:
         description: The number that it holds; null where it has none.
         type: int
+      database:
+        description: Not used; it is here so that the list can be passed on as it is.
+        type: str
+      role:
+        description: Not used; it is here so that the list can be passed on as it is.
+        type: str
+      redis_server:
+        description:
+          - Name of the Redis server that the number is of. With O(redis_server), claims of other servers are left out.
+        type: str
+  redis_server:
+    description: Any name of this server, where there is more than one; the same as O(selfhost.langgraph.postgres_database#module:databases[].redis_server).
+    type: str
   manage_users:
     description:
       - Whether to make users. V(false) is for managed services without ACL, and leaves the deployments open to each other.
@@ -182,11 +195,13 @@ def main() -> None:
         "extra_commands": {"type": "list", "elements": "str", "default": []},
     }
     claim = {"name": {"type": "str", "required": True}, "redis_number": {"type": "int"}}
+    claim.update({key: {"type": "str"} for key in ("database", "role", "redis_server")})
     module = AnsibleModule(
         argument_spec={
             **REDIS_ARGS,
             "databases": {"type": "list", "elements": "dict", "required": True, "options": database},
             "known_claims": {"type": "list", "elements": "dict", "default": [], "options": claim},
+            "redis_server": {"type": "str"},
             "manage_users": {"type": "bool", "default": True},
         },
         mutually_exclusive=REDIS_EXCLUSIVE,
