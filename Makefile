@@ -40,7 +40,7 @@ sanity: ## ansible-test sanity
 
 molecule: ## the scenario SCENARIO=default, or all of them with SCENARIO=
 	@$(TOOLS)/prepare.sh
-	molecule test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
+	@molecule test --no-command-borders $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
 
 bench: ## the benchmarks, or some of them with ONLY=noop; writes build/benchmark.json
 	@$(TOOLS)/prepare.sh

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One real threaded run through each deployment's API. Reads the host's variables (ansible-inventory --host) on stdin."""
+"""One real threaded run through each deployment's API; the host's variables (ansible-inventory --host) on stdin."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def run_once(name: str, url: str) -> str:
     if answer.get("text") != TEXT.format(name=name).upper():
         raise SystemExit(f"{name} at {url}: unexpected answer {answer}")
     seconds = time.monotonic() - started
-    return f"  {name:<20} {url:<28} thread {thread['thread_id'][:8]}  {answer['text']!r} {answer['log']} in {seconds:.1f} s"
+    return f"  {name:<20} {url:<28} {answer['text']!r} {answer['log']} in {seconds:.1f} s"
 
 
 async def main() -> None:

@@ -40,13 +40,11 @@ rootfs() { # release
   rm -f "$tar"
 }
 
+host_ready() { have_image "$PREFIX/host:$1" && fresh "host-$1" "$(hash_of "$HOST_DIR")"; }
 host() { # release
-  local image=$PREFIX/host:$1 hash
-  hash=$(hash_of "$HOST_DIR")
-  if have_image "$image" && fresh "host-$1" "$hash"; then return; fi
   rootfs "$1"
-  docker build --build-arg "RELEASE=$1" -t "$image" "$HOST_DIR"
-  stamp "host-$1" "$hash"
+  docker build --build-arg "RELEASE=$1" -t "$PREFIX/host:$1" "$HOST_DIR"
+  stamp "host-$1" "$(hash_of "$HOST_DIR")"
 }
 
 # Wheels for the Python inside the image, whatever Python runs here.
@@ -71,16 +69,15 @@ server() { # what `langgraph build` takes as its base image
   rm -rf "$context"
 }
 
+agent_hash() { hash_of "$SERVER_DIR" "$APP_DIR" requirements/server.txt; }
+agent_ready() { have_image "$AGENT_IMAGE" && [ -s "$BUILD/images/demo-agent.tar" ] && fresh agent "$(agent_hash)"; }
 agent() {
-  local hash
-  hash=$(hash_of "$SERVER_DIR" "$APP_DIR" requirements/server.txt)
-  if have_image "$AGENT_IMAGE" && [ -s "$BUILD/images/demo-agent.tar" ] && fresh agent "$hash"; then return; fi
   rootfs bookworm
   server
   (cd "$APP_DIR" && "$VENV/bin/langgraph" build -t "$AGENT_IMAGE" --no-pull --base-image "$SERVER_IMAGE" --network=none)
   docker save --output "$BUILD/images/demo-agent.tar.new" "$AGENT_IMAGE"
   mv "$BUILD/images/demo-agent.tar.new" "$BUILD/images/demo-agent.tar"
-  stamp agent "$hash"
+  stamp agent "$(agent_hash)"
 }
 
 main() {
@@ -88,8 +85,8 @@ main() {
   mkdir -p "$BUILD/images"
   for what in "$@"; do
     case $what in
-      host:*) step "image $PREFIX/$what" host "${what#host:}" ;;
-      agent) step "image $AGENT_IMAGE" agent ;;
+      host:*) host_ready "${what#host:}" || step "image $PREFIX/$what" host "${what#host:}" ;;
+      agent) agent_ready || step "image $AGENT_IMAGE" agent ;;
       *) die "unknown image $what" ;;
     esac
   done
