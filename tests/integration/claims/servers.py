@@ -1,0 +1,317 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Throwaway Redis and Postgres servers on loopback, and the modules run against them as processes.
+
+CLAIMS_ROOTFS names a folder with another Debian, whose servers are started with chroot (as root), so that one machine
+can try the versions of several releases. CLAIMS_REDIS names another server program, such as valkey-server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import json
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+
+import psycopg
+import redis
+
+ROOTFS = os.environ.get("CLAIMS_ROOTFS", "/")
+REDIS_PROGRAM = os.environ.get("CLAIMS_REDIS", "redis-server")
+ADMIN = "langgraph-admin"
+ADMIN_PASSWORD = "admin-password-that-no-output-may-show"
+HERE = pathlib.Path(__file__).resolve().parent
+COLLECTION = HERE.parents[2]
+RUNNER = """
+import importlib, json, sys
+from ansible.module_utils.testing import patch_module_args
+with patch_module_args(json.load(sys.stdin)):
+    importlib.import_module("ansible_collections.selfhost.langgraph.plugins.modules." + sys.argv[1]).main()
+"""
+
+
+class MissingProgram(Exception):
+    """A server is not installed; the text says what to install."""
+
+
+def free_port() -> int:
+    """Find a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def collection_path() -> str:
+    """Give a folder from which the collection can be imported, as `make` prepares it or made here."""
+    for known in (COLLECTION / "build" / "collections", *COLLECTION.parents[2:3]):
+        if (known / "ansible_collections" / "selfhost" / "langgraph" / "plugins").is_dir():
+            return str(known)
+    root = pathlib.Path(tempfile.gettempdir()) / f"selfhost-langgraph-claims-{os.getuid()}"
+    target = root / "ansible_collections" / "selfhost" / "langgraph"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists():
+        target.symlink_to(COLLECTION)
+    return str(root)
+
+
+class Program:
+    """A server process with a folder of its own, both gone after `stop`."""
+
+    user = "nobody"
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="claims-", dir=os.path.join(ROOTFS, "tmp")))
+        self.inside = "/" + os.path.relpath(self.folder, ROOTFS)
+        self.process: subprocess.Popen[bytes] | None = None
+        if os.getuid() == 0:
+            shutil.chown(self.folder, *self._ids())
+
+    def _ids(self) -> tuple[int, int]:
+        for line in pathlib.Path(ROOTFS, "etc/passwd").read_text().splitlines():
+            fields = line.split(":")
+            if fields[0] == self.user:
+                return int(fields[2]), int(fields[3])
+        raise MissingProgram(f"there is no user '{self.user}' below {ROOTFS}: install its server")
+
+    def command(self, words: t.Sequence[str]) -> tuple[list[str], dict[str, t.Any]]:
+        """Give the command and the arguments of subprocess that run it as the server's user, in its Debian."""
+        if os.getuid() != 0:
+            return list(words), {}
+        uid, gid = self._ids()
+        if ROOTFS != "/":
+            return ["chroot", f"--userspec={uid}:{gid}", ROOTFS, *words], {}
+        return list(words), {"user": uid, "group": gid, "extra_groups": []}
+
+    def spawn(self, words: t.Sequence[str]) -> None:
+        """Start the server; its output goes to a file in its folder."""
+        words, more = self.command(words)
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(words, stdout=log, stderr=log, cwd="/", **more)
+
+    def wait(self, ready: t.Callable[[], object], errors: tuple[type[Exception], ...], seconds: float = 20) -> None:
+        """Wait until the server answers."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                ready()
+                return
+            except errors as exc:
+                if time.monotonic() > deadline or (self.process and self.process.poll() is not None):
+                    raise RuntimeError((self.folder / "log").read_text()[-2000:]) from exc
+                time.sleep(0.02)
+
+    def halt(self, how: int = signal.SIGTERM) -> None:
+        """Stop the process and keep its folder."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(30)
+
+    def stop(self) -> None:
+        """Stop the process and remove its folder."""
+        self.halt(signal.SIGQUIT if isinstance(self, PostgresServer) else signal.SIGKILL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class RedisServer(Program):
+    """A Redis or Valkey with an ACL file, as the role redis sets it up."""
+
+    user = "redis" if REDIS_PROGRAM.startswith("redis") else "valkey"
+
+    def __init__(self, databases: int = 64, options: t.Sequence[str] = (), acl_file: bool = True) -> None:
+        super().__init__()
+        if not shutil.which(REDIS_PROGRAM, path=os.path.join(ROOTFS, "usr/bin")):
+            raise MissingProgram(f"{REDIS_PROGRAM} is missing: apt-get install {REDIS_PROGRAM}")
+        self.databases, self.options, self.acl_file = databases, options, acl_file
+        self.users = self.folder / "users.acl"
+        self.write_users()
+        self.start()
+
+    def write_users(self) -> None:
+        """Write the users that a fresh server has: nobody but the administrator."""
+        self.users.write_text(f"user default off\nuser {ADMIN} on >{ADMIN_PASSWORD} ~* &* +@all\n")
+        if os.getuid() == 0:
+            os.chown(self.users, *self._ids())
+
+    def start(self) -> None:
+        """Start it, with what its folder holds."""
+        inside = ["--aclfile", f"{self.inside}/users.acl"] if self.acl_file else []
+        if not self.acl_file:
+            rules = ["on", f">{ADMIN_PASSWORD}", "~*", "&*", "+@all"]
+            inside = ["--user", ADMIN, *rules, "--user", "default", "off"]
+        words = [REDIS_PROGRAM, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.inside, "--save", ""]
+        words += ["--appendonly", "yes", "--databases", str(self.databases), *inside, *self.options]
+        self.spawn(words)
+        self.wait(lambda: self.admin().ping(), (redis.RedisError,))
+
+    def restart(self, keep_data: bool = True, keep_users: bool = True) -> None:
+        """Restart it, as after a crash; without data it is like a new machine."""
+        self.halt(signal.SIGKILL)
+        if not keep_data:
+            for path in self.folder.glob("appendonly*"):
+                shutil.rmtree(path)
+        if not keep_users:
+            self.write_users()
+        self.start()
+
+    def client(self, user: str, password: str, number: int = 0) -> redis.Redis[str]:
+        """Connect as somebody."""
+        return redis.Redis(
+            host="127.0.0.1", port=self.port, username=user, password=password, db=number, decode_responses=True
+        )
+
+    def admin(self, number: int = 0) -> redis.Redis[str]:
+        """Connect as the administrator."""
+        return self.client(ADMIN, ADMIN_PASSWORD, number)
+
+    def login(self) -> dict[str, t.Any]:
+        """Give the module options that lead here."""
+        return {"login_port": self.port, "login_user": ADMIN, "login_password": ADMIN_PASSWORD}
+
+    def snapshot(self) -> t.Any:
+        """Give everything that a claim could change, to compare."""
+        admin = self.admin()
+        return sorted(admin.execute_command("ACL", "LIST")), {key: admin.dump(key) for key in _quiet_keys(admin)}
+
+    def clean(self) -> None:
+        """Make it like new."""
+        admin = self.admin()
+        admin.flushall()
+        for user in admin.acl_users():
+            if user not in ("default", ADMIN):
+                admin.acl_deluser(user)
+        if self.acl_file:
+            admin.acl_save()
+
+
+def _quiet_keys(client: redis.Redis[str]) -> list[str]:
+    client.connection_pool.connection_kwargs["decode_responses"] = False
+    client.connection_pool.disconnect()
+    return sorted(t.cast("list[str]", client.keys("*")))
+
+
+class PostgresServer(Program):
+    """A Postgres that asks for SCRAM over TCP and for peer over its socket."""
+
+    user = "postgres"
+
+    def __init__(self, settings: t.Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        found = sorted(glob.glob(os.path.join(ROOTFS, "usr/lib/postgresql/*/bin/initdb")))
+        if not found:
+            raise MissingProgram("the Postgres server is missing: apt-get install postgresql")
+        self.binaries = "/" + os.path.relpath(os.path.dirname(found[-1]), ROOTFS)
+        (self.folder / "pw").write_text(ADMIN_PASSWORD)
+        words = [f"{self.binaries}/initdb", "-D", f"{self.inside}/data", "-U", "postgres", "--pwfile"]
+        words += [f"{self.inside}/pw", "--auth-local=peer", "--auth-host=scram-sha-256", "--no-sync", "-E", "UTF8"]
+        words, more = self.command([*words, "--locale=C"])
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, cwd="/", **more)
+        self.settings = {"fsync": "off", "log_statement": "all", "max_connections": "120", **(settings or {})}
+        self.start()
+
+    def start(self) -> None:
+        """Start it, with what its folder holds."""
+        words = [f"{self.binaries}/postgres", "-D", f"{self.inside}/data", "-p", str(self.port), "-k", self.inside]
+        for name, value in self.settings.items():
+            words += ["-c", f"{name}={value}"]
+        self.spawn(words)
+        self.wait(lambda: self.admin().close(), (psycopg.Error,))
+
+    def uri(self, user: str, password: str, database: str) -> str:
+        """Give the way here."""
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def admin(self, database: str = "postgres") -> psycopg.Connection[t.Any]:
+        """Connect as the administrator."""
+        return psycopg.connect(self.uri("postgres", ADMIN_PASSWORD, database), autocommit=True)
+
+    def login(self) -> dict[str, t.Any]:
+        """Give the module options that lead here."""
+        return {"login_host": "127.0.0.1", "login_port": self.port, "login_password": ADMIN_PASSWORD}
+
+    def query(self, text: str, *values: t.Any, database: str = "postgres") -> list[t.Any]:
+        """Ask as the administrator."""
+        with self.admin(database) as connection:
+            cursor = connection.execute(text, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def snapshot(self) -> t.Any:
+        """Give everything that a claim could change, to compare."""
+        roles = "SELECT a.*, shobj_description(oid, 'pg_authid') FROM pg_authid a ORDER BY oid"
+        databases = (
+            "SELECT datname, datdba, datallowconn, datacl::text, shobj_description(oid, 'pg_database')"
+            " FROM pg_database ORDER BY datname"
+        )
+        return self.query(roles), self.query(databases)
+
+    def clean(self) -> None:
+        """Make it like new."""
+        with self.admin() as connection:
+            for (name,) in connection.execute(
+                "SELECT datname FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')"
+            ).fetchall():
+                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            for (name,) in connection.execute(
+                "SELECT rolname FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%' AND rolname <> 'postgres'"
+            ).fetchall():
+                connection.execute(f'DROP OWNED BY "{name}"')
+                connection.execute(f'DROP ROLE "{name}"')
+            connection.execute("GRANT CONNECT, TEMPORARY ON DATABASE postgres TO PUBLIC")
+            connection.execute("GRANT CONNECT ON DATABASE template1 TO PUBLIC")
+
+
+def _warning_text(item: t.Any) -> str:
+    return item if isinstance(item, str) else json.dumps(item)
+
+
+class ModuleRun:
+    """A module as a process that reads its options from stdin, as on a host."""
+
+    def __init__(self, module: str, options: t.Mapping[str, t.Any], check: bool = False, diff: bool = True) -> None:
+        arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": diff}
+        environment = {**os.environ, "PYTHONPATH": collection_path()}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", RUNNER, module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+        stdin = t.cast("t.IO[str]", self.process.stdin)
+        with contextlib.suppress(BrokenPipeError):
+            stdin.write(json.dumps(arguments))
+            stdin.close()
+        self.process.stdin = None
+
+    def result(self, timeout: float = 300) -> dict[str, t.Any]:
+        """Wait for the end and give the module's result."""
+        out, err = self.process.communicate(timeout=timeout)
+        try:
+            result = json.loads(out)
+            # Newer ansible-core sends warnings as objects.
+            lines = [_warning_text(item) for item in result.get("warnings", [])]
+            return {**result, "warnings": lines, "_text": out + err}
+        except ValueError as exc:
+            raise AssertionError(f"no JSON, exit code {self.process.returncode}: {out}{err}") from exc
+
+
+def run_module(module: str, options: t.Mapping[str, t.Any], check: bool = False) -> dict[str, t.Any]:
+    """Run a module and give its result."""
+    return ModuleRun(module, options, check).result()
+
+
+def peer_user_can_be_tried() -> bool:
+    """Tell whether this process can become the server's user."""
+    return os.getuid() == 0 and ROOTFS == "/" and pwd.getpwnam("postgres") is not None

@@ -1,0 +1,247 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""redis_database against a real Redis."""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+
+import pytest
+import redis
+from servers import ADMIN, RedisServer, run_module
+
+CLAIMS = "selfhost.langgraph:claims"
+SECRET = "a-password-of-the-deployment"
+
+
+def entries(*names: str, **more: t.Any) -> list[dict[str, t.Any]]:
+    return [{"name": name, "password": f"{SECRET}-{name}", **more} for name in names]
+
+
+def claim(server: RedisServer, wanted: list[dict[str, t.Any]], check: bool = False, **more: t.Any) -> dict[str, t.Any]:
+    result = run_module("redis_database", {**server.login(), "databases": wanted, **more}, check)
+    assert SECRET not in result["_text"]
+    return result
+
+
+def numbers(result: dict[str, t.Any]) -> dict[str, int]:
+    assert not result.get("failed"), result["msg"]
+    return {name: item["number"] for name, item in result["databases"].items()}
+
+
+def refused(result: dict[str, t.Any], option: str, *words: str) -> None:
+    assert result.get("failed"), result
+    assert result["problems"][0]["option"] == option
+    for word in words:
+        assert word in result["msg"], result["msg"]
+
+
+def test_quartet(redis_server: RedisServer) -> None:
+    before = redis_server.snapshot()
+    planned = claim(redis_server, entries("a", "b"), check=True)
+    assert redis_server.snapshot() == before
+    done = claim(redis_server, entries("a", "b"))
+    assert numbers(planned) == numbers(done) == {"a": 1, "b": 2}
+    assert planned["actions"] == done["actions"]
+    assert planned["diff"] == done["diff"]
+    assert planned["changed"]
+    after = redis_server.snapshot()
+    for check in (True, False):
+        again = claim(redis_server, entries("b", "a"), check=check)
+        assert (again["changed"], again["actions"], numbers(again)) == (False, [], {"a": 1, "b": 2})
+    assert redis_server.snapshot() == after
+    assert redis_server.admin().hgetall(CLAIMS) == {"a": "1", "b": "2"}
+    assert redis_server.client("a", f"{SECRET}-a", 1).set("a:x", 1)
+
+
+def test_third_deployment_leaves_the_others_alone(redis_server: RedisServer) -> None:
+    claim(redis_server, entries("a", "b"))
+    result = claim(redis_server, entries("a", "b", "c"))
+    assert numbers(result) == {"a": 1, "b": 2, "c": 3}
+    assert {name: item["changed"] for name, item in result["databases"].items()} == {"a": False, "b": False, "c": True}
+
+
+def test_asked_numbers_go_first(redis_server: RedisServer) -> None:
+    assert numbers(claim(redis_server, [*entries("a"), *entries("b", number=1)])) == {"a": 2, "b": 1}
+
+
+def test_occupied_and_known_numbers_are_passed_over(redis_server: RedisServer) -> None:
+    redis_server.admin(1).set("somebody's", "data")
+    result = claim(redis_server, entries("a"), known_claims=[{"name": "z", "redis_number": 2}])
+    assert numbers(result) == {"a": 3}
+    assert any("number 1 is claimed by nobody, but holds 1 keys" in line for line in result["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "known", "option", "words"),
+    [
+        (entries("b", number=1), [], "number", ["'b'", "belongs to 'a'"]),
+        (entries("b", number=5), [], "number", ["'b'", "holds 1 keys"]),
+        (entries("b", number=0), [], "number", ["does not exist", "1 to 63"]),
+        (entries("b", number=64), [], "number", ["does not exist"]),
+        (entries("a", number=2), [], "number", ["holds number 1 already"]),
+        (entries("b", number=9), [("z", 9)], "number", ["belongs to 'z'", "Postgres"]),
+        (entries("a"), [("a", 4)], "name", ["recorded number 1", "remembers 4"]),
+        (entries("a"), [("a", 1), ("z", 1)], "known_claims", ["remembered for it and for 'z'"]),
+        (entries("z"), [("z", 1)], "number", ["belongs to 'a'"]),
+        (entries("b", "b"), [], "name", ["twice"]),
+        (entries("B"), [], "name", ["lower-case"]),
+        (entries("b" * 64), [], "name", ["63"]),
+        (entries("b", "c", number=7), [], "number", ["asked for by 'b'"]),
+        (entries("default"), [], "name", ["default user"]),
+        (entries(ADMIN), [], "name", ["administrator"]),
+        (entries("stranger"), [], "name", ["did not make", "ACL DELUSER"]),
+        (entries("b", key_patterns=["*"]), [], "key_patterns", ["claims of all deployments"]),
+        (entries("b", key_patterns=["self*:claims"]), [], "key_patterns", ["claims of all deployments"]),
+        (entries("b", key_patterns=["a b"]), [], "key_patterns", ["white space"]),
+        (entries("b", extra_commands=["flushall"]), [], "extra_commands", ["beyond"]),
+        (entries("b", extra_commands=["select|3"]), [], "extra_commands", ["not the name"]),
+        ([{"name": "b"}], [], "password", ["needs one"]),
+    ],
+)
+def test_refusals_change_nothing(
+    redis_server: RedisServer, wanted: t.Any, known: list[tuple[str, int]], option: str, words: list[str]
+) -> None:
+    claim(redis_server, entries("a"))
+    redis_server.admin(5).set("somebody's", "data")
+    redis_server.admin().acl_setuser("stranger", enabled=True, nopass=True, commands=["+get"], keys=["x*"])
+    before = redis_server.snapshot()
+    remembered = [{"name": name, "redis_number": number} for name, number in known]
+    for check in (True, False):
+        result = claim(redis_server, [*entries("innocent"), *wanted], check, known_claims=remembered)
+        refused(result, option, *words)
+        assert redis_server.snapshot() == before
+
+
+def test_full(new_redis: t.Callable[..., RedisServer]) -> None:
+    server = new_redis(databases=3)
+    refused(claim(server, entries("a", "b", "c")), "name", "'c'", "none of the numbers 1 to 2 is free", "databases")
+    assert numbers(claim(server, entries("a", "b"))) == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("databases", [2, 3, 16, 100, 10_000])
+def test_limit_is_found_where_config_and_info_are_forbidden(
+    new_redis: t.Callable[..., RedisServer], databases: int
+) -> None:
+    server = new_redis(databases=databases)
+    server.admin().acl_setuser("managed", enabled=True, passwords=["+pw"], keys=["*"], categories=["+@all"])
+    server.admin().execute_command("ACL", "SETUSER", "managed", "-config", "-info", "&*")
+    server.admin(1).set("x", 1)
+    options = {"login_port": server.port, "login_user": "managed", "login_password": "pw", "databases": entries("a")}
+    result = run_module("redis_database", options)
+    if databases == 2:
+        refused(result, "name", "none of the numbers 1 to 1 is free")
+    else:
+        assert (numbers(result), result["number_limit"]) == ({"a": 2}, databases)
+
+
+@pytest.mark.parametrize("loss", ["flushall", "restart", "new machine"])
+def test_losing_redis_loses_no_claim(redis_server: RedisServer, loss: str) -> None:
+    old = numbers(claim(redis_server, [*entries("a", "b"), *entries("c", number=9)]))
+    known = [{"name": name, "redis_number": number} for name, number in old.items()]
+    if loss == "flushall":
+        redis_server.admin().flushall()
+    else:
+        redis_server.restart(keep_data=False, keep_users=loss == "restart")
+    redis_server.admin(2).set("b:key", "written again before the claim was")
+    assert numbers(claim(redis_server, entries("new"), known_claims=known)) == {"new": 3}
+    result = claim(redis_server, entries("c", "a", "b"), known_claims=known)
+    assert numbers(result) == old
+    assert {action["why"] for action in result["actions"] if action["action"] == "claim"} == {"restored"}
+
+
+def test_disagreements_about_others_are_reported(redis_server: RedisServer) -> None:
+    claim(redis_server, entries("a"))
+    result = claim(redis_server, entries("b"), known_claims=[{"name": "a", "redis_number": 5}])
+    assert any("'a'" in line and "disagree" in line for line in result["warnings"])
+    assert numbers(result) == {"b": 2}
+
+
+def test_users_outlive_a_restart(redis_server: RedisServer) -> None:
+    claim(redis_server, entries("a"))
+    redis_server.restart()
+    assert redis_server.client("a", f"{SECRET}-a", 1).ping()
+    assert not claim(redis_server, entries("a"))["changed"]
+
+
+def test_a_save_that_failed_is_made_up_for(redis_server: RedisServer) -> None:
+    redis_server.users.unlink()
+    redis_server.users.mkdir()  # a rename onto it fails, for root too
+    result = claim(redis_server, entries("a"))
+    assert result["failed"]
+    assert "could not save" in result["msg"]
+    redis_server.users.rmdir()
+    result = claim(redis_server, entries("a"))
+    assert [action["action"] for action in result["actions"]] == ["save_users"]
+    assert "user a on" in redis_server.users.read_text()
+    assert not claim(redis_server, entries("a"))["changed"]
+
+
+def test_without_an_aclfile_it_warns(new_redis: t.Callable[..., RedisServer]) -> None:
+    server = new_redis(acl_file=False)
+    for changed in (True, False):
+        result = claim(server, entries("a"))
+        assert result["changed"] == changed
+        assert any("aclfile" in line for line in result["warnings"])
+
+
+def test_without_users_it_warns(redis_server: RedisServer) -> None:
+    result = claim(redis_server, [{"name": "a"}], manage_users=False)
+    assert numbers(result) == {"a": 1}
+    assert any("destroy the keys" in line for line in result["warnings"])
+    assert redis_server.admin().acl_users() == sorted(["default", ADMIN])
+
+
+DRIFT = {
+    "enabled": "off",
+    "password": ">another",
+    "key_patterns": "~b:*",
+    "channel_patterns": "&b:*",
+    "commands": "+flushall",
+}
+
+
+@pytest.mark.parametrize("what", [*DRIFT, "number"])
+def test_drift_is_cured(redis_server: RedisServer, what: str) -> None:
+    claim(redis_server, entries("a", "b"))
+    redis_server.admin().execute_command("ACL", "SETUSER", "a", DRIFT.get(what, "+select|7"))
+    for check in (True, False):
+        result = claim(redis_server, entries("a", "b"), check)
+        change = {"action": "change_user", "name": "a", "number": 1}
+        assert result["actions"][0] == {**change, "what": ["commands" if what == "number" else what]}
+        assert not result["databases"]["b"]["changed"]
+    assert not claim(redis_server, entries("a", "b"))["changed"]
+
+
+def test_rotation_has_two_valid_passwords(redis_server: RedisServer) -> None:
+    claim(redis_server, entries("a"))
+    result = claim(redis_server, [{"name": "a", "password": "new-one", "previous_password": f"{SECRET}-a"}])
+    assert result["actions"][0]["what"] == ["password"]
+    for password in ("new-one", f"{SECRET}-a"):
+        assert redis_server.client("a", password, 1).ping()
+    claim(redis_server, [{"name": "a", "password": "new-one"}])
+    with pytest.raises(redis.AuthenticationError):
+        redis_server.client("a", f"{SECRET}-a", 1).ping()
+
+
+def test_the_clear_password_never_travels(redis_server: RedisServer) -> None:
+    admin = redis_server.admin()
+    with admin.monitor() as monitor:
+        claim(redis_server, entries("a"))
+        admin.echo("the end")
+        seen = []
+        for item in monitor.listen():
+            seen.append(item["command"])
+            if "the end" in item["command"]:
+                break
+    assert any("selfhost.langgraph:claims" in line for line in seen)
+    assert not [line for line in seen if SECRET in line]
+    assert hashlib.sha256(f"{SECRET}-a".encode()).hexdigest() in redis_server.users.read_text()
+
+
+def test_unreachable_is_one_line() -> None:
+    result = run_module("redis_database", {"login_port": 1, "databases": entries("a")})
+    assert result["msg"].startswith("cannot use Redis at 127.0.0.1:1")
+    assert "Traceback" not in result["_text"]
