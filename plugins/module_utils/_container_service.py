@@ -170,8 +170,7 @@ def deployed(config_dir: str) -> list[dict[str, t.Any]]:
         names = sorted(entry.name for entry in os.scandir(config_dir) if entry.is_dir())
     except FileNotFoundError:
         return []
-    found = read_host(config_dir, names)
     return [
-        {"name": name, **_services.summary(found[name].container), "active": item.active, "enabled": item.enabled}
-        for name, item in found.items()
+        {"name": name, **_services.summary(found.container), "active": found.active, "enabled": found.enabled}
+        for name, found in read_host(config_dir, names).items()
     ]

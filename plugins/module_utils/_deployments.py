@@ -138,6 +138,7 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
     drain = values["bg_job_shutdown_grace_period_secs"]
     drain = DEFAULT_DRAIN_SECONDS if drain is None else drain
     prefix = values["redis_key_prefix"] or f"{name}:"
+    patterns = values["redis_key_patterns"] or [f"{prefix}*"]
     bind_address = values["bind_address"] or surroundings.bind_address
     filled = {
         **values,
@@ -158,7 +159,8 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         "drain_seconds": drain,
         "redis_number": values["redis_number"],
         "redis_password": _password(values, "redis", surroundings),
-        "redis_key_patterns": values["redis_key_patterns"] or [f"{prefix}*"],
+        "redis_key_patterns": patterns,
+        "redis_channel_patterns": values["redis_channel_patterns"] or patterns,
         "database": database_name(name),
         "postgres_password": _password(values, "postgres", surroundings),
         "connection_limit": pool + CONNECTIONS_BESIDE_POOL,

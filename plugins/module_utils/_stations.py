@@ -31,7 +31,7 @@ def redis_databases(deployments: Deployments) -> list[dict[str, t.Any]]:
             "number": deployment["redis_number"],
             "password": deployment["redis_password"],
             "key_patterns": deployment["redis_key_patterns"],
-            "channel_patterns": deployment["redis_key_patterns"],
+            "channel_patterns": deployment["redis_channel_patterns"],
         }
         for deployment in present(deployments)
     ]

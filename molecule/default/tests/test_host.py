@@ -1,0 +1,55 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host after site.yml: who runs, who listens where, who may read what."""
+
+from __future__ import annotations
+
+import re
+
+
+def test_units_run_and_start_at_boot(world, deployments):
+    for name in deployments:
+        unit = world.host.service(f"langgraph@{name}.service")
+        assert unit.is_running
+        assert unit.is_enabled
+
+
+def test_redis_is_durable_and_has_room(world):
+    settings = {key: world.redis("CONFIG", "GET", key).splitlines()[1] for key in ("databases", "appendonly")}
+    assert settings == {"databases": "256", "appendonly": "yes"}
+    assert world.redis("CONFIG", "GET", "maxmemory-policy").splitlines()[1] == "noeviction"
+
+
+def test_redis_refuses_who_has_no_user(world):
+    assert "NOAUTH" in world.host.run("redis-cli -h 172.29.0.1 PING").stdout
+
+
+def test_postgres_takes_scram_alone(world):
+    assert world.sql("postgres", "SHOW password_encryption") == "scram-sha-256"
+    rules = world.sql("postgres", "SELECT DISTINCT auth_method FROM pg_hba_file_rules WHERE type <> 'local'")
+    assert rules == "scram-sha-256"
+    assert world.sql("postgres", "SELECT DISTINCT pg_encoding_to_char(encoding) FROM pg_database") == "UTF8"
+
+
+def test_nothing_listens_on_a_public_address(world):
+    lines = world.host.check_output("ss --listening --tcp --numeric --no-header").splitlines()
+    addresses = {re.sub(r":\d+$", "", line.split()[3]) for line in lines}
+    # 127.0.0.11 is the name server that the test host's own engine gives it.
+    assert addresses <= {"127.0.0.1", "[::1]", "172.29.0.1", "127.0.0.11"}
+
+
+def test_files_are_for_root_alone(world, deployments):
+    for name in deployments:
+        folder = world.host.file(f"/etc/langgraph/{name}")
+        assert (folder.user, folder.mode) == ("root", 0o700)
+        for file in ("environment", "container.json"):
+            found = world.host.file(f"/etc/langgraph/{name}/{file}")
+            assert (found.user, found.mode) == ("root", 0o600)
+
+
+def test_containers_have_few_rights(world, deployments):
+    for name in deployments:
+        shown = world.host.check_output(
+            f"docker inspect --format '{{{{.HostConfig.CapDrop}}}} {{{{.HostConfig.SecurityOpt}}}}' langgraph-{name}"
+        )
+        assert shown == "[ALL] [no-new-privileges]"

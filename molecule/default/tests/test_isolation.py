@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each deployment's data is in its own databases and in no other, seen from outside."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import database
+
+
+@pytest.fixture(scope="module")
+def driven():
+    """Runs that were made on a host: filled once a host."""
+    return {}
+
+
+@pytest.fixture
+def runs(world, deployments, driven):
+    """One threaded run with a resumable stream on each deployment: name -> thread, run, text."""
+    if world.name not in driven:
+        urls = {f"http://127.0.0.1:{options['port']}": name for name, options in deployments.items()}
+        driven[world.name] = {urls[url]: answer for url, answer in world.client("run", *urls).items()}
+    return driven[world.name]
+
+
+def test_the_servers_answer(runs, deployments):
+    assert {name: answer["text"] for name, answer in runs.items()} == dict.fromkeys(deployments, "HELLO")
+
+
+def test_rows_are_in_their_own_database(world, runs):
+    for name, answer in runs.items():
+        for other in runs:
+            found = world.sql(
+                database(other),
+                f"SELECT (SELECT count(*) FROM threads WHERE thread_id = '{answer['thread']}'),"
+                f" (SELECT count(*) FROM runs WHERE run_id = '{answer['run']}')",
+            )
+            assert found == ("1|1" if other == name else "0|0")
+
+
+def test_keys_are_in_their_own_number(world, runs):
+    numbers = world.numbers()
+    assert len(set(numbers.values())) == len(numbers)
+    used = {line.split(":")[0] for line in world.redis("INFO", "keyspace").splitlines() if line.startswith("db")}
+    assert used <= {"db0", *(f"db{number}" for number in numbers.values())}
+    for name, answer in runs.items():
+        holders = {
+            other
+            for other, number in numbers.items()
+            if answer["run"] in world.redis("-n", str(number), "--scan", "--pattern", f"'*{answer['run']}*'")
+        }
+        assert holders == {name}
+
+
+def test_connections_are_on_their_own_number(world, runs):
+    numbers = world.numbers()
+    seen = {}
+    for line in world.redis("CLIENT", "LIST").splitlines():
+        fields = dict(word.partition("=")[::2] for word in line.split())
+        seen.setdefault(fields["user"], set()).add(int(fields["db"]))
+    for name in runs:
+        assert seen[name] == {numbers[name]}
+
+
+def test_postgres_clients_are_in_their_own_database(world, runs):
+    rows = world.sql(
+        "postgres", "SELECT DISTINCT usename, datname FROM pg_stat_activity WHERE client_addr IS NOT NULL"
+    ).splitlines()
+    assert set(rows) == {f"{database(name)}|{database(name)}" for name in runs}

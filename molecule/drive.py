@@ -1,0 +1,64 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A client of the servers' APIs for the tests: `drive.py run URL...` or `drive.py healthy SECONDS URL...`; JSON out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+import urllib.request
+
+from langgraph_sdk import get_client
+
+
+async def run(url: str) -> dict[str, str]:
+    """One threaded run with a resumable stream; the ids of its thread and run, and its last values."""
+    client = get_client(url=url)
+    thread = await client.threads.create()
+    answer = {"thread": thread["thread_id"], "run": "", "text": ""}
+    stream = client.runs.stream(
+        thread["thread_id"],
+        "agent",
+        input={"text": "hello", "seconds": 0.2},
+        stream_mode=["values"],
+        stream_resumable=True,
+    )
+    async for part in stream:
+        if part.event == "metadata":
+            answer["run"] = part.data["run_id"]
+        elif part.event == "values":
+            answer["text"] = part.data.get("text", "")
+    return answer
+
+
+def ok(url: str) -> bool:
+    """Whether the server and its database answer."""
+    try:
+        with urllib.request.urlopen(f"{url}/ok?check_db=1", timeout=2) as response:
+            return json.load(response).get("ok") is True
+    except (OSError, ValueError):
+        return False
+
+
+def healthy(seconds: float, urls: list[str]) -> float:
+    """Wait until all are healthy; how long it took."""
+    begin = time.monotonic()
+    while not all(ok(url) for url in urls):
+        if time.monotonic() - begin > seconds:
+            raise SystemExit(f"not healthy after {seconds:g} s")
+        time.sleep(0.5)
+    return time.monotonic() - begin
+
+
+async def main() -> None:
+    """Do what the first word says."""
+    if sys.argv[1] == "healthy":
+        print(json.dumps(healthy(float(sys.argv[2]), sys.argv[3:])))
+    else:
+        print(json.dumps(dict(zip(sys.argv[2:], await asyncio.gather(*(run(url) for url in sys.argv[2:]))))))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
