@@ -68,16 +68,19 @@ def _role_parts(need: Need) -> t.Iterator[sql.Composable]:
         # In the same transaction: a role of ours is never without its mark.
         yield _comment("ROLE", need.target, {key: value for key, value in _mark(need).items() if key != "extensions"})
     elif need.change_role:
-        yield _role("ALTER", need.entry, need.target, password="password" in need.change_role)
+        what = need.change_role
+        yield _role("ALTER", need.entry, need.target, password="password" in what, expires="expires" in what)
 
 
-def _role(verb: str, entry: Entry, target: str, password: bool) -> sql.Composable:
+def _role(verb: str, entry: Entry, target: str, password: bool, expires: bool = False) -> sql.Composable:
     parts = [
         sql.SQL(f"{verb} ROLE"),
         sql.Identifier(target),
-        sql.SQL(f"WITH LOGIN {_BITS} VALID UNTIL 'infinity' CONNECTION LIMIT"),
+        sql.SQL(f"WITH LOGIN {_BITS} CONNECTION LIMIT"),
         sql.Literal(entry.get("connection_limit", -1)),
     ]
+    if expires:
+        parts.append(sql.SQL("VALID UNTIL 'infinity'"))
     if password:
         parts += [sql.SQL("PASSWORD"), sql.Literal(make_verifier(entry["password"]))]
     return sql.SQL(" ").join(parts)

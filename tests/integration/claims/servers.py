@@ -248,7 +248,7 @@ class PostgresServer(Program):
 
     def snapshot(self) -> t.Any:
         """Give everything that a claim could change, to compare."""
-        roles = "SELECT a.*, shobj_description(oid, 'pg_authid') FROM pg_authid a ORDER BY oid"
+        roles = "SELECT to_json(a), shobj_description(oid, 'pg_authid') FROM pg_authid a ORDER BY oid"
         databases = (
             "SELECT datname, datdba, datallowconn, datacl::text, shobj_description(oid, 'pg_database')"
             " FROM pg_database ORDER BY datname"

@@ -1,0 +1,240 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""postgres_database and postgres_database_info against a real Postgres."""
+
+from __future__ import annotations
+
+import typing as t
+
+import psycopg
+import pytest
+from servers import PostgresServer, peer_user_can_be_tried, run_module
+
+SECRET = "a-password-of-the-deployment"
+CLOSED = ["postgres", "template1"]
+
+
+def entries(*names: str, **more: t.Any) -> list[dict[str, t.Any]]:
+    return [{"name": name, "password": f"{SECRET}-{name}", **more} for name in names]
+
+
+def claim(
+    server: PostgresServer, wanted: list[dict[str, t.Any]], check: bool = False, **more: t.Any
+) -> dict[str, t.Any]:
+    result = run_module("postgres_database", {**server.login(), "databases": wanted, **more}, check)
+    assert SECRET not in result["_text"]
+    assert "SCRAM-SHA-256$" not in result["_text"]
+    return result
+
+
+def done(result: dict[str, t.Any]) -> list[str]:
+    assert not result.get("failed"), result["msg"]
+    return [action["action"] for action in result["actions"]]
+
+
+def refused(result: dict[str, t.Any], option: str, *words: str) -> None:
+    assert result.get("failed"), result
+    assert result["problems"][0]["option"] == option
+    for word in words:
+        assert word in result["msg"], result["msg"]
+
+
+def login(server: PostgresServer, name: str, database: str | None = None) -> psycopg.Connection[t.Any]:
+    role = name.replace("-", "_")
+    return psycopg.connect(server.uri(role, f"{SECRET}-{name}", database or role), autocommit=True)
+
+
+def test_quartet(postgres_server: PostgresServer) -> None:
+    wanted = [*entries("bot-a", redis_number=1, connection_limit=7), *entries("bot-b", extensions=["btree_gin"])]
+    before = postgres_server.snapshot()
+    planned = claim(postgres_server, wanted, check=True, close_databases=CLOSED)
+    assert postgres_server.snapshot() == before
+    result = claim(postgres_server, wanted, close_databases=CLOSED)
+    assert planned["changed"]
+    for part in ("actions", "diff", "databases"):
+        assert planned[part] == result[part]
+    after = postgres_server.snapshot()
+    for check in (True, False):
+        again = claim(postgres_server, wanted[::-1], check, close_databases=CLOSED)
+        assert (again["changed"], again["actions"], again["warnings"]) == (False, [], [])
+    assert postgres_server.snapshot() == after
+    assert result["databases"]["bot-a"]["redis_number"] == 1
+    assert postgres_server.query("SELECT extversion FROM pg_extension WHERE extname = 'btree_gin'", database="bot_b")
+    role = postgres_server.query(
+        "SELECT rolcanlogin, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls, rolconnlimit"
+        " FROM pg_roles WHERE rolname = 'bot_a'"
+    )
+    assert role == [(True, False, False, False, False, False, 7)]
+    with login(postgres_server, "bot-a") as connection:
+        connection.execute("CREATE TABLE mine (x int)")
+        connection.execute("CREATE EXTENSION ltree")
+    for database in ("bot_b", "postgres", "template1"):
+        with pytest.raises(psycopg.OperationalError, match="permission denied"):
+            login(postgres_server, "bot-a", database)
+
+
+def test_info(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, [*entries("b", redis_number=2, redis_server="one"), *entries("a")])
+    result = run_module("postgres_database_info", postgres_server.login())
+    assert result["claims"] == [
+        {"name": "a", "database": "a", "role": "a", "redis_number": None, "redis_server": None},
+        {"name": "b", "database": "b", "role": "b", "redis_number": 2, "redis_server": "one"},
+    ]
+    assert result["max_connections"] == 120
+    assert not result["changed"]
+
+
+def test_the_log_holds_no_password(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, entries("a"))
+    log = (postgres_server.folder / "log").read_text()
+    assert "CREATE ROLE" in log
+    assert SECRET not in log
+
+
+def test_verifiers_are_those_of_postgres(postgres_server: PostgresServer) -> None:
+    """Postgres makes the verifier, the module recognises the password, whatever characters it has."""
+    passwords = {"ascii": "x y", "umlaut": "pässwörd", "ligature": "ﬁne", "nbsp": "a\u00a0b", "rtl": "\u05d0a1", "soft": "a\u00adb"}
+    wanted = [{"name": name, "password": password} for name, password in passwords.items()]
+    claim(postgres_server, wanted)
+    with postgres_server.admin() as connection:
+        for name, password in passwords.items():
+            statement = psycopg.sql.SQL("ALTER ROLE {} PASSWORD {}")
+            connection.execute(statement.format(psycopg.sql.Identifier(name), psycopg.sql.Literal(password)))
+    assert done(claim(postgres_server, wanted)) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted", "option", "words"),
+    [
+        ("CREATE ROLE b", entries("b"), "name", ["role 'b'", "did not make"]),
+        ("CREATE DATABASE b", entries("b"), "name", ["database 'b'", "did not make"]),
+        ("SELECT 1", entries("postgres"), "name", ["administrator"]),
+        ("SELECT 1", entries("b", "b"), "name", ["twice"]),
+        ("SELECT 1", entries("B"), "name", ["lower-case"]),
+        ("SELECT 1", [{"name": "b"}], "password", ["needs one"]),
+        ("SELECT 1", entries("b", extensions=["nothing"]), "extensions", ["'b'", "'nothing'", "package"]),
+        ("SELECT 1", entries("b", extensions=['x"y']), "extensions", ["not the name"]),
+        ("SELECT 1", entries("a", redis_number=2), "redis_number", ["remembers number 1, not 2"]),
+        ("SELECT 1", entries("b", redis_number=1), "redis_number", ["belongs to 'a'"]),
+        ("SELECT 1", entries("b", "c", redis_number=5), "redis_number", ["given to 'b' too"]),
+    ],
+)
+def test_refusals_change_nothing(
+    postgres_server: PostgresServer, sql: str, wanted: t.Any, option: str, words: list[str]
+) -> None:
+    claim(postgres_server, entries("a", redis_number=1))
+    postgres_server.query(sql)
+    before = postgres_server.snapshot()
+    for check in (True, False):
+        refused(claim(postgres_server, [*entries("innocent"), *wanted], check), option, *words)
+        assert postgres_server.snapshot() == before
+
+
+DRIFT = {
+    "ALTER ROLE a CREATEDB": ("change_role", "createdb"),
+    "ALTER ROLE a SUPERUSER": ("change_role", "superuser"),
+    "ALTER ROLE a CREATEROLE": ("change_role", "createrole"),
+    "ALTER ROLE a REPLICATION": ("change_role", "replication"),
+    "ALTER ROLE a BYPASSRLS": ("change_role", "bypassrls"),
+    "ALTER ROLE a NOLOGIN": ("change_role", "login"),
+    "ALTER ROLE a VALID UNTIL '2020-01-01'": ("change_role", "expires"),
+    "ALTER ROLE a CONNECTION LIMIT 3": ("change_role", "connection_limit"),
+    "ALTER ROLE a PASSWORD 'other'": ("change_role", "password"),
+    "ALTER ROLE a PASSWORD NULL": ("change_role", "password"),
+    "SET password_encryption = md5; ALTER ROLE a PASSWORD 'other'": ("change_role", "password"),
+    "ALTER DATABASE a OWNER TO postgres": ("change_database", "owner"),
+    "GRANT CONNECT ON DATABASE a TO PUBLIC": ("change_database", "public"),
+    "ALTER DATABASE a ALLOW_CONNECTIONS false": ("change_database", "allow_connections"),
+    "COMMENT ON DATABASE a IS NULL": ("remember", None),
+}
+
+
+@pytest.mark.parametrize("sql", DRIFT)
+def test_drift_is_cured(postgres_server: PostgresServer, sql: str) -> None:
+    claim(postgres_server, entries("a", "b"))
+    postgres_server.query(sql)
+    action, what = DRIFT[sql]
+    for check in (True, False):
+        result = claim(postgres_server, entries("a", "b"), check)
+        assert done(result) == [action]
+        assert result["actions"][0].get("what", [None]) == [what]
+        assert not result["databases"]["b"]["changed"]
+    assert done(claim(postgres_server, entries("a", "b"))) == []
+    login(postgres_server, "a").close()
+
+
+def test_a_deployment_cannot_forge_a_claim(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, [*entries("a", redis_number=1), *entries("b", redis_number=2)])
+    with login(postgres_server, "a") as connection:
+        for forged in ('"b", "redis_number": 1', '"a", "redis_number": 2', '"ghost", "redis_number": 9'):
+            connection.execute(
+                'COMMENT ON DATABASE a IS \'{"selfhost.langgraph": {"deployment": %s}}\'' % forged  # noqa: UP031
+            )
+            result = run_module("postgres_database_info", postgres_server.login())
+            assert {item["name"]: item["redis_number"] for item in result["claims"]} == {"a": 1, "b": 2}
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("COMMENT ON ROLE a IS NULL")
+    result = claim(postgres_server, entries("a"))
+    assert done(result) == ["remember"]
+    assert "altered" in result["actions"][0]["why"]
+
+
+def test_what_a_crash_leaves_is_finished(postgres_server: PostgresServer) -> None:
+    """The states between the steps, made by hand; the torture test reaches them by killing."""
+    comment = 'COMMENT ON ROLE a IS \'{"selfhost.langgraph": {"deployment": "a", "redis_number": 4}}\''
+    steps = [f"CREATE ROLE a; {comment}", "CREATE DATABASE a OWNER a ALLOW_CONNECTIONS false"]
+    for number in (1, 2):
+        postgres_server.clean()
+        for step in steps[:number]:
+            postgres_server.query(step)
+        info = run_module("postgres_database_info", postgres_server.login())
+        assert [item["redis_number"] for item in info["claims"]] == [4]
+        assert done(claim(postgres_server, entries("a", redis_number=4)))
+        login(postgres_server, "a").close()
+        assert done(claim(postgres_server, entries("a", redis_number=4))) == []
+
+
+def test_a_database_restored_from_a_dump_keeps_its_claim(postgres_server: PostgresServer) -> None:
+    postgres_server.query("CREATE DATABASE a")
+    postgres_server.query('COMMENT ON DATABASE a IS \'{"selfhost.langgraph": {"deployment": "a", "redis_number": 4}}\'')
+    info = run_module("postgres_database_info", postgres_server.login())
+    assert [(item["name"], item["redis_number"], item["role"]) for item in info["claims"]] == [("a", 4, None)]
+    refused(claim(postgres_server, entries("a", redis_number=3)), "redis_number", "remembers number 4")
+    claim(postgres_server, entries("a"))
+    assert postgres_server.query("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'a'") == [("a",)]
+
+
+def test_open_databases_and_memberships_are_warned_of(postgres_server: PostgresServer) -> None:
+    result = claim(postgres_server, entries("a"))
+    assert any("'template1'" in line and "close_databases" in line for line in result["warnings"])
+    postgres_server.query("GRANT pg_execute_server_program TO a")
+    result = claim(postgres_server, entries("a"), close_databases=CLOSED)
+    assert len(result["warnings"]) == 1
+    assert "pg_execute_server_program" in result["warnings"][0]
+
+
+def test_other_sessions_do_not_hinder_it(postgres_server: PostgresServer) -> None:
+    with postgres_server.admin("template1"):
+        assert "create_database" in done(claim(postgres_server, entries("a")))
+
+
+def test_the_lock_is_waited_for_with_patience(postgres_server: PostgresServer) -> None:
+    with postgres_server.admin() as connection:
+        connection.execute("SELECT pg_advisory_lock(1818324583)")
+        result = claim(postgres_server, entries("a"), lock_timeout=1)
+        assert result["failed"]
+        assert "lock timeout" in result["msg"]
+        assert done(claim(postgres_server, [], lock_timeout=1)) == []
+
+
+def test_peer_login_without_any_password(postgres_server: PostgresServer) -> None:
+    if not peer_user_can_be_tried():
+        pytest.skip("needs root and a server of this machine")
+    options = {"login_unix_socket": str(postgres_server.folder), "login_port": postgres_server.port}
+    wanted = {**options, "peer_user": "postgres", "databases": entries("a", extensions=["ltree"])}
+    assert not run_module("postgres_database", wanted).get("failed")
+    result = run_module("postgres_database", {**wanted, "peer_user": "nobody-of-that-name"})
+    assert "does not exist on this host" in result["msg"]
+    result = run_module("postgres_database", {**options, "databases": entries("a")})
+    assert "cannot use Postgres" in result["msg"]
