@@ -22,20 +22,20 @@ apt_install() { # only what is missing, and only as root
 
 packages() {
   apt_install mmdebstrap ca-certificates
-  command -v docker >/dev/null || apt_install docker.io iptables
+  answers || apt_install docker.io iptables   # its installation starts it where systemd runs
 }
 
 # The engine: use the one that answers; else start it, and remember that it is ours to stop.
+answers() { docker version >/dev/null 2>&1; }
 engine_up() {
-  docker version >/dev/null 2>&1 && return
-  apt_install docker.io iptables
+  answers && return
   if [ -d /run/systemd/system ]; then
-    systemctl is-active --quiet docker || { touch "$BUILD/engine.systemd" && systemctl start docker; }
+    systemctl start docker
   else
     nohup setsid dockerd >"$BUILD/log/dockerd.log" 2>&1 </dev/null &
     echo $! >"$BUILD/engine.pid"
   fi
-  for _ in $(seq 60); do docker version >/dev/null 2>&1 && return; sleep 1; done
+  for _ in $(seq 60); do answers && return; sleep 1; done
   tail -n 20 "$BUILD/log/dockerd.log" || true
   return 1
 }
@@ -89,7 +89,8 @@ main() {
   for part in "$@"; do
     case $part in
       engine)
-        command -v mmdebstrap >/dev/null && docker version >/dev/null 2>&1 && continue
+        command -v mmdebstrap >/dev/null && answers && continue
+        if [ -d /run/systemd/system ] && ! answers; then touch "$BUILD/engine.systemd"; fi
         step "packages" packages
         step "container engine" engine_up ;;
       venv)

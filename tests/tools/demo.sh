@@ -23,7 +23,12 @@ use() {
 "$TOOLS/prepare.sh" bookworm
 "$TOOLS/host.sh" up "$HOST" bookworm
 mkdir -p "$BUILD/demo"
-"$TOOLS/host.sh" inventory "server=$HOST" >"$INVENTORY"
+{
+  "$TOOLS/host.sh" inventory "server=$HOST"
+  # What a user keeps beside the inventory stays in build/ here.
+  echo "      langgraph_image_archives: [$BUILD/images/demo-agent.tar]"
+  echo "      langgraph_secret_key: \"{{ lookup('ansible.builtin.password', '$BUILD/demo/secret_key', length=64) }}\""
+} >"$INVENTORY"
 run "ansible-playbook site.yml" play
 say "one run through each server's API"
 use

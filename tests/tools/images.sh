@@ -9,22 +9,23 @@ HOST_DIR=tests/images/host SERVER_DIR=tests/images/server APP_DIR=examples/singl
 SERVER_IMAGE=$PREFIX/langgraph-api AGENT_IMAGE=demo-agent:1
 
 # The machine's own package sources, for another release where needed: never written into the repository.
-sources_for() {
-  local file
+sources_for() { # release -> file, in the format (and with the extension) of the original
+  local file out
   for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
-    [ -s "$file" ] || continue
-    sed -E "s/\b(bookworm|trixie)\b/$1/g; s/[[:space:]]non-free-firmware//" "$file"
+    grep -qsE '^(deb |URIs:)' "$file" || continue
+    out=$BUILD/images/$1.${file##*.}
+    sed -E "/cdrom:/d; /^deb-src/d; s/\b(bookworm|trixie)\b/$1/g; s/[[:space:]]non-free-firmware//" "$file" >"$out"
+    echo "$out"
     return
   done
-  printf 'deb http://deb.debian.org/debian %s main\n' "$1"
+  echo "deb http://deb.debian.org/debian $1 main" >"$BUILD/images/$1.list"
+  echo "$BUILD/images/$1.list"
 }
 
 bootstrap_rootfs() { # release, tar
-  local sources=$BUILD/images/$1.sources
-  sources_for "$1" >"$sources"
   mmdebstrap --variant=minbase --include=python3,ca-certificates --aptopt='Acquire::Check-Valid-Until "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
-    --dpkgopt='path-exclude=/usr/share/locale/*' "$1" "$2" "$sources"
+    --dpkgopt='path-exclude=/usr/share/locale/*' "$1" "$2" "$(sources_for "$1")"
 }
 
 rootfs() { # release
@@ -53,7 +54,7 @@ server_wheels() {
   arch=$(uname -m)
   for glibc in 5 12 17 24 26 27 28 31 34 35 36; do platforms+=(--platform "manylinux_2_${glibc}_$arch"); done
   mkdir -p "$dir"
-  [ -e "$dir"/forbiddenfruit-*.whl ] || "$VENV/bin/pip" wheel -q --no-deps --wheel-dir "$dir" \
+  [ -e "$dir"/forbiddenfruit-*.whl ] || "$VENV/bin/pip" wheel -q --use-pep517 --no-deps --wheel-dir "$dir" \
     "$(grep ^forbiddenfruit requirements/server.txt)"   # has no wheel on PyPI
   "$VENV/bin/pip" download -q --no-deps --only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 --abi abi3 \
     --abi none "${platforms[@]}" --find-links "$dir" --dest "$dir" -r requirements/server.txt

@@ -12,5 +12,8 @@ TOOLS=$ROOT/tests/tools
 python=$!
 "$TOOLS/images.sh" "${@/#/host:}" &
 hosts=$!
-wait "$python" && wait "$hosts"
+failed=0
+wait "$python" || failed=1
+wait "$hosts" || failed=1
+[ "$failed" = 0 ]
 "$TOOLS/images.sh" agent
