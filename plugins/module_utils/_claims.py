@@ -52,6 +52,18 @@ def name_problems(names: t.Iterable[str]) -> t.Iterator[Problem]:
         seen.add(name)
 
 
+def confirm_problems(entries: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[Problem]:
+    """Find confirmations that do not name what they confirm."""
+    for entry in entries:
+        if entry.get("confirm") not in (None, entry["name"]):
+            yield Problem(
+                entry["name"],
+                "confirm",
+                f"it says '{entry['confirm']}', which is not the deployment's name",
+                "repeat the name to have its data deleted, or leave it out to keep them",
+            )
+
+
 def refuse(problems: t.Iterable[Problem]) -> None:
     """Raise when there is any problem."""
     found = list(problems)

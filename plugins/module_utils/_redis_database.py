@@ -12,6 +12,7 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_release
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, Refused, refuse
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl import CommandSets
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
@@ -55,20 +56,28 @@ CATEGORIES = (
 
 def ensure(server: Server, params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """Bring claims and users to where they should be, or say what would be done."""
-    entries: list[Entry] = params["databases"]
+    entries: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "present"]
+    leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
     manage_users: bool = params["manage_users"]
     known = known_numbers(params["known_claims"], params["redis_server"])
-    refuse(entry_problems(entries, manage_users))
-    refuse(known_problems(known, {entry["name"] for entry in entries}))
-    world = read_world(server, [entry["name"] for entry in entries] if manage_users else [])
-    refuse(world_problems(entries, world))
+    refuse(entry_problems(params["databases"], manage_users))
+    refuse(known_problems(known, {entry["name"] for entry in params["databases"]}))
+    world = read_world(server, [entry["name"] for entry in params["databases"]] if manage_users else [])
+    refuse(world_problems(params["databases"], world))
+    releases = _redis_release.look(server, leaving, known, world)
     answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, script_input(entries, known, world, dry=check_mode))
     refuse(script_problems(answer))
     plan = make_plan(entries, answer, world, manage_users)
     if not check_mode:
         apply_users(server, plan, world)
+        _redis_release.carry_out(server, releases, known, save=world.acl_file != "")
     result = result_of(entries, plan, answer, manage_users)
-    return {**result, "diff": diff_of(plan), "warnings": warnings_of(world, answer, manage_users)}
+    warnings = warnings_of(world, answer, manage_users)
+    for release in releases:
+        result["databases"][release.name] = release.result()
+        result["actions"] += release.actions()
+        warnings += filter(None, [release.warning()])
+    return {**result, "changed": bool(result["actions"]), "diff": diff_of(plan, releases), "warnings": warnings}
 
 
 def read_world(server: Server, names: t.Sequence[str]) -> World:

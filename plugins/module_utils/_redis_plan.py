@@ -61,7 +61,7 @@ def entry_problems(entries: t.Sequence[Entry], manage_users: bool) -> t.Iterator
             if number in asked and asked[number] != name:
                 yield Problem(name, "number", f"{number} is asked for by '{asked[number]}' too", "choose another one")
             asked.setdefault(number, name)
-        if manage_users:
+        if manage_users and entry.get("state", "present") == "present":
             yield from _user_problems(entry)
 
 
@@ -241,10 +241,14 @@ def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.A
     }
 
 
-def diff_of(plan: Plan) -> dict[str, t.Any]:
+def diff_of(plan: Plan, releases: t.Iterable[t.Any] = ()) -> dict[str, t.Any]:
     """Show what changes, for ``--diff``; passwords are never in it."""
     before: dict[str, t.Any] = {}
     after: dict[str, t.Any] = {}
+    for release in releases:
+        if release.actions():
+            before[release.name] = {"number": release.number, "keys": release.keys}
+            after[release.name] = None
     for action in plan.actions:
         if action["action"] == "claim":
             before.setdefault(action["name"], {})["number"] = None

@@ -161,3 +161,34 @@ return cjson.encode({
 })
 """
 )
+
+RELEASE_SCRIPT = (
+    _COMMON
+    + """
+local keys_in = key_counter()
+local found = {}
+
+for _, name in ipairs(input.wanted) do
+  local number = record[name] or known[name]
+  if record[name] and known[name] and record[name] ~= known[name] then
+    refuse(name, 'disagree', record[name], known[name])
+  elseif number and holder[number] and holder[number] ~= name then
+    refuse(name, 'held', number, holder[number])
+  elseif number then
+    table.insert(found, {name = name, number = number, keys = keys_in(number)})
+  end
+end
+
+if #problems == 0 and not input.dry then
+  for _, claim in ipairs(found) do
+    if claim.number > 0 then
+      redis.call('SELECT', claim.number)
+      redis.call('FLUSHDB', 'ASYNC')
+      redis.call('SELECT', 0)
+    end
+    redis.call('HDEL', key, claim.name)
+  end
+end
+return cjson.encode({found = found, problems = problems})
+"""
+)

@@ -47,6 +47,17 @@ options:
         description: Name of the deployment, and of its Redis user.
         type: str
         required: true
+      state:
+        description:
+          - With V(present) it has its number and its user.
+          - With V(absent) nothing is lost unless O(databases[].confirm) says so. The module reports what would be lost. With it,
+            and when no client is connected, the user is removed, the number emptied, and only then freed.
+        type: str
+        choices: [present, absent]
+        default: present
+      confirm:
+        description: The name of the deployment once more, to have its keys deleted with O(databases[].state=absent).
+        type: str
       number:
         description:
           - The number it must have. It is refused if it belongs to another deployment or holds keys that nobody has claimed.
@@ -149,6 +160,15 @@ databases:
     changed:
       description: Whether anything changed for it.
       type: bool
+    clients:
+      description: How many clients are connected as its user or to its number, with O(databases[].state=absent).
+      type: int
+    would_lose:
+      description: The number of C(keys) that a confirmed O(databases[].state=absent) would delete.
+      type: dict
+    lost:
+      description: The number of C(keys) that were deleted.
+      type: dict
   sample:
     support-bot: {number: 1, user: support-bot, changed: true}
 actions:
@@ -187,6 +207,8 @@ def main() -> None:
     """Read the options and hand over."""
     database = {
         "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "confirm": {"type": "str"},
         "number": {"type": "int"},
         "password": {"type": "str", "no_log": True},
         "previous_password": {"type": "str", "no_log": True},

@@ -245,3 +245,64 @@ def test_unreachable_is_one_line() -> None:
     result = run_module("redis_database", {"login_port": 1, "databases": entries("a")})
     assert result["msg"].startswith("cannot use Redis at 127.0.0.1:1")
     assert "Traceback" not in result["_text"]
+
+
+def absent(name: str, **more: t.Any) -> list[dict[str, t.Any]]:
+    return [{"name": name, "state": "absent", **more}]
+
+
+def test_release(redis_server: RedisServer) -> None:
+    claim(redis_server, entries("a", "b"))
+    redis_server.admin(1).mset({"a:x": 1, "a:y": 2})
+    before = redis_server.snapshot()
+    kept = claim(redis_server, absent("a"))
+    assert (kept["changed"], kept["databases"]["a"]["would_lose"], kept["databases"]["a"]["number"]) == (
+        False,
+        {"keys": 2},
+        1,
+    )
+    assert any("confirm: a" in line for line in kept["warnings"])
+    refused(claim(redis_server, absent("a", confirm="b")), "confirm", "not the deployment's name")
+    planned = claim(redis_server, absent("a", confirm="a"), check=True)
+    assert redis_server.snapshot() == before
+    gone = claim(redis_server, [*absent("a", confirm="a"), *entries("b")])
+    assert planned["actions"] == gone["actions"]
+    assert [action["action"] for action in gone["actions"]] == ["delete_user", "release"]
+    assert gone["databases"]["a"]["lost"] == {"keys": 2}
+    assert redis_server.admin().hgetall(CLAIMS) == {"b": "2"}
+    assert "user a " not in redis_server.users.read_text()
+    assert redis_server.admin(1).dbsize() == 0
+    assert not claim(redis_server, absent("a", confirm="a"))["changed"]
+    assert numbers(claim(redis_server, entries("c"))) == {"c": 1}
+
+
+def test_release_waits_for_clients_to_go(redis_server: RedisServer) -> None:
+    claim(redis_server, entries("a"))
+    before = redis_server.snapshot()
+    client = redis_server.client("a", f"{SECRET}-a", 1)
+    client.set("a:x", 1)
+    refused(claim(redis_server, absent("a", confirm="a")), "state", "1 clients are connected", "stop the deployment")
+    assert redis_server.snapshot() == before
+    client.close()
+    admin = redis_server.admin(1)
+    admin.ping()  # whoever it is that looks into this number
+    refused(claim(redis_server, absent("a", confirm="a")), "state", "1 clients")
+
+
+def test_release_finishes_what_a_crash_left(redis_server: RedisServer) -> None:
+    for left in (["ACL", "SETUSER", "a", "off"], ["ACL", "DELUSER", "a"]):
+        redis_server.clean()
+        claim(redis_server, entries("a"))
+        redis_server.admin(1).set("a:x", 1)
+        redis_server.admin().execute_command(*left)
+        assert claim(redis_server, absent("a", confirm="a"))["changed"]
+        assert redis_server.admin().hgetall(CLAIMS) == {}
+        assert redis_server.admin(1).dbsize() == 0
+
+
+def test_release_of_a_lost_claim_does_not_touch_its_new_holder(redis_server: RedisServer) -> None:
+    claim(redis_server, entries("b"))
+    redis_server.admin(1).set("b:x", 1)
+    result = claim(redis_server, absent("a", confirm="a"), known_claims=[{"name": "a", "redis_number": 1}])
+    refused(result, "number", "belongs to 'b'")
+    assert redis_server.admin(1).dbsize() == 1

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Give back the number of a deployment that is gone: its keys first, then its user, and the number last."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, confirm_problems, refuse
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl import is_ours
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import Server
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan import (
+    Entry,
+    World,
+    script_problems,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIMS_KEY, RELEASE_SCRIPT
+
+
+@dataclass
+class Release:
+    """One deployment to release, and what is there of it."""
+
+    name: str
+    confirmed: bool
+    number: int | None
+    keys: int
+    clients: int
+    user: bool
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything of it is left."""
+        return self.number is not None or self.user
+
+    def actions(self) -> list[dict[str, t.Any]]:
+        """List what is done, in this order."""
+        if not (self.confirmed and self.needed):
+            return []
+        found: list[dict[str, t.Any]] = []
+        if self.user:
+            found.append({"action": "delete_user", "name": self.name})
+        if self.number is not None:
+            found.append({"action": "release", "name": self.name, "number": self.number, "keys": self.keys})
+        return found
+
+    def result(self) -> dict[str, t.Any]:
+        """Describe it, in the words of the module's RETURN section."""
+        gone = self.confirmed or not self.needed
+        return {
+            "number": None if gone else self.number,
+            "user": self.name if self.user and not gone else None,
+            "changed": bool(self.actions()),
+            "clients": self.clients,
+            "would_lose" if not self.confirmed else "lost": {"keys": self.keys},
+        }
+
+    def warning(self) -> str | None:
+        """Say what was kept, and how to let it go."""
+        if self.confirmed or not self.needed:
+            return None
+        return (
+            f"deployment '{self.name}': nothing was released. Its Redis number {self.number} holds {self.keys} keys, and"
+            f" {self.clients} clients are connected; with 'confirm: {self.name}' the keys, its user and its claim go."
+        )
+
+
+def look(server: Server, entries: t.Sequence[Entry], known: t.Mapping[str, int], world: World) -> list[Release]:
+    """Find out what is there of the deployments that shall go, and refuse what must not be done."""
+    if not entries:
+        return []
+    refuse(confirm_problems(entries))
+    answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, _question(entries, known, dry=True))
+    refuse(script_problems({"databases": world.databases or 0, **answer}))
+    found = {item["name"]: item for item in answer["found"] or ()}
+    clients = _clients(server)
+    releases = []
+    for entry in entries:
+        name, user = entry["name"], world.users.get(entry["name"])
+        number = found.get(name, {}).get("number")
+        releases.append(
+            Release(
+                name=name,
+                confirmed=entry.get("confirm") is not None,
+                number=number,
+                keys=found.get(name, {}).get("keys", 0),
+                clients=_count(clients, name, number),
+                user=user is not None and is_ours(user, world.sets),
+            )
+        )
+    refuse(_client_problems(releases))
+    return releases
+
+
+def _question(entries: t.Iterable[t.Any], known: t.Mapping[str, int], dry: bool) -> dict[str, t.Any]:
+    names = [entry if isinstance(entry, str) else entry["name"] for entry in entries]
+    remembered = [{"name": name, "number": number} for name, number in sorted(known.items()) if name in names]
+    return {"wanted": names, "known": remembered, "dry": dry}
+
+
+def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
+    for release in releases:
+        if release.confirmed and release.clients:
+            yield Problem(
+                release.name,
+                "state",
+                f"{release.clients} clients are connected to its Redis number {release.number}",
+                "stop the deployment first",
+            )
+
+
+def _clients(server: Server) -> list[dict[str, str]]:
+    reply = server.call("CLIENT", "LIST")
+    if isinstance(reply, Exception):
+        raise ClaimError(f"Redis does not tell who is connected ({reply}), so nothing can be released safely")
+    return [dict(word.partition("=")[::2] for word in line.split()) for line in str(reply).splitlines()]
+
+
+def _count(clients: t.Iterable[t.Mapping[str, str]], name: str, number: int | None) -> int:
+    return sum(client.get("user") == name or (bool(number) and client.get("db") == str(number)) for client in clients)
+
+
+def carry_out(server: Server, releases: t.Sequence[Release], known: t.Mapping[str, int], save: bool) -> None:
+    """Lock the users out, look again for clients, and only then remove; every step can be repeated."""
+    going = [release for release in releases if release.actions()]
+    if not going:
+        return
+    users = [release.name for release in going if release.user]
+    server.pipeline([("ACL", "SETUSER", name, "off") for name in users])
+    clients = _clients(server)
+    for release in going:
+        release.clients = _count(clients, release.name, release.number)
+    late = list(_client_problems(going))
+    if late:
+        server.pipeline([("ACL", "SETUSER", name, "on") for name in users])
+        refuse(late)
+    if users:
+        saving = [("ACL", "SAVE")] if save else []
+        server.pipeline([("ACL", "DELUSER", *users), *saving], atomic=True)
+    answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, _question([release.name for release in going], known, dry=False))
+    refuse(script_problems({"databases": 0, **answer}))
