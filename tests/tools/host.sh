@@ -26,9 +26,15 @@ wait_booted() {
   say "host $1 is $now"
 }
 
+# Two hosts that start at once must not make it twice: the engine would let them.
+network() {
+  flock "$BUILD/network.lock" bash -c \
+    'docker network inspect "$1" >/dev/null 2>&1 || docker network create --label "$2" "$1" >/dev/null' - "$PREFIX" "$LABEL"
+}
+
 up() { # name, release
   local name=$1 release=$2 cap options=()
-  docker network inspect "$PREFIX" >/dev/null 2>&1 || docker network create --label "$LABEL" "$PREFIX" >/dev/null
+  network
   if docker container inspect "$name" >/dev/null 2>&1; then
     docker start "$name" >/dev/null
     wait_booted "$name"
