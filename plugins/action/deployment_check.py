@@ -15,7 +15,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._archives impor
     archive_images,
     missing_images,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import Surroundings, check_deployments
+from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
+from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
 from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import MINIMUM_KEY_LENGTH
 
 INFO_MODULE = "selfhost.langgraph.container_service_info"
@@ -57,7 +58,8 @@ class ActionModule(ActionBase):
         if host.get("failed"):
             return host
         try:
-            archives = {path: archive_images(path) for path in options["image_archives"]}
+            paths = [self._find(path, task_vars) or path for path in options["image_archives"]]
+            archives = {path: archive_images(path) for path in paths}
         except ArchiveError as error:
             raise AnsibleActionFail(str(error)) from error
         surroundings = self._surroundings(raw, options, host, archives, task_vars)
@@ -91,13 +93,21 @@ class ActionModule(ActionBase):
         )
 
     def _text(self, path: str, task_vars: dict[str, t.Any]) -> str | None:
-        """Read a file of the control node: beside the inventory, in the current folder, or where tasks look."""
-        beside = os.path.join(str(task_vars.get("inventory_dir") or os.getcwd()), os.path.expanduser(path))
+        found = self._find(path, task_vars)
+        if found is None:
+            return None
         try:
-            found = next((name for name in (beside, os.path.abspath(path)) if os.path.isfile(name)), None)
             # Decrypts a file that ansible-vault encrypted.
-            real = self._loader.get_real_file(found or self._find_needle("files", path))
-            with open(real, encoding="utf-8") as file:
+            with open(self._loader.get_real_file(found), encoding="utf-8") as file:
                 return file.read()
         except (AnsibleError, OSError, UnicodeDecodeError):
+            return None
+
+    def _find(self, path: str, task_vars: dict[str, t.Any]) -> str | None:
+        """Find a file of the control node: beside the inventory, in the current folder, or where tasks look."""
+        beside = os.path.join(str(task_vars.get("inventory_dir") or os.getcwd()), os.path.expanduser(path))
+        found = next((name for name in (beside, os.path.abspath(path)) if os.path.isfile(name)), None)
+        try:
+            return found or self._find_needle("files", path)
+        except AnsibleError:
             return None

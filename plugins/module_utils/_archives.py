@@ -12,8 +12,12 @@ import json
 import re
 import tarfile
 import typing as t
+import zlib
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._deployment_rules import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
+
+# What a file that is cut short, compressed in another way or of another make raises.
+_UNREADABLE = (OSError, EOFError, LookupError, TypeError, ValueError, AttributeError, zlib.error, tarfile.TarError)
 
 
 class ArchiveError(ValueError):
@@ -28,11 +32,13 @@ def archive_images(path: str) -> dict[str, str]:
     try:
         with tarfile.open(path) as archive:
             member = archive.extractfile("manifest.json")
-            manifest = json.loads(member.read()) if member else None
-        return {tag: _image_id(image["Config"]) for image in manifest for tag in image["RepoTags"] or ()}
+            manifest: t.Any = json.loads(member.read()) if member else None
+        return {
+            normal_reference(tag): _image_id(image["Config"]) for image in manifest for tag in image["RepoTags"] or ()
+        }
     except FileNotFoundError:
         raise ArchiveError(f"langgraph_image_archives: there is no file '{path}' on the control node") from None
-    except (OSError, KeyError, TypeError, ValueError, tarfile.TarError) as error:
+    except _UNREADABLE as error:
         raise ArchiveError(f"langgraph_image_archives: '{path}' is not what 'docker save' writes ({error})") from error
 
 

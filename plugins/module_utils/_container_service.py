@@ -14,8 +14,9 @@ import tempfile
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _services, _systemd
-from ansible_collections.selfhost.langgraph.plugins.module_utils._deployment_rules import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._deployment_rules import NAME
 from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import failures_of, sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -55,15 +56,13 @@ def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.
         failures = failures_of(started, params["config_dir"])
     return {
         "changed": any(step.changed for step in steps),
-        "deployments": [_report(step, item) for step, item in zip(steps, wanted)],
+        "deployments": [_report(step, item) for step, item in zip(steps, wanted, strict=True)],
         "failures": failures,
-        "diff": [_diff(item, found[item.name]) for step, item in zip(steps, wanted) if step.changed],
+        "diff": [_diff(item, found[item.name]) for step, item in zip(steps, wanted, strict=True) if step.changed],
     }
 
 
-def _wanted(
-    params: t.Mapping[str, t.Any], images: t.Mapping[str, str], check_mode: bool
-) -> list[_services.Wanted]:
+def _wanted(params: t.Mapping[str, t.Any], images: t.Mapping[str, str], check_mode: bool) -> list[_services.Wanted]:
     wanted = []
     for deployment in params["deployments"]:
         if deployment["state"] == "absent":
@@ -167,7 +166,7 @@ def _diff(wanted: _services.Wanted, found: _services.Found) -> dict[str, str]:
 def deployed(config_dir: str) -> list[dict[str, t.Any]]:
     """What the host has, by name: name, image, image_id, port, active, enabled."""
     try:
-        names = sorted(entry.name for entry in os.scandir(config_dir) if entry.is_dir())
+        names = sorted(entry.name for entry in os.scandir(config_dir) if entry.is_dir() and NAME.fullmatch(entry.name))
     except FileNotFoundError:
         return []
     return [

@@ -11,22 +11,25 @@ Everything here is pure: what the host and the control node know is handed in as
 
 from __future__ import annotations
 
+import ipaddress
+import json
 import typing as t
-from dataclasses import dataclass, field
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._deployment_rules import (
-    image_problems,
-    own_problems,
-    shared_problems,
-)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._deployment_rules import name_problems, own_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import (
     EnvFileError,
     parse_env_file,
     to_variable,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import (
+    Surroundings,
+    default_prefix,
+    image_problems,
+    shared_problems,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._option_types import check_types
 from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import derive_password
-from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
     COMPUTED_VARIABLES,
     CONNECTIONS_BESIDE_POOL,
@@ -35,27 +38,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._settings impor
     OPTION_OF_VARIABLE,
     OPTIONS,
 )
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the check must know besides the list.
-
-    - ``env_files``: path as written -> text, or None where no such file exists on the control node.
-    - ``listening``: port -> name of the program that listens there on the host.
-    - ``deployed``: deployment -> port, of what this collection already runs on the host.
-    - ``images``: references of the images that are on the host or will be loaded; None: any image can be pulled.
-    - ``max_connections``: the limit of a Postgres that is not sized by us, else None.
-    """
-
-    secret_key: str
-    env_files: t.Mapping[str, str | None] = field(default_factory=dict)
-    listening: t.Mapping[int, str] = field(default_factory=dict)
-    deployed: t.Mapping[str, int] = field(default_factory=dict)
-    images: t.Collection[str] | None = None
-    max_connections: int | None = None
-    redis_databases: int | None = None
-    bind_address: str = "127.0.0.1"
 
 
 def check_deployments(
@@ -68,16 +50,25 @@ def check_deployments(
     if not raw:
         remedy = "give at least one deployment, or leave this host out of the group langgraph_hosts"
         return [], [Problem("-", "langgraph_deployments", "the list is empty", remedy)]
-    problems: list[Problem] = []
+    problems = list(_own_address_problems(surroundings))
     checked: list[dict[str, t.Any]] = []
     for position, entry in enumerate(raw, start=1):
         values, found = _check_one(entry, position, surroundings)
         problems.extend(found)
         if values is not None:
             checked.append(values)
-    problems.extend(shared_problems(checked, surroundings))
-    problems.extend(image_problems(checked, surroundings.images))
+    told = {problem.place for problem in problems}
+    shared = [*shared_problems(checked, surroundings), *image_problems(checked, surroundings.images)]
+    problems.extend(problem for problem in shared if problem.place not in told)
     return [] if problems else [_complete(values, surroundings) for values in checked], problems
+
+
+def _own_address_problems(surroundings: Surroundings) -> t.Iterator[Problem]:
+    try:
+        ipaddress.ip_address(surroundings.bind_address)
+    except ValueError:
+        finding = f"'{shown(surroundings.bind_address)}' is not an IP address"
+        yield Problem("-", "langgraph_bind_address", finding, "give an address of the host")
 
 
 def _check_one(
@@ -86,14 +77,34 @@ def _check_one(
     if not isinstance(entry, t.Mapping):
         remedy = "write a mapping with at least name, image and port"
         return None, [Problem(f"number {position}", "-", "is not a mapping", remedy)]
-    label = str(entry.get("name") or f"number {position}")
+    label = _label(entry.get("name"), position)
+    if entry.get("state") == "absent":
+        values, problems = check_types(entry, label)
+        return _judged(values, label, problems, name_problems)
     merged, problems = _with_env_file(entry, label, surroundings)
+    unread = bool(problems) and merged == entry
     values, found = check_types(merged, label)
-    problems.extend(found)
+    values, problems = _judged(values, label, problems + found, own_problems)
+    if unread:
+        # What the file would have set is not known: that it is missing is no finding of its own.
+        server = set(OPTION_OF_VARIABLE.values())
+        problems = [problem for problem in problems if problem.option in entry or problem.option not in server]
+    return values, problems
+
+
+def _label(name: t.Any, position: int) -> str:
+    """How messages call a deployment: never by something that is no name, for a secret may stand there by mistake."""
+    named = isinstance(name, (str, int)) and not isinstance(name, bool) and str(name).strip()
+    return shown(name) if named else f"number {position}"
+
+
+def _judged(
+    values: dict[str, t.Any], label: str, problems: list[Problem], rules: t.Callable[..., t.Iterator[Problem]]
+) -> tuple[dict[str, t.Any], list[Problem]]:
+    """Add what the rules find of options that have no problem yet."""
     values["_label"] = label
     broken = {problem.option for problem in problems}
-    problems.extend(problem for problem in own_problems(values) if problem.option not in broken)
-    return values, problems
+    return values, problems + [problem for problem in rules(values) if problem.option not in broken]
 
 
 def _with_env_file(
@@ -102,33 +113,42 @@ def _with_env_file(
     """Fold the env_file in: variables with an option become that option, the rest goes under ``env``."""
     merged = dict(entry)
     path = entry.get("env_file")
-    if not isinstance(path, str) or not path:
+    if not isinstance(path, str) or not path.strip():
         return merged, []
     text = surroundings.env_files.get(path)
     if text is None:
-        return merged, [Problem(label, "env_file", f"there is no file '{path}'", "give a path on the control node")]
+        remedy = "give the path of a file in UTF-8 on the control node"
+        return merged, [Problem(label, "env_file", f"there is no file '{shown(path)}'", remedy)]
     try:
         variables = parse_env_file(text)
     except EnvFileError as error:
-        return merged, [Problem(label, "env_file", f"{path}: {error}", "write NAME=value, one a line")]
+        return merged, [Problem(label, "env_file", f"{shown(path)}: {error}", "write NAME=value, one a line")]
     problems = []
     for name in [name for name in variables if name in COMPUTED_VARIABLES]:
         del variables[name]
-        problems.append(
-            Problem(label, "env_file", f"{path} sets {name}", f"remove the line: {COMPUTED_VARIABLES[name]}")
-        )
+        finding = f"{shown(path)} sets {name}"
+        problems.append(Problem(label, "env_file", finding, f"remove the line: {COMPUTED_VARIABLES[name]}"))
     for name in [name for name in variables if name in OPTION_OF_VARIABLE]:
         option = OPTION_OF_VARIABLE[name]
         value = variables.pop(name)
         if merged.get(option) is None:
             merged[option] = _from_text(option, value)
-    if isinstance(entry.get("env") or {}, t.Mapping):
-        merged["env"] = {**variables, **(entry.get("env") or {})}
+    env = entry.get("env")
+    if env is None or isinstance(env, t.Mapping):
+        merged["env"] = {**variables, **(env or {})}
     return merged, problems
 
 
 def _from_text(option: str, value: str) -> t.Any:
-    return [part.strip() for part in value.split(",")] if OPTIONS[option].kind == "list" else value
+    """A variable's text as the option's kind; what does not fit stays text and is refused as such."""
+    if OPTIONS[option].kind == "list":
+        return [part.strip() for part in value.split(",")]
+    if OPTIONS[option].kind == "dict":
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
 
 
 def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str, t.Any]:
@@ -137,7 +157,7 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
     pool = values["langgraph_postgres_pool_max_size"] or DEFAULT_POOL_SIZE
     drain = values["bg_job_shutdown_grace_period_secs"]
     drain = DEFAULT_DRAIN_SECONDS if drain is None else drain
-    prefix = values["redis_key_prefix"] or f"{name}:"
+    prefix = values["redis_key_prefix"] or default_prefix(name)
     patterns = values["redis_key_patterns"] or [f"{prefix}*"]
     bind_address = values["bind_address"] or surroundings.bind_address
     filled = {
@@ -155,7 +175,7 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
     return {
         **{key: values[key] for key in ("name", "image", "port", "state", "memory", "cpus", "user", "read_only")},
         "bind_address": bind_address,
-        "url": f"http://{_reachable(bind_address)}:{values['port']}",
+        "url": None if values["state"] == "absent" else f"http://{_reachable(bind_address)}:{values['port']}",
         "drain_seconds": drain,
         "redis_number": values["redis_number"],
         "redis_password": _password(values, "redis", surroundings),
@@ -171,9 +191,7 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
 
 def _password(values: t.Mapping[str, t.Any], purpose: str, surroundings: Surroundings) -> str:
     given = values[f"{purpose}_password"]
-    return given or derive_password(
-        surroundings.secret_key, values["name"], purpose, values["password_generation"]
-    )
+    return given or derive_password(surroundings.secret_key, values["name"], purpose, values["password_generation"])
 
 
 def _reachable(bind_address: str) -> str:

@@ -14,6 +14,10 @@ import typing as t
 from urllib.parse import quote
 
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Bytes of a line that the engine's client takes (seen: "bufio.Scanner: token too long" from 65536 on).
+LONGEST_LINE = 65535
+_QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
 
 class EnvFileError(ValueError):
@@ -23,15 +27,15 @@ class EnvFileError(ValueError):
 def parse_env_file(text: str) -> dict[str, str]:
     """Read a ``.env`` file the way the vendor's guide and python-dotenv write it.
 
-    Accepts comments, blank lines, ``export NAME=value``, single and double quotes and a trailing `` # comment``.
-    Nothing is expanded. Raises EnvFileError.
+    Accepts comments, blank lines, ``export NAME=value``, single and double quotes, a backslash before a quote or a
+    backslash in them, and a trailing `` # comment``. Nothing is expanded. Raises EnvFileError.
     """
     variables: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", text.removeprefix("\ufeff")), start=1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue
-        name, separator, value = stripped.removeprefix("export ").partition("=")
+        name, separator, value = re.sub(r"^export\s+", "", stripped).partition("=")
         name = name.strip()
         if not separator or not VARIABLE_NAME.fullmatch(name):
             raise EnvFileError(f"line {number} is not NAME=value")
@@ -42,13 +46,15 @@ def parse_env_file(text: str) -> dict[str, str]:
 
 
 def _unquote(value: str, number: int) -> str:
-    if value[:1] in ("'", '"'):
-        end = value.find(value[0], 1)
-        rest = value[end + 1 :].strip()
-        if end < 0 or (rest and not rest.startswith("#")):
-            raise EnvFileError(f"line {number} has a quote that does not end")
-        return value[1:end]
-    return re.split(r"\s+#", value, maxsplit=1)[0].rstrip()
+    if value[:1] not in ("'", '"'):
+        return re.split(r"\s+#", value, maxsplit=1)[0].rstrip()
+    quoted = _QUOTED.match(value)
+    rest = value[quoted.end() :].strip() if quoted else ""
+    if not quoted or (rest and not rest.startswith("#")):
+        raise EnvFileError(f"line {number} has a quote that does not end")
+    if quoted[1] is not None:
+        return re.sub(r"\\([\\'])", r"\1", quoted[1])
+    return re.sub(r"\\(.)", lambda escape: _ESCAPES.get(escape[1], escape[0]), quoted[2])
 
 
 def to_variable(value: t.Any) -> str:

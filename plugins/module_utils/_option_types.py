@@ -9,10 +9,23 @@
 from __future__ import annotations
 
 import difflib
+import math
+import re
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
-from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import OPTIONS, SECRET_OPTIONS, Option
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import (
+    Problem,
+    kind,
+    shown,
+    shown_key,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
+    COMPUTED_VARIABLES,
+    OPTION_OF_VARIABLE,
+    OPTIONS,
+    SECRET_OPTIONS,
+    Option,
+)
 
 _WORDS = {
     "str": "text",
@@ -22,7 +35,10 @@ _WORDS = {
     "dict": "a mapping",
     "list": "a list",
 }
-_BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+# What the engine's environment file cannot hold inside a value.
+LINE_BREAK = re.compile(r"[\n\r\0]")
 
 
 class WrongType(ValueError):
@@ -30,7 +46,7 @@ class WrongType(ValueError):
 
 
 def _as_int(value: t.Any) -> int:
-    if isinstance(value, str) and value.strip().isdigit():
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
@@ -41,9 +57,12 @@ def _as_float(value: t.Any) -> float:
     if isinstance(value, bool):
         raise WrongType
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         raise WrongType from None
+    if not math.isfinite(number):
+        raise WrongType
+    return number
 
 
 def _as_bool(value: t.Any) -> bool:
@@ -86,21 +105,23 @@ def check_types(raw: t.Mapping[str, t.Any], label: str) -> tuple[dict[str, t.Any
     """Convert one deployment's options; ``label`` names it in the problems.
 
     Gives the values of every known option (its default, or None, where not given; an explicit null counts as not
-    given) and the problems found.
+    given) and the problems found. A deployment that shall be gone needs its name alone.
     """
     problems = [_unknown(label, str(key)) for key in raw if key not in OPTIONS]
     values: dict[str, t.Any] = {}
     for name, option in OPTIONS.items():
         given = raw.get(name)
+        values[name] = option.default
         if given is None:
-            values[name] = option.default
-            if option.required:
+            if option.required and (name == "name" or raw.get("state") != "absent"):
                 problems.append(Problem(label, name, "is missing", f"give it as {_WORDS[option.kind]}"))
+            continue
+        if isinstance(given, str) and not given.strip():
+            problems.append(Problem(label, name, "is empty", "give it a value or remove it"))
             continue
         try:
             values[name] = _CONVERT[option.kind](given)
         except WrongType:
-            values[name] = option.default
             problems.append(_wrong_type(label, name, option, given))
             continue
         problems.extend(_range_problems(label, name, option, values[name]))
@@ -108,36 +129,42 @@ def check_types(raw: t.Mapping[str, t.Any], label: str) -> tuple[dict[str, t.Any
 
 
 def _unknown(label: str, key: str) -> Problem:
-    close = difflib.get_close_matches(key, OPTIONS, n=1)
+    finding = "is not an option of a deployment"
+    if key in COMPUTED_VARIABLES:
+        return Problem(label, key, finding, f"remove it: {COMPUTED_VARIABLES[key]}")
+    close = [OPTION_OF_VARIABLE[key]] if key in OPTION_OF_VARIABLE else []
+    close += difflib.get_close_matches(key.lower(), OPTIONS, n=1)
     remedy = f"did you mean '{close[0]}'?" if close else "remove it, or put a variable of the application into 'env'"
-    return Problem(label, key, "is not an option of a deployment", remedy)
+    return Problem(label, shown_key(key), finding, remedy)
 
 
 def _wrong_type(label: str, name: str, option: Option, given: t.Any) -> Problem:
-    kind = next((word for type_, word in _GIVEN if isinstance(given, type_)), type(given).__name__)
-    shown = f" ({given})" if name not in SECRET_OPTIONS and isinstance(given, (str, int, float)) else ""
+    value = f" ({shown(given)})" if name not in SECRET_OPTIONS and isinstance(given, (str, int, float)) else ""
+    mixed = " with something else than texts" if isinstance(given, (list, tuple)) and option.kind == "list" else ""
     wanted = _WORDS[option.kind] + (" of texts" if option.kind == "list" else "")
-    return Problem(label, name, f"is {kind}{shown}", f"it must be {wanted}")
-
-
-_GIVEN: tuple[tuple[t.Any, str], ...] = (
-    (bool, "true or false"),
-    ((int, float), "a number"),
-    (str, "text"),
-    (t.Mapping, "a mapping"),
-    ((list, tuple), "a list with something else than texts"),
-)
+    return Problem(label, name, f"is {kind(given)}{mixed}{value}", f"it must be {wanted}")
 
 
 def _range_problems(label: str, name: str, option: Option, value: t.Any) -> t.Iterator[Problem]:
-    if option.kind == "str" and not value.strip():
-        yield Problem(label, name, "is empty", "give it a value or remove it")
-    elif isinstance(value, str) and ("\n" in value or "\r" in value):
+    texts = value if isinstance(value, list) else [value] if isinstance(value, str) else []
+    if any(not text.strip() for text in texts):
+        yield Problem(label, name, "has an empty item", "give it a value or remove it")
+    elif any(LINE_BREAK.search(text) for text in texts):
         yield Problem(label, name, "has a line break", "write it on one line")
+    elif option.kind == "dict" and name != "env" and not _fits_json(value):
+        yield Problem(label, name, "holds what JSON cannot", "use texts as keys, and texts and numbers as values")
     elif option.choices and value not in option.choices:
-        shown = f"'{value}' is unknown" if name not in SECRET_OPTIONS else "is unknown"
-        yield Problem(label, name, shown, f"choose one of {', '.join(option.choices)}")
+        found = f"'{shown(value)}' is unknown" if name not in SECRET_OPTIONS else "is unknown"
+        yield Problem(label, name, found, f"choose one of {', '.join(option.choices)}")
     elif option.minimum is not None and value < option.minimum:
         yield Problem(label, name, f"{value} is too small", f"it must be at least {option.minimum:g}")
     elif option.maximum is not None and value > option.maximum:
         yield Problem(label, name, f"{value} is too large", f"it must be at most {option.maximum:g}")
+
+
+def _fits_json(value: t.Any) -> bool:
+    if isinstance(value, t.Mapping):
+        return all(isinstance(key, str) and _fits_json(item) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(_fits_json(item) for item in value)
+    return value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))

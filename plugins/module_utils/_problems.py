@@ -8,7 +8,17 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
+
+LONGEST_SHOWN = 60
+_KINDS: tuple[tuple[t.Any, str], ...] = (
+    (bool, "true or false"),
+    ((int, float), "a number"),
+    (str, "text"),
+    (t.Mapping, "a mapping"),
+    ((list, tuple), "a list"),
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,11 @@ class Problem:
     def __str__(self) -> str:
         return f"deployment '{self.deployment}', option '{self.option}': {self.finding}; {self.remedy}"
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it is: one problem a place is enough to be told."""
+        return self.deployment, self.option
+
     def as_dict(self) -> dict[str, str]:
         """For a module's result, so that tests and tools need not parse the line."""
         return {
@@ -31,3 +46,19 @@ class Problem:
             "finding": self.finding,
             "remedy": self.remedy,
         }
+
+
+def shown(value: t.Any) -> str:
+    """A value that is no secret, on one line and not longer than a line should be."""
+    text = " ".join("".join(character if character.isprintable() else " " for character in str(value)).split())
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
+
+
+def shown_key(key: t.Any) -> str:
+    """The key of a mapping; of ``NAME=value`` or ``NAME: value``, written as a key by mistake, the name alone."""
+    return shown(str(key).partition("=")[0].partition(":")[0].partition(" ")[0])
+
+
+def kind(value: t.Any) -> str:
+    """What a value is, in words; Ansible's own subclasses are what they stand for."""
+    return next((word for type_, word in _KINDS if isinstance(value, type_)), f"a {type(value).__name__.lower()}")

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._deployment_rules import (
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import database_uri, redis_uri, render
+from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import (
     connections_needed as pool_connections,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import database_uri, redis_uri, render
 
 Deployments = t.Sequence[t.Mapping[str, t.Any]]
 
@@ -94,7 +96,7 @@ def _variables(
             numbers[name]["number"],
             name,
             deployment["redis_password"],
-            tls=bool(redis["tls"]),
+            tls=boolean(redis["tls"]),
         ),
     }
 
@@ -112,7 +114,7 @@ def table(
     numbers: t.Mapping[str, t.Mapping[str, t.Any]],
     health: t.Mapping[str, t.Mapping[str, t.Any]],
 ) -> list[str]:
-    """The final table, a text a line, for people. ``health`` is what the module health returned, empty in check mode."""
+    """The final table, a text a line, for people. ``health`` is what the module health returned."""
     rows = [tuple(column.upper() for column in COLUMNS)]
     for deployment in deployments:
         name = deployment["name"]
@@ -121,18 +123,17 @@ def table(
             continue
         answer = health.get(name)
         state = "not asked" if answer is None else "healthy" if answer["ok"] else "NOT HEALTHY"
-        number = str(numbers.get(name, {}).get("number", "-"))
+        number = str(numbers.get(name, {}).get("number") or "-")
         rows.append((name, deployment["url"], number, deployment["database"], deployment["image"], state))
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def connections_needed(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> int:
     """Connections that the replicas of all hosts may open; ``hosts`` are the variables of each host, unchecked."""
-    lists = (host.get("langgraph_deployments") or () for host in hosts)
-    return sum(
-        pool_connections(_pool(deployment)) for deployments in lists for deployment in deployments if _runs(deployment)
-    )
+    lists = (host.get("langgraph_deployments") for host in hosts)
+    deployments = (entry for entries in lists if isinstance(entries, (list, tuple)) for entry in entries)
+    return sum(pool_connections(_pool(deployment)) for deployment in deployments if _runs(deployment))
 
 
 def _runs(deployment: t.Any) -> bool:
@@ -140,5 +141,8 @@ def _runs(deployment: t.Any) -> bool:
 
 
 def _pool(deployment: t.Mapping[str, t.Any]) -> int | None:
-    pool = deployment.get("langgraph_postgres_pool_max_size")
-    return int(pool) if pool else None
+    """The pool as written; what is no number is refused by the check, with a message of its own."""
+    try:
+        return int(deployment.get("langgraph_postgres_pool_max_size") or 0) or None
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""References of images, as users write them and as the engine lists them."""
+
+from __future__ import annotations
+
+import re
+
+# Docs: docker image reference. HOST[:PORT]/ PATH [:TAG] [@DIGEST], or the id of an image.
+IMAGE = re.compile(
+    r"([A-Za-z0-9.-]+(:[0-9]+)?/)?"
+    r"[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+    r"|sha256:[0-9a-f]{64}",
+    re.ASCII,
+)
+
+
+def normal_reference(image: str) -> str:
+    """Write a reference as the engine lists it (docs: docker image reference).
+
+    The engine adds the tag ``latest``, leaves out its own registry, and knows an image by digest without its tag.
+    """
+    if image.startswith("sha256:"):
+        return image
+    for registry in ("docker.io/", "index.docker.io/"):
+        image = image.removeprefix(registry)
+    if image.startswith("library/") and image.count("/") == 1:
+        image = image.removeprefix("library/")
+    name, at, digest = image.partition("@")
+    folder, slash, last = name.rpartition("/")
+    if at:
+        return f"{folder}{slash}{last.partition(':')[0]}@{digest}"
+    return image if ":" in last else f"{image}:latest"
