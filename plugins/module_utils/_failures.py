@@ -15,6 +15,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import _diagnos
 from ansible_collections.selfhost.langgraph.plugins.module_utils._probe import Answer
 from ansible_collections.selfhost.langgraph.plugins.module_utils._services import unit_name, variables
 
+# A traceback that systemd restarted a few times can be long; what is shown is its end.
+LINES_READ = 100
 LOG_LINES = 20
 
 
@@ -29,11 +31,11 @@ def failures_of(names: t.Sequence[str], config_dir: str) -> list[dict[str, t.Any
 
 
 def explain(name: str, state: _systemd.UnitState, answer: Answer | None, config_dir: str) -> dict[str, t.Any]:
-    """One failure as data: name, code, cause, log."""
-    lines = _systemd.journal(unit_name(name), LOG_LINES)
+    """One failure as data: name, code, cause, the line that tells it, log."""
+    lines = _diagnosis.plain(_systemd.journal(unit_name(name), LINES_READ))
     cause = _diagnosis.likely_cause(state.active, state.exit_code, answer.status if answer else None, lines)
-    log = _diagnosis.mask(lines, _environment(name, config_dir))
-    return {"name": name, "code": cause.code, "cause": cause.text, "log": log}
+    line, *log = _diagnosis.mask([cause.line, *lines[-LOG_LINES:]], _environment(name, config_dir))
+    return {"name": name, "code": cause.code, "cause": cause.text, "line": line, "log": log}
 
 
 def _environment(name: str, config_dir: str) -> dict[str, str]:
@@ -45,9 +47,9 @@ def _environment(name: str, config_dir: str) -> dict[str, str]:
 
 
 def sentence(failures: t.Sequence[t.Mapping[str, t.Any]]) -> str:
-    """One line a deployment: its likely cause and the last line that it logged."""
+    """One line a deployment: its likely cause and the line of its log that tells it, else its last one."""
     lines = []
     for failure in failures:
-        last = failure["log"][-1] if failure["log"] else "it logged nothing"
-        lines.append(f"deployment '{failure['name']}' is not healthy: {failure['cause']}; its last line: {last}")
+        logged = f"it logged: {failure['line']}" if failure["line"] else "it logged nothing"
+        lines.append(f"deployment '{failure['name']}' is not healthy: {failure['cause']}; {logged}")
     return "\n".join(lines)

@@ -50,7 +50,8 @@ options:
       state:
         description:
           - With V(present) the deployment runs.
-          - With V(absent) its container is stopped, after its drain, and removed with its unit instance and its files. Its databases stay.
+          - With V(absent) its container is stopped, after its drain, and removed with its unit instance and its files.
+            Its databases stay.
         type: str
         choices: [present, absent]
         default: present
@@ -169,6 +170,9 @@ failures:
       type: str
     cause:
       description: Likely cause, as a sentence.
+      type: str
+    line:
+      description: The line of its log that tells the cause, else the last one.
       type: str
     log:
       description: Last lines of the container, with the values of its environment masked.

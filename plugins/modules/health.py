@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Waits for a whole list of deployments at once until C(/ok) answers with HTTP status 200 and JSON whose C(ok) is true,
-    then asks each once more with C(check_db=1), which reaches for its Postgres database.
+  - Waits for a whole list of deployments at once until C(/ok) answers with HTTP status 200 and JSON whose C(ok) is
+    true, then asks each once more with C(check_db=1), which reaches for its Postgres database.
   - Understands both shapes of the answer, that of servers up to 0.15 and that of 0.16 and later.
   - Fails with the likely cause and the last lines of the container for each deployment that is not healthy.
 extends_documentation_fragment:
@@ -90,6 +90,9 @@ failures:
       type: str
     cause:
       description: Likely cause, as a sentence.
+      type: str
+    line:
+      description: The line of its log that tells the cause, else the last one.
       type: str
     log:
       description: Last lines of the container, with the values of its environment masked.
