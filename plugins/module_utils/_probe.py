@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import typing as t
@@ -50,7 +51,8 @@ def ask(url: str, timeout: float = REQUEST_SECONDS) -> Answer:
             return Answer(response.status, is_healthy(response.status, response.read(65536)))
     except urllib.error.HTTPError as error:
         return Answer(error.code, False)
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
+        # The last one: something answers there that does not speak HTTP.
         return Answer(None, False)
 
 
@@ -68,4 +70,4 @@ def wait_for(urls: t.Mapping[str, str], timeout: float, interval: float = 0.5) -
             time.sleep(interval)
 
     with ThreadPoolExecutor(max_workers=min(32, len(urls))) as pool:
-        return dict(zip(urls, pool.map(wait, urls.values())))
+        return dict(zip(urls, pool.map(wait, urls.values()), strict=True))

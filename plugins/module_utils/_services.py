@@ -143,10 +143,11 @@ def _step(wanted: Wanted, found: Found) -> Step:
     reasons = tuple(differences(wanted, found))
     write = bool(reasons)
     enable = not found.enabled
+    running = found.active in ("active", "activating")
     if found.container is None:
-        return Step(wanted.name, "create", ("new",), True, enable)
+        # Its folder may have been deleted under a running container, which then has yesterday's settings.
+        return Step(wanted.name, "restart" if running else "create", ("new",), True, enable)
     if _config(wanted.container) != _config(found.container):
-        running = found.active in ("active", "activating")
         return Step(wanted.name, "restart" if running else "start", reasons, True, enable)
     if found.active == "active":
         return Step(wanted.name, "keep", reasons, write, enable)
@@ -177,13 +178,18 @@ def differences(wanted: Wanted, found: Found) -> t.Iterator[str]:
     if before.get("arguments") != after.get("arguments") and before.get("image_id") == after.get("image_id"):
         yield "container options"
     old, new = variables(found.environment), variables(wanted.environment)
+    if old == new and found.environment != wanted.environment:
+        yield "environment file"
     yield from (f"variable {name}" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name))
 
 
 def variables(environment: str | None) -> dict[str, str]:
-    """Split the engine's environment file into its variables."""
-    pairs = (line.partition("=") for line in (environment or "").splitlines() if line)
-    return {name: value for name, _separator, value in pairs}
+    """Split the engine's environment file into its variables.
+
+    Only a newline ends a line there; anything else may stand in a value. What is no variable may be part of a secret.
+    """
+    pairs = (line.partition("=") for line in (environment or "").split("\n"))
+    return {name: value for name, separator, value in pairs if separator}
 
 
 def masked(container: str | None, environment: str | None, other_environment: str | None, side: str) -> str:

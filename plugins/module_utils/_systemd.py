@@ -43,7 +43,7 @@ def unit_states(units: t.Sequence[str]) -> dict[str, UnitState]:
         return {}
     output = _systemctl("show", "--property", _PROPERTIES, "--", *units).stdout
     states = {}
-    for unit, block in zip(units, output.split("\n\n")):
+    for unit, block in zip(units, output.split("\n\n"), strict=False):
         fields = dict(line.partition("=")[::2] for line in block.strip().splitlines())
         states[unit] = UnitState(
             active=fields.get("ActiveState", "inactive"),
