@@ -32,17 +32,17 @@ def deployments(group_vars) -> dict[str, dict[str, t.Any]]:
     return {deployment["name"]: deployment for deployment in group_vars["langgraph_deployments"]}
 
 
-def database(name: str) -> str:
-    """The Postgres database of a deployment."""
-    return name.replace("-", "_")
-
-
 class World:
     """One test host, seen by its administrators and by a client on it."""
 
     def __init__(self, host: t.Any) -> None:
         self.host = host
         self.name = host.backend.name
+
+    @staticmethod
+    def database(name: str) -> str:
+        """The Postgres database of a deployment."""
+        return name.replace("-", "_")
 
     def redis(self, *words: str) -> str:
         """One command to Redis as its administrator."""
@@ -56,7 +56,7 @@ class World:
     def numbers(self) -> dict[str, int]:
         """Deployment -> Redis number, from the claims themselves."""
         text = self.redis("--json", "HGETALL", "selfhost.langgraph:claims")
-        return {name: json.loads(value)["number"] for name, value in json.loads(text).items()}
+        return {name: int(number) for name, number in json.loads(text).items()}
 
     def container(self, name: str) -> dict[str, str]:
         """Id and start time of a deployment's container."""

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import pytest
-from conftest import database
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def test_rows_are_in_their_own_database(world, runs):
     for name, answer in runs.items():
         for other in runs:
             found = world.sql(
-                database(other),
+                world.database(other),
                 f"SELECT (SELECT count(*) FROM threads WHERE thread_id = '{answer['thread']}'),"
                 f" (SELECT count(*) FROM runs WHERE run_id = '{answer['run']}')",
             )
@@ -66,4 +65,4 @@ def test_postgres_clients_are_in_their_own_database(world, runs):
     rows = world.sql(
         "postgres", "SELECT DISTINCT usename, datname FROM pg_stat_activity WHERE client_addr IS NOT NULL"
     ).splitlines()
-    assert set(rows) == {f"{database(name)}|{database(name)}" for name in runs}
+    assert set(rows) == {f"{world.database(name)}|{world.database(name)}" for name in runs}
