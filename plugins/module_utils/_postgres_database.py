@@ -9,9 +9,11 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from ansible.module_utils.basic import missing_required_lib
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_release
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import (
     ClaimError,
     Refused,
@@ -48,25 +50,47 @@ if t.TYPE_CHECKING:
 Params = t.Mapping[str, t.Any]
 
 
+@dataclass
+class View:
+    """What was seen, and what follows from it."""
+
+    world: World
+    plan: Plan
+    releases: list[_postgres_release.Release]
+
+    def actions(self) -> list[dict[str, t.Any]]:
+        """List everything that is done."""
+        return self.plan.actions() + [action for release in self.releases for action in release.actions()]
+
+
 def ensure(connection: Connection, params: Params, check_mode: bool) -> dict[str, t.Any]:
     """Bring roles and databases to where they should be, or say what would be done."""
     refuse(entry_problems(params["databases"]))
-    world, plan = _look(connection, params)
-    if plan.actions() and not check_mode:
+    view = _look(connection, params)
+    if view.actions() and not check_mode:
         # Others may have worked while we waited for our turn, so what counts is what is seen under the lock.
         take_lock(connection, params["lock_timeout"])
-        world, plan = _look(connection, params)
-        apply_plan(connection, lambda database: connect(params, database), plan)
-    warnings = warnings_of(params["databases"], world, plan)
-    return {**result_of(plan, world), "diff": diff_of(plan), "warnings": warnings}
+        view = _look(connection, params)
+        apply_plan(connection, lambda database: connect(params, database), view.plan)
+        _postgres_release.carry_out(connection, view.releases)
+    result = result_of(view.plan, view.world)
+    warnings = warnings_of(params["databases"], view.world, view.plan)
+    for release in view.releases:
+        result["databases"][release.name] = release.result()
+        warnings += filter(None, [release.warning()])
+    actions = view.actions()
+    diff = diff_of(view.plan, view.releases)
+    return {**result, "changed": bool(actions), "actions": actions, "diff": diff, "warnings": warnings}
 
 
-def _look(connection: Connection, params: Params) -> tuple[World, Plan]:
-    entries: list[Entry] = params["databases"]
+def _look(connection: Connection, params: Params) -> View:
+    entries: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "present"]
+    leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
     extensions = {extension for entry in entries for extension in entry["extensions"]}
-    world = read_world(connection, [identifier(entry["name"]) for entry in entries], extensions)
+    world = read_world(connection, [identifier(entry["name"]) for entry in params["databases"]], extensions)
     refuse(world_problems(entries, world))
-    return world, make_plan(entries, world, params["close_databases"])
+    releases = _postgres_release.look(connection, lambda database: connect(params, database), leaving, world)
+    return View(world, make_plan(entries, world, params["close_databases"]), releases)
 
 
 def inspect(connection: Connection, _params: Params, _check_mode: bool) -> dict[str, t.Any]:

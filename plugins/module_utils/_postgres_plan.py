@@ -97,7 +97,7 @@ def world_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Probl
     """Find what stands in the way on the server."""
     holders = {(claim["redis_server"], claim["redis_number"]): claim["name"] for claim in claims_of(world)}
     for entry in entries:
-        yield from _ownership_problems(entry, world)
+        yield from ownership_problems(entry, world)
         yield from _number_problems(entry, world, holders)
         for extension in entry.get("extensions") or ():
             if extension not in world.extensions:
@@ -109,7 +109,8 @@ def world_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Probl
                 )
 
 
-def _ownership_problems(entry: Entry, world: World) -> t.Iterator[Problem]:
+def ownership_problems(entry: Entry, world: World) -> t.Iterator[Problem]:
+    """Find a role or database of that name that belongs to somebody else."""
     name, target = entry["name"], identifier(entry["name"])
     role, database = world.roles.get(target), world.databases.get(target)
     if target == world.me["name"]:
@@ -128,7 +129,7 @@ def _ownership_problems(entry: Entry, world: World) -> t.Iterator[Problem]:
             f"Postgres has a database '{target}' which this collection did not make",
             "choose another name, or rename that database",
         )
-    if role is None and not entry.get("password"):
+    if role is None and not entry.get("password") and entry.get("state", "present") == "present":
         yield Problem(name, "password", "a new role needs one", "give a password")
 
 
@@ -268,9 +269,11 @@ def result_of(plan: Plan, world: World) -> dict[str, t.Any]:
     return {"changed": bool(actions), "databases": databases, "actions": actions}
 
 
-def diff_of(plan: Plan) -> dict[str, t.Any]:
+def diff_of(plan: Plan, releases: t.Iterable[t.Any] = ()) -> dict[str, t.Any]:
     """Show what changes, for ``--diff``; passwords and verifiers are never in it."""
-    after: dict[str, t.Any] = {}
+    after: dict[str, t.Any] = {
+        release.name: {action["action"]: release.target for action in release.actions()} for release in releases
+    }
     for need in plan.needs:
         shown = after.setdefault(need.name, {})
         for action in need.actions():

@@ -49,6 +49,17 @@ options:
         description: Name of the deployment.
         type: str
         required: true
+      state:
+        description:
+          - With V(present) it has its database and its role.
+          - With V(absent) nothing is lost unless O(databases[].confirm) says so. The module reports what would be lost. With it,
+            and when no client is connected, the database is dropped, and the role with its claim last.
+        type: str
+        choices: [present, absent]
+        default: present
+      confirm:
+        description: The name of the deployment once more, to have its database dropped with O(databases[].state=absent).
+        type: str
       password:
         description: Password of its role. Required for a new role; left out, an existing role keeps the one it has.
         type: str
@@ -122,6 +133,15 @@ databases:
     changed:
       description: Whether anything changed for it.
       type: bool
+    clients:
+      description: How many clients are connected as its role or to its database, with O(databases[].state=absent).
+      type: int
+    would_lose:
+      description: The C(bytes) and, estimated, the C(rows) that a confirmed O(databases[].state=absent) would delete.
+      type: dict
+    lost:
+      description: The C(bytes) and, estimated, the C(rows) that were deleted.
+      type: dict
   sample:
     support-bot: {database: support_bot, role: support_bot, redis_number: 1, extensions: {}, changed: true}
 actions:
@@ -158,6 +178,8 @@ def main() -> None:
     """Read the options and hand over."""
     database = {
         "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "confirm": {"type": "str"},
         "password": {"type": "str", "no_log": True},
         "connection_limit": {"type": "int", "default": -1},
         "extensions": {"type": "list", "elements": "str", "default": []},

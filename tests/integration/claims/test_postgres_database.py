@@ -238,3 +238,58 @@ def test_peer_login_without_any_password(postgres_server: PostgresServer) -> Non
     assert "does not exist on this host" in result["msg"]
     result = run_module("postgres_database", {**options, "databases": entries("a")})
     assert "cannot use Postgres" in result["msg"]
+
+
+def absent(name: str, **more: t.Any) -> list[dict[str, t.Any]]:
+    return [{"name": name, "state": "absent", **more}]
+
+
+def names_left(server: PostgresServer) -> list[tuple[str]]:
+    return server.query(
+        "SELECT datname::text FROM pg_database WHERE datname IN ('a', 'b')"
+        " UNION ALL SELECT rolname::text FROM pg_roles WHERE rolname IN ('a', 'b') ORDER BY 1"
+    )
+
+
+def test_release(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, entries("a", "b"))
+    with login(postgres_server, "a") as connection:
+        connection.execute("CREATE TABLE mine AS SELECT generate_series(1, 1000) AS x")
+        connection.execute("ANALYZE mine")
+    before = postgres_server.snapshot()
+    kept = claim(postgres_server, absent("a"))
+    assert not kept["changed"]
+    assert kept["databases"]["a"]["would_lose"]["rows"] == 1000
+    assert kept["databases"]["a"]["would_lose"]["bytes"] > 1_000_000
+    assert any("confirm: a" in line for line in kept["warnings"])
+    refused(claim(postgres_server, absent("a", confirm="b")), "confirm", "not the deployment's name")
+    planned = claim(postgres_server, absent("a", confirm="a"), check=True)
+    assert postgres_server.snapshot() == before
+    gone = claim(postgres_server, [*absent("a", confirm="a"), *entries("b")])
+    assert [action["action"] for action in planned["actions"]] == done(gone) == ["drop_database", "drop_role"]
+    assert names_left(postgres_server) == [("b",), ("b",)]
+    assert done(claim(postgres_server, absent("a", confirm="a"))) == []
+
+
+def test_release_waits_for_clients_to_go(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, entries("a"))
+    before = postgres_server.snapshot()
+    with login(postgres_server, "a"):
+        refused(claim(postgres_server, absent("a", confirm="a")), "state", "1 clients are connected")
+    assert postgres_server.snapshot() == before
+
+
+def test_release_refuses_what_is_not_ours(postgres_server: PostgresServer) -> None:
+    postgres_server.query("CREATE ROLE a")
+    postgres_server.query("CREATE DATABASE b")
+    for name in ("a", "b"):
+        refused(claim(postgres_server, absent(name, confirm=name)), "name", "did not make")
+
+
+def test_release_finishes_what_a_crash_left(postgres_server: PostgresServer) -> None:
+    for left in ("ALTER ROLE a NOLOGIN", "ALTER DATABASE a ALLOW_CONNECTIONS false", "DROP DATABASE a"):
+        postgres_server.clean()
+        claim(postgres_server, entries("a"))
+        postgres_server.query(left)
+        assert claim(postgres_server, absent("a", confirm="a"))["changed"]
+        assert names_left(postgres_server) == []

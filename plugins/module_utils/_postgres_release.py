@@ -1,0 +1,185 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Drop the database and the role of a deployment that is gone, and tell what would be lost before."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import (
+    ClaimError,
+    confirm_problems,
+    identifier,
+    refuse,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import Entry, ownership_problems
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
+
+try:
+    import psycopg
+    from psycopg import sql
+except ImportError:
+    pass  # reported by _postgres_connection
+
+if t.TYPE_CHECKING:
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import Connection
+
+    Connect = t.Callable[[str], Connection]
+
+_CLIENTS = """
+SELECT name, count(pid), max(pg_database_size(d.oid)) FROM unnest(%s::text[]) AS name
+LEFT JOIN pg_database d ON d.datname = name
+LEFT JOIN pg_stat_activity a ON (a.datname = name OR a.usename = name)
+  AND NOT (a.usename = current_user AND a.application_name = 'selfhost.langgraph')
+GROUP BY name
+"""
+# As counted by autovacuum and the statistics: exact counting would read everything.
+_ROWS = """
+SELECT coalesce(sum(CASE WHEN c.reltuples > 0 THEN c.reltuples ELSE s.n_live_tup END), 0)::bigint
+FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
+"""
+
+
+@dataclass
+class Release:
+    """One deployment to release, and what is there of it."""
+
+    name: str
+    confirmed: bool
+    role: bool
+    database: bool
+    clients: int = 0
+    size: int = 0
+    rows: int | None = None
+
+    @property
+    def target(self) -> str:
+        """Its role and database."""
+        return identifier(self.name)
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything of it is left."""
+        return self.role or self.database
+
+    def actions(self) -> list[dict[str, t.Any]]:
+        """List what is done, in this order."""
+        if not self.confirmed:
+            return []
+        database = {"action": "drop_database", "database": self.target, "bytes": self.size, "rows": self.rows}
+        role = {"action": "drop_role", "role": self.target}
+        steps = [(self.database, database), (self.role, role)]
+        return [{**step, "name": self.name} for needed, step in steps if needed]
+
+    def result(self) -> dict[str, t.Any]:
+        """Describe it, in the words of the module's RETURN section."""
+        gone = self.confirmed or not self.needed
+        return {
+            "database": None if gone or not self.database else self.target,
+            "role": None if gone or not self.role else self.target,
+            "changed": bool(self.actions()),
+            "clients": self.clients,
+            "would_lose" if not self.confirmed else "lost": {"bytes": self.size, "rows": self.rows},
+        }
+
+    def warning(self) -> str | None:
+        """Say what was kept, and how to let it go."""
+        if self.confirmed or not self.needed:
+            return None
+        return (
+            f"deployment '{self.name}': nothing was released. Its database holds about {self.rows} rows in {self.size}"
+            f" bytes, and {self.clients} clients are connected; with 'confirm: {self.name}' it is dropped."
+        )
+
+
+def look(connection: Connection, connect: Connect, entries: t.Sequence[Entry], world: World) -> list[Release]:
+    """Find out what is there of the deployments that shall go, and refuse what must not be done."""
+    if not entries:
+        return []
+    refuse(confirm_problems(entries))
+    refuse(problem for entry in entries for problem in ownership_problems(entry, world))
+    releases = [
+        Release(
+            name=entry["name"],
+            confirmed=entry.get("confirm") is not None,
+            role=identifier(entry["name"]) in world.roles,
+            database=identifier(entry["name"]) in world.databases,
+        )
+        for entry in entries
+    ]
+    _count_clients(connection, releases)
+    refuse(_client_problems(releases))
+    for release in releases:
+        if release.database and world.databases[release.target].allow:
+            release.rows = count_rows(connect, release.target)
+    return releases
+
+
+def count_rows(connect: Connect, database: str) -> int | None:
+    """Estimate the rows of a database; None where it lets nobody in."""
+    try:
+        with connect(database) as inside:
+            row = inside.execute(_ROWS).fetchone()
+    except (psycopg.Error, ClaimError):
+        return None
+    return int(row[0]) if row else None
+
+
+def usage(connection: Connection, databases: t.Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Count clients and bytes of databases, of which clients can also be on the role elsewhere."""
+    rows = connection.execute(_CLIENTS, [list(databases)]).fetchall()
+    return {name: (int(clients), int(size or 0)) for name, clients, size in rows}
+
+
+def _count_clients(connection: Connection, releases: t.Sequence[Release]) -> None:
+    counted = usage(connection, [release.target for release in releases])
+    for release in releases:
+        release.clients, release.size = counted[release.target]
+
+
+def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
+    for release in releases:
+        if release.confirmed and release.clients:
+            yield Problem(
+                release.name,
+                "state",
+                f"{release.clients} clients are connected to its database",
+                "stop the deployment first",
+            )
+
+
+def carry_out(connection: Connection, releases: t.Sequence[Release]) -> None:
+    """Lock the clients out, look again, and only then drop; every step can be repeated."""
+    going = [release for release in releases if release.actions()]
+    if not going:
+        return
+    _let_in(connection, going, allowed=False)
+    _count_clients(connection, going)
+    late = list(_client_problems(going))
+    if late:
+        _let_in(connection, going, allowed=True)
+        refuse(late)
+    for release in going:
+        if release.database:
+            connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(release.target)))
+        # The role goes last: its comment is the record of the claim.
+        if release.role:
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(release.target)))
+
+
+def _let_in(connection: Connection, releases: t.Iterable[Release], allowed: bool) -> None:
+    parts = []
+    for release in releases:
+        name = sql.Identifier(release.target)
+        if release.role:
+            parts.append(sql.SQL("ALTER ROLE {} {}").format(name, sql.SQL("LOGIN" if allowed else "NOLOGIN")))
+        if release.database:
+            word = sql.SQL("true" if allowed else "false")
+            parts.append(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(name, word))
+    connection.execute(sql.SQL("; ").join(parts))
