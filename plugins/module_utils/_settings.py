@@ -83,7 +83,7 @@ OPTIONS: dict[str, Option] = {
             _server("int", "N_JOBS_PER_WORKER", minimum=0),
             _server("int", "BG_JOB_TIMEOUT_SECS", minimum=1),
             _server("int", "BG_JOB_MAX_RETRIES", minimum=0),
-            _server("int", "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS", minimum=0),
+            _server("int", "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS", minimum=0, maximum=3600),
             _server("bool", "BG_JOB_ISOLATED_LOOPS"),
             _server("dict", "LANGGRAPH_THREAD_TTL"),
             _server("bool", "FF_CRONS_ENABLED"),

@@ -1,0 +1,134 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deployment_check
+short_description: Check a list of LangGraph deployments before anything changes
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Checks the whole list of a host's deployments, each by itself, all with one another, and against what the host
+    reports of its ports, its images and the deployments that it has.
+  - Fails with one line for each mistake, which names the deployment, the option and the remedy, and never a secret.
+  - Gives the deployments completed with every default, and with the passwords that are derived from O(secret_key).
+  - Changes nothing, on the control node or on the host.
+extends_documentation_fragment:
+  - selfhost.langgraph._deployment
+  - selfhost.langgraph._attributes
+  - selfhost.langgraph._attributes.action
+  - selfhost.langgraph._attributes.info_module
+attributes:
+  action:
+    support: full
+  platform:
+    platforms: linux
+    support: full
+options:
+  secret_key:
+    description:
+      - The secret from which every password is derived that no option gives, at least 32 characters.
+      - The same key gives the same passwords on every control node, so that none has to be stored. Another key changes
+        the passwords of all deployments and restarts them.
+    type: str
+    required: true
+  bind_address:
+    description: Address of the host on which servers answer where O(deployments[].bind_address) says nothing else.
+    type: str
+    default: 127.0.0.1
+  config_dir:
+    description: Folder of the host that holds a folder for each deployment.
+    type: path
+    default: /etc/langgraph
+  image_archives:
+    description:
+      - Files on the control node that C(docker save) wrote. Their images count as being on the host, because they will
+        be loaded. A relative path is looked for beside the inventory, in the current folder and where tasks look.
+    type: list
+    elements: path
+    default: []
+  image_pull:
+    description:
+      - With V(missing), images that neither the host nor an archive has are pulled later.
+      - With V(never), they are refused.
+    type: str
+    choices: [missing, never]
+    default: missing
+  max_connections:
+    description: The C(max_connections) of a Postgres that the collection does not size. The pools must fit in it.
+    type: int
+  redis_databases:
+    description: How many numbers Redis has, the reserved 0 included. The deployments must fit in it.
+    type: int
+seealso:
+  - module: selfhost.langgraph.container_service
+  - module: selfhost.langgraph.redis_database
+  - module: selfhost.langgraph.postgres_database
+"""
+
+EXAMPLES = r"""
+- name: Check two deployments
+  selfhost.langgraph.deployment_check:
+    deployments:
+      - name: support-bot
+        image: support-bot:1.4.2
+        port: 8123
+        langsmith_api_key: "{{ vault_langsmith_api_key }}"
+      - name: research-agent
+        image: research-agent:0.3.0
+        port: 8124
+        env_file: research-agent.env
+        extensions: [vector]
+        bg_job_isolated_loops: true
+        env:
+          OPENAI_API_KEY: "{{ vault_openai_api_key }}"
+    secret_key: "{{ vault_langgraph_secret_key }}"
+  register: checked
+"""
+
+RETURN = r"""
+deployments:
+  description:
+    - The deployments, complete, in the list's order. Hidden from every output, because it holds secrets.
+    - The filters of the collection turn it into what the other modules take.
+  returned: success
+  type: list
+  elements: dict
+load:
+  description: Archives on the control node whose images the host lacks. Hidden from every output.
+  returned: success
+  type: list
+  elements: str
+pull:
+  description: Images that neither the host nor an archive has. Hidden from every output.
+  returned: success
+  type: list
+  elements: str
+problems:
+  description: What has to be put right.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    deployment:
+      description: Name of the deployment, or its place in the list where it has none.
+      type: str
+    option:
+      description: Option that is wrong; C(env.NAME) for a variable.
+      type: str
+    finding:
+      description: What is wrong with it.
+      type: str
+    remedy:
+      description: What to do.
+      type: str
+  sample:
+    - deployment: support-bot
+      finding: "'support' does not begin with a slash"
+      option: mount_prefix
+      remedy: write /support
+"""
