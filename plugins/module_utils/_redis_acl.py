@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIMS_KEY, UNSAVED_KEY
 
 # What @admin and @dangerous leave open and a neighbour could be reached or seen with. MOVE and COPY write into other
-# numbers, RESET turns the connection into the default user, PUBSUB and CLIENT TRACKING tell of foreign channels and
+# numbers, RESET turns the connection into the default user (no rule keeps it, see is_open), PUBSUB and CLIENT TRACKING tell of foreign channels and
 # keys, SCRIPT and FUNCTION act on what all share.
 ESCAPES = ("move", "copy", "reset", "pubsub", "script", "function", "client|tracking", "memory", "acl")
 _HARMLESS = ("script|load", "script|exists", "memory|usage", "acl|whoami")
@@ -117,6 +117,11 @@ def is_ours(current: t.Mapping[str, t.Any], sets: CommandSets) -> bool:
         return False
     template = User("", int(match.group(1)), frozenset(), frozenset(), frozenset())
     return template_commands(template, sets) <= sets.allowed(str(current["commands"]))
+
+
+def is_open(default: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether everybody is let in as the default user, as RESET leads to it and cannot be forbidden."""
+    return {"on", "nopass"} <= set(default.get("flags") or ())
 
 
 def template_commands(user: User, sets: CommandSets) -> frozenset[str]:

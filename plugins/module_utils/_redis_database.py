@@ -14,7 +14,7 @@ from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_release
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, Refused, refuse
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl import CommandSets
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl import CommandSets, is_open
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
     MINIMUM_VERSION,
     REDIS_IMPORT_ERROR,
@@ -88,12 +88,13 @@ def read_world(server: Server, names: t.Sequence[str]) -> World:
         ("CONFIG", "GET", "aclfile"),
         ("EXISTS", UNSAVED_KEY),
         ("ACL", "WHOAMI"),
+        ("ACL", "GETUSER", "default"),
     ]
     head = len(questions)
     questions += [("ACL", "CAT", category) for category in CATEGORIES]
     questions += [("ACL", "GETUSER", name) for name in names]
     replies = server.pipeline(questions)
-    info, databases, acl_file, unsaved, me = replies[:head]
+    info, databases, acl_file, unsaved, me, default = replies[:head]
     sets = dict(zip(CATEGORIES, replies[head : head + len(CATEGORIES)]))
     users = dict(zip(names, replies[head + len(CATEGORIES) :]))
     limit, path = _setting(databases, "databases"), _setting(acl_file, "aclfile")
@@ -102,6 +103,7 @@ def read_world(server: Server, names: t.Sequence[str]) -> World:
         databases=int(limit) if limit else None,
         acl_file=path,
         unsaved=unsaved == 1,
+        open_default=not isinstance(default, Exception) and is_open(as_mapping(default)),
         me=me if isinstance(me, str) else "",
         sets=CommandSets({name: frozenset(reply) for name, reply in sets.items() if not isinstance(reply, Exception)}),
         users={name: _user(reply) for name, reply in users.items()},

@@ -35,6 +35,7 @@ class World:
     databases: int | None  # None: CONFIG is forbidden, the script finds it by trying
     acl_file: str | None  # None: not known, "": there is none
     unsaved: bool
+    open_default: bool
     me: str
     sets: CommandSets
     users: dict[str, dict[str, t.Any] | None]
@@ -282,6 +283,11 @@ def warnings_of(world: World, answer: t.Mapping[str, t.Any], manage_users: bool)
         found.append(
             "Redis has no aclfile: the users of the deployments are lost when it restarts, and the deployments"
             " cannot log in until this module has run again. Set 'aclfile' in redis.conf."
+        )
+    if manage_users and world.open_default:
+        found.append(
+            "the default user of Redis is on and needs no password: everybody who reaches the server can read and"
+            " destroy everything, a deployment too, by the command RESET. Switch it off: ACL SETUSER default off."
         )
     for item in answer["disputes"] or ():
         found.append(

@@ -187,6 +187,15 @@ def test_without_an_aclfile_it_warns(new_redis: t.Callable[..., RedisServer]) ->
         assert any("aclfile" in line for line in result["warnings"])
 
 
+def test_an_open_default_user_is_warned_of(redis_server: RedisServer) -> None:
+    redis_server.admin().execute_command("ACL", "SETUSER", "default", "on", "nopass", "+@all", "~*")
+    try:
+        result = claim(redis_server, entries("a"))
+    finally:
+        redis_server.admin().execute_command("ACL", "SETUSER", "default", "reset")
+    assert any("default user" in line and "RESET" in line for line in result["warnings"])
+
+
 def test_without_users_it_warns(redis_server: RedisServer) -> None:
     result = claim(redis_server, [{"name": "a"}], manage_users=False)
     assert numbers(result) == {"a": 1}

@@ -1,0 +1,232 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a deployment may not do with its own credentials, and what its server needs to do with them."""
+
+from __future__ import annotations
+
+import typing as t
+
+import psycopg
+import pytest
+import redis
+from servers import PostgresServer, RedisServer, run_module
+
+CLAIMS = "selfhost.langgraph:claims"
+PASSWORDS = {"mallory": "m-password", "victim": "v-password"}
+# What the open runtime (langgraph-runtime-pg) uses, with fixed keys.
+OPEN_RUNTIME = {
+    "key_patterns": ["lg:*"],
+    "channel_patterns": ["lg:*", "lg:run-fanout:*", "lg:thread-fanout:*", "langgraph:run_queue"],
+}
+
+
+@pytest.fixture(scope="module")
+def both(_redis: RedisServer) -> RedisServer:
+    """A Redis on which mallory holds number 1 and the victim number 2 with a key."""
+    _redis.clean()
+    databases = [{"name": name, "password": password} for name, password in PASSWORDS.items()]
+    databases.append({"name": "fixed", "password": "f-password", **OPEN_RUNTIME})
+    result = run_module("redis_database", {**_redis.login(), "databases": databases})
+    assert [item["number"] for item in result["databases"].values()] == [1, 2, 3]
+    _redis.admin(2).set("victim:secret", "x")
+    _redis.admin().execute_command("FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() end)")
+    return _redis
+
+
+REDIS_TRESPASSES = {
+    "select another": "SELECT 2",
+    "select the claims": "SELECT 0",
+    "select in a script": ["EVAL", "return redis.call('SELECT', 2)", "0"],
+    "read foreign key": "GET victim:secret",
+    "write foreign key": "SET victim:secret y",
+    "foreign key in a script": ["EVAL", "return redis.call('GET', 'victim:secret')", "1", "mallory:a"],
+    "undeclared key in a script": ["EVAL", "return redis.call('GET', 'victim:secret')", "0"],
+    "sort by foreign keys": "SORT mallory:list BY victim:* GET victim:*",
+    "move": "MOVE mallory:a 2",
+    "copy": "COPY mallory:a mallory:b DB 2",
+    "swapdb": "SWAPDB 1 2",
+    "flushall": "FLUSHALL",
+    "flushdb": "FLUSHDB",
+    "keys": "KEYS *",
+    "config get": "CONFIG GET requirepass",
+    "config set": "CONFIG SET appendonly no",
+    "acl list": "ACL LIST",
+    "acl setuser": "ACL SETUSER mallory allkeys",
+    "acl save": "ACL SAVE",
+    "script flush": "SCRIPT FLUSH",
+    "script kill": "SCRIPT KILL",
+    "function flush": "FUNCTION FLUSH",
+    "function load": ["FUNCTION", "LOAD", "REPLACE", "#!lua name=l\nredis.register_function('f', function() end)"],
+    "monitor": "MONITOR",
+    "client list": "CLIENT LIST",
+    "client kill": "CLIENT KILL USER victim",
+    "client pause": "CLIENT PAUSE 1000",
+    "client tracking": "CLIENT TRACKING ON BCAST",
+    "another user": "AUTH default x",
+    "channels of others": "PUBSUB CHANNELS",
+    "publish to others": "PUBLISH victim:c x",
+    "subscribe to others": "SUBSCRIBE victim:c",
+    "subscribe to all": "PSUBSCRIBE *",
+    "shard channel of others": "SPUBLISH victim:c x",
+    "migrate": "MIGRATE 127.0.0.1 1 mallory:a 0 1",
+    "replicate": "REPLICAOF 127.0.0.1 1",
+    "shutdown": "SHUTDOWN",
+    "debug": "DEBUG SLEEP 0",
+    "info": "INFO",
+    "memory purge": "MEMORY PURGE",
+    "save": "BGSAVE",
+    "module": "MODULE LIST",
+    "claims as a hash": f"HGETALL {CLAIMS}",
+    "claims overwritten": f"HSET {CLAIMS} mallory 2",
+    "claims deleted": f"DEL {CLAIMS}",
+    "claims renamed": f"RENAME {CLAIMS} mallory:c",
+}
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["where it starts", "in its number"])
+@pytest.mark.parametrize("what", REDIS_TRESPASSES)
+def test_redis_trespass(both: RedisServer, what: str, number: int) -> None:
+    client = both.client("mallory", PASSWORDS["mallory"], number)
+    command = REDIS_TRESPASSES[what]
+    words = command.split() if isinstance(command, str) else command
+    connection = client.connection_pool.get_connection()
+    with pytest.raises((redis.AuthenticationError, redis.ResponseError)) as refusal:
+        connection.send_command(*words)
+        reply = connection.read_response()
+        assert not reply, reply
+    connection.disconnect()
+    text = str(refusal.value)
+    assert any(word in text for word in ("permission", "WRONGPASS", "invalid username-password", "ACL", "can't", "not allowed")), text
+    assert both.admin().hgetall(CLAIMS) == {"mallory": "1", "victim": "2", "fixed": "3"}
+    assert both.admin(2).get("victim:secret") == "x"
+
+
+def test_reset_leads_to_nobody(both: RedisServer) -> None:
+    """No rule can forbid RESET, so the default user that it leads to must be off."""
+    connection = both.client("mallory", PASSWORDS["mallory"], 1).connection_pool.get_connection()
+    connection.send_command("RESET")
+    assert connection.read_response() == "RESET"
+    for words in (["GET", "victim:secret"], ["SELECT", "2"], ["ACL", "LIST"]):
+        with pytest.raises(redis.RedisError, match="(?i)auth"):
+            connection.send_command(*words)
+            connection.read_response()
+    connection.disconnect()
+
+
+def test_fixed_keys_do_not_open_other_numbers(both: RedisServer) -> None:
+    client = both.client("fixed", "f-password", 3)
+    client.set("lg:a", 1)
+    for number in (1, 2):
+        with pytest.raises(redis.RedisError):
+            both.client("fixed", "f-password", number).get("lg:a")
+
+
+def test_what_a_server_needs_works(both: RedisServer) -> None:
+    client = both.client("fixed", "f-password", 3)
+    assert client.ping()
+    assert client.client_setname("server")
+    assert client.client_info()["db"] == 3
+    client.set("lg:run-heartbeat:1", "x", ex=30)
+    assert client.get("lg:run-heartbeat:1") == "x"
+    with client.pipeline(transaction=True) as pipe:
+        pipe.xadd("lg:run-stream:1", {"e": "1"}, maxlen=100).expire("lg:run-stream:1", 120)
+        pipe.rpush("lg:queue", "job").execute()
+    assert client.xread({"lg:run-stream:1": "0"})
+    assert client.xrange("lg:run-stream:1")
+    assert client.blpop(["lg:queue"], timeout=1) == ("lg:queue", "job")
+    script = client.register_script("redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])")
+    assert script(keys=["lg:lock"], args=["1"]) == "1"
+    assert client.evalsha(client.script_load("return 1"), 0) == 1
+    assert "lg:lock" in set(client.scan_iter("lg:*"))
+    assert client.dbsize() >= 2
+    assert client.memory_usage("lg:lock")
+    with client.lock("lg:a-lock", timeout=5):
+        pass
+    listener = client.pubsub()
+    listener.psubscribe("lg:run-fanout:*")
+    listener.subscribe("langgraph:run_queue")
+    for _ in range(2):
+        listener.get_message(timeout=2)
+    assert client.publish("lg:run-fanout:1", "hello") == 1
+    assert client.publish("langgraph:run_queue", "wake") == 1
+    assert listener.get_message(timeout=2)["data"] == "hello"
+    assert client.delete("lg:lock") == 1
+
+
+@pytest.fixture(scope="module")
+def shared_postgres(_postgres: PostgresServer) -> PostgresServer:
+    """A Postgres with two deployments, and a database of somebody else."""
+    _postgres.clean()
+    databases = [{"name": name, "password": password} for name, password in PASSWORDS.items()]
+    options = {**_postgres.login(), "databases": databases, "close_databases": ["postgres", "template1"]}
+    assert not run_module("postgres_database", options).get("failed")
+    with psycopg.connect(_postgres.uri("victim", PASSWORDS["victim"], "victim"), autocommit=True) as connection:
+        connection.execute("CREATE TABLE secret (x int)")
+    return _postgres
+
+
+@pytest.mark.parametrize("database", ["victim", "postgres", "template1", "template0"])
+def test_postgres_connect(shared_postgres: PostgresServer, database: str) -> None:
+    with pytest.raises(psycopg.OperationalError, match="permission denied|not currently accepting"):
+        psycopg.connect(shared_postgres.uri("mallory", PASSWORDS["mallory"], database))
+
+
+POSTGRES_TRESPASSES = [
+    "CREATE ROLE another",
+    "CREATE DATABASE another",
+    "ALTER ROLE mallory SUPERUSER",
+    "ALTER ROLE mallory CONNECTION LIMIT -1",
+    "ALTER ROLE victim PASSWORD 'x'",
+    "SET ROLE victim",
+    "SET ROLE postgres",
+    "SET SESSION AUTHORIZATION victim",
+    "GRANT CONNECT ON DATABASE victim TO mallory",
+    "GRANT victim TO mallory",
+    "GRANT pg_read_all_data TO mallory",
+    "DROP DATABASE victim",
+    "DROP ROLE victim",
+    "ALTER DATABASE victim OWNER TO mallory",
+    "ALTER DATABASE mallory RENAME TO another",
+    "COMMENT ON DATABASE victim IS 'x'",
+    "COMMENT ON ROLE mallory IS 'x'",
+    "COPY (SELECT 1) TO PROGRAM 'true'",
+    "COPY pg_class TO '/tmp/another'",
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT * FROM pg_authid",
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres'",
+    "CREATE EXTENSION dblink",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'x'",
+    "ALTER SYSTEM SET fsync = off",
+]
+
+
+@pytest.mark.parametrize("statement", POSTGRES_TRESPASSES)
+def test_postgres_trespass(shared_postgres: PostgresServer, statement: str) -> None:
+    with shared_postgres.admin("postgres"), psycopg.connect(
+        shared_postgres.uri("mallory", PASSWORDS["mallory"], "mallory"), autocommit=True
+    ) as connection, pytest.raises(psycopg.Error, match=r"permission denied|must (be|have)|only roles|not exist|denied"):
+        connection.execute(statement)
+
+
+def test_what_the_migrations_need_works(shared_postgres: PostgresServer) -> None:
+    with psycopg.connect(shared_postgres.uri("mallory", PASSWORDS["mallory"], "mallory"), autocommit=True) as connection:
+        for statement in (
+            "CREATE EXTENSION btree_gin",
+            "CREATE EXTENSION ltree",
+            "CREATE TABLE thread (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), data jsonb)",
+            "CREATE INDEX CONCURRENTLY ON thread USING gin (data)",
+            "CREATE SCHEMA own",
+            "CREATE FUNCTION own.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "LISTEN wake",
+            "SELECT pg_advisory_lock(1)",
+        ):
+            connection.execute(statement)
+
+
+def test_the_connection_limit_holds(shared_postgres: PostgresServer) -> None:
+    options: dict[str, t.Any] = {"name": "victim", "password": PASSWORDS["victim"], "connection_limit": 2}
+    run_module("postgres_database", {**shared_postgres.login(), "databases": [options]})
+    uri = shared_postgres.uri("victim", PASSWORDS["victim"], "victim")
+    with psycopg.connect(uri), psycopg.connect(uri), pytest.raises(psycopg.OperationalError, match="too many"):
+        psycopg.connect(uri)

@@ -1,0 +1,230 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fifty processes claim two hundred deployments at once on real servers, and are killed at random points.
+
+Each process does what the role does: it reads the durable claims, claims numbers, and makes databases, for a random
+share of the names, so that most names are claimed by several processes. Most of the processes get SIGKILL at a random
+moment. What is left must be such that the same calls finish the work: no duplicate, nothing lost, nothing leaked.
+A failure prints the seed that replays it (the moments of the kills are drawn from it; the scheduling is the system's).
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import contextlib
+import json
+import os
+import pathlib
+import random
+import signal
+import sys
+import time
+import traceback
+import typing as t
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TESTS / "integration" / "claims"))
+
+import servers  # noqa: E402
+
+sys.path.insert(0, servers.collection_path())
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import (  # noqa: E402
+    _postgres_connection,
+    _postgres_database,
+    _redis_connection,
+    _redis_database,
+)
+
+PROCESSES, NAMES, SHARE = 50, 200, 24
+CLAIMS = "selfhost.langgraph:claims"
+PASSWORD = "torture-password-of-"
+
+REDIS_DEFAULTS = {name: spec.get("default") for name, spec in _redis_connection.REDIS_ARGS.items()}
+POSTGRES_DEFAULTS = {name: spec.get("default") for name, spec in _postgres_connection.POSTGRES_ARGS.items()}
+
+
+class Stage:
+    """The two servers, and the calls that a play makes on them."""
+
+    def __init__(self) -> None:
+        self.redis = servers.RedisServer(databases=512)
+        self.postgres = servers.PostgresServer({"log_statement": "none", "max_connections": "150"})
+        self.acknowledged = self.redis.folder / "acknowledged"
+
+    def close(self) -> None:
+        """Remove both."""
+        self.redis.stop()
+        self.postgres.stop()
+
+    def known(self) -> list[dict[str, t.Any]]:
+        """Call postgres_database_info."""
+        params = {**POSTGRES_DEFAULTS, **self.postgres.login()}
+        with _postgres_connection.connect(params) as connection:
+            claims: list[dict[str, t.Any]] = _postgres_database.inspect(connection, params, False)["claims"]
+        return claims
+
+    def claim_numbers(self, names: t.Sequence[str], known: list[dict[str, t.Any]]) -> dict[str, int]:
+        """Call redis_database."""
+        empty = {"number": None, "previous_password": None, "key_patterns": None, "channel_patterns": None}
+        entries = [
+            {"name": name, "password": PASSWORD + name, "state": "present", "extra_commands": [], **empty}
+            for name in names
+        ]
+        params = {**REDIS_DEFAULTS, **self.redis.login(), "databases": entries, "known_claims": known}
+        params |= {"manage_users": True, "redis_server": None, "allow_shared_number": False}
+        server = _redis_connection.connect(params)
+        result = _redis_database.ensure(server, params, False)
+        server.close()
+        return {name: item["number"] for name, item in result["databases"].items()}
+
+    def make_databases(self, numbers: t.Mapping[str, int]) -> dict[str, t.Any]:
+        """Call postgres_database."""
+        entries = [
+            {"name": name, "password": PASSWORD + name, "redis_number": number, "extensions": [], "state": "present"}
+            for name, number in numbers.items()
+        ]
+        params = {**POSTGRES_DEFAULTS, **self.postgres.login(), "databases": entries}
+        params |= {"close_databases": ["postgres", "template1"], "lock_timeout": 600}
+        with _postgres_connection.connect(params) as connection:
+            return _postgres_database.ensure(connection, params, False)
+
+    def play(self, names: t.Sequence[str]) -> None:
+        """Do all of it, and write down what was promised, as soon as it was."""
+        numbers = self.claim_numbers(names, self.known())
+        with open(self.acknowledged, "a", encoding="utf-8") as file:
+            file.write(json.dumps(numbers) + "\n")
+        self.make_databases(numbers)
+
+
+def start(stage: Stage, names: t.Sequence[str]) -> int:
+    """Play in a process of its own; give its id."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        stage.play(names)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def storm(stage: Stage, chance: random.Random, names: t.Sequence[str]) -> tuple[int, int]:
+    """Start all processes, kill some; say how many were killed and how many failed by themselves."""
+    shares = [chance.sample(names, SHARE) for _ in range(PROCESSES)]
+    children = {start(stage, share): share for share in shares}
+    # The claims take the first second, CREATE DATABASE, one process after the other, the rest.
+    plans = sorted(
+        (chance.uniform(0.0, chance.choice((1.0, 8.0))), child) for child in children if chance.random() < 0.8
+    )
+    began, killed, failed, ended = time.monotonic(), 0, 0, set()
+    while len(ended) < len(children):
+        while plans and time.monotonic() - began >= plans[0][0]:
+            _, victim = plans.pop(0)
+            if victim not in ended:
+                os.kill(victim, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            child, status = os.waitpid(-1, os.WNOHANG)
+            if child:
+                ended.add(child)
+                killed += os.WIFSIGNALED(status)
+                failed += os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0
+        time.sleep(0.002)
+        if time.monotonic() - began > 300:
+            raise AssertionError("the storm does not end: a deadlock")
+    return killed, failed
+
+
+def _finished(stage: Stage) -> t.Iterator[str]:
+    with contextlib.suppress(FileNotFoundError):
+        yield from stage.acknowledged.read_text().splitlines()
+
+
+def check(stage: Stage, names: t.Sequence[str], promised: t.Mapping[str, set[int]]) -> list[str]:
+    """Find everything that is double, lost, leaked or unfinished."""
+    found = []
+    claims = {name: int(number) for name, number in stage.redis.admin().hgetall(CLAIMS).items()}
+    twice = [number for number, count in collections.Counter(claims.values()).items() if count > 1]
+    found += [f"number {number} has two names" for number in twice]
+    found += [f"{name} has no number" for name in set(names) - set(claims)]
+    found += [f"{name} was leaked into Redis" for name in set(claims) - set(names)]
+    found += [
+        f"{name} was promised {given} and has {claims.get(name)}"
+        for name, given in promised.items()
+        if given != {claims.get(name)}
+    ]
+    users = set(stage.redis.admin().acl_users()) - {"default", servers.ADMIN}
+    found += [f"Redis users differ: {sorted(users ^ set(names))}"] if users != set(names) else []
+    remembered = {item["name"]: item for item in stage.known()}
+    found += [
+        f"{name}: Redis {claims.get(name)}, Postgres {item['redis_number']}"
+        for name, item in remembered.items()
+        if claims.get(name) != item["redis_number"]
+    ]
+    rows = stage.postgres.query(
+        "SELECT datname, pg_get_userbyid(datdba), datallowconn,"
+        " EXISTS (SELECT FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE grantee = 0)"
+        " FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')"
+    )
+    found += [f"{row} is not as it should be" for row in rows if row[1:] != (row[0], True, False)]
+    databases = {row[0] for row in rows}
+    found += [f"databases differ: {sorted(databases ^ set(names))}"] if databases != set(names) else []
+    found += ["something is left to do"] if stage.make_databases(claims)["actions"] else []
+    return found
+
+
+def play_round(stage: Stage, seed: int) -> str:
+    """Storm, finish, check, lose Redis, check again."""
+    chance = random.Random(seed)
+    names = [f"n{number}" for number in range(NAMES)]
+    began = time.monotonic()
+    killed, failed = storm(stage, chance, names)
+    assert failed == 0, f"{failed} processes failed by themselves"
+    promised: dict[str, set[int]] = collections.defaultdict(set)
+    for line in _finished(stage):
+        for name, number in json.loads(line).items():
+            promised[name].add(number)
+    stage.play(names)  # the same call, by somebody who is not killed
+    problems = check(stage, names, promised)
+    before = stage.redis.admin().hgetall(CLAIMS)
+    stage.redis.admin().flushall()
+    numbers = stage.claim_numbers(["newcomer"], stage.known())
+    if str(numbers["newcomer"]) in before.values():
+        problems.append("after FLUSHALL a newcomer got a number that was held")
+    stage.claim_numbers(names, stage.known())
+    after = {name: number for name, number in stage.redis.admin().hgetall(CLAIMS).items() if name != "newcomer"}
+    problems += ["after FLUSHALL the numbers changed"] if after != before else []
+    if problems:
+        raise AssertionError("\n".join(problems[:20]))
+    before_claim = PROCESSES + 1 - len(list(_finished(stage)))
+    return f"{killed} killed ({before_claim} of them before their claim), {time.monotonic() - began:.1f} s"
+
+
+def main() -> int:
+    """Play the rounds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=None)
+    options = parser.parse_args()
+    first = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
+    for seed in range(first, first + options.rounds):
+        print(f"seed {seed}: {PROCESSES} processes, {NAMES} names ... ", end="", flush=True)
+        try:
+            with contextlib.closing(Stage()) as stage:
+                print(play_round(stage, seed), "- no duplicate, nothing lost, nothing leaked", flush=True)
+        except servers.MissingProgram as exc:
+            print(exc)
+            return 2
+        except AssertionError as exc:
+            print(f"FAILED\n{exc}\nreplay with SEED={seed} ROUNDS=1")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
