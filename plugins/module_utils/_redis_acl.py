@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIMS_KEY, UNSAVED_KEY
 
 # What @admin and @dangerous leave open and a neighbour could be reached or seen with. MOVE and COPY write into other
-# numbers, RESET turns the connection into the default user (no rule keeps it, see is_open), PUBSUB and CLIENT TRACKING tell of foreign channels and
-# keys, SCRIPT and FUNCTION act on what all share.
+# numbers, PUBSUB and CLIENT TRACKING tell of foreign channels and keys, SCRIPT and FUNCTION act on what all share.
+# RESET turns the connection into the default user; the servers of today let everybody use it, see is_open.
 ESCAPES = ("move", "copy", "reset", "pubsub", "script", "function", "client|tracking", "memory", "acl")
 _HARMLESS = ("script|load", "script|exists", "memory|usage", "acl|whoami")
 _NEVER = {*ESCAPES, "select", "swapdb", "flushall", "migrate", "monitor", "config", "debug", "shutdown", "client|kill"}
