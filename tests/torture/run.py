@@ -28,76 +28,9 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "integration" / "claims"))
 
 import servers  # noqa: E402
-
-sys.path.insert(0, servers.collection_path())
-
-from ansible_collections.selfhost.langgraph.plugins.module_utils import (  # noqa: E402
-    _postgres_connection,
-    _postgres_database,
-    _redis_connection,
-    _redis_database,
-)
+from stage import CLAIMS, Stage  # noqa: E402
 
 PROCESSES, NAMES, SHARE = 50, 200, 24
-CLAIMS = "selfhost.langgraph:claims"
-PASSWORD = "torture-password-of-"
-
-REDIS_DEFAULTS = {name: spec.get("default") for name, spec in _redis_connection.REDIS_ARGS.items()}
-POSTGRES_DEFAULTS = {name: spec.get("default") for name, spec in _postgres_connection.POSTGRES_ARGS.items()}
-
-
-class Stage:
-    """The two servers, and the calls that a play makes on them."""
-
-    def __init__(self) -> None:
-        self.redis = servers.RedisServer(databases=512)
-        self.postgres = servers.PostgresServer({"log_statement": "none", "max_connections": "150"})
-        self.acknowledged = self.redis.folder / "acknowledged"
-
-    def close(self) -> None:
-        """Remove both."""
-        self.redis.stop()
-        self.postgres.stop()
-
-    def known(self) -> list[dict[str, t.Any]]:
-        """Call postgres_database_info."""
-        params = {**POSTGRES_DEFAULTS, **self.postgres.login()}
-        with _postgres_connection.connect(params) as connection:
-            claims: list[dict[str, t.Any]] = _postgres_database.inspect(connection, params, False)["claims"]
-        return claims
-
-    def claim_numbers(self, names: t.Sequence[str], known: list[dict[str, t.Any]]) -> dict[str, int]:
-        """Call redis_database."""
-        empty = {"number": None, "previous_password": None, "key_patterns": None, "channel_patterns": None}
-        entries = [
-            {"name": name, "password": PASSWORD + name, "state": "present", "extra_commands": [], **empty}
-            for name in names
-        ]
-        params = {**REDIS_DEFAULTS, **self.redis.login(), "databases": entries, "known_claims": known}
-        params |= {"manage_users": True, "redis_server": None, "allow_shared_number": False}
-        server = _redis_connection.connect(params)
-        result = _redis_database.ensure(server, params, False)
-        server.close()
-        return {name: item["number"] for name, item in result["databases"].items()}
-
-    def make_databases(self, numbers: t.Mapping[str, int]) -> dict[str, t.Any]:
-        """Call postgres_database."""
-        entries = [
-            {"name": name, "password": PASSWORD + name, "redis_number": number, "extensions": [], "state": "present"}
-            for name, number in numbers.items()
-        ]
-        params = {**POSTGRES_DEFAULTS, **self.postgres.login(), "databases": entries}
-        params |= {"close_databases": ["postgres", "template1"], "lock_timeout": 600}
-        with _postgres_connection.connect(params) as connection:
-            return _postgres_database.ensure(connection, params, False)
-
-    def play(self, names: t.Sequence[str]) -> None:
-        """Do all of it, and write down what was promised, as soon as it was."""
-        numbers = self.claim_numbers(names, self.known())
-        with open(self.acknowledged, "a", encoding="utf-8") as file:
-            file.write(json.dumps(numbers) + "\n")
-        self.make_databases(numbers)
-
 
 def start(stage: Stage, names: t.Sequence[str]) -> int:
     """Play in a process of its own; give its id."""
