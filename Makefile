@@ -3,7 +3,7 @@
 # Everything happens in build/ and in containers named selfhost-langgraph-*; `make demo-down` removes all of it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint unit sanity molecule bench
+.PHONY: help demo demo-down test lint unit integration sanity molecule bench
 export SELFHOST_T0 := $(shell date +%s)
 export PATH := $(CURDIR)/build/venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
@@ -33,6 +33,12 @@ lint: ## ruff, yamllint, ansible-lint, mypy, antsibull
 unit: ## the unit tests (ARGS='-k name' for pytest)
 	@$(TOOLS)/bootstrap.sh venv collections
 	@pytest --junitxml=build/results/unit.xml $(ARGS)
+
+integration: ## the claim modules against real servers of both releases (ARGS= for pytest)
+	@$(TOOLS)/bootstrap.sh engine venv collections
+	@$(TOOLS)/images.sh servers:bookworm servers:trixie
+	@for release in bookworm trixie; do CLAIMS_ROOTFS=$(CURDIR)/build/servers/$$release \
+	  pytest -n 2 --junitxml=build/results/integration-$$release.xml $(ARGS) tests/integration || exit 1; done
 
 sanity: ## ansible-test sanity
 	@$(TOOLS)/bootstrap.sh venv collections

@@ -32,4 +32,4 @@ mkdir -p "$BUILD/demo"
 run "ansible-playbook site.yml" play
 say "one run through each server's API"
 use
-say "done. Look around: docker exec -it $HOST bash; remove everything: make demo-down"
+say "done. Look: docker exec $HOST curl -s http://127.0.0.1:8123/ok (or bash in it); remove everything: make demo-down"

@@ -2,11 +2,12 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Test images: rootfs -> bare systemd hosts; rootfs -> look-alike of the server's base image -> `langgraph build`.
-# usage: images.sh [host:bookworm | host:trixie | agent | all]...
+# usage: images.sh [host:RELEASE | servers:RELEASE | agent]...   RELEASE: bookworm, trixie
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 HOST_DIR=tests/images/host SERVER_DIR=tests/images/server APP_DIR=examples/single-host/app
 SERVER_IMAGE=$PREFIX/langgraph-api AGENT_IMAGE=demo-agent:1
+SERVERS="redis-server postgresql"
 
 # The machine's own package sources, for another release where needed: never written into the repository.
 sources_for() { # release -> file, in the format (and with the extension) of the original
@@ -48,6 +49,24 @@ host() { # release
   stamp "host-$1" "$(hash_of "$HOST_DIR")"
 }
 
+# Redis and Postgres of a release as a folder to chroot into: nothing gets installed, or started, on this machine.
+servers_ready() { fresh "servers-$1" "$(hash_of "$SERVERS")" && [ -d "$BUILD/servers/$1/usr" ]; }
+servers() { # release
+  local folder=$BUILD/servers/$1 container
+  rootfs "$1"
+  container=$(docker create --label "$LABEL" "$(
+    printf 'FROM %s\nLABEL %s\nRUN apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y %s && apt-get clean\n' \
+      "$PREFIX/rootfs:$1" "$LABEL" "--no-install-recommends $SERVERS" | docker build -q -
+  )" true)
+  rm -rf "$folder" && mkdir -p "$folder"
+  docker export "$container" | tar -x --exclude='dev/*' -C "$folder"
+  docker rm "$container"
+  echo '127.0.0.1 localhost' >"$folder/etc/hosts"   # the engine leaves it empty
+  mkdir -p -m 1777 "$folder/dev/shm"
+  mknod -m 666 "$folder/dev/null" c 1 3 && mknod -m 666 "$folder/dev/urandom" c 1 9
+  stamp "servers-$1" "$(hash_of "$SERVERS")"
+}
+
 # Wheels for the Python inside the image, whatever Python runs here.
 server_wheels() {
   local dir=$BUILD/wheels/server glibc platforms=() arch
@@ -87,6 +106,7 @@ main() {
   for what in "$@"; do
     case $what in
       host:*) host_ready "${what#host:}" || step "image $PREFIX/$what" host "${what#host:}" ;;
+      servers:*) servers_ready "${what#servers:}" || step "$what" servers "${what#servers:}" ;;
       agent) agent_ready || step "image $AGENT_IMAGE" agent ;;
       *) die "unknown image $what" ;;
     esac

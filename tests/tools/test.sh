@@ -2,7 +2,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Everything that `make test` promises; goes on after a failure and ends with the sum of all parts.
-# usage: test.sh [PART...]   parts: lint sanity unit molecule
+# usage: test.sh [PART...]   parts: lint unit integration sanity molecule
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 results=$BUILD/results
@@ -39,12 +39,15 @@ part() {
     lint) "$ROOT/tests/tools/lint.sh" || rc=$?; add "$(cat "$results/lint" 2>/dev/null || echo 0 passed, 1 failed)" ;;
     sanity) "$ROOT/tests/tools/sanity.sh" && add "1 passed, 0 failed" || add "0 passed, 1 failed" ;;
     unit) run "unit tests" make --no-print-directory -C "$ROOT" unit || rc=$?; add_junit "$results/unit.xml" "$rc" ;;
+    integration)
+      run "integration tests" make --no-print-directory -C "$ROOT" integration || rc=$?
+      add_junit "$results/integration*.xml" "$rc" ;;
     molecule) run "molecule" make --no-print-directory -C "$ROOT" molecule SCENARIO= || rc=$?; add_junit "$results/molecule*.xml" "$rc" ;;
     *) die "unknown part $1" ;;
   esac
 }
 
-[ $# != 0 ] || set -- lint unit sanity molecule
+[ $# != 0 ] || set -- lint unit integration sanity molecule
 for name in "$@"; do part "$name"; done
 say "all parts done: $*"
 echo "$passed passed, $failed failed"
