@@ -13,6 +13,7 @@ shown beside it as ``raw_s``.
 from __future__ import annotations
 
 import contextlib
+import math
 import pathlib
 import socket
 import sys
@@ -118,12 +119,13 @@ def measure_postgres(stage: stages.Stage, count: int) -> Figures:
     """Make databases, raw and ours, each with names of its own, so that nothing has to be dropped in between."""
     raw_names = [f"raw{count}_{number}" for number in range(count)]
     numbers = {f"ours{count}x{number}": None for number in range(count)}
-    raw = timed(lambda: raw_postgres(stage, raw_names))
+    # A thousand more databases would only take more disk; the ratio does not use them.
+    raw = timed(lambda: raw_postgres(stage, raw_names)) if count <= 100 else float("nan")
     with watched_creation() as seconds:
         ours = timed(lambda: stage.make_databases(numbers))
     create = sum(seconds)
     return {
-        "raw_s": round(raw, 3),
+        "raw_s": None if math.isnan(raw) else round(raw, 3),
         "create_s": round(create, 3),
         "ours_s": round(ours, 3),
         "ratio": round(ours / create, 2),
@@ -174,7 +176,7 @@ def table(figures: Figures) -> list[str]:
         postgres = claims["postgres"][count]
         lines.append(
             f"{count:>6} {redis['raw_s']:>10} {redis['ours_s']:>8} {redis['ratio']:>6}"
-            f"   {postgres['raw_s']:>12} {postgres['create_s']:>8} {postgres['ours_s']:>8} {postgres['ratio']:>6}"
+            f"   {postgres['raw_s'] or '-':>12} {postgres['create_s']:>8} {postgres['ours_s']:>8} {postgres['ratio']:>6}"
         )
     noop = claims["noop"]
     trips = ", ".join(f"{name} {noop[name]['round_trips']} in {noop[name]['wall_s']} s" for name in ("redis", "postgres"))
@@ -187,6 +189,6 @@ def bars(figures: Figures) -> list[tuple[str, float, float]]:
     most = max(claims["redis"], key=int)
     return [
         (f"claims.redis.{most}.ratio", claims["redis"][most]["ratio"], 2),
-        *((f"claims.postgres.{count}.ratio", item["ratio"], 1.25) for count, item in claims["postgres"].items()),
+        (f"claims.postgres.{most}.ratio", claims["postgres"][most]["ratio"], 1.25),
         ("claims.noop.round_trips", claims["noop"]["round_trips"], 10),
     ]

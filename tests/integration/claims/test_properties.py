@@ -1,0 +1,131 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Properties of the claims script, which is the one brain that decides about numbers: hypothesis and a real Redis."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from servers import RedisServer
+
+CLAIMS = "selfhost.langgraph:claims"
+NAMES = st.sampled_from(["a", "b", "c", "d", "e", "f"])
+DATABASES = 6
+Claims = dict[str, int]
+
+
+def distinct(limit: int) -> st.SearchStrategy[Claims]:
+    """Names with numbers, no number twice."""
+    pairs = st.lists(st.tuples(NAMES, st.integers(1, limit)), unique_by=(lambda p: p[0], lambda p: p[1]), max_size=5)
+    return pairs.map(dict)
+
+
+wanted_lists = st.lists(
+    st.tuples(NAMES, st.one_of(st.none(), st.integers(0, 7))), unique_by=lambda pair: pair[0], min_size=1, max_size=5
+)
+
+
+@pytest.fixture(scope="module")
+def script(_redis: RedisServer) -> t.Callable[..., tuple[dict[str, t.Any], Claims]]:
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIM_SCRIPT
+
+    _redis.clean()
+    admin = _redis.admin()
+
+    def ask(
+        record: Claims, known: Claims, full: set[int], wanted: list[tuple[str, int | None]], dry: bool = False
+    ) -> tuple[dict[str, t.Any], Claims]:
+        admin.flushall()
+        if record:
+            admin.hset(CLAIMS, mapping=record)
+        for number in full:
+            _numbered(_redis, number).set("x", 1)
+        question = {
+            "databases": DATABASES,
+            "wanted": [{"name": name, "number": number, "foreign": False} for name, number in wanted],
+            "known": [{"name": name, "number": number} for name, number in known.items()],
+            "dry": dry,
+        }
+        answer = json.loads(admin.eval(CLAIM_SCRIPT, 1, CLAIMS, json.dumps(question)))
+        return answer, {name: int(number) for name, number in admin.hgetall(CLAIMS).items()}
+
+    return ask
+
+
+_CLIENTS: dict[tuple[int, int], t.Any] = {}
+
+
+def _numbered(server: RedisServer, number: int) -> t.Any:
+    if (server.port, number) not in _CLIENTS:
+        _CLIENTS[server.port, number] = server.admin(number)
+    return _CLIENTS[server.port, number]
+
+
+situations = given(distinct(7), distinct(7), st.sets(st.integers(1, DATABASES - 1)), wanted_lists)
+thorough = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@thorough
+@situations
+def test_properties(
+    script: t.Any, record: Claims, known: Claims, full: set[int], wanted: list[tuple[str, int | None]]
+) -> None:
+    dry, untouched = script(record, known, full, wanted, dry=True)
+    assert untouched == record, "check mode changes nothing"
+    answer, after = script(record, known, full, wanted)
+    assert answer == dry, "check mode says what happens"
+    if answer["problems"]:
+        assert after == record, "all or nothing"
+        return
+    given_numbers = answer["numbers"]
+    assert after == {**record, **given_numbers}, "nobody else's claim changes"
+    assert set(given_numbers) == {name for name, _ in wanted}
+    assert len(set(after.values())) == len(after), "no number has two names"
+    for name, asked in wanted:
+        number = given_numbers[name]
+        assert 1 <= number < DATABASES, "0 is reserved"
+        assert asked in (None, number), "what is asked for is given or refused"
+        assert number == record.get(name, number), "a claim never moves"
+        assert number == known.get(name, number), "what Postgres remembers counts"
+        assert all(other == name for other, remembered in known.items() if remembered == number)
+        if name not in record and name not in known:
+            assert number not in full, "what holds keys is never given"
+    _lowest(record, known, full, wanted, given_numbers)
+    again, finally_ = script(after, known, full, wanted)
+    assert (again["problems"] or [], again["fresh"] or [], finally_) == ([], [], after), "idempotent"
+
+
+def _lowest(record: Claims, known: Claims, full: set[int], wanted: t.Any, numbers: Claims) -> None:
+    """Those who asked for nothing got the lowest ones, in the order of the list."""
+    new = [name for name, asked in wanted if asked is None and name not in record and name not in known]
+    taken = {*record.values(), *known.values(), *full, *(numbers[name] for name in numbers if name not in new)}
+    free = (number for number in range(1, DATABASES) if number not in taken)
+    assert [numbers[name] for name in new] == [number for _, number in zip(new, free)]
+
+
+@thorough
+@situations
+def test_refusals_are_justified(
+    script: t.Any, record: Claims, known: Claims, full: set[int], wanted: list[tuple[str, int | None]]
+) -> None:
+    answer, _ = script(record, known, full, wanted)
+    asked = dict(wanted)
+    for problem in answer["problems"] or ():
+        name, number = problem["name"], problem.get("number")
+        current = record.get(name, known.get(name))
+        justified = {
+            "disagree": record.get(name) != known.get(name),
+            "moves": current is not None and asked[name] != current,
+            "held": number in record.values() or number in [*asked.values(), *known.values()],
+            "remembered": number in known.values(),
+            "range": not 1 <= (number or 0) < DATABASES,
+            "occupied": number in full,
+            "full": len({*record.values(), *known.values(), *full, *filter(None, asked.values())}) + len(wanted)
+            >= DATABASES,
+        }
+        assert justified[problem["code"]], problem
