@@ -15,6 +15,7 @@ import typing as t
 import zlib
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import shown
 
 # What a file that is cut short, compressed in another way or of another make raises.
 _UNREADABLE = (OSError, EOFError, LookupError, TypeError, ValueError, AttributeError, zlib.error, tarfile.TarError)
@@ -39,7 +40,9 @@ def archive_images(path: str) -> dict[str, str]:
     except FileNotFoundError:
         raise ArchiveError(f"langgraph_image_archives: there is no file '{path}' on the control node") from None
     except _UNREADABLE as error:
-        raise ArchiveError(f"langgraph_image_archives: '{path}' is not what 'docker save' writes ({error})") from error
+        # tarfile tells every format that it tried, each on a line of its own.
+        why = shown(str(error).partition("\n")[0].rstrip(":") or type(error).__name__)
+        raise ArchiveError(f"langgraph_image_archives: '{path}' is not what 'docker save' writes ({why})") from error
 
 
 def _image_id(config: str) -> str:

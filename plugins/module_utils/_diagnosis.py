@@ -49,7 +49,7 @@ _PATTERNS: tuple[tuple[str, str, str], ...] = (
     ("postgres_database", r'database "[^"]*" does not exist', "its Postgres database does not exist"),
     (
         "postgres_connections",
-        r"too many connections|remaining connection slots",
+        r"too many (connections|clients)|remaining connection slots",
         "Postgres has no connection left for it: lower the pools or raise max_connections",
     ),
     (

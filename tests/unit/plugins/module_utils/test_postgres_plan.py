@@ -80,7 +80,9 @@ def worlds(draw: st.DrawFn) -> World:
             roles.append(Role(identifier(name), *bits[:6], draw(st.sampled_from([-1, 5])), bits[6], verifier, comment))
         if draw(st.booleans()):
             owner = draw(st.sampled_from([identifier(name), "postgres"]))
-            databases.append(Database(identifier(name), owner, bits[0], bits[1], draw(st.sampled_from([None, comment]))))
+            databases.append(
+                Database(identifier(name), owner, bits[0], bits[1], draw(st.sampled_from([None, comment])))
+            )
     return world_of(roles, databases)
 
 
@@ -145,6 +147,14 @@ def test_a_mark_counts_under_its_own_name_only() -> None:
 
 
 def test_comments_of_others_are_not_marks() -> None:
-    for comment in (None, "", "our database", "[1]", '{"x": 1}', '{"selfhost.langgraph": 1}', '{"selfhost.langgraph": {}}'):
+    for comment in (
+        None,
+        "",
+        "our database",
+        "[1]",
+        '{"x": 1}',
+        '{"selfhost.langgraph": 1}',
+        '{"selfhost.langgraph": {}}',
+    ):
         assert decode_mark(comment) is None
     assert decode_mark(encode_mark({"deployment": "a", "x": 1})) == {"deployment": "a", "x": 1}

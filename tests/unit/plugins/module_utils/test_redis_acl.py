@@ -24,7 +24,9 @@ SETS = CommandSets(
     {
         "admin": frozenset({"config|get", "acl|setuser"}),
         "dangerous": frozenset({"flushall", "keys"}),
-        "slow": frozenset({"select", "move", "copy", "acl|whoami", "script|load", "script|flush", "memory|usage", "get"}),
+        "slow": frozenset(
+            {"select", "move", "copy", "acl|whoami", "script|load", "script|flush", "memory|usage", "get"}
+        ),
     }
 )
 USER = User("a", 5, frozenset({password_hash("p")}), frozenset({"a:*"}), frozenset({"a:*"}))
@@ -118,6 +120,8 @@ def test_harmless_commands_may_be_added(command: str) -> None:
     assert list(command_findings([command])) == []
 
 
-@pytest.mark.parametrize("command", ["select", "flushall", "@all", "+info", "SELECT", "move", "client|kill", "config|get", "acl"])
+@pytest.mark.parametrize(
+    "command", ["select", "flushall", "@all", "+info", "SELECT", "move", "client|kill", "config|get", "acl"]
+)
 def test_others_may_not(command: str) -> None:
     assert list(command_findings([command]))

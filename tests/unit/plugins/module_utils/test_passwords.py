@@ -1,0 +1,34 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Passwords must never change by an edit of the code: a changed one would cut every deployment off its data."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import derive_password
+from hypothesis import given
+from hypothesis import strategies as st
+
+KEY = "0123456789abcdef0123456789abcdef"
+TEXT = st.text(min_size=1, max_size=20).filter(lambda text: "\0" not in text)
+
+
+def test_pinned() -> None:
+    assert derive_password(KEY, "support-bot", "redis", 1) == "ls7efSytzhfL8KhoJFXkcyb7QK2_8CPzE6c8cCynrl8"
+    assert derive_password(KEY, "support-bot", "postgres", 2) == "MvOVdOSgL0m1ILcZwKE994SwJLe4GnDSYX6c1QPOjbM"
+
+
+@given(TEXT, TEXT, TEXT, st.integers(1, 99))
+def test_alphabet_and_length(key: str, name: str, purpose: str, generation: int) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", derive_password(key, name, purpose, generation))
+
+
+INPUTS = st.tuples(TEXT, TEXT, TEXT, st.integers(1, 99))
+
+
+@given(INPUTS, INPUTS)
+def test_other_inputs_give_another_password(one: tuple[str, str, str, int], other: tuple[str, str, str, int]) -> None:
+    assert (derive_password(*one) == derive_password(*other)) == (one == other)

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The documentation of a deployment's options is OPTIONS, and the action's own options are those of its module."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing as t
+
+import pytest
+import yaml
+from ansible_collections.selfhost.langgraph.plugins.action import deployment_check as action
+from ansible_collections.selfhost.langgraph.plugins.doc_fragments._deployment import ModuleDocFragment
+from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import OPTIONS
+from ansible_collections.selfhost.langgraph.plugins.modules import deployment_check as module
+
+DOCUMENTED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["deployments"]["suboptions"]
+
+
+def test_every_option_is_documented_in_the_same_order_and_no_other() -> None:
+    assert list(DOCUMENTED) == list(OPTIONS)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_option(name: str) -> None:
+    option, documented = OPTIONS[name], DOCUMENTED[name]
+    assert documented["type"] == option.kind
+    assert tuple(documented.get("choices", ())) == option.choices
+    default = list(option.default) if isinstance(option.default, tuple) else option.default
+    assert documented.get("default") == default
+    assert documented.get("elements") == ("str" if option.kind == "list" else None)
+    # The image and the port of a deployment that shall be gone need not be given.
+    assert documented.get("required", False) == (name == "name")
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_description_has_sentences_and_names_the_variable(name: str) -> None:
+    description = DOCUMENTED[name]["description"]
+    assert all(re.search(r"[.]$", sentence) for sentence in description)
+    variable = OPTIONS[name].variable
+    assert variable is None or f"Sets E({variable})." in " ".join(description)
+
+
+def argument_spec() -> dict[str, dict[str, t.Any]]:
+    """The spec that the action hands to Ansible."""
+    seen: dict[str, t.Any] = {}
+
+    class Stop(Exception):
+        pass
+
+    class Plugin(action.ActionModule):
+        def __init__(self) -> None:
+            pass
+
+        def validate_argument_spec(self, argument_spec: t.Any = None, **_more: t.Any) -> t.Any:
+            seen.update(argument_spec)
+            raise Stop
+
+    plugin = Plugin()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(action.ActionBase, "run", lambda *_arguments: {})
+        with pytest.raises(Stop):
+            plugin.run()
+    return seen
+
+
+def test_the_action_takes_what_is_documented() -> None:
+    documented = yaml.safe_load(module.DOCUMENTATION)["options"]
+    spec = argument_spec()
+    assert set(spec) == {*documented, "deployments"}
+    for name, option in documented.items():
+        for key in ("type", "elements", "default", "choices", "required"):
+            assert spec[name].get(key) == option.get(key), f"{key} of {name}"
+    assert spec["secret_key"]["no_log"] is True
+
+
+def test_the_module_is_documentation_alone() -> None:
+    assert not [name for name, value in vars(module).items() if inspect.isroutine(value)]
