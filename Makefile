@@ -4,7 +4,9 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down test lint unit integration sanity molecule bench
+ifndef SELFHOST_T0
 export SELFHOST_T0 := $(shell date +%s)
+endif
 export PATH := $(CURDIR)/build/venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export ANSIBLE_HOME := $(CURDIR)/build/ansible

@@ -50,5 +50,5 @@ part() {
 [ $# != 0 ] || set -- lint unit integration sanity molecule
 for name in "$@"; do part "$name"; done
 say "all parts done: $*"
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed" | tee "$results/sum"
 [ "$failed" = 0 ]
