@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import encode_mark
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import Entry, Need, Plan
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, encode_mark
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import FORBIDDEN, Need, Plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._scram import make_verifier
 
 try:
+    import psycopg
     from psycopg import sql
 except ImportError:
     pass  # reported by _postgres_connection
@@ -25,7 +26,6 @@ if t.TYPE_CHECKING:
     Connect = t.Callable[[str], Connection]
 
 LOCK = 0x6C616E67  # all writers of claims in one server stand in one line, and none of them reads before its turn
-_BITS = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 
 
 def take_lock(connection: Connection, patience: int) -> None:
@@ -37,10 +37,10 @@ def take_lock(connection: Connection, patience: int) -> None:
     )
 
 
-def apply_plan(connection: Connection, connect: Connect, plan: Plan) -> None:
+def apply_plan(connection: Connection, connect: Connect, plan: Plan, as_superuser: bool) -> None:
     """Roles first, as a mark that what follows is ours; databases closed until nobody else may connect to them."""
     needs = [need for need in plan.needs if need.actions()]
-    _together(connection, [part for need in needs for part in _role_parts(need)])
+    _together(connection, [part for need in needs for part in _role_parts(need, as_superuser)])
     for need in needs:
         if need.create_database:
             connection.execute(
@@ -62,27 +62,34 @@ def _together(connection: Connection, parts: t.Sequence[sql.Composable]) -> None
         connection.execute(sql.SQL(";\n").join(parts))
 
 
-def _role_parts(need: Need) -> t.Iterator[sql.Composable]:
+def _role_parts(need: Need, as_superuser: bool) -> t.Iterator[sql.Composable]:
+    target = sql.Identifier(need.target)
     if need.create_role:
-        yield _role("CREATE", need.entry, need.target, password=True)
+        yield _role("CREATE", need, ["password"])
         # In the same transaction: a role of ours is never without its mark.
         yield _comment("ROLE", need.target, {key: value for key, value in _mark(need).items() if key != "extensions"})
     elif need.change_role:
-        what = need.change_role
-        yield _role("ALTER", need.entry, need.target, password="password" in what, expires="expires" in what)
+        yield _role("ALTER", need, need.change_role)
+    if not as_superuser and (need.create_role or need.create_database):
+        # Only who is a member of a role may give it a database.
+        yield sql.SQL("GRANT {} TO CURRENT_USER").format(target)
 
 
-def _role(verb: str, entry: Entry, target: str, password: bool, expires: bool = False) -> sql.Composable:
+def _role(verb: str, need: Need, what: t.Sequence[str]) -> sql.Composable:
+    """Write CREATE or ALTER ROLE. Who is no superuser may not even name some rights, so only those to take are named."""
     parts = [
         sql.SQL(f"{verb} ROLE"),
-        sql.Identifier(target),
-        sql.SQL(f"WITH LOGIN {_BITS} CONNECTION LIMIT"),
-        sql.Literal(entry.get("connection_limit", -1)),
+        sql.Identifier(need.target),
+        sql.SQL("WITH LOGIN CONNECTION LIMIT"),
+        sql.Literal(need.entry.get("connection_limit", -1)),
     ]
-    if expires:
-        parts.append(sql.SQL("VALID UNTIL 'infinity'"))
-    if password:
-        parts += [sql.SQL("PASSWORD"), sql.Literal(make_verifier(entry["password"]))]
+    for word in what:
+        if word == "password":
+            parts += [sql.SQL("PASSWORD"), sql.Literal(make_verifier(need.entry["password"]))]
+        elif word == "expires":
+            parts.append(sql.SQL("VALID UNTIL 'infinity'"))
+        elif word in FORBIDDEN:
+            parts.append(sql.SQL(f"NO{word.upper()}"))
     return sql.SQL(" ").join(parts)
 
 
@@ -104,7 +111,14 @@ def _create_extensions(need: Need, connect: Connect) -> None:
     """Create what is missing inside the database, and put the true versions into the mark."""
     with connect(need.target) as connection:
         for name in need.extensions:
-            connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name)))
+            try:
+                connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name)))
+            except psycopg.Error as exc:
+                raise ClaimError(
+                    f"deployment '{need.name}', option 'extensions': Postgres refused '{name}'"
+                    f" ({exc.diag.message_primary}); have an administrator run in the database '{need.target}':"
+                    f' CREATE EXTENSION "{name}", then run this again'
+                ) from exc
         rows = connection.execute(
             "SELECT extname, extversion FROM pg_extension WHERE extname = ANY(%s)", [need.extensions]
         ).fetchall()

@@ -46,9 +46,9 @@ if t.TYPE_CHECKING:
     Connection = psycopg.Connection[t.Any]
 
 
-def connection_text(params: t.Mapping[str, t.Any], database: str | None = None) -> str:
-    """Write libpq's connection string; ``database`` takes the place of the one in the options."""
-    common = {"connect_timeout": params["login_timeout"], "application_name": "selfhost.langgraph"}
+def connection_text(params: t.Mapping[str, t.Any], database: str | None = None, **instead: str) -> str:
+    """Write libpq's connection string; ``database`` and more take the place of what the options say."""
+    common = {"connect_timeout": params["login_timeout"], "application_name": "selfhost.langgraph", **instead}
     if params["login_uri"]:
         common.update({"dbname": database} if database else {})
         return conninfo.make_conninfo(params["login_uri"], **common)
@@ -94,10 +94,10 @@ def _account(user: str) -> pwd.struct_passwd:
         raise ClaimError(f"peer_user '{user}' does not exist on this host") from exc
 
 
-def connect(params: t.Mapping[str, t.Any], database: str | None = None) -> Connection:
+def connect(params: t.Mapping[str, t.Any], database: str | None = None, **instead: str) -> Connection:
     """Connect; every statement is a transaction of its own unless grouped."""
     try:
-        text = connection_text(params, database)
+        text = connection_text(params, database, **instead)
         with acting_as(params["peer_user"]):
             return psycopg.connect(text, autocommit=True)
     except psycopg.Error as exc:

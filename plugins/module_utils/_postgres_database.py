@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_release
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_managed, _postgres_release
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import (
     ClaimError,
     Refused,
@@ -71,10 +71,11 @@ def ensure(connection: Connection, params: Params, check_mode: bool) -> dict[str
         # Others may have worked while we waited for our turn, so what counts is what is seen under the lock.
         take_lock(connection, params["lock_timeout"])
         view = _look(connection, params)
-        apply_plan(connection, lambda database: connect(params, database), view.plan)
+        apply_plan(connection, lambda database: connect(params, database), view.plan, view.world.superuser)
         _postgres_release.carry_out(connection, view.releases)
     result = result_of(view.plan, view.world)
     warnings = warnings_of(params["databases"], view.world, view.plan)
+    warnings += _postgres_managed.warnings_of(params["close_databases"], view.world)
     for release in view.releases:
         result["databases"][release.name] = release.result()
         warnings += filter(None, [release.warning()])
@@ -88,9 +89,20 @@ def _look(connection: Connection, params: Params) -> View:
     leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
     extensions = {extension for entry in entries for extension in entry["extensions"]}
     world = read_world(connection, [identifier(entry["name"]) for entry in params["databases"]], extensions)
+    _postgres_managed.refuse_poolers(world)
     refuse(world_problems(entries, world))
+    refuse(_postgres_managed.privilege_problems(entries, world))
     releases = _postgres_release.look(connection, lambda database: connect(params, database), leaving, world)
-    return View(world, make_plan(entries, world, params["close_databases"]), releases)
+    close = _postgres_managed.closable(params["close_databases"], world)
+    return View(world, make_plan(entries, world, close, _tried(params, entries, world)), releases)
+
+
+def _tried(params: Params, entries: t.Sequence[Entry], world: World) -> dict[str, bool] | None:
+    if world.superuser:
+        return None
+    return _postgres_managed.passwords_by_login(
+        entries, world, lambda role, password: connect(params, role, user=role, password=password)
+    )
 
 
 def inspect(connection: Connection, _params: Params, _check_mode: bool) -> dict[str, t.Any]:

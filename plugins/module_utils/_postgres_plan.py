@@ -21,7 +21,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._scram import m
 Entry = t.Mapping[str, t.Any]
 EXTENSION = re.compile(r"[a-z_][a-z0-9_-]*")
 HIDDEN = "(hidden)"
-_FORBIDDEN = ("superuser", "createdb", "createrole", "replication", "bypassrls", "expires")
+FORBIDDEN = ("superuser", "createdb", "createrole", "replication", "bypassrls", "expires")
 
 
 @dataclass
@@ -171,16 +171,28 @@ def _remembered(name: str, world: World) -> dict[str, t.Any] | None:
     return None
 
 
-def make_plan(entries: t.Sequence[Entry], world: World, close: t.Sequence[str] = ()) -> Plan:
-    """Compare what is wanted with what is; problems have been ruled out before."""
-    fits = _password_fits(entries, world)
+def make_plan(
+    entries: t.Sequence[Entry],
+    world: World,
+    close: t.Sequence[str] = (),
+    tried: t.Mapping[str, bool] | None = None,
+) -> Plan:
+    """Compare what is wanted with what is; problems have been ruled out before.
+
+    ``tried`` says which passwords work, where the verifiers cannot be seen.
+    """
+    fitting = _compare_passwords(entries, world) if tried is None else tried
+
+    def fits(name: str) -> bool:
+        return fitting.get(name, True)
+
     return Plan(
         needs=[_need(entry, world, fits) for entry in entries],
         close=[name for name in close if name in world.databases and world.databases[name].public],
     )
 
 
-def _password_fits(entries: t.Sequence[Entry], world: World) -> t.Callable[[str], bool]:
+def _compare_passwords(entries: t.Sequence[Entry], world: World) -> dict[str, bool]:
     """Compare all passwords at once: each takes 4,096 rounds of hashing, which run outside the interpreter's lock."""
     pairs = {
         entry["name"]: (world.roles[identifier(entry["name"])].verifier, entry["password"])
@@ -192,8 +204,7 @@ def _password_fits(entries: t.Sequence[Entry], world: World) -> t.Callable[[str]
     else:
         with ThreadPoolExecutor(max_workers=4) as pool:
             results = list(pool.map(lambda pair: matches(*pair), pairs.values()))
-    fitting = dict(zip(pairs, results))
-    return lambda name: fitting.get(name, True)
+    return dict(zip(pairs, results))
 
 
 def _need(entry: Entry, world: World, fits: t.Callable[[str], bool]) -> Need:
@@ -212,7 +223,7 @@ def _need(entry: Entry, world: World, fits: t.Callable[[str], bool]) -> Need:
 
 
 def _role_drift(entry: Entry, role: Role, fits: t.Callable[[str], bool]) -> list[str]:
-    found = [name for name in _FORBIDDEN if getattr(role, name)]
+    found = [name for name in FORBIDDEN if getattr(role, name)]
     if not role.login:
         found.append("login")
     if role.limit != entry.get("connection_limit", -1):

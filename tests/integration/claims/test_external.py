@@ -1,0 +1,177 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Servers that others run: TLS, few rights, a pooler, Redis in cluster mode."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import subprocess
+import typing as t
+
+import psycopg
+import pytest
+import servers
+from servers import ADMIN, ADMIN_PASSWORD, PostgresServer, RedisServer, run_module
+
+PASSWORD = "a-password-of-the-deployment"
+MANAGER = {"login_user": "manager", "login_password": "manager-password"}
+
+
+def entries(*names: str, **more: t.Any) -> list[dict[str, t.Any]]:
+    return [{"name": name, "password": f"{PASSWORD}-{name}", **more} for name in names]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """An authority of one's own and a certificate of localhost."""
+    folder = tmp_path_factory.mktemp("tls")
+    if not shutil.which("openssl"):
+        pytest.fail("openssl is missing: apt-get install openssl", pytrace=False)
+    for words in (
+        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=authority",
+        "req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost",
+        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem -days 2 -extfile names",
+    ):
+        (folder / "names").write_text("subjectAltName=DNS:localhost\n")
+        subprocess.run(["openssl", *words.split()], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def give(server: servers.Program, folder: pathlib.Path) -> str:
+    """Copy the certificate to where the server can read it."""
+    for name in ("cert.pem", "key.pem", "ca.pem"):
+        target = server.folder / name
+        shutil.copy(folder / name, target)
+        os.chmod(target, 0o600)
+        if os.getuid() == 0:
+            os.chown(target, *server._ids())
+    return server.inside
+
+
+def test_redis_over_tls(new_redis: t.Callable[..., RedisServer], certificates: pathlib.Path) -> None:
+    server = new_redis()
+    inside, port = give(server, certificates), servers.free_port()
+    for name, value in {
+        "tls-cert-file": f"{inside}/cert.pem",
+        "tls-key-file": f"{inside}/key.pem",
+        "tls-ca-cert-file": f"{inside}/ca.pem",
+        "tls-auth-clients": "no",
+        "tls-port": str(port),
+    }.items():
+        server.admin().config_set(name, value)
+    uri = {"login_uri": f"rediss://{ADMIN}:{ADMIN_PASSWORD}@localhost:{port}/7", "databases": entries("a")}
+    result = run_module("redis_database", {**uri, "login_ca_file": str(certificates / "ca.pem")})
+    assert result["databases"]["a"]["number"] == 1
+    assert server.admin().exists("selfhost.langgraph:claims"), "the number in the URI is not used"
+    result = run_module("redis_database", uri)
+    assert "certificate" in result["msg"].lower()
+    assert ADMIN_PASSWORD not in result["_text"]
+    options = {"login_host": "localhost", "login_port": port, "login_tls": True, "login_user": ADMIN}
+    options |= {"login_password": ADMIN_PASSWORD, "login_ca_file": str(certificates / "ca.pem")}
+    assert not run_module("redis_database", {**options, "databases": entries("a")})["changed"]
+
+
+@pytest.fixture(scope="module")
+def postgres_with_tls(certificates: pathlib.Path) -> t.Iterator[PostgresServer]:
+    server = PostgresServer()
+    inside = give(server, certificates)
+    for name, value in {"ssl_cert_file": "cert.pem", "ssl_key_file": "key.pem", "ssl": "on"}.items():
+        server.query(f"ALTER SYSTEM SET {name} = '{value if value == 'on' else f'{inside}/{value}'}'")
+    server.query("SELECT pg_reload_conf()")
+    yield server
+    server.stop()
+
+
+def test_postgres_over_tls(postgres_with_tls: PostgresServer, certificates: pathlib.Path) -> None:
+    way = f"postgresql://postgres:{ADMIN_PASSWORD}@localhost:{postgres_with_tls.port}/postgres?sslmode=verify-full"
+    good = f"{way}&sslrootcert={certificates / 'ca.pem'}"
+    options = {"login_uri": good, "databases": entries("a", extensions=["ltree"])}
+    assert "create_extension" in [action["action"] for action in run_module("postgres_database", options)["actions"]]
+    assert not run_module("postgres_database", options)["changed"]
+    bad = run_module("postgres_database", {**options, "login_uri": good.replace("@localhost", "@127.0.0.1")})
+    assert 'does not match host name "127.0.0.1"' in bad["msg"]
+    assert ADMIN_PASSWORD not in bad["_text"]
+    options = {**postgres_with_tls.login(), "login_host": "localhost", "login_ssl_mode": "verify-full"}
+    options |= {"login_ca_file": str(certificates / "ca.pem"), "databases": entries("a")}
+    assert not run_module("postgres_database", options).get("failed")
+
+
+def managed(server: PostgresServer, wanted: list[dict[str, t.Any]], **more: t.Any) -> dict[str, t.Any]:
+    return run_module("postgres_database", {**server.login(), **MANAGER, "databases": wanted, **more})
+
+
+def make_manager(server: PostgresServer, rights: str) -> None:
+    server.query(f"CREATE ROLE manager LOGIN PASSWORD 'manager-password' {rights}")
+
+
+def test_a_login_that_is_no_superuser(postgres_server: PostgresServer) -> None:
+    make_manager(postgres_server, "CREATEROLE CREATEDB")
+    result = managed(postgres_server, entries("a", "b", redis_number=None), close_databases=["postgres"])
+    assert not result.get("failed"), result["msg"]
+    assert any("REVOKE CONNECT ON DATABASE" in line for line in result["warnings"])
+    again = managed(postgres_server, entries("a", "b", redis_number=None), close_databases=["postgres"])
+    assert again["actions"] == []
+    with psycopg.connect(postgres_server.uri("a", f"{PASSWORD}-a", "a"), autocommit=True) as connection:
+        connection.execute("CREATE TABLE mine (x int)")
+    with pytest.raises(psycopg.OperationalError, match="permission denied"):
+        psycopg.connect(postgres_server.uri("a", f"{PASSWORD}-a", "b"))
+    changed = managed(postgres_server, [{"name": "a", "password": "new"}, *entries("b")])
+    assert [action.get("what") for action in changed["actions"]] == [["password"]]
+    released = managed(postgres_server, [{"name": "a", "state": "absent", "confirm": "a"}])
+    assert [action["action"] for action in released["actions"]] == ["drop_database", "drop_role"]
+
+
+def test_rights_that_lack_are_named(postgres_server: PostgresServer) -> None:
+    make_manager(postgres_server, "CREATEROLE")
+    result = managed(postgres_server, entries("a"))
+    assert "lacks CREATEDB" in result["msg"]
+    assert 'ALTER ROLE "manager" CREATEDB' in result["msg"]
+
+
+def test_an_extension_that_only_a_superuser_may_create(postgres_server: PostgresServer) -> None:
+    make_manager(postgres_server, "CREATEROLE CREATEDB")
+    wanted = entries("a", extensions=["pg_stat_statements"])
+    result = managed(postgres_server, wanted)
+    assert "have an administrator run in the database 'a': CREATE EXTENSION \"pg_stat_statements\"" in result["msg"]
+    postgres_server.query('CREATE EXTENSION "pg_stat_statements"', database="a")
+    result = managed(postgres_server, wanted)
+    assert "pg_stat_statements" in result["databases"]["a"]["extensions"]
+    assert managed(postgres_server, wanted)["actions"] == []
+
+
+class PgBouncer(servers.Program):
+    """A pooler in front of a Postgres."""
+
+    user = "postgres"
+
+    def __init__(self, behind: PostgresServer) -> None:
+        super().__init__()
+        if not shutil.which("pgbouncer", path=os.path.join(servers.ROOTFS, "usr/sbin")):
+            self.stop()
+            raise servers.MissingProgram("pgbouncer is missing: apt-get install pgbouncer")
+        (self.folder / "users").write_text(f'"postgres" "{ADMIN_PASSWORD}"\n')
+        (self.folder / "ini").write_text(
+            f"[databases]\n* = host=127.0.0.1 port={behind.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+            f"listen_port = {self.port}\nauth_type = scram-sha-256\nauth_file = {self.inside}/users\nunix_socket_dir =\n"
+        )
+        self.spawn(["/usr/sbin/pgbouncer", f"{self.inside}/ini"])
+        way = f"postgresql://postgres:{ADMIN_PASSWORD}@127.0.0.1:{self.port}/postgres"
+        self.wait(lambda: psycopg.connect(way).close(), (psycopg.Error,))
+
+
+def test_pgbouncer_in_between_is_refused(postgres_server: PostgresServer) -> None:
+    try:
+        pooler = PgBouncer(postgres_server)
+    except servers.MissingProgram as exc:
+        pytest.fail(str(exc), pytrace=False)
+    try:
+        options = {**postgres_server.login(), "login_port": pooler.port}
+        result = run_module("postgres_database", {**options, "databases": entries("a")})
+        assert "PgBouncer" in result["msg"]
+        assert "address of Postgres itself" in result["msg"]
+        assert run_module("postgres_database_info", options)["claims"] == []
+    finally:
+        pooler.stop()
