@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import RESERVED_CONNECTIONS
 
 ROOT = Path(__file__).parents[3]
@@ -98,7 +99,7 @@ def test_every_variable_that_is_used_is_defined(role: str) -> None:
     known = {*load(role, "defaults/main.yml"), *load(role, "vars/main.yml"), *made(code), *BORROWED.findall(code)}
     jinja = " ".join(re.findall(r"{{.*?}}|{%.*?%}|(?:when|that|failed_when|changed_when|until): .*", code, re.DOTALL))
     jinja = re.sub(r"'[^'\n]*'|selfhost\.langgraph\.\w+", "", jinja)
-    used = {name for name in re.findall(r"(?<![.\w])_{0,2}(?:docker|redis|postgres|langgraph)_\w+", jinja)}
+    used = set(re.findall(r"(?<![.\w])_{0,2}(?:docker|redis|postgres|langgraph)_\w+", jinja))
     assert used - known == set()
 
 

@@ -14,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import (
     ArchiveError,
     archive_images,

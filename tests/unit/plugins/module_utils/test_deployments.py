@@ -9,11 +9,12 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments, database_name
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import OPTIONS, SECRET_OPTIONS
-from hypothesis import given
-from hypothesis import strategies as st
 
 KEY = "0123456789abcdef0123456789abcdef"
 BOT = {"name": "support-bot", "image": "support-bot:1", "port": 8123, "langsmith_api_key": "lsv2_pt_one"}

@@ -11,10 +11,11 @@ import json
 from urllib.parse import quote
 
 import pytest
-from ansible_collections.selfhost.langgraph.plugins.module_utils._diagnosis import likely_cause, mask, plain
-from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import sentence
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._diagnosis import likely_cause, mask, plain
+from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import sentence
 
 # What every start logs, healthy or not.
 START = [

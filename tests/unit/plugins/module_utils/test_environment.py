@@ -9,6 +9,9 @@ from __future__ import annotations
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import (
     EnvFileError,
     database_uri,
@@ -18,8 +21,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._environment im
     to_variable,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._services import variables
-from hypothesis import given
-from hypothesis import strategies as st
 
 GOOD = {
     "plain": ("A=1\nB=two words\n", {"A": "1", "B": "two words"}),

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import IMAGE, normal_reference
 
 DIGEST = "sha256:" + "0f" * 32

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import derive_password
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import derive_password
 
 KEY = "0123456789abcdef0123456789abcdef"
 TEXT = st.text(min_size=1, max_size=20).filter(lambda text: "\0" not in text)

@@ -10,6 +10,7 @@ import os
 import socket
 
 import pytest
+
 from ansible_collections.selfhost.langgraph.plugins.module_utils._ports import listening, parse_listening
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"

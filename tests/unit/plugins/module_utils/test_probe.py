@@ -13,6 +13,7 @@ import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
 from ansible_collections.selfhost.langgraph.plugins.module_utils._probe import Answer, ask, is_healthy, wait_for
 
 BODIES = {

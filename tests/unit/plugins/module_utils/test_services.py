@@ -11,6 +11,9 @@ import typing as t
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.selfhost.langgraph.plugins.module_utils._services import (
     Found,
     Step,
@@ -23,8 +26,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._services impor
     summary,
     variables,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 SETTINGS = {"config_dir": "/etc/langgraph", "network": "langgraph", "start_timeout": 300}
 DEPLOYMENT: dict[str, t.Any] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _stations
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings

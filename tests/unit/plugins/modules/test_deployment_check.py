@@ -12,6 +12,7 @@ import typing as t
 
 import pytest
 import yaml
+
 from ansible_collections.selfhost.langgraph.plugins.action import deployment_check as action
 from ansible_collections.selfhost.langgraph.plugins.doc_fragments._deployment import ModuleDocFragment
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import OPTIONS
