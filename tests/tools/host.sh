@@ -42,12 +42,10 @@ up() { # name, release
   fi
   for cap in $CAPABILITIES; do options+=("--cap-add=$cap"); done
   docker volume create --label "$LABEL" "$name-docker" >/dev/null
-  docker volume create --label "$LABEL" "$PREFIX-apt-$release" >/dev/null
   docker run --detach --name "$name" --hostname "$name" --label "$LABEL" --network "$PREFIX" --cap-drop=ALL "${options[@]}" \
     --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined \
     --device-cgroup-rule 'a *:* rwm' --cgroupns=private --tmpfs /run --tmpfs /run/lock --tmpfs /tmp:exec \
-    --volume "$name-docker:/var/lib/docker" --volume "$PREFIX-apt-$release:/var/cache/apt/archives" \
-    --tty "$PREFIX/host:$release" >/dev/null
+    --volume "$name-docker:/var/lib/docker" --tty "$PREFIX/host:$release" >/dev/null
   wait_booted "$name"
 }
 
