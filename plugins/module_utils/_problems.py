@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ _KINDS: tuple[tuple[t.Any, str], ...] = (
     (str, "text"),
     (t.Mapping, "a mapping"),
     ((list, tuple), "a list"),
+    (datetime.date, "a date"),
 )
 
 
