@@ -28,14 +28,21 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_conne
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import (
     Entry,
     Plan,
-    diff_of,
     entry_problems,
     make_plan,
-    result_of,
-    warnings_of,
     world_problems,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import World, claims_of, read_world
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_report import (
+    diff_of,
+    result_of,
+    warnings_of,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import (
+    World,
+    claims_of,
+    orphans_of,
+    read_world,
+)
 
 try:
     import psycopg
@@ -105,21 +112,28 @@ def _tried(params: Params, entries: t.Sequence[Entry], world: World) -> dict[str
     )
 
 
-def inspect(connection: Connection, _params: Params, _check_mode: bool) -> dict[str, t.Any]:
-    """Read the durable claims."""
+def inspect(connection: Connection, params: Params, _check_mode: bool) -> dict[str, t.Any]:
+    """Read the durable claims, and with ``sizes`` how much they are used and what belongs to nobody."""
     world = read_world(connection, [])
-    return {
+    result: dict[str, t.Any] = {
         "changed": False,
         "claims": claims_of(world),
         "max_connections": world.max_connections,
         "server_version": world.version,
         "warnings": [],
     }
+    if params["sizes"]:
+        used = _postgres_release.usage(connection, [identifier(claim["name"]) for claim in result["claims"]])
+        for claim in result["claims"]:
+            target = identifier(claim["name"])
+            claim["clients"], claim["bytes"] = used[target]
+            rows = claim["database"] and _postgres_release.count_rows(lambda name: connect(params, name), target)
+            claim["rows"] = rows if claim["database"] else None
+        result["orphans"] = orphans_of(world)
+    return result
 
 
-def run_module(
-    module: AnsibleModule, work: t.Callable[[Connection, Params, bool], dict[str, t.Any]]
-) -> t.NoReturn:
+def run_module(module: AnsibleModule, work: t.Callable[[Connection, Params, bool], dict[str, t.Any]]) -> t.NoReturn:
     """Connect, work, and leave the module with a result or with one line per refusal."""
     if PSYCOPG_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("psycopg"), exception=PSYCOPG_IMPORT_ERROR)

@@ -20,7 +20,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._scram import m
 
 Entry = t.Mapping[str, t.Any]
 EXTENSION = re.compile(r"[a-z_][a-z0-9_-]*")
-HIDDEN = "(hidden)"
 FORBIDDEN = ("superuser", "createdb", "createrole", "replication", "bypassrls", "expires")
 
 
@@ -141,14 +140,14 @@ def _number_problems(
     entry: Entry, world: World, holders: t.Mapping[tuple[str | None, int], str]
 ) -> t.Iterator[Problem]:
     name, number = entry["name"], entry.get("redis_number")
-    remembered = (_remembered(name, world) or {}).get("redis_number")
+    number_before = (remembered(name, world) or {}).get("redis_number")
     if number is None:
         return
-    if remembered is not None and remembered != number:
+    if number_before is not None and number_before != number:
         yield Problem(
             name,
             "redis_number",
-            f"its Postgres database remembers number {remembered}, not {number}",
+            f"its Postgres database remembers number {number_before}, not {number}",
             "find out which of the two holds its data, then correct the other record",
         )
         return
@@ -162,7 +161,7 @@ def _number_problems(
         )
 
 
-def _remembered(name: str, world: World) -> dict[str, t.Any] | None:
+def remembered(name: str, world: World) -> dict[str, t.Any] | None:
     """Give the durable copy; that of the role counts first, because the deployment itself cannot change it."""
     target = identifier(name)
     for item in (world.roles.get(target), world.databases.get(target)):
@@ -262,58 +261,3 @@ def _plan_mark(need: Need, role: Role | None, database: Database | None, world: 
         need.mark, need.mark_why = mark, "changed"
     elif database.mark != mark:
         need.mark, need.mark_why = mark, "the comment of the database was missing or altered"
-
-
-def result_of(plan: Plan, world: World) -> dict[str, t.Any]:
-    """Describe the outcome, in the words of the module's RETURN section."""
-    databases = {}
-    for need in plan.needs:
-        mark = need.mark or _remembered(need.name, world) or {}
-        databases[need.name] = {
-            "database": need.target,
-            "role": need.target,
-            "redis_number": mark.get("redis_number"),
-            "extensions": mark.get("extensions", {}),
-            "changed": bool(need.actions()),
-        }
-    actions = plan.actions()
-    return {"changed": bool(actions), "databases": databases, "actions": actions}
-
-
-def diff_of(plan: Plan, releases: t.Iterable[t.Any] = ()) -> dict[str, t.Any]:
-    """Show what changes, for ``--diff``; passwords and verifiers are never in it."""
-    after: dict[str, t.Any] = {
-        release.name: {action["action"]: release.target for action in release.actions()} for release in releases
-    }
-    for need in plan.needs:
-        shown = after.setdefault(need.name, {})
-        for action in need.actions():
-            shown[action["action"]] = action.get("what") or action.get("extension") or need.target
-        if need.create_role or "password" in need.change_role:
-            shown["password"] = HIDDEN
-        if need.mark is not None:
-            shown["remember"] = need.mark
-    after = {name: shown for name, shown in after.items() if shown}
-    if plan.close:
-        after["revoke_public"] = plan.close
-    return {"before": {name: {} for name in after}, "after": after}
-
-
-def warnings_of(entries: t.Sequence[Entry], world: World, plan: Plan) -> list[str]:
-    """Say loudly what is not refused and yet not right."""
-    found = []
-    own = {identifier(entry["name"]) for entry in entries}
-    ours = own | {role.name for role in world.roles.values() if role.mark}
-    for name, database in sorted(world.databases.items()):
-        if database.public and database.allow and name not in ours and name not in plan.close:
-            found.append(
-                f"any role may connect to the database '{name}', those of the deployments too. Name it in"
-                " close_databases to take that right from PUBLIC."
-            )
-    for name in sorted(own & set(world.roles)):
-        if world.roles[name].member_of:
-            groups = ", ".join(world.roles[name].member_of)
-            found.append(f"the role '{name}' is a member of {groups}, whose rights it has beyond its own database.")
-    if world.version < 150000:
-        found.append(f"Postgres {world.version // 10000} works, but 15 or newer is what is tested.")
-    return found

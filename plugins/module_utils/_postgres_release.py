@@ -72,8 +72,13 @@ class Release:
         """List what is done, in this order."""
         if not self.confirmed:
             return []
-        database = {"action": "drop_database", "database": self.target, "bytes": self.size, "rows": self.rows}
-        role = {"action": "drop_role", "role": self.target}
+        database: dict[str, t.Any] = {
+            "action": "drop_database",
+            "database": self.target,
+            "bytes": self.size,
+            "rows": self.rows,
+        }
+        role: dict[str, t.Any] = {"action": "drop_role", "role": self.target}
         steps = [(self.database, database), (self.role, role)]
         return [{**step, "name": self.name} for needed, step in steps if needed]
 

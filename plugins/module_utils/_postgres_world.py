@@ -145,3 +145,31 @@ def claims_of(world: World) -> list[dict[str, t.Any]]:
             for key in ("redis_number", "redis_server"):
                 claim[key] = mark.get(key) if claim.get(key) is None else claim[key]
     return [found[name] for name in sorted(found)]
+
+
+def orphans_of(world: World) -> list[dict[str, t.Any]]:
+    """Find claims whose role or database is gone, and databases that nobody has claimed."""
+    claims = claims_of(world)
+    claimed = {claim["database"] for claim in claims}
+    roles = [
+        {"kind": "role_without_database", "name": claim["name"], "database": None}
+        for claim in claims
+        if claim["database"] is None and claim["role"] not in world.databases
+    ]
+    unfinished = [
+        {"kind": "unfinished_database", "name": claim["name"], "database": claim["role"]}
+        for claim in claims
+        if claim["database"] is None and claim["role"] in world.databases
+    ]
+    no_roles = [
+        {"kind": "database_without_role", "name": claim["name"], "database": claim["database"]}
+        for claim in claims
+        if claim["role"] is None
+    ]
+    half_made = {item["database"] for item in unfinished}
+    strangers = [
+        {"kind": "database_without_claim", "name": None, "database": name}
+        for name, database in sorted(world.databases.items())
+        if name not in claimed | half_made | {"postgres"} and not database.template
+    ]
+    return [*roles, *unfinished, *no_roles, *strangers]

@@ -156,13 +156,15 @@ def apply_users(server: Server, plan: Plan, world: World) -> None:
     server.call("DEL", UNSAVED_KEY)
 
 
-def run_module(module: AnsibleModule) -> t.NoReturn:
+def run_module(
+    module: AnsibleModule, work: t.Callable[[Server, t.Mapping[str, t.Any], bool], dict[str, t.Any]]
+) -> t.NoReturn:
     """Connect, work, and leave the module with a result or with one line per refusal."""
     if REDIS_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("redis"), exception=REDIS_IMPORT_ERROR)
     try:
         server = connect(module.params)
-        result = ensure(server, module.params, module.check_mode)
+        result = work(server, module.params, module.check_mode)
         server.close()
     except Refused as exc:
         module.fail_json(msg=str(exc), problems=[problem.as_dict() for problem in exc.problems])

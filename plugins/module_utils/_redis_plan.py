@@ -84,8 +84,7 @@ def known_numbers(claims: t.Iterable[Entry], server: str | None = None) -> dict[
     return {
         claim["name"]: claim["redis_number"]
         for claim in claims
-        if claim.get("redis_number") is not None
-        and (server is None or claim.get("redis_server") in (None, server))
+        if claim.get("redis_number") is not None and (server is None or claim.get("redis_server") in (None, server))
     }
 
 
@@ -113,9 +112,7 @@ def world_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Probl
             yield Problem(entry["name"], "name", "it is the administrator's user in Redis", "choose another name")
 
 
-def script_input(
-    entries: t.Sequence[Entry], known: t.Mapping[str, int], world: World, dry: bool
-) -> dict[str, t.Any]:
+def script_input(entries: t.Sequence[Entry], known: t.Mapping[str, int], world: World, dry: bool) -> dict[str, t.Any]:
     """Write what the claims script is asked."""
     wanted = [
         {"name": entry["name"], "number": entry.get("number"), "foreign": _is_foreign(entry["name"], world)}
@@ -295,5 +292,7 @@ def warnings_of(world: World, answer: t.Mapping[str, t.Any], manage_users: bool)
             f" ({item['number']}, {item['other']}). Neither is given to anybody; find out where its data is."
         )
     for item in answer["stray"] or ():
-        found.append(f"number {item['number']} is claimed by nobody, but holds {item['keys']} keys: it was passed over.")
+        found.append(
+            f"number {item['number']} is claimed by nobody, but holds {item['keys']} keys: it was passed over."
+        )
     return found

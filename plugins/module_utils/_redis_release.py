@@ -79,7 +79,7 @@ def look(server: Server, entries: t.Sequence[Entry], known: t.Mapping[str, int],
     answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, _question(entries, known, dry=True))
     refuse(script_problems({"databases": world.databases or 0, **answer}))
     found = {item["name"]: item for item in answer["found"] or ()}
-    clients = _clients(server)
+    clients = connected(server)
     releases = []
     for entry in entries:
         name, user = entry["name"], world.users.get(entry["name"])
@@ -90,7 +90,7 @@ def look(server: Server, entries: t.Sequence[Entry], known: t.Mapping[str, int],
                 confirmed=entry.get("confirm") is not None,
                 number=number,
                 keys=found.get(name, {}).get("keys", 0),
-                clients=_count(clients, name, number),
+                clients=count(clients, name, number),
                 user=user is not None and is_ours(user, world.sets),
             )
         )
@@ -115,14 +115,16 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
             )
 
 
-def _clients(server: Server) -> list[dict[str, str]]:
+def connected(server: Server) -> list[dict[str, str]]:
+    """List who is connected, with the words that CLIENT LIST uses."""
     reply = server.call("CLIENT", "LIST")
     if isinstance(reply, Exception):
-        raise ClaimError(f"Redis does not tell who is connected ({reply}), so nothing can be released safely")
+        raise ClaimError(f"Redis does not tell who is connected ({reply}), so this cannot be done safely")
     return [dict(word.partition("=")[::2] for word in line.split()) for line in str(reply).splitlines()]
 
 
-def _count(clients: t.Iterable[t.Mapping[str, str]], name: str, number: int | None) -> int:
+def count(clients: t.Iterable[t.Mapping[str, str]], name: str, number: int | None) -> int:
+    """Count who is connected as a user or to a number."""
     return sum(client.get("user") == name or (bool(number) and client.get("db") == str(number)) for client in clients)
 
 
@@ -133,9 +135,9 @@ def carry_out(server: Server, releases: t.Sequence[Release], known: t.Mapping[st
         return
     users = [release.name for release in going if release.user]
     server.pipeline([("ACL", "SETUSER", name, "off") for name in users])
-    clients = _clients(server)
+    clients = connected(server)
     for release in going:
-        release.clients = _count(clients, release.name, release.number)
+        release.clients = count(clients, release.name, release.number)
     late = list(_client_problems(going))
     if late:
         server.pipeline([("ACL", "SETUSER", name, "on") for name in users])

@@ -192,3 +192,19 @@ end
 return cjson.encode({found = found, problems = problems})
 """
 )
+
+INSPECT_SCRIPT = (
+    _COMMON
+    + """
+local databases = input.databases
+if databases == cjson.null then databases = find_databases() end
+local keys_in = key_counter()
+local counts = {}
+for number = 1, databases - 1 do
+  if keys_in(number) > 0 then table.insert(counts, {number = number, keys = keys_in(number)}) end
+end
+local claims = {}
+for name, number in pairs(record) do table.insert(claims, {name = name, number = number}) end
+return cjson.encode({databases = databases, claims = claims, counts = counts})
+"""
+)

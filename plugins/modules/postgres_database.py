@@ -165,8 +165,8 @@ problems:
       remedy: choose another name, or rename that role
 """
 
-from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import (
     POSTGRES_ARGS,
     POSTGRES_EXCLUSIVE,
@@ -186,7 +186,7 @@ def main() -> None:
         "redis_number": {"type": "int"},
         "redis_server": {"type": "str"},
     }
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             **POSTGRES_ARGS,
             "databases": {"type": "list", "elements": "dict", "required": True, "options": database},

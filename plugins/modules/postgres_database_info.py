@@ -22,7 +22,13 @@ attributes:
   platform:
     platforms: posix
     support: full
-options: {}
+options:
+  sizes:
+    description:
+      - Whether to tell the size, rows and clients of each database, and what belongs to nobody. This takes a connection to each
+        database, as rows are counted inside only.
+    type: bool
+    default: false
 seealso:
   - module: selfhost.langgraph.postgres_database
   - module: selfhost.langgraph.redis_database
@@ -57,8 +63,26 @@ claims:
     redis_server:
       description: The name that was given to its Redis server.
       type: str
+    bytes:
+      description: Size of its database, with O(sizes=true).
+      type: int
+    rows:
+      description: Rows in its tables, as the server estimates them, with O(sizes=true); null where it lets nobody in.
+      type: int
+    clients:
+      description: How many clients are connected to its database or as its role, with O(sizes=true).
+      type: int
   sample:
     - {name: support-bot, database: support_bot, role: support_bot, redis_number: 1, redis_server: null}
+orphans:
+  description:
+    - What belongs to nobody. The kind is V(role_without_database), V(unfinished_database), which the next run finishes,
+      V(database_without_role), as after a restore from a dump, or V(database_without_claim).
+  returned: with O(sizes=true)
+  type: list
+  elements: dict
+  sample:
+    - {kind: database_without_claim, name: null, database: wiki}
 max_connections:
   description: How many connections the server takes.
   returned: success
@@ -71,8 +95,8 @@ server_version:
   sample: 170006
 """
 
-from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import (
     POSTGRES_ARGS,
     POSTGRES_EXCLUSIVE,
@@ -82,8 +106,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_datab
 
 def main() -> None:
     """Read the options and hand over."""
-    module = AnsibleModule(
-        argument_spec=POSTGRES_ARGS, mutually_exclusive=POSTGRES_EXCLUSIVE, supports_check_mode=True
+    module = QuietModule(
+        argument_spec={**POSTGRES_ARGS, "sizes": {"type": "bool", "default": False}},
+        mutually_exclusive=POSTGRES_EXCLUSIVE,
+        supports_check_mode=True,
     )
     run_module(module, inspect)
 

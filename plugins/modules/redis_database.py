@@ -197,10 +197,10 @@ problems:
       remedy: ask for another number, or for none
 """
 
-from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import REDIS_ARGS, REDIS_EXCLUSIVE
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_database import run_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_database import ensure, run_module
 
 
 def main() -> None:
@@ -218,7 +218,7 @@ def main() -> None:
     }
     claim = {"name": {"type": "str", "required": True}, "redis_number": {"type": "int"}}
     claim.update({key: {"type": "str"} for key in ("database", "role", "redis_server")})
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             **REDIS_ARGS,
             "databases": {"type": "list", "elements": "dict", "required": True, "options": database},
@@ -229,7 +229,7 @@ def main() -> None:
         mutually_exclusive=REDIS_EXCLUSIVE,
         supports_check_mode=True,
     )
-    run_module(module)
+    run_module(module, ensure)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ import psycopg
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration" / "claims"))
 
-import stage as stages  # noqa: E402
+import stage as stages
 
 SIZES = (1, 10, 100, 1000)
 RAW_SCRIPT = "for i = 1, #ARGV do redis.call('HSET', KEYS[1], ARGV[i], i) end"
@@ -170,7 +170,9 @@ def run(sizes: t.Sequence[int] = SIZES) -> Figures:
 
 def table(figures: Figures) -> list[str]:
     """Show how the time grows."""
-    lines = [f"{'names':>6} {'redis raw':>10} {'ours':>8} {'ratio':>6}   {'postgres raw':>12} {'create':>8} {'ours':>8} {'ratio':>6}"]
+    lines = [
+        f"{'names':>6} {'redis raw':>10} {'ours':>8} {'ratio':>6}   {'postgres raw':>12} {'create':>8} {'ours':>8} {'ratio':>6}"
+    ]
     claims = figures["claims"]
     for count, redis in claims["redis"].items():
         postgres = claims["postgres"][count]
@@ -179,7 +181,9 @@ def table(figures: Figures) -> list[str]:
             f"   {postgres['raw_s'] or '-':>12} {postgres['create_s']:>8} {postgres['ours_s']:>8} {postgres['ratio']:>6}"
         )
     noop = claims["noop"]
-    trips = ", ".join(f"{name} {noop[name]['round_trips']} in {noop[name]['wall_s']} s" for name in ("redis", "postgres"))
+    trips = ", ".join(
+        f"{name} {noop[name]['round_trips']} in {noop[name]['wall_s']} s" for name in ("redis", "postgres")
+    )
     return [*lines, f"round trips of a no-op over {noop['names']} names: {trips}"]
 
 

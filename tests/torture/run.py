@@ -32,6 +32,7 @@ from stage import CLAIMS, Stage  # noqa: E402
 
 PROCESSES, NAMES, SHARE = 50, 200, 24
 
+
 def start(stage: Stage, names: t.Sequence[str]) -> int:
     """Play in a process of its own; give its id."""
     child = os.fork()

@@ -13,7 +13,7 @@ import servers
 
 sys.path.insert(0, servers.collection_path())
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import (  # noqa: E402
+from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _postgres_connection,
     _postgres_database,
     _redis_connection,
@@ -43,7 +43,7 @@ class Stage:
 
     def known(self) -> list[dict[str, t.Any]]:
         """Call postgres_database_info."""
-        params = {**POSTGRES_DEFAULTS, **self.postgres_login}
+        params = {**POSTGRES_DEFAULTS, **self.postgres_login, "sizes": False}
         with _postgres_connection.connect(params) as connection:
             claims: list[dict[str, t.Any]] = _postgres_database.inspect(connection, params, False)["claims"]
         return claims

@@ -94,7 +94,14 @@ def test_the_log_holds_no_password(postgres_server: PostgresServer) -> None:
 
 def test_verifiers_are_those_of_postgres(postgres_server: PostgresServer) -> None:
     """Postgres makes the verifier, the module recognises the password, whatever characters it has."""
-    passwords = {"ascii": "x y", "umlaut": "pässwörd", "ligature": "ﬁne", "nbsp": "a\u00a0b", "rtl": "\u05d0a1", "soft": "a\u00adb"}
+    passwords = {
+        "ascii": "x y",
+        "umlaut": "pässwörd",
+        "ligature": "ﬁne",
+        "nbsp": "a\u00a0b",
+        "rtl": "\u05d0a1",
+        "soft": "a\u00adb",
+    }
     wanted = [{"name": name, "password": password} for name, password in passwords.items()]
     claim(postgres_server, wanted)
     with postgres_server.admin() as connection:

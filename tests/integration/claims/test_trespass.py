@@ -97,7 +97,9 @@ def test_redis_trespass(both: RedisServer, what: str, number: int) -> None:
         assert not reply, reply
     connection.disconnect()
     text = str(refusal.value)
-    assert any(word in text for word in ("permission", "WRONGPASS", "invalid username-password", "ACL", "can't", "not allowed")), text
+    assert any(
+        word in text for word in ("permission", "WRONGPASS", "invalid username-password", "ACL", "can't", "not allowed")
+    ), text
     assert both.admin().hgetall(CLAIMS) == {"mallory": "1", "victim": "2", "fixed": "3"}
     assert both.admin(2).get("victim:secret") == "x"
 
@@ -202,14 +204,18 @@ POSTGRES_TRESPASSES = [
 
 @pytest.mark.parametrize("statement", POSTGRES_TRESPASSES)
 def test_postgres_trespass(shared_postgres: PostgresServer, statement: str) -> None:
-    with shared_postgres.admin("postgres"), psycopg.connect(
-        shared_postgres.uri("mallory", PASSWORDS["mallory"], "mallory"), autocommit=True
-    ) as connection, pytest.raises(psycopg.Error, match=r"permission denied|must (be|have)|only roles|not exist|denied"):
+    with (
+        shared_postgres.admin("postgres"),
+        psycopg.connect(shared_postgres.uri("mallory", PASSWORDS["mallory"], "mallory"), autocommit=True) as connection,
+        pytest.raises(psycopg.Error, match=r"permission denied|must (be|have)|only roles|not exist|denied"),
+    ):
         connection.execute(statement)
 
 
 def test_what_the_migrations_need_works(shared_postgres: PostgresServer) -> None:
-    with psycopg.connect(shared_postgres.uri("mallory", PASSWORDS["mallory"], "mallory"), autocommit=True) as connection:
+    with psycopg.connect(
+        shared_postgres.uri("mallory", PASSWORDS["mallory"], "mallory"), autocommit=True
+    ) as connection:
         for statement in (
             "CREATE EXTENSION btree_gin",
             "CREATE EXTENSION ltree",

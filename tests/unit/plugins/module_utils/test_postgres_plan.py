@@ -8,15 +8,18 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import decode_mark, encode_mark, identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import (
     FORBIDDEN,
     Need,
     entry_problems,
     make_plan,
-    result_of,
     world_problems,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_report import result_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import (
     Database,
     Role,
@@ -24,8 +27,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world
     claims_of,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._scram import make_verifier
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 ME = {"name": "postgres", "superuser": True, "createdb": True, "createrole": True}
 VERIFIERS = {password: make_verifier(password, b"salt", 1) for password in ("p", "q")}
@@ -50,7 +51,9 @@ def apply(world: World, needs: t.Sequence[Need]) -> World:
         role = roles.get(need.target) or Role(need.target, False, *[False] * 5, -1, False, None, None)
         limit, password = need.entry.get("connection_limit", -1), need.entry.get("password")
         if need.create_role or need.change_role:
-            role = dataclasses.replace(role, login=True, limit=limit, **{bit: False for bit in need.change_role if bit in FORBIDDEN})
+            role = dataclasses.replace(
+                role, login=True, limit=limit, **{bit: False for bit in need.change_role if bit in FORBIDDEN}
+            )
         if need.create_role or "password" in need.change_role:
             role = dataclasses.replace(role, verifier=VERIFIERS[password])
         database = databases.get(need.target) or Database(need.target, need.target, False, True, None)

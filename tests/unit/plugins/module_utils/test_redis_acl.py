@@ -7,6 +7,9 @@ import fnmatch
 import typing as t
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl import (
     CommandSets,
     User,
@@ -17,8 +20,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl impo
     password_hash,
     pattern_findings,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 SETS = CommandSets(
     {

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.selfhost.langgraph.plugins.module_utils._scram import make_verifier, matches
 
 # RFC 7677, section 3.

@@ -1,0 +1,135 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_database_info
+short_description: List the claims of a Redis server, their size, and what belongs to nobody
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Lists every deployment that holds a database number here, with its keys and clients, and everything orphaned.
+  - The number of round trips does not depend on the number of claims.
+extends_documentation_fragment:
+  - selfhost.langgraph._redis
+  - selfhost.langgraph._attributes
+  - selfhost.langgraph._attributes.info_module
+attributes:
+  platform:
+    platforms: all
+    support: full
+options:
+  known_claims:
+    description:
+      - What Postgres remembers, usually RV(selfhost.langgraph.postgres_database_info#module:claims). With it, claims that stand
+        in one of the two records only are found too.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the deployment.
+        type: str
+        required: true
+      redis_number:
+        description: The number that it holds; null where it has none.
+        type: int
+      database:
+        description: Not used; it is here so that the list can be passed on as it is.
+        type: str
+      role:
+        description: Not used; it is here so that the list can be passed on as it is.
+        type: str
+      redis_server:
+        description: Name of the Redis server that the number is of.
+        type: str
+  redis_server:
+    description: Any name of this server, where there is more than one. Claims of other servers are left out.
+    type: str
+seealso:
+  - module: selfhost.langgraph.redis_database
+  - module: selfhost.langgraph.postgres_database_info
+"""
+
+EXAMPLES = r"""
+- name: Who holds what?
+  selfhost.langgraph.redis_database_info:
+    login_unix_socket: /run/redis/redis-server.sock
+    login_user: langgraph-admin
+    login_password_file: /etc/redis/langgraph-admin.password
+    known_claims: "{{ postgres.claims }}"
+  register: redis
+"""
+
+RETURN = r"""
+claims:
+  description: The deployments, in the order of their names.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the deployment.
+      type: str
+    number:
+      description: Its Redis database number.
+      type: int
+    keys:
+      description: How many keys are in it.
+      type: int
+    clients:
+      description: How many clients are connected as its user or to its number; null where the server does not tell.
+      type: int
+    user:
+      description: Whether its Redis user exists; null where the server does not tell.
+      type: bool
+  sample:
+    - {name: support-bot, number: 1, keys: 12, clients: 4, user: true}
+orphans:
+  description:
+    - What belongs to nobody. The kind is V(keys_without_claim), and with O(known_claims) also V(claim_without_database),
+      V(database_without_claim), where Redis has lost the record, and V(disagreement).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {kind: keys_without_claim, name: null, number: 7, keys: 3}
+number_limit:
+  description: How many numbers the server has, the reserved 0 included.
+  returned: success
+  type: int
+  sample: 256
+server_version:
+  description: Version of the server, as it says itself.
+  returned: success
+  type: str
+  sample: 8.0.2
+"""
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import REDIS_ARGS, REDIS_EXCLUSIVE
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_database import run_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_info import inspect
+
+
+def main() -> None:
+    """Read the options and hand over."""
+    claim = {"name": {"type": "str", "required": True}, "redis_number": {"type": "int"}}
+    claim.update({key: {"type": "str"} for key in ("database", "role", "redis_server")})
+    module = QuietModule(
+        argument_spec={
+            **REDIS_ARGS,
+            "known_claims": {"type": "list", "elements": "dict", "options": claim},
+            "redis_server": {"type": "str"},
+        },
+        mutually_exclusive=REDIS_EXCLUSIVE,
+        supports_check_mode=True,
+    )
+    run_module(module, inspect)
+
+
+if __name__ == "__main__":
+    main()

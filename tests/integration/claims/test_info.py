@@ -1,0 +1,54 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The info modules: every claim with its size and clients, and everything orphaned."""
+
+from __future__ import annotations
+
+import psycopg
+from servers import PostgresServer, RedisServer, run_module
+
+
+def test_redis_database_info(redis_server: RedisServer) -> None:
+    databases = [{"name": name, "password": name * 8} for name in ("b", "a", "c")]
+    run_module("redis_database", {**redis_server.login(), "databases": databases})
+    client = redis_server.client("a", "aaaaaaaa", 2)
+    client.mset({"a:x": 1, "a:y": 2})
+    redis_server.admin(9).set("somebody's", 1)
+    before = redis_server.snapshot()
+    result = run_module("redis_database_info", redis_server.login())
+    assert redis_server.snapshot() == before
+    assert result["claims"] == [
+        {"name": "a", "number": 2, "keys": 2, "clients": 1, "user": True},
+        {"name": "b", "number": 1, "keys": 0, "clients": 0, "user": True},
+        {"name": "c", "number": 3, "keys": 0, "clients": 0, "user": True},
+    ]
+    assert result["orphans"] == [{"kind": "keys_without_claim", "name": None, "number": 9, "keys": 1}]
+    assert (result["number_limit"], result["changed"]) == (64, False)
+    known = [{"name": name, "redis_number": number} for name, number in (("a", 2), ("b", 5), ("d", 9))]
+    result = run_module("redis_database_info", {**redis_server.login(), "known_claims": known})
+    assert [(item["kind"], item["name"], item["keys"]) for item in result["orphans"]] == [
+        ("disagreement", "b", 0),
+        ("claim_without_database", "c", 0),
+        ("database_without_claim", "d", 1),
+    ]
+
+
+def test_postgres_database_info(postgres_server: PostgresServer) -> None:
+    databases = [{"name": name, "password": name * 8} for name in ("a", "b")]
+    run_module("postgres_database", {**postgres_server.login(), "databases": databases})
+    postgres_server.query("DROP DATABASE b")
+    postgres_server.query("CREATE DATABASE wiki")
+    with psycopg.connect(postgres_server.uri("a", "aaaaaaaa", "a"), autocommit=True) as connection:
+        connection.execute("CREATE TABLE mine AS SELECT generate_series(1, 50) AS x")
+        connection.execute("ANALYZE mine")
+        before = postgres_server.snapshot()
+        result = run_module("postgres_database_info", {**postgres_server.login(), "sizes": True})
+        assert postgres_server.snapshot() == before
+    first, second = result["claims"]
+    assert (first["name"], first["rows"], first["clients"], first["bytes"] > 1_000_000) == ("a", 50, 1, True)
+    assert (second["name"], second["database"], second["rows"], second["bytes"]) == ("b", None, None, 0)
+    assert result["orphans"] == [
+        {"kind": "role_without_database", "name": "b", "database": None},
+        {"kind": "database_without_claim", "name": None, "database": "wiki"},
+    ]
