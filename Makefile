@@ -3,7 +3,7 @@
 # Everything happens in build/ and in containers named selfhost-langgraph-*; `make demo-down` removes all of it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint unit integration sanity molecule bench
+.PHONY: help demo demo-down test lint unit integration torture sanity molecule bench
 ifndef SELFHOST_T0
 export SELFHOST_T0 := $(shell date +%s)
 endif
@@ -14,6 +14,7 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 TOOLS := tests/tools
 SCENARIO ?= default
 ONLY ?=
+ROUNDS ?= 2
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -41,6 +42,14 @@ integration: ## the claim modules against real servers of both releases (ARGS= f
 	@$(TOOLS)/images.sh servers:bookworm servers:trixie
 	@for release in bookworm trixie; do CLAIMS_ROOTFS=$(CURDIR)/build/servers/$$release \
 	  pytest -n 2 --junitxml=build/results/integration-$$release.xml $(ARGS) tests/integration || exit 1; done
+	@CLAIMS_ROOTFS=$(CURDIR)/build/servers/trixie CLAIMS_REDIS=valkey-server pytest -n 2 \
+	  --junitxml=build/results/integration-valkey.xml $(ARGS) tests/integration/claims/test_{redis_database,properties,trespass}.py
+
+torture: ## fifty processes claim two hundred deployments and are killed (ROUNDS=2 SEED=...)
+	@$(TOOLS)/bootstrap.sh engine venv collections
+	@$(TOOLS)/images.sh servers:trixie
+	@CLAIMS_ROOTFS=$(CURDIR)/build/servers/trixie \
+	  python tests/torture/run.py --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 sanity: ## ansible-test sanity
 	@$(TOOLS)/bootstrap.sh venv collections

@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 HOST_DIR=tests/images/host SERVER_DIR=tests/images/server APP_DIR=examples/single-host/app
 SERVER_IMAGE=$PREFIX/langgraph-api AGENT_IMAGE=demo-agent:1
-SERVERS="redis-server postgresql"
+SERVERS="redis-server postgresql pgbouncer"
 
 # The machine's own package sources, for another release where needed: never written into the repository.
 sources_for() { # release -> file, in the format (and with the extension) of the original
@@ -52,11 +52,12 @@ host() { # release
 # Redis and Postgres of a release as a folder to chroot into: nothing gets installed, or started, on this machine.
 servers_ready() { fresh "servers-$1" "$(hash_of "$SERVERS")" && [ -d "$BUILD/servers/$1/usr" ]; }
 servers() { # release
-  local folder=$BUILD/servers/$1 container
+  local folder=$BUILD/servers/$1 container valkey=valkey-server
+  [ "$1" != bookworm ] || valkey= # the first release that has it is trixie
   rootfs "$1"
   container=$(docker create --label "$LABEL" "$(
     printf 'FROM %s\nLABEL %s\nRUN apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y %s && apt-get clean\n' \
-      "$PREFIX/rootfs:$1" "$LABEL" "--no-install-recommends $SERVERS" | docker build -q -
+      "$PREFIX/rootfs:$1" "$LABEL" "--no-install-recommends $SERVERS $valkey" | docker build -q -
   )" true)
   rm -rf "$folder" && mkdir -p "$folder"
   docker export "$container" | tar -x --exclude='dev/*' -C "$folder"
