@@ -14,6 +14,7 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 TOOLS := tests/tools
 SCENARIO ?= default
 ONLY ?=
+PARTS ?=
 ROUNDS ?= 2
 
 help: ## this list
@@ -25,9 +26,9 @@ demo: ## a bare host, two LangGraph deployments on it, one run through each
 demo-down: ## remove every trace of demo and tests, and an engine that they started
 	@$(TOOLS)/down.sh all
 
-test: ## lint, sanity, unit tests and all Molecule scenarios
+test: ## everything: lint, unit, integration, sanity, Molecule (PARTS='lint unit' for some)
 	@$(TOOLS)/prepare.sh
-	@$(TOOLS)/test.sh
+	@$(TOOLS)/test.sh $(PARTS)
 
 lint: ## ruff, yamllint, ansible-lint, mypy, antsibull
 	@$(TOOLS)/bootstrap.sh venv collections
