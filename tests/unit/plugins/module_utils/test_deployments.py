@@ -94,6 +94,10 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         line("state", "'stopped' is unknown; choose one of present, absent"),
     ),
     "typo": (bot(prot=8125), line("prot", "is not an option of a deployment; did you mean 'port'?")),
+    "typo in upper case": (
+        bot(MOUNT_PREFX="/x"),
+        line("MOUNT_PREFX", "is not an option of a deployment; did you mean 'mount_prefix'?"),
+    ),
     "a variable's name": (
         bot(LOG_LEVEL="INFO"),
         line("LOG_LEVEL", "is not an option of a deployment; did you mean 'log_level'?"),
@@ -367,6 +371,15 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
             "all deployments (2) need 144 connections, and max_connections leaves 87; "
             "lower the pools (this is the largest) or raise max_connections to 157",
             "research",
+        ),
+    ),
+    "pools that miss by one": (
+        (BOT,),
+        {"max_connections": 32 + 13 - 1},
+        line(
+            "langgraph_postgres_pool_max_size",
+            "all deployments (1) need 32 connections, and max_connections leaves 31; "
+            "lower the pools (this is the largest) or raise max_connections to 45",
         ),
     ),
     "more deployments than Redis numbers": (
