@@ -85,7 +85,7 @@ def entry_problems(entries: t.Sequence[Entry]) -> t.Iterator[Problem]:
     asked: dict[int, str] = {}
     for entry in entries:
         name, number = entry["name"], entry.get("redis_number")
-        if number is not None and asked.setdefault(number, name) != name:
+        if number and asked.setdefault(number, name) != name:
             yield Problem(name, "redis_number", f"{number} is given to '{asked[number]}' too", "keep one of the two")
         for extension in entry.get("extensions") or ():
             if not EXTENSION.fullmatch(extension):
@@ -152,7 +152,7 @@ def _number_problems(
         )
         return
     other = holders.get((entry.get("redis_server"), number), name)
-    if other != name:
+    if number and other != name:  # 0 is what deployments share in a cluster
         yield Problem(
             name,
             "redis_number",

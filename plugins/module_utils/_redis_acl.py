@@ -113,9 +113,9 @@ def differences(user: User, current: t.Mapping[str, t.Any] | None, sets: Command
 def is_ours(current: t.Mapping[str, t.Any], sets: CommandSets) -> bool:
     """Recognise a user that this collection made, by rules that nobody writes by chance."""
     match = re.search(r"\+select\|([0-9]+)", str(current.get("commands", "")))
-    if not match:
+    template = User("", int(match.group(1)) if match else None, frozenset(), frozenset(), frozenset())
+    if "move" in sets.allowed(str(current.get("commands", ""))):
         return False
-    template = User("", int(match.group(1)), frozenset(), frozenset(), frozenset())
     return template_commands(template, sets) <= sets.allowed(str(current["commands"]))
 
 

@@ -99,9 +99,19 @@ class Server:
     def script(self, text: str, key: str, argument: t.Any) -> dict[str, t.Any]:
         """Run a script that takes and gives JSON."""
         reply = self.call("EVAL", text, 1, key, json.dumps(argument))
+        if isinstance(reply, redis.exceptions.MovedError):
+            # In a cluster another node holds this key.
+            return self.at(reply.host, reply.port).script(text, key, argument)
         if isinstance(reply, Exception):
             raise ClaimError(f"Redis at {self._address} refused the claims script: {reply}") from reply
         return t.cast("dict[str, t.Any]", json.loads(reply))
+
+    def at(self, host: str, port: int) -> Server:
+        """Connect to another node of the same cluster, with everything else as here."""
+        pool = self._client.connection_pool
+        options = {**pool.connection_kwargs, "host": host or pool.connection_kwargs.get("host"), "port": port}
+        other = redis.ConnectionPool(connection_class=pool.connection_class, **options)
+        return Server(redis.Redis(connection_pool=other), f"{host}:{port}")
 
     def close(self) -> None:
         """Leave."""

@@ -12,15 +12,11 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_release
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_release, _redis_shared
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, Refused, refuse
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl import CommandSets, is_open
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
-    MINIMUM_VERSION,
     REDIS_IMPORT_ERROR,
-    Reply,
     Server,
-    as_mapping,
     connect,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan import (
@@ -43,36 +39,41 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script i
     CLAIMS_KEY,
     UNSAVED_KEY,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_world import read_world
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-# A category that a server does not have is answered with an error and left out.
-CATEGORIES = (
-    "keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow blocking"
-    " dangerous connection transaction scripting bloom cuckoo cms topk tdigest search json timeseries"
-).split()
-
 
 def ensure(server: Server, params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """Bring claims and users to where they should be, or say what would be done."""
+    names = [entry["name"] for entry in params["databases"]]
     entries: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "present"]
     leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
     manage_users: bool = params["manage_users"]
     known = known_numbers(params["known_claims"], params["redis_server"])
     refuse(entry_problems(params["databases"], manage_users))
-    refuse(known_problems(known, {entry["name"] for entry in params["databases"]}))
-    world = read_world(server, [entry["name"] for entry in params["databases"]] if manage_users else [])
+    refuse(known_problems(known, names))
+    world = read_world(server, names if manage_users else [])
     refuse(world_problems(params["databases"], world))
+    shared = _redis_shared.is_shared(world, params["allow_shared_number"])
+    if shared:
+        refuse(_redis_shared.overlap_problems(entries, server.call("ACL", "LIST")))
     releases = _redis_release.look(server, leaving, known, world)
-    answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, script_input(entries, known, world, dry=check_mode))
+    question = {**script_input(entries, known, world, dry=check_mode), "shared": shared}
+    answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, question)
     refuse(script_problems(answer))
     plan = make_plan(entries, answer, world, manage_users)
+    others = _plans_of_other_nodes(server, entries, answer, world, names) if world.cluster and manage_users else []
     if not check_mode:
         apply_users(server, plan, world)
-        _redis_release.carry_out(server, releases, known, save=world.acl_file != "")
+        for node, node_plan, node_world in others:
+            apply_users(node, node_plan, node_world)
+        _redis_release.carry_out(server, releases, known, world, [node for node, _, _ in others])
+    for _, node_plan, _ in others:
+        plan.actions += [action for action in node_plan.actions if action not in plan.actions]
     result = result_of(entries, plan, answer, manage_users)
-    warnings = warnings_of(world, answer, manage_users)
+    warnings = warnings_of(world, answer, manage_users) + _redis_shared.warnings_of(shared)
     for release in releases:
         result["databases"][release.name] = release.result()
         result["actions"] += release.actions()
@@ -80,60 +81,15 @@ def ensure(server: Server, params: t.Mapping[str, t.Any], check_mode: bool) -> d
     return {**result, "changed": bool(result["actions"]), "diff": diff_of(plan, releases), "warnings": warnings}
 
 
-def read_world(server: Server, names: t.Sequence[str]) -> World:
-    """Ask everything that has to be known, in one round trip."""
-    questions: list[tuple[str, ...]] = [
-        ("INFO", "server"),
-        ("CONFIG", "GET", "databases"),
-        ("CONFIG", "GET", "aclfile"),
-        ("EXISTS", UNSAVED_KEY),
-        ("ACL", "WHOAMI"),
-        ("ACL", "GETUSER", "default"),
-    ]
-    head = len(questions)
-    questions += [("ACL", "CAT", category) for category in CATEGORIES]
-    questions += [("ACL", "GETUSER", name) for name in names]
-    replies = server.pipeline(questions)
-    info, databases, acl_file, unsaved, me, default = replies[:head]
-    sets = dict(zip(CATEGORIES, replies[head : head + len(CATEGORIES)]))
-    users = dict(zip(names, replies[head + len(CATEGORIES) :]))
-    limit, path = _setting(databases, "databases"), _setting(acl_file, "aclfile")
-    return World(
-        version=_version(info),
-        databases=int(limit) if limit else None,
-        acl_file=path,
-        unsaved=unsaved == 1,
-        open_default=not isinstance(default, Exception) and is_open(as_mapping(default)),
-        me=me if isinstance(me, str) else "",
-        sets=CommandSets({name: frozenset(reply) for name, reply in sets.items() if not isinstance(reply, Exception)}),
-        users={name: _user(reply) for name, reply in users.items()},
-    )
-
-
-def _setting(reply: Reply, name: str) -> str | None:
-    # Managed services forbid CONFIG; None means that the server did not tell.
-    return None if isinstance(reply, Exception) else t.cast("str | None", as_mapping(reply).get(name))
-
-
-def _user(reply: Reply) -> dict[str, t.Any] | None:
-    if isinstance(reply, Exception):
-        raise ClaimError(
-            f"this Redis does not let us manage users ({reply}). Log in as a user that may use ACL, or set"
-            " manage_users to false and live without isolation inside Redis."
-        )
-    return as_mapping(reply) if reply is not None else None
-
-
-def _version(info: Reply) -> str:
-    if isinstance(info, str):
-        info = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
-    if not isinstance(info, dict):
-        return ""
-    version = str(info.get("redis_version", ""))
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers and numbers < MINIMUM_VERSION:
-        raise ClaimError(f"Redis {version} is too old: users cannot be held to one number. Use 7.0 or newer.")
-    return version
+def _plans_of_other_nodes(
+    server: Server, entries: list[Entry], answer: t.Mapping[str, t.Any], world: World, names: t.Sequence[str]
+) -> list[tuple[Server, Plan, World]]:
+    """Plan the users of the other nodes of a cluster; each node keeps its own. Claims are not of a node."""
+    plans = []
+    for node in _redis_shared.other_nodes(server):
+        node_world = read_world(node, names)
+        plans.append((node, make_plan(entries, {**answer, "fresh": []}, node_world, True), node_world))
+    return plans
 
 
 def apply_users(server: Server, plan: Plan, world: World) -> None:
@@ -143,7 +99,8 @@ def apply_users(server: Server, plan: Plan, world: World) -> None:
     """
     if not plan.users and not plan.save:
         return
-    commands: list[tuple[str, ...]] = [("SET", UNSAVED_KEY, "1")]
+    # In a cluster most nodes cannot hold this key.
+    commands: list[tuple[str, ...]] = [] if world.cluster else [("SET", UNSAVED_KEY, "1")]
     commands += [("ACL", "SETUSER", user.name, *user.rules()) for user, _what in plan.users]
     if plan.save:
         commands.append(("ACL", "SAVE"))
@@ -153,7 +110,8 @@ def apply_users(server: Server, plan: Plan, world: World) -> None:
             # A managed service that hides its configuration keeps users in its own way.
             subject = f"set up user '{command[2]}'" if command[1] == "SETUSER" else "save the users to the aclfile"
             raise ClaimError(f"Redis could not {subject}: {reply}. Nothing is lost: run this again once it is cured.")
-    server.call("DEL", UNSAVED_KEY)
+    if not world.cluster:
+        server.call("DEL", UNSAVED_KEY)
 
 
 def run_module(

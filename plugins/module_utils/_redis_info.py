@@ -12,10 +12,10 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import Server
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_database import read_world
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan import known_numbers
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_release import connected, count
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIMS_KEY, INSPECT_SCRIPT
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_world import read_world
 
 
 def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) -> dict[str, t.Any]:

@@ -32,6 +32,7 @@ class World:
     """What the server said before anything was decided."""
 
     version: str
+    cluster: bool
     databases: int | None  # None: CONFIG is forbidden, the script finds it by trying
     acl_file: str | None  # None: not known, "": there is none
     unsaved: bool
@@ -58,7 +59,7 @@ def entry_problems(entries: t.Sequence[Entry], manage_users: bool) -> t.Iterator
     asked: dict[int, str] = {}
     for entry in entries:
         name, number = entry["name"], entry.get("number")
-        if number is not None:
+        if number:
             if number in asked and asked[number] != name:
                 yield Problem(name, "number", f"{number} is asked for by '{asked[number]}' too", "choose another one")
             asked.setdefault(number, name)
@@ -94,7 +95,7 @@ def known_problems(known: t.Mapping[str, int], wanted: t.Collection[str]) -> t.I
     for name, number in sorted(known.items()):
         keepers.setdefault(number, []).append(name)
     for number, names in keepers.items():
-        for name in names if len(names) > 1 else ():
+        for name in names if number > 0 and len(names) > 1 else ():
             if name in wanted:
                 others = ", ".join(f"'{other}'" for other in names if other != name)
                 yield Problem(

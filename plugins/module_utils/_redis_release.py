@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_shared
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, confirm_problems, refuse
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl import is_ours
@@ -33,6 +34,7 @@ class Release:
     keys: int
     clients: int
     user: bool
+    patterns: tuple[str, ...] = ()  # of its keys, where it shares number 0 with others
 
     @property
     def needed(self) -> bool:
@@ -92,10 +94,26 @@ def look(server: Server, entries: t.Sequence[Entry], known: t.Mapping[str, int],
                 keys=found.get(name, {}).get("keys", 0),
                 clients=count(clients, name, number),
                 user=user is not None and is_ours(user, world.sets),
+                patterns=tuple(entry["key_patterns"] or [f"{name}:*"]),
             )
         )
+    _count_shared(server, releases, world)
     refuse(_client_problems(releases))
     return releases
+
+
+def _count_shared(server: Server, releases: t.Iterable[Release], world: World) -> None:
+    sharing = [release for release in releases if release.number == 0]
+    if sharing:
+        nodes = _masters(server, world)
+        clients = [client for node in nodes[1:] for client in connected(node)]
+        for release in sharing:
+            release.keys = _redis_shared.sweep(nodes, release.patterns, delete=False)
+            release.clients += count(clients, release.name, None)
+
+
+def _masters(server: Server, world: World) -> list[Server]:
+    return [server, *(_redis_shared.other_nodes(server, masters=True) if world.cluster else [])]
 
 
 def _question(entries: t.Iterable[t.Any], known: t.Mapping[str, int], dry: bool) -> dict[str, t.Any]:
@@ -128,22 +146,38 @@ def count(clients: t.Iterable[t.Mapping[str, str]], name: str, number: int | Non
     return sum(client.get("user") == name or (bool(number) and client.get("db") == str(number)) for client in clients)
 
 
-def carry_out(server: Server, releases: t.Sequence[Release], known: t.Mapping[str, int], save: bool) -> None:
+def carry_out(
+    server: Server,
+    releases: t.Sequence[Release],
+    known: t.Mapping[str, int],
+    world: World,
+    nodes: t.Sequence[Server] = (),
+) -> None:
     """Lock the users out, look again for clients, and only then remove; every step can be repeated."""
     going = [release for release in releases if release.actions()]
     if not going:
         return
     users = [release.name for release in going if release.user]
-    server.pipeline([("ACL", "SETUSER", name, "off") for name in users])
-    clients = connected(server)
+    everywhere = [server, *nodes]
+    _switch(everywhere, users, "off")
+    clients = [client for node in everywhere for client in connected(node)]
     for release in going:
         release.clients = count(clients, release.name, release.number)
     late = list(_client_problems(going))
     if late:
-        server.pipeline([("ACL", "SETUSER", name, "on") for name in users])
+        _switch(everywhere, users, "on")
         refuse(late)
+    for release in going:
+        if release.number == 0:
+            _redis_shared.sweep(_masters(server, world), release.patterns, delete=True)
     if users:
-        saving = [("ACL", "SAVE")] if save else []
-        server.pipeline([("ACL", "DELUSER", *users), *saving], atomic=True)
+        saving = [("ACL", "SAVE")] if world.acl_file != "" else []
+        for node in everywhere:
+            node.pipeline([("ACL", "DELUSER", *users), *saving], atomic=True)
     answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, _question([release.name for release in going], known, dry=False))
     refuse(script_problems({"databases": 0, **answer}))
+
+
+def _switch(servers: t.Sequence[Server], users: t.Sequence[str], state: str) -> None:
+    for server in servers:
+        server.pipeline([("ACL", "SETUSER", name, state) for name in users])

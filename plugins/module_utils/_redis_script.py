@@ -104,6 +104,22 @@ local function give(name, number, how)
   if how then table.insert(fresh, {name = name, number = number, how = how}) end
 end
 
+-- Where there is one number only, everybody has it.
+local function share()
+  for _, wanted in ipairs(input.wanted) do
+    local name = wanted.name
+    local current = record[name] or known[name]
+    if current and current ~= 0 then refuse(name, 'range', current)
+    elseif not current and wanted.foreign then refuse(name, 'foreign')
+    else
+      numbers[name] = 0
+      if not record[name] then table.insert(fresh, {name = name, number = 0, how = 'shared'}) end
+    end
+  end
+  input.wanted = {}
+end
+if input.shared then share() end
+
 -- Names that have a number, or ask for one, come before those that take what is left.
 for _, wanted in ipairs(input.wanted) do
   local name, asked = wanted.name, wanted.number
@@ -172,10 +188,10 @@ for _, name in ipairs(input.wanted) do
   local number = record[name] or known[name]
   if record[name] and known[name] and record[name] ~= known[name] then
     refuse(name, 'disagree', record[name], known[name])
-  elseif number and holder[number] and holder[number] ~= name then
+  elseif number and number > 0 and holder[number] and holder[number] ~= name then
     refuse(name, 'held', number, holder[number])
   elseif number then
-    table.insert(found, {name = name, number = number, keys = keys_in(number)})
+    table.insert(found, {name = name, number = number, keys = number > 0 and keys_in(number) or 0})
   end
 end
 

@@ -118,6 +118,13 @@ options:
   redis_server:
     description: Any name of this server, where there is more than one; the same as O(selfhost.langgraph.postgres_database#module:databases[].redis_server).
     type: str
+  allow_shared_number:
+    description:
+      - Whether deployments may share number 0 where the server has no other, as in cluster mode. They are kept apart by their
+        key patterns only then, which must not meet, and each server needs its own C(REDIS_KEY_PREFIX).
+      - Users are made on every node of the cluster.
+    type: bool
+    default: false
   manage_users:
     description:
       - Whether to make users. V(false) is for managed services without ACL, and leaves the deployments open to each other.
@@ -224,6 +231,7 @@ def main() -> None:
             "databases": {"type": "list", "elements": "dict", "required": True, "options": database},
             "known_claims": {"type": "list", "elements": "dict", "default": [], "options": claim},
             "redis_server": {"type": "str"},
+            "allow_shared_number": {"type": "bool", "default": False},
             "manage_users": {"type": "bool", "default": True},
         },
         mutually_exclusive=REDIS_EXCLUSIVE,

@@ -13,6 +13,7 @@ import typing as t
 
 import psycopg
 import pytest
+import redis
 import servers
 from servers import ADMIN, ADMIN_PASSWORD, PostgresServer, RedisServer, run_module
 
@@ -175,3 +176,75 @@ def test_pgbouncer_in_between_is_refused(postgres_server: PostgresServer) -> Non
         assert run_module("postgres_database_info", options)["claims"] == []
     finally:
         pooler.stop()
+
+
+@pytest.fixture
+def cluster(new_redis: t.Callable[..., RedisServer]) -> list[RedisServer]:
+    """Three masters of a cluster, each with its ACL file."""
+    buses = [servers.free_port() for _ in range(3)]
+    nodes = [new_redis(options=["--cluster-enabled", "yes", "--cluster-port", str(bus)]) for bus in buses]
+    for number, node in enumerate(nodes):
+        slots = [number * 5461, 16383 if number == 2 else number * 5461 + 5460]
+        node.admin().execute_command("CLUSTER", "ADDSLOTSRANGE", *slots)
+        node.admin().execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+    for node, bus in list(zip(nodes, buses))[1:]:
+        nodes[0].admin().execute_command("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
+
+    def agree() -> None:
+        for node in nodes:
+            info = str(node.admin().execute_command("CLUSTER", "INFO"))
+            if "cluster_state:ok" not in info or "cluster_known_nodes:3" not in info:
+                raise LookupError(info)
+
+    nodes[0].wait(agree, (LookupError,))
+    return nodes
+
+
+def test_redis_in_cluster_mode(cluster: list[RedisServer]) -> None:
+    options = {**cluster[0].login(), "databases": entries("a", "b")}
+    result = run_module("redis_database", options)
+    assert "cluster mode" in result["msg"]
+    assert "allow_shared_number" in result["msg"]
+    options["allow_shared_number"] = True
+    planned = run_module("redis_database", options, check=True)
+    result = run_module("redis_database", options)
+    assert planned["actions"] == result["actions"]
+    assert {item["number"] for item in result["databases"].values()} == {0}
+    assert any("REDIS_KEY_PREFIX" in line for line in result["warnings"])
+    assert run_module("redis_database", options)["actions"] == []
+    for node in cluster:
+        assert node.client("a", f"{PASSWORD}-a").acl_whoami() == "a"
+        assert "user a on" in node.users.read_text()
+    cluster[2].admin().acl_deluser("b")
+    assert [item["action"] for item in run_module("redis_database", options)["actions"]] == [
+        "create_user",
+        "save_users",
+    ]
+    meeting = run_module("redis_database", {**options, "databases": entries("c", key_patterns=["a:c:*"])})
+    assert "meet those of 'a'" in meeting["msg"]
+    meeting = run_module("redis_database", {**options, "databases": entries("c", "d", key_patterns=["lg:*"])})
+    assert "meet those of" in meeting["msg"]
+
+
+def test_release_in_cluster_mode(cluster: list[RedisServer]) -> None:
+    options = {**cluster[0].login(), "allow_shared_number": True}
+    run_module("redis_database", {**options, "databases": entries("a", "b")})
+    uri = {"host": "127.0.0.1", "port": cluster[0].port, "username": ADMIN, "password": ADMIN_PASSWORD}
+    with redis.RedisCluster(**uri) as client:
+        for number in range(20):
+            client.set(f"a:{number}", "x")
+            client.set(f"b:{number}", "x")
+        kept = run_module("redis_database", {**options, "databases": [{"name": "a", "state": "absent"}]})
+        assert kept["databases"]["a"]["would_lose"] == {"keys": 20}
+        gone = {"name": "a", "state": "absent", "confirm": "a"}
+        result = run_module("redis_database", {**options, "databases": [gone]})
+        assert [item["action"] for item in result["actions"]] == ["delete_user", "release"]
+        assert client.dbsize(target_nodes=redis.RedisCluster.PRIMARIES) == 21  # those of b, and the claims
+    for node in cluster:
+        assert "a" not in node.admin().acl_users()
+
+
+def test_one_number_only_is_refused(new_redis: t.Callable[..., RedisServer]) -> None:
+    server = new_redis(databases=1)
+    result = run_module("redis_database", {**server.login(), "databases": entries("a")})
+    assert "'databases 1'" in result["msg"]
