@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -64,6 +65,11 @@ class World:
         found = json.loads(shown)
         return {"id": found["Id"], "started": found["State"]["StartedAt"]}
 
+    def containers(self) -> dict[str, dict[str, str]]:
+        """Id and start time of every deployment's container."""
+        names = self.host.check_output("docker ps --format '{{.Names}}' --filter name=langgraph-").split()
+        return {name: self.container(name.removeprefix("langgraph-")) for name in names}
+
     def client(self, *arguments: str) -> t.Any:
         """Run drive.py in the network of the host, as a program on that machine would."""
         pid = subprocess.check_output(["docker", "inspect", "-f", "{{.State.Pid}}", self.name], text=True).strip()
@@ -71,16 +77,28 @@ class World:
         return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
     def play(self, *arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+        """Run the role langgraph on this host alone, with variables on top of the inventory's."""
+        return self._playbook(str(PROJECT / "molecule/tasks/hold.yml"), arguments, variables)
+
+    def site(self, *arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
         """Run the playbook site on this host alone, with variables on top of the inventory's."""
-        command = ["ansible-playbook", "-i", str(INVENTORY), "--limit", self.name, "selfhost.langgraph.site"]
+        return self._playbook("selfhost.langgraph.site", arguments, variables)
+
+    def _playbook(
+        self, playbook: str, arguments: t.Sequence[str], variables: t.Mapping[str, t.Any]
+    ) -> subprocess.CompletedProcess[str]:
+        command = ["ansible-playbook", "-i", str(INVENTORY), "--limit", self.name, playbook, *arguments]
         environment = {
             **os.environ,
             "ANSIBLE_PIPELINING": "true",
             "MOLECULE_PROJECT_DIRECTORY": str(PROJECT),
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
         }
-        command += ["--extra-vars", json.dumps(variables), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=PROJECT)
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(variables, file)
+            file.flush()
+            command += ["--extra-vars", f"@{file.name}"]
+            return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=PROJECT)
 
 
 @pytest.fixture

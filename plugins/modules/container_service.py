@@ -180,10 +180,11 @@ failures:
       elements: str
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import run_module
 from ansible_collections.selfhost.langgraph.plugins.module_utils._docker import DOCKER_IMPORT_ERROR
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
 
 
 def main() -> None:
@@ -201,7 +202,7 @@ def main() -> None:
         "user": {"type": "str"},
         "read_only": {"type": "bool", "default": False},
     }
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "deployments": {
                 "type": "list",

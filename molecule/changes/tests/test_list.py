@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The list grows and shrinks: who was there keeps numbers and containers, and the count of tasks stays the same."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+
+@pytest.fixture
+def grown(group_vars):
+    """The list with a third deployment in front."""
+    third = {**group_vars["langgraph_deployments"][0], "name": "a-third-one", "port": 8125, "env": {}}
+    del third["postgres_password"]
+    return [third, *group_vars["langgraph_deployments"]]
+
+
+def test_a_third_deployment_disturbs_nobody(world, grown):
+    numbers, containers = world.numbers(), world.containers()
+    done = world.play(langgraph_deployments=grown)
+    assert done.returncode == 0, done.stdout
+    assert "a-third-one" in done.stdout
+    after = world.containers()
+    assert {name: after[name] for name in containers} == containers
+    assert world.numbers() == {**numbers, "a-third-one": 3}
+    assert world.client("healthy", "5", "http://127.0.0.1:8125") < 5
+
+
+def test_absent_stops_it_and_keeps_its_data(world, grown, group_vars):
+    containers = world.containers()
+    gone = [{**grown[0], "state": "absent"}, *grown[1:]]
+    predicted = world.play("--check", langgraph_deployments=gone)
+    done = world.play(langgraph_deployments=gone)
+    assert done.returncode == 0, done.stdout
+    assert "changed=1 " in done.stdout, done.stdout
+    assert "changed=1 " in predicted.stdout, predicted.stdout
+    after = world.containers()
+    assert after == {name: found for name, found in containers.items() if name != "langgraph-a-third-one"}
+    assert not world.host.file("/etc/langgraph/a-third-one").exists
+    assert world.host.run("systemctl is-enabled langgraph@a-third-one").stdout.strip() != "enabled"
+    assert world.sql("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'a_third_one'") == "1"
+    assert "a-third-one" in world.numbers()
+    again = world.play(langgraph_deployments=gone)
+    assert "changed=0 " in again.stdout
+
+
+def count_tasks(output: str) -> dict[str, int]:
+    """The recap's counters without their distribution: how many tasks were run or skipped."""
+    recap = re.search(r"ok=(\d+)\s+changed=\d+\s+unreachable=0\s+failed=0\s+skipped=(\d+)", output)
+    assert recap, output
+    return {"run": int(recap[1]), "skipped": int(recap[2])}
+
+
+def test_twenty_deployments_cost_as_many_tasks_as_two(world, group_vars):
+    two = group_vars["langgraph_deployments"]
+    twenty = two + [{**two[1], "name": f"extra-{index}", "port": 8200 + index, "memory": "256m"} for index in range(18)]
+    # Room for twenty in both runs: a changed max_connections would be one handler more.
+    plays = (
+        world.site("--check", langgraph_deployments=names, postgres_settings={"max_connections": 1000})
+        for names in (two, twenty)
+    )
+    counts = [count_tasks(done.stdout) for done in plays]
+    assert counts[0] == counts[1], json.dumps(counts)

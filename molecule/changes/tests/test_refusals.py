@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad input that only the host can tell, and the worst of the rest: refused with one line before anything changes."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def untouched(world):
+    """The host's state is the same after the test as before."""
+
+    def state() -> str:
+        return world.host.check_output(
+            "find /etc/langgraph /etc/redis /etc/postgresql /etc/systemd -type f -exec sha256sum {} + | sort;"
+            " docker ps --no-trunc --format '{{.ID}}'"
+        ) + str(world.numbers())
+
+    before = state()
+    yield
+    assert state() == before
+
+
+def refuse(world, line, **variables):
+    """The play fails in its first task, with the line and nothing else of ours."""
+    done = world.site(**variables)
+    assert done.returncode != 0, done.stdout
+    assert "changed=0" in done.stdout
+    assert "ok=0" in done.stdout
+    assert line in " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.fixture
+def listener(world):
+    """Another program on port 8130."""
+    world.host.check_output("systemd-run --unit=test-listener python3 -m http.server --bind 127.0.0.1 8130")
+    yield
+    world.host.check_output("systemctl stop test-listener")
+
+
+@pytest.mark.usefixtures("untouched", "listener")
+def test_port_taken_by_another_program(world, group_vars):
+    first, second = group_vars["langgraph_deployments"]
+    refuse(
+        world,
+        "deployment 'support-bot', option 'port': port 8130 of the host is taken by 'python3'; choose a free port",
+        langgraph_deployments=[{**first, "port": 8130}, second],
+    )
+
+
+@pytest.mark.usefixtures("untouched")
+def test_image_missing(world, group_vars):
+    first, second = group_vars["langgraph_deployments"]
+    refuse(
+        world,
+        "deployment 'research-agent', option 'image': the host has no image 'nobody-built:1'",
+        langgraph_deployments=[first, {**second, "image": "nobody-built:1"}],
+    )
+
+
+@pytest.mark.usefixtures("untouched")
+def test_more_deployments_than_numbers(world, group_vars):
+    first, second = group_vars["langgraph_deployments"]
+    refuse(
+        world,
+        "deployment 'research-agent', option 'redis_number': the list has 2 deployments, and Redis 1 numbers beside"
+        " the reserved 0; set redis_databases to 3 or more",
+        langgraph_deployments=[first, second],
+        redis_databases=2,
+    )
+
+
+@pytest.mark.usefixtures("untouched")
+def test_pools_that_cannot_fit(world, group_vars):
+    first, second = group_vars["langgraph_deployments"]
+    refuse(
+        world,
+        "deployment 'support-bot', option 'langgraph_postgres_pool_max_size': all deployments (2) need 194 connections,"
+        " and max_connections leaves 87; lower the pools (this is the largest) or raise max_connections to 207",
+        langgraph_deployments=[{**first, "langgraph_postgres_pool_max_size": 150}, second],
+        postgres_max_connections=100,
+    )
+
+
+@pytest.mark.usefixtures("untouched")
+def test_an_extension_that_the_distribution_lacks(world, group_vars):
+    if "bookworm" not in world.name:
+        pytest.skip("Debian 13 has pgvector")
+    first, second = group_vars["langgraph_deployments"]
+    done = world.play(langgraph_deployments=[{**first, "extensions": ["vector"]}, second])
+    assert done.returncode != 0
+    assert "deployment 'support-bot', option 'extensions'" in " ".join((done.stdout + done.stderr).split())

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One change touches one deployment, and no secret shows anywhere while it does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+SECRETS = (
+    "PLANTED-secret-key",
+    "PLANTED-langsmith-key",
+    "PLANTED-licence-key",
+    "PLANTED-openai-key",
+    "PLANTED-new-openai-key",
+    "PLANTED p@ss",
+    "PLANTED%20p",
+)
+# The server itself prints this one; only Ansible's output can be without it.
+PRINTED = "PLANTED-graphs-that-the-server-prints"
+
+
+def found_in(text: str) -> list[str]:
+    """The planted values that a text shows."""
+    return [secret for secret in SECRETS if secret in text]
+
+
+@pytest.fixture(scope="module")
+def outputs():
+    """What the plays of this file printed."""
+    return []
+
+
+@pytest.fixture
+def changed(group_vars):
+    """The list with one variable of the first deployment changed."""
+    first, second = group_vars["langgraph_deployments"]
+    return [{**first, "env": {**first["env"], "OPENAI_API_KEY": "PLANTED-new-openai-key"}}, second]
+
+
+def test_check_mode_predicts_the_one_restart(world, changed, outputs):
+    before = world.containers()
+    done = world.play("--check", "--diff", "-vvv", langgraph_deployments=changed)
+    outputs.append(done.stdout + done.stderr)
+    assert done.returncode == 0, done.stdout
+    assert "changed=1 " in done.stdout
+    assert re.search(r"\+OPENAI_API_KEY=\*{8} \(after\)", done.stdout)
+    assert world.containers() == before
+
+
+def test_one_variable_restarts_one_container(world, changed, outputs):
+    before = world.containers()
+    done = world.play("--diff", "-vvv", langgraph_deployments=changed)
+    outputs.append(done.stdout + done.stderr)
+    assert done.returncode == 0, done.stdout
+    assert "changed=1 " in done.stdout
+    after = world.containers()
+    assert after["langgraph-research-agent"] == before["langgraph-research-agent"]
+    assert after["langgraph-support-bot"]["id"] != before["langgraph-support-bot"]["id"]
+    assert "PLANTED-new-openai-key" in world.host.check_output("docker exec langgraph-support-bot env")
+
+
+def test_a_failure_tells_the_cause_and_no_secret(world, changed, outputs):
+    broken = [{**changed[0], "env": {**changed[0]["env"], "LANGSERVE_GRAPHS": PRINTED}}, changed[1]]
+    done = world.play("--diff", "-vvv", langgraph_deployments=broken)
+    outputs.append(done.stdout + done.stderr)
+    assert done.returncode != 0
+    assert "deployment 'support-bot' is not healthy" in done.stdout + done.stderr
+    repaired = world.play("--diff", "-vvv", langgraph_deployments=changed)
+    outputs.append(repaired.stdout + repaired.stderr)
+    assert repaired.returncode == 0, repaired.stdout
+
+
+def test_no_secret_in_any_output(outputs):
+    assert len(outputs) >= 4
+    assert "EXEC" in outputs[0]
+    assert found_in("".join(outputs)) == []
+    assert PRINTED not in "".join(outputs)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ps -ewwo args",
+        "systemctl cat 'langgraph@*'",
+        "systemctl show 'langgraph@*'",
+        "journalctl --no-pager",
+        "find / -xdev -type f -perm /044 -size -1M -newer /etc/hostname -exec grep -l PLANTED {} +",
+    ],
+)
+def test_no_secret_on_the_host(world, command):
+    shown = world.host.run(command).stdout
+    assert found_in(shown) == []
+    assert "find" not in command or shown == ""
+
+
+def test_postgres_never_saw_a_password(world):
+    assert world.sql("postgres", "SELECT count(*) FROM pg_authid WHERE rolpassword NOT LIKE 'SCRAM-SHA-256$%'") == "0"
