@@ -61,7 +61,10 @@ options:
         description: The name of the deployment once more, to have its database dropped with O(databases[].state=absent).
         type: str
       password:
-        description: Password of its role. Required for a new role; left out, an existing role keeps the one it has.
+        description:
+          - Password of its role. Required for a new role; left out, an existing role keeps the one it has.
+          - A Postgres role has one password at a time. When it changes, connections that are open stay, and new ones need the
+            new one; so change it right before the deployment is restarted with it, in the same play.
         type: str
       connection_limit:
         description: How many connections the role may hold at once; V(-1) is no limit.

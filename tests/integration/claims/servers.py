@@ -9,8 +9,8 @@ can try the versions of several releases. CLAIMS_REDIS names another server prog
 
 from __future__ import annotations
 
-import contextlib
 import glob
+import importlib
 import json
 import os
 import pathlib
@@ -22,10 +22,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import typing as t
 
 import psycopg
 import redis
+from ansible.module_utils.testing import patch_module_args
 
 ROOTFS = os.environ.get("CLAIMS_ROOTFS", "/")
 REDIS_PROGRAM = os.environ.get("CLAIMS_REDIS", "redis-server")
@@ -33,12 +35,6 @@ ADMIN = "langgraph-admin"
 ADMIN_PASSWORD = "admin-password-that-no-output-may-show"
 HERE = pathlib.Path(__file__).resolve().parent
 COLLECTION = HERE.parents[2]
-RUNNER = """
-import importlib, json, sys
-from ansible.module_utils.testing import patch_module_args
-with patch_module_args(json.load(sys.stdin)):
-    importlib.import_module("ansible_collections.selfhost.langgraph.plugins.modules." + sys.argv[1]).main()
-"""
 
 
 class MissingProgram(Exception):
@@ -276,35 +272,50 @@ def _warning_text(item: t.Any) -> str:
 
 
 class ModuleRun:
-    """A module as a process that reads its options from stdin, as on a host."""
+    """A module as a process of its own, forked from this one, so that nothing has to be imported again."""
 
-    def __init__(self, module: str, options: t.Mapping[str, t.Any], check: bool = False, diff: bool = True) -> None:
-        arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": diff}
-        environment = {**os.environ, "PYTHONPATH": collection_path()}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", RUNNER, module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            text=True,
-        )
-        stdin = t.cast("t.IO[str]", self.process.stdin)
-        with contextlib.suppress(BrokenPipeError):
-            stdin.write(json.dumps(arguments))
-            stdin.close()
-        self.process.stdin = None
+    def __init__(self, module: str, options: t.Mapping[str, t.Any], check: bool = False) -> None:
+        path = collection_path()
+        if path not in sys.path:
+            sys.path.insert(0, path)
+        loaded = importlib.import_module(f"ansible_collections.selfhost.langgraph.plugins.modules.{module}")
+        arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True}
+        self._output = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
+        self.pid = os.fork()
+        if not self.pid:
+            self._play(loaded, arguments)
 
-    def result(self, timeout: float = 300) -> dict[str, t.Any]:
-        """Wait for the end and give the module's result."""
-        out, err = self.process.communicate(timeout=timeout)
+    def _play(self, module: t.Any, arguments: dict[str, t.Any]) -> t.NoReturn:
+        for stream in (1, 2):
+            os.dup2(self._output.fileno(), stream)
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8")
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8")
         try:
-            result = json.loads(out)
-            # Newer ansible-core sends warnings as objects.
-            lines = [_warning_text(item) for item in result.get("warnings", [])]
-            return {**result, "warnings": lines, "_text": out + err}
+            # As sent by the controller: everything goes through JSON.
+            with patch_module_args(json.loads(json.dumps(arguments))):
+                module.main()
+        except SystemExit:
+            pass
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+
+    def result(self) -> dict[str, t.Any]:
+        """Wait for the end and give the module's result."""
+        os.waitpid(self.pid, 0)
+        self._output.seek(0)
+        text = self._output.read()
+        self._output.close()
+        try:
+            result = json.loads(text)
         except ValueError as exc:
-            raise AssertionError(f"no JSON, exit code {self.process.returncode}: {out}{err}") from exc
+            raise AssertionError(f"no JSON: {text}") from exc
+        # Newer ansible-core sends warnings as objects.
+        lines = [_warning_text(item) for item in result.get("warnings", [])]
+        return {**result, "warnings": lines, "_text": text}
 
 
 def run_module(module: str, options: t.Mapping[str, t.Any], check: bool = False) -> dict[str, t.Any]:
