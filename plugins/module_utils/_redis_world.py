@@ -87,4 +87,5 @@ def _version(facts: t.Mapping[str, t.Any]) -> str:
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if numbers and numbers < MINIMUM_VERSION:
         raise ClaimError(f"Redis {version} is too old: users cannot be held to one number. Use 7.0 or newer.")
-    return version
+    # Valkey says which Redis it is like, and which Valkey it is.
+    return str(facts.get("valkey_version", version))

@@ -25,6 +25,8 @@ def test_redis_database_info(redis_server: RedisServer) -> None:
     ]
     assert result["orphans"] == [{"kind": "keys_without_claim", "name": None, "number": 9, "keys": 1}]
     assert (result["number_limit"], result["changed"]) == (64, False)
+    facts = redis_server.admin().info("server")
+    assert result["server_version"] == facts.get("valkey_version", facts["redis_version"])
     known = [{"name": name, "redis_number": number} for name, number in (("a", 2), ("b", 5), ("d", 9))]
     result = run_module("redis_database_info", {**redis_server.login(), "known_claims": known})
     assert [(item["kind"], item["name"], item["keys"]) for item in result["orphans"]] == [
