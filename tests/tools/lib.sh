@@ -58,6 +58,8 @@ run() {
 # The files that git would ship, in the folder layout that Ansible's own tools insist on.
 TREE=$BUILD/tree/ansible_collections/selfhost/langgraph
 export_tree() {
+  exec 9>"$BUILD/tree.lock"
+  flock 9                            # until this script ends: another one must not change it under our feet
   rm -rf "$TREE" && mkdir -p "$TREE"
   (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard | xargs -0r ls -d 2>/dev/null \
     | tar -c --verbatim-files-from -T - | tar -x -C "$TREE")
