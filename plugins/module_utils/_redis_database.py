@@ -69,8 +69,8 @@ def ensure(server: Server, params: t.Mapping[str, t.Any], check_mode: bool) -> d
         apply_users(server, plan, world)
         for node, node_plan, node_world in others:
             apply_users(node, node_plan, node_world)
-        _redis_release.carry_out(server, releases, known, world, [node for node, _, _ in others])
-    for _, node_plan, _ in others:
+        _redis_release.carry_out(server, releases, known, world, [other[0] for other in others])
+    for _node, node_plan, _world in others:
         plan.actions += [action for action in node_plan.actions if action not in plan.actions]
     result = result_of(entries, plan, answer, manage_users)
     warnings = warnings_of(world, answer, manage_users) + _redis_shared.warnings_of(shared)

@@ -42,7 +42,7 @@ def overlap_problems(entries: t.Sequence[Entry], users: Reply) -> t.Iterator[Pro
     for prefix, name in prefixes:
         while open_ones and not prefix.startswith(open_ones[-1][0]):
             open_ones.pop()
-        for other in {other for _, other in open_ones if other != name and {other, name} & names}:
+        for other in {other for _prefix, other in open_ones if other != name and {other, name} & names}:
             here, there = (name, other) if name in names else (other, name)
             yield Problem(
                 here,

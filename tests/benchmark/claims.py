@@ -45,7 +45,7 @@ class CountingProxy:
 
     def _accept(self) -> None:
         while True:
-            client, _ = self._listener.accept()
+            client, _peer = self._listener.accept()
             server = socket.create_connection(("127.0.0.1", self._target))
             state = {"listened": True}
             for source, target, speaks in ((client, server, True), (server, client, False)):
@@ -107,7 +107,7 @@ def raw_postgres(stage: stages.Stage, names: t.Sequence[str]) -> None:
 def measure_redis(stage: stages.Stage, names: t.Sequence[str]) -> Figures:
     """Claim numbers, raw and ours."""
     raw, ours = [], []
-    for _ in range(2):
+    for _round in range(2):
         stage.redis.clean()
         raw.append(timed(lambda: raw_redis(stage, names)))
         stage.redis.clean()

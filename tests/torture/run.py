@@ -50,7 +50,7 @@ def start(stage: Stage, names: t.Sequence[str]) -> int:
 
 def storm(stage: Stage, chance: random.Random, names: t.Sequence[str]) -> tuple[int, int]:
     """Start all processes, kill some; say how many were killed and how many failed by themselves."""
-    shares = [chance.sample(names, SHARE) for _ in range(PROCESSES)]
+    shares = [chance.sample(names, SHARE) for _process in range(PROCESSES)]
     children = {start(stage, share): share for share in shares}
     # The claims take the first second, CREATE DATABASE, one process after the other, the rest.
     plans = sorted(
@@ -59,7 +59,7 @@ def storm(stage: Stage, chance: random.Random, names: t.Sequence[str]) -> tuple[
     began, killed, failed, ended = time.monotonic(), 0, 0, set()
     while len(ended) < len(children):
         while plans and time.monotonic() - began >= plans[0][0]:
-            _, victim = plans.pop(0)
+            _moment, victim = plans.pop(0)
             if victim not in ended:
                 os.kill(victim, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):

@@ -181,7 +181,7 @@ def test_pgbouncer_in_between_is_refused(postgres_server: PostgresServer) -> Non
 @pytest.fixture
 def cluster(new_redis: t.Callable[..., RedisServer]) -> list[RedisServer]:
     """Three masters of a cluster, each with its ACL file."""
-    buses = [servers.free_port() for _ in range(3)]
+    buses = [servers.free_port() for _port in range(3)]
     nodes = [new_redis(options=["--cluster-enabled", "yes", "--cluster-port", str(bus)]) for bus in buses]
     for number, node in enumerate(nodes):
         slots = [number * 5461, 16383 if number == 2 else number * 5461 + 5460]

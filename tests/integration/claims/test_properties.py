@@ -84,7 +84,7 @@ def test_properties(
         return
     given_numbers = answer["numbers"]
     assert after == {**record, **given_numbers}, "nobody else's claim changes"
-    assert set(given_numbers) == {name for name, _ in wanted}
+    assert set(given_numbers) == {name for name, _number in wanted}
     assert len(set(after.values())) == len(after), "no number has two names"
     for name, asked in wanted:
         number = given_numbers[name]
@@ -105,7 +105,7 @@ def _lowest(record: Claims, known: Claims, full: set[int], wanted: t.Any, number
     new = [name for name, asked in wanted if asked is None and name not in record and name not in known]
     taken = {*record.values(), *known.values(), *full, *(numbers[name] for name in numbers if name not in new)}
     free = (number for number in range(1, DATABASES) if number not in taken)
-    assert [numbers[name] for name in new] == [number for _, number in zip(new, free)]
+    assert [numbers[name] for name in new] == [number for _name, number in zip(new, free)]
 
 
 @thorough
@@ -113,7 +113,7 @@ def _lowest(record: Claims, known: Claims, full: set[int], wanted: t.Any, number
 def test_refusals_are_justified(
     script: t.Any, record: Claims, known: Claims, full: set[int], wanted: list[tuple[str, int | None]]
 ) -> None:
-    answer, _ = script(record, known, full, wanted)
+    answer, _actions = script(record, known, full, wanted)
     asked = dict(wanted)
     for problem in answer["problems"] or ():
         name, number = problem["name"], problem.get("number")

@@ -147,7 +147,7 @@ def test_what_a_server_needs_works(both: RedisServer) -> None:
     listener = client.pubsub()
     listener.psubscribe("lg:run-fanout:*")
     listener.subscribe("langgraph:run_queue")
-    for _ in range(2):
+    for _round in range(2):
         listener.get_message(timeout=2)
     assert client.publish("lg:run-fanout:1", "hello") == 1
     assert client.publish("langgraph:run_queue", "wake") == 1

@@ -58,7 +58,7 @@ KINDS = {"str": str, "path": str, "int": int, "bool": bool, "list": list, "dict"
 def test_types_and_sentences(role: str) -> None:
     for name, option in specs(role)["main"]["options"].items():
         default = option.get("default")
-        assert default is None or type(default) is KINDS[option["type"]], name
+        assert default is None or default.__class__ is KINDS[option["type"]], name
         assert ("elements" in option) == (option["type"] == "list"), name
         description = option["description"]
         assert all(text.endswith(".") for text in ([description] if isinstance(description, str) else description)), (

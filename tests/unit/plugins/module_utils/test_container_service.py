@@ -211,5 +211,5 @@ def test_deployed_lists_deployments_and_nothing_else(host: Host) -> None:
 
 
 def test_a_host_without_anything(host: Host) -> None:
-    (found,) = read_host(str(host.folder), ["bot"]).values()
+    found = read_host(str(host.folder), ["bot"])["bot"]
     assert (found.container, found.environment, found.active, found.enabled) == (None, None, "inactive", False)
