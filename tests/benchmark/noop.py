@@ -1,0 +1,161 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a re-run that changes nothing costs at 1, 10 and 30 deployments: this collection and a plain community.* layout.
+
+Both hold the same servers on the same host, one after the other, with the same ansible.cfg, and each re-run is made
+three times; the figures are medians.
+
+wall_s
+    Wall time of ansible-playbook.
+control_s
+    CPU seconds of ansible-playbook and all its processes on the control node, as the kernel hands them to their parent
+    (getrusage). The engine between the control node and the test host is not in it: another connection has none.
+host_s
+    CPU seconds of the test host (the counter of its control group, with all in it: what ansible executes, systemd, the
+    engine, Postgres, Redis, the servers), minus what the same host uses in the same time when nobody asks anything of
+    it: the servers poll their queues. That rate is read in idle intervals just before and just after the
+    re-runs. What the servers and databases do to answer the re-run stays in, because it is above the idle rate.
+cpu_s
+    control_s + host_s.
+idle_rate, idle_spread
+    CPU seconds a second of the idle host, and how far its intervals differ: times wall_s, that is host_s's uncertainty.
+containers_s
+    The part of host_s that the servers' own containers have, for a look at what answering costs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+
+from _bench import BUILD, Host, Played, median, play, say
+
+HOST = "selfhost-langgraph-bench"
+COUNTS = [int(count) for count in os.environ.get("SELFHOST_BENCH_COUNTS", "1,10,30").split(",")]
+REPETITIONS = 3
+IDLE_SECONDS = 30.0
+LONGEST_IDLE_SECONDS = 90.0
+FIRST_PORT = 20000
+
+PEER_PACKAGES = "apt-get install --yes --no-install-recommends python3-psycopg2 >/dev/null"
+PEER_REDIS = """
+systemd-run --quiet --unit peer-redis redis-server --bind 172.29.0.1 --port 6390 --protected-mode no --databases 64 \
+  --save "" --appendonly no
+"""
+# Databases of a side that is over must not be vacuumed while the other is measured.
+DROP = """
+runuser -u postgres -- psql -qAtX -c "SELECT 'DROP DATABASE ' || quote_ident(datname) || ' WITH (FORCE);'
+  FROM pg_database WHERE datname ~ '^(ours|peer)'" | runuser -u postgres -- psql -qX
+"""
+
+
+def run() -> dict[str, t.Any]:
+    """Measure both sides on one host."""
+    results: dict[str, t.Any] = {"ours": {}, "peer": {}, "site": {}}
+    with Host(HOST) as host:
+        _ours(host, results)
+        host.run(DROP, "the peer's turn")
+        host.run(PEER_PACKAGES + PEER_REDIS, "what the peer's modules and servers need")
+        _peer(host, results)
+    return {"noop": results}
+
+
+def _ours(host: Host, results: dict[str, t.Any]) -> None:
+    tasks = {}
+    play("site.yml", *_wanted(COUNTS[0]), title=f"install everything, hold {COUNTS[0]}")
+    for count in COUNTS:
+        play("ours.yml", *_wanted(count), title=f"ours: hold {count}")
+        host.settle()
+        results["ours"][str(count)], played = _measure(host, "ours.yml", _wanted(count), f"ours {count}")
+        tasks[str(count)] = played.tasks
+        results["site"][str(count)], _played = _measure(host, "site.yml", _wanted(count), f"site {count}")
+    results["ours"]["tasks"] = tasks
+    if len(set(tasks.values())) != 1:
+        raise SystemExit(f"noop: the number of executed tasks depends on the number of deployments: {tasks}")
+    play("ours.yml", *_wanted(max(COUNTS), state="absent"), title="ours: remove all")
+
+
+def _peer(host: Host, results: dict[str, t.Any]) -> None:
+    for count in COUNTS:
+        variables = ("--extra-vars", f"n={count}")
+        play("peer_layout.yml", *variables, title=f"peer: hold {count}")
+        host.settle()
+        results["peer"][str(count)], _played = _measure(host, "peer_layout.yml", variables, f"peer {count}")
+
+
+def _wanted(count: int, **options: str) -> tuple[str, str]:
+    """The deployments as extra variables in a file."""
+    entries = []
+    for number in range(count):
+        entry = {"name": f"ours-{number}", "image": "demo-agent:1", "port": FIRST_PORT + number, "edition": "none"}
+        entry |= {
+            "langgraph_postgres_pool_max_size": 5,
+            "redis_key_patterns": ["lg:*"],
+            "redis_channel_patterns": ["lg:*", "lg:run-fanout:*", "lg:thread-fanout:*", "langgraph:run_queue"],
+        }
+        entries.append({**entry, **options})
+    path = BUILD / f"bench-ours-{count}.json"
+    path.write_text(json.dumps({"langgraph_deployments": entries}))
+    return "--extra-vars", f"@{path}"
+
+
+def _measure(host: Host, playbook: str, arguments: t.Sequence[str], title: str) -> tuple[dict[str, t.Any], Played]:
+    """Idle, the repetitions, idle again for about as long as one of them took."""
+    idle = [host.idle(IDLE_SECONDS)]
+    busy = []
+    for number in range(1, REPETITIONS + 1):
+        begin = host.read()
+        played = play(playbook, *arguments, title=f"{title}, run {number}")
+        busy.append((begin, host.read(), played))
+        if played.changed:
+            raise SystemExit(f"noop: {title}: a re-run changed {played.changed}, the figures would mean nothing")
+        say(f"{title}, run {number}: {played.wall_s:.1f} s, {played.control_s:.1f} CPU seconds of the control node")
+    idle.append(host.idle(min(LONGEST_IDLE_SECONDS, max(IDLE_SECONDS, played.wall_s))))
+    figures = _figures(idle, busy)
+    say(f"{title}: {json.dumps(figures)}")
+    return figures, played
+
+
+def _figures(idle: t.Sequence[tuple[t.Any, t.Any]], busy: t.Sequence[tuple[t.Any, t.Any, Played]]) -> dict[str, float]:
+    rates = [end.rate_since(begin) for begin, end in idle]
+    seconds = sum(end.at - begin.at for begin, end in idle)
+    rate = sum(end.total - begin.total for begin, end in idle) / seconds
+    containers = sum(end.containers - begin.containers for begin, end in idle) / seconds
+    runs = []
+    for begin, end, played in busy:
+        wall = end.at - begin.at
+        host_s = end.total - begin.total - rate * wall
+        runs.append(
+            {
+                "cpu_s": played.control_s + host_s,
+                "wall_s": played.wall_s,
+                "control_s": played.control_s,
+                "host_s": host_s,
+                "containers_s": end.containers - begin.containers - containers * wall,
+            }
+        )
+    figures = {key: median(runs, key) for key in runs[0]}
+    return {**figures, "idle_rate": round(rate, 4), "idle_spread": round(max(rates) - min(rates), 4)}
+
+
+def bars(results: t.Mapping[str, t.Any]) -> list[tuple[str, float, float]]:
+    """What is promised: a text, the figure, and what it may be at most."""
+    ours, peer = results["noop"]["ours"], results["noop"]["peer"]
+    few, many = str(min(COUNTS)), str(max(COUNTS))
+    return [
+        (f"CPU seconds at {many}, ours / peer's", ours[many]["cpu_s"] / peer[many]["cpu_s"], 1 / 15),
+        (f"CPU seconds of ours, at {many} / at {few}", ours[many]["cpu_s"] / ours[few]["cpu_s"], 1.5),
+    ]
+
+
+def table(results: t.Mapping[str, t.Any]) -> list[str]:
+    """The figures, a line each."""
+    keys = ("cpu_s", "wall_s", "control_s", "host_s", "containers_s", "idle_rate", "idle_spread")
+    lines = [f"{'noop':<12}{'deployments':>12}" + "".join(f"{key:>14}" for key in keys)]
+    for side in ("ours", "peer", "site"):
+        for count, figures in results["noop"][side].items():
+            if count != "tasks":
+                lines.append(f"{side:<12}{count:>12}" + "".join(f"{figures[key]:>14}" for key in keys))
+    return [*lines, f"executed tasks of ours: {results['noop']['ours']['tasks']}"]
