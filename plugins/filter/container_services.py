@@ -25,7 +25,7 @@ options:
     type: dict
     required: true
   redis:
-    description: How containers reach Redis, with the keys C(host), C(port) and C(tls).
+    description: How containers reach Redis, with the keys C(host), C(port), C(tls) and, where it has no users, C(admin_uri).
     type: dict
     required: true
   postgres:

@@ -58,6 +58,11 @@ _PATTERNS: tuple[tuple[str, str, str], ...] = (
         "a Postgres extension is missing: name it in 'extensions'",
     ),
     (
+        "certificate",
+        r"CERTIFICATE_VERIFY_FAILED|certificate verify failed",
+        "it does not trust the certificate of Redis or Postgres, or of LangSmith",
+    ),
+    (
         "redis_unreachable",
         r"redis\.exceptions\.(ConnectionError|TimeoutError)|Error -?\d+ connecting to",
         "Redis cannot be reached from the container",

@@ -81,9 +81,10 @@ def render(variables: t.Mapping[str, str]) -> str:
 
 
 def redis_uri(host: str, port: int, number: int, user: str, password: str, *, tls: bool = False) -> str:
-    """The ``REDIS_URI`` of a deployment: its own user, its own number."""
+    """The ``REDIS_URI`` of a deployment: its own user, its own number. A server without passwords has neither."""
     scheme = "rediss" if tls else "redis"
-    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{_host(host)}:{port}/{number}"
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""
+    return f"{scheme}://{login}{_host(host)}:{port}/{number}"
 
 
 def database_uri(host: str, port: int, database: str, role: str, password: str, sslmode: str) -> str:

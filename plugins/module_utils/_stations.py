@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
@@ -80,6 +81,10 @@ def _variables(
     postgres: t.Mapping[str, t.Any],
 ) -> dict[str, str]:
     name, database = deployment["name"], deployment["database"]
+    user, password = name, deployment["redis_password"]
+    if numbers[name].get("user", name) is None:
+        # A managed Redis without ACL: the only login there is.
+        user, password = _login(redis.get("admin_uri") or "")
     return {
         **deployment["variables"],
         "DATABASE_URI": database_uri(
@@ -94,11 +99,16 @@ def _variables(
             redis["host"],
             int(redis["port"]),
             numbers[name]["number"],
-            name,
-            deployment["redis_password"],
+            user,
+            password,
             tls=boolean(redis["tls"]),
         ),
     }
+
+
+def _login(uri: str) -> tuple[str, str]:
+    parts = urlsplit(uri)
+    return unquote(parts.username or ""), unquote(parts.password or "")
 
 
 def health_targets(deployments: Deployments) -> list[dict[str, str]]:

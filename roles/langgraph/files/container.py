@@ -1,8 +1,7 @@
-#!/usr/bin/python3
 # Copyright (c) 2026, the selfhost.langgraph authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the unit langgraph@NAME.service runs: langgraph-container prepare|run|wait|stop NAME.
+"""What the unit langgraph@NAME.service runs: langgraph-container.py prepare|run|wait|stop NAME.
 
 The unit's main process is the engine's client, attached to the container, so that the journal has its log and
 systemd sees its exit code. Nothing here knows Ansible: after a reboot this file and the deployment's folder suffice.
@@ -28,7 +27,7 @@ def docker(*arguments, check=True):
     """Run the engine's client and give its output."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     if check and done.returncode != 0:
-        sys.exit(done.stderr.strip() or "docker %s ended with %d" % (arguments[0], done.returncode))
+        sys.exit(done.stderr.strip() or f"docker {arguments[0]} ended with {done.returncode}")
     return done
 
 
@@ -59,20 +58,20 @@ def back_off(unit, found):
     restarts = int(shown.stdout.strip() or 0)
     if restarts > 1:
         seconds = min(LONGEST_BACK_OFF, 2 ** (restarts - 2))
-        print("restart %d: waiting %d s first" % (restarts, seconds), flush=True)
+        print(f"restart {restarts}: waiting {seconds} s first", flush=True)
         time.sleep(seconds)
 
 
 def prepare(name, container, settings):
     """Have a container that fits the settings: keep it where it does, else create it anew."""
     found = inspect(container)
-    back_off("langgraph@%s.service" % name, found)
+    back_off(f"langgraph@{name}.service", found)
     if found is not None and found["Config"]["Labels"].get(CONFIG_LABEL) == settings["config"]:
         return
     if found is not None:
         docker("stop", "--time", str(settings["drain_seconds"]), container)
         docker("rm", "--force", container)
-    docker("create", "--label", "%s=%s" % (CONFIG_LABEL, settings["config"]), *settings["arguments"])
+    docker("create", "--label", f"{CONFIG_LABEL}={settings['config']}", *settings["arguments"])
 
 
 def run(_name, container, _settings):
@@ -100,11 +99,11 @@ def wait(_name, container, settings):
     deadline = time.monotonic() + settings["start_timeout"]
     client = int(os.environ.get("MAINPID", "0"))
     while not healthy(settings["ok_url"]):
-        if client and not os.path.exists("/proc/%d" % client):
-            sys.exit("the container exited before it answered %s" % settings["ok_url"])
+        if client and not os.path.exists(f"/proc/{client}"):
+            sys.exit(f"the container exited before it answered {settings['ok_url']}")
         if time.monotonic() > deadline:
             docker("stop", "--time", "10", container, check=False)
-            sys.exit("no healthy answer from %s within %d s" % (settings["ok_url"], settings["start_timeout"]))
+            sys.exit(f"no healthy answer from {settings['ok_url']} within {settings['start_timeout']} s")
         time.sleep(0.25)
 
 
@@ -118,7 +117,7 @@ def main():
     """Run one of the four steps."""
     steps = {"prepare": prepare, "run": run, "wait": wait, "stop": stop}
     if len(sys.argv) != 3 or sys.argv[1] not in steps:
-        sys.exit("usage: langgraph-container prepare|run|wait|stop NAME")
+        sys.exit("usage: langgraph-container.py prepare|run|wait|stop NAME")
     name = sys.argv[2]
     with open(os.path.join(CONFIG_DIR, name, "container.json"), encoding="utf-8") as file:
         settings = json.load(file)

@@ -38,6 +38,9 @@ SEEN = {
         "redis.exceptions.ResponseError: WRONGPASS invalid username-password pair or user is disabled.",
         "NOPERM this user has no permissions to run the 'flushall' command",
     ],
+    "certificate": [
+        "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate",
+    ],
     "redis_unreachable": [
         "redis.exceptions.ConnectionError: Error 111 connecting to 127.0.0.1:16398. Connection refused.",
         "redis.exceptions.ConnectionError: Error -2 connecting to nohost.invalid:6379. Name or service not known.",
