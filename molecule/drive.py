@@ -14,7 +14,7 @@ from langgraph_sdk import get_client
 
 
 async def run(url: str) -> dict[str, str]:
-    """One threaded run with a resumable stream; the ids of its thread and run, and its last values."""
+    """One threaded run with a resumable stream, then one in the background; ids, last values, status of the second."""
     client = get_client(url=url)
     thread = await client.threads.create()
     answer = {"thread": thread["thread_id"], "run": "", "text": ""}
@@ -30,6 +30,9 @@ async def run(url: str) -> dict[str, str]:
             answer["run"] = part.data["run_id"]
         elif part.event == "values":
             answer["text"] = part.data.get("text", "")
+    background = await client.runs.create(thread["thread_id"], "agent", input={"text": "bye", "seconds": 0.2})
+    await client.runs.join(thread["thread_id"], background["run_id"])
+    answer["background"] = (await client.runs.get(thread["thread_id"], background["run_id"]))["status"]
     return answer
 
 

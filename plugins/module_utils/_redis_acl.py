@@ -124,6 +124,11 @@ def is_open(default: t.Mapping[str, t.Any]) -> bool:
     return {"on", "nopass"} <= set(default.get("flags") or ())
 
 
+def is_limited(default: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether the default user may not do everything: a server that loads its append-only file is that user."""
+    return str(default.get("commands")).split() != ["+@all"] or default.get("keys") not in ("~*", ["*"], ["~*"])
+
+
 def template_commands(user: User, sets: CommandSets) -> frozenset[str]:
     """Give the commands that a user should be allowed."""
     return sets.allowed(" ".join(user.commands()))

@@ -37,6 +37,7 @@ class World:
     acl_file: str | None  # None: not known, "": there is none
     unsaved: bool
     open_default: bool
+    lossy_default: bool
     me: str
     sets: CommandSets
     users: dict[str, dict[str, t.Any] | None]
@@ -286,6 +287,12 @@ def warnings_of(world: World, answer: t.Mapping[str, t.Any], manage_users: bool)
         found.append(
             "the default user of Redis is on and needs no password: everybody who reaches the server can read and"
             " destroy everything, a deployment too, by the command RESET. Switch it off: ACL SETUSER default off."
+        )
+    if world.lossy_default:
+        found.append(
+            "the default user of Redis lacks rights, and Redis keeps an append-only file: a restart reads the file as that"
+            " user and silently drops its transactions, claims too (redis#14541, valkey#3983). Give it all rights and keep"
+            " it off: ACL SETUSER default off resetpass ~* &* +@all."
         )
     for item in answer["disputes"] or ():
         found.append(

@@ -11,7 +11,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl import CommandSets, is_open
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl import (
+    CommandSets,
+    is_limited,
+    is_open,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
     MINIMUM_VERSION,
     Reply,
@@ -37,12 +41,13 @@ def read_world(server: Server, names: t.Sequence[str]) -> World:
         ("EXISTS", UNSAVED_KEY),
         ("ACL", "WHOAMI"),
         ("ACL", "GETUSER", "default"),
+        ("INFO", "persistence"),
     ]
     head = len(questions)
     questions += [("ACL", "CAT", category) for category in CATEGORIES]
     questions += [("ACL", "GETUSER", name) for name in names]
     replies = server.pipeline(questions)
-    info, databases, acl_file, unsaved, me, default = replies[:head]
+    info, databases, acl_file, unsaved, me, default, persistence = replies[:head]
     sets = dict(zip(CATEGORIES, replies[head : head + len(CATEGORIES)]))
     users = dict(zip(names, replies[head + len(CATEGORIES) :]))
     limit, path = _setting(databases, "databases"), _setting(acl_file, "aclfile")
@@ -56,6 +61,11 @@ def read_world(server: Server, names: t.Sequence[str]) -> World:
         acl_file=path,
         unsaved=unsaved == 1,
         open_default=not isinstance(default, Exception) and is_open(as_mapping(default)),
+        lossy_default=(
+            str(_facts(persistence).get("aof_enabled")) == "1"
+            and not isinstance(default, Exception)
+            and is_limited(as_mapping(default))
+        ),
         me=me if isinstance(me, str) else "",
         sets=CommandSets({name: frozenset(reply) for name, reply in sets.items() if not isinstance(reply, Exception)}),
         users={name: _user(reply) for name, reply in users.items()},

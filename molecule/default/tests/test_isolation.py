@@ -26,6 +26,18 @@ def test_the_servers_answer(runs, deployments):
     assert {name: answer["text"] for name, answer in runs.items()} == dict.fromkeys(deployments, "HELLO")
 
 
+def test_background_runs_end_well(runs, deployments):
+    assert {name: answer["background"] for name, answer in runs.items()} == dict.fromkeys(deployments, "success")
+
+
+def test_no_server_misses_a_right(world, runs):
+    for name in runs:
+        log = world.host.check_output(f"journalctl --no-pager --output cat --unit langgraph@{name}")
+        assert "Permission" not in log
+        assert "permission" not in log
+        assert "NOPERM" not in log
+
+
 def test_rows_are_in_their_own_database(world, runs):
     for name, answer in runs.items():
         for other in runs:

@@ -136,7 +136,9 @@ class RedisServer(Program):
 
     def write_users(self) -> None:
         """Write the users that a fresh server has: nobody but the administrator."""
-        self.users.write_text(f"user default off\nuser {ADMIN} on >{ADMIN_PASSWORD} ~* &* +@all\n")
+        self.users.write_text(
+            f"user default off resetpass ~* &* +@all\nuser {ADMIN} on >{ADMIN_PASSWORD} ~* &* +@all\n"
+        )
         if os.getuid() == 0:
             os.chown(self.users, *self._ids())
 
@@ -145,7 +147,7 @@ class RedisServer(Program):
         inside = ["--aclfile", f"{self.inside}/users.acl"] if self.acl_file else []
         if not self.acl_file:
             rules = ["on", f">{ADMIN_PASSWORD}", "~*", "&*", "+@all"]
-            inside = ["--user", ADMIN, *rules, "--user", "default", "off"]
+            inside = ["--user", ADMIN, *rules, "--user", "default", "off", "~*", "&*", "+@all"]
         words = [REDIS_PROGRAM, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.inside, "--save", ""]
         words += ["--appendonly", "yes", "--databases", str(self.databases), *inside, *self.options]
         self.spawn(words)
