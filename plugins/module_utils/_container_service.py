@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _services, _systemd
@@ -111,12 +110,17 @@ def _apply(
         return [_services.unit_name(step.name) for step in steps if step.action in actions]
 
     _remove([step.name for step in steps if step.action == "remove"], params["config_dir"], client)
+    # What can fail, as on a full disk, comes while everything still runs.
     for step in steps:
         if step.write:
-            _write(params["config_dir"], wanted[step.name])
+            _stage(params["config_dir"], wanted[step.name])
     _systemd.enable([_services.unit_name(step.name) for step in steps if step.enable])
     # All first stop, so that two deployments may exchange their ports.
     _systemd.stop(units("restart"))
+    # Only now: a run that is killed before must not leave an old container under files that say it is up to date.
+    for step in steps:
+        if step.write:
+            _put_in_place(params["config_dir"], step.name)
     starting = units("create", "restart", "start", "wait")
     for first in range(0, len(starting), params["parallel"]):
         _systemd.start(starting[first : first + params["parallel"]], "start")
@@ -130,18 +134,28 @@ def _remove(names: t.Sequence[str], config_dir: str, client: t.Any) -> None:
         shutil.rmtree(os.path.join(config_dir, name), ignore_errors=True)
 
 
-def _write(config_dir: str, wanted: _services.Wanted) -> None:
-    """Write the environment before the file whose ``config`` says that it is complete."""
+def _stage(config_dir: str, wanted: _services.Wanted) -> None:
+    """Write the new files beside the old ones. What a killed run left there is overwritten."""
     folder = os.path.join(config_dir, wanted.name)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.chmod(folder, 0o700)
-    for name, content in (("environment", wanted.environment), ("container.json", wanted.container)):
-        handle, path = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+    for name, content in zip(FILES, (wanted.container, wanted.environment), strict=True):
+        handle = os.open(_staged(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(content or "")
             file.flush()
             os.fsync(file.fileno())
-        os.replace(path, os.path.join(folder, name))
+
+
+def _put_in_place(config_dir: str, name: str) -> None:
+    """Put the environment before the file whose ``config`` says that it is complete."""
+    folder = os.path.join(config_dir, name)
+    for file in reversed(FILES):
+        os.replace(_staged(folder, file), os.path.join(folder, file))
+
+
+def _staged(folder: str, name: str) -> str:
+    return os.path.join(folder, f".{name}.new")
 
 
 def _report(step: _services.Step, wanted: _services.Wanted) -> dict[str, t.Any]:

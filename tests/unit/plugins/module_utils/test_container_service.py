@@ -160,8 +160,35 @@ def test_killed_between_two_files(host: Host, monkeypatch: pytest.MonkeyPatch) -
         patch.setattr(_container_service.os, "replace", killed_at_the_second)
         host.converge(bot(environment="API_KEY=other-value\n"))
     again = host.converge(bot(environment="API_KEY=other-value\n"))
-    assert actions(again) == ["restart"]
+    assert actions(again) == ["start"]  # it is stopped by then
     assert host.converge(bot(environment="API_KEY=other-value\n"))["changed"] is False
+
+
+@pytest.mark.parametrize("moment", ["enable", "stop"])
+def test_killed_before_the_old_container_is_stopped(host: Host, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    host.converge(bot())
+
+    def killed(_units: t.Sequence[str]) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(_systemd, moment, killed)
+        host.converge(bot(environment="API_KEY=other-value\n"))
+    assert actions(host.converge(bot(environment="API_KEY=other-value\n"))) == ["restart"]
+    assert sorted(path.name for path in (host.folder / "bot").iterdir()) == ["container.json", "environment"]
+
+
+def test_a_full_disk_stops_nobody(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.converge(bot(), bot("two", port=8124))
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(_container_service.os, "fsync", full)
+        host.converge(bot(image="bot:2"), bot("two", port=8124))
+    assert host.calls == []
+    assert actions(host.converge(bot(image="bot:2"), bot("two", port=8124))) == ["restart", "keep"]
 
 
 def test_image_that_the_host_lacks(host: Host) -> None:
