@@ -84,6 +84,10 @@ class World:
         """Run the playbook site on this host alone, with variables on top of the inventory's."""
         return self._playbook("selfhost.langgraph.site", arguments, variables)
 
+    def remove(self, name: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+        """Run the playbook remove on this host alone."""
+        return self._playbook("selfhost.langgraph.remove", (), {"deployment": name, **variables})
+
     def _playbook(
         self, playbook: str, arguments: t.Sequence[str], variables: t.Mapping[str, t.Any]
     ) -> subprocess.CompletedProcess[str]:

@@ -47,6 +47,40 @@ def test_absent_stops_it_and_keeps_its_data(world, grown, group_vars):
     assert "changed=0 " in again.stdout
 
 
+def test_remove_destroys_only_what_is_confirmed(world):
+    number = str(world.numbers()["a-third-one"])
+    world.redis("-n", number, "SET", "lg:left-behind", "1")
+    told = world.remove("a-third-one")
+    assert told.returncode == 0, told.stdout
+    assert "keys: 1" in told.stdout
+    assert "a-third-one" in world.numbers()
+    wrong = world.remove("a-third-one", confirm="support-bot")
+    assert wrong.returncode != 0
+    assert "a-third-one" in world.numbers()
+    done = world.remove("a-third-one", confirm="a-third-one")
+    assert done.returncode == 0, done.stdout
+    assert "a-third-one" not in world.numbers()
+    assert world.redis("-n", number, "DBSIZE") == "0"
+    assert world.sql("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'a_third_one'") == "0"
+    assert world.sql("postgres", "SELECT count(*) FROM pg_roles WHERE rolname = 'a_third_one'") == "0"
+
+
+def test_remove_takes_nothing_from_who_is_connected(world):
+    """A client of its own is enough, whoever it is."""
+    login = world.host.check_output("grep ^DATABASE_URI= /etc/langgraph/support-bot/environment").partition("=")[2]
+    world.host.check_output(f"systemd-run --unit=test-client psql '{login}' --command 'SELECT pg_sleep(300)'")
+    try:
+        done = world.remove("support-bot", confirm="support-bot")
+    finally:
+        world.host.check_output("systemctl stop test-client")
+    assert done.returncode != 0
+    assert "connected" in done.stdout + done.stderr
+    assert world.sql("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'support_bot'") == "1"
+    assert "support-bot" in world.numbers()
+    back = world.play()
+    assert back.returncode == 0, back.stdout
+
+
 def count_tasks(output: str) -> dict[str, int]:
     """The recap's counters without their distribution: how many tasks were run or skipped."""
     recap = re.search(r"ok=(\d+)\s+changed=\d+\s+unreachable=0\s+failed=0\s+skipped=(\d+)", output)

@@ -50,7 +50,8 @@ def ran_for(state):
 
 def back_off(unit, found):
     """Wait longer with every restart that systemd made by itself: 1, 2, 4 ... 60 seconds."""
-    if found is None or found["State"]["Running"] or ran_for(found["State"]) > RECOVERED_SECONDS:
+    # Without a container the engine could not even make one, again and again.
+    if found is not None and (found["State"]["Running"] or ran_for(found["State"]) > RECOVERED_SECONDS):
         return
     shown = subprocess.run(
         ["systemctl", "show", "--property", "NRestarts", "--value", unit], capture_output=True, text=True, check=False

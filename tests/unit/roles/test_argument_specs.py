@@ -18,7 +18,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules imp
 ROOT = Path(__file__).parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 # Variables of other roles that a role's defaults look at, always with a default of their own.
-BORROWED = re.compile(r"\b((?:docker|redis|postgres)_[a-z0-9_]+) \| default\(")
+BORROWED = re.compile(r"\b((?:docker|redis|postgres)_[a-z0-9_]+)\s*\| default\(")
 
 
 def load(role: str, path: str) -> dict[str, t.Any]:

@@ -63,4 +63,13 @@ def test_a_server_that_had_recovered_starts_over(slept: t.Any) -> None:
 
 def test_a_container_that_outlived_the_engine_is_joined_at_once(slept: t.Any) -> None:
     assert slept(9, state(running=True)) == []
-    assert slept(9, None) == []
+
+
+def test_a_container_that_cannot_be_made_is_not_tried_every_second(slept: t.Any) -> None:
+    assert slept(0, None) == []
+    assert slept(9, None) == [60]
+
+
+def test_a_container_that_never_started_counts_as_crashed(slept: t.Any) -> None:
+    never = {"State": {"Running": False, "StartedAt": "0001-01-01T00:00:00Z", "FinishedAt": "0001-01-01T00:00:00Z"}}
+    assert slept(2, never) == [1]
