@@ -111,3 +111,13 @@ def test_connections_needed(hosts: list[t.Any], expected: int) -> None:
 def test_the_limit_of_each_role_is_what_is_summed_up() -> None:
     limits = sum(item["connection_limit"] for item in _stations.postgres_databases(CHECKED, NUMBERS))
     assert limits == _stations.connections_needed([{"langgraph_deployments": LIST}])
+
+
+def test_a_redis_without_users_is_used_with_its_administrators_login() -> None:
+    numbers = {name: {**claim, "user": None} for name, claim in NUMBERS.items()}
+    redis = {"host": "r", "port": 6379, "tls": False, "admin_uri": "redis://admin:p%40ss@r:6379"}
+    postgres = {"host": "p", "port": 5432, "sslmode": "require"}
+    first = _stations.container_services(CHECKED, numbers, redis, postgres)[0]
+    assert environment(first)["REDIS_URI"] == "redis://admin:p%40ss@r:6379/1"
+    bare = _stations.container_services(CHECKED, numbers, {**redis, "admin_uri": "redis://r:6379"}, postgres)[0]
+    assert environment(bare)["REDIS_URI"] == "redis://r:6379/1"
