@@ -23,23 +23,20 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan imp
     Entry,
     Plan,
     World,
-    diff_of,
     entry_problems,
     known_numbers,
     known_problems,
     make_plan,
-    result_of,
     script_input,
     script_problems,
-    warnings_of,
     world_problems,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_report import diff_of, result_of, warnings_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import (
     CLAIM_SCRIPT,
     CLAIMS_KEY,
-    UNSAVED_KEY,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_world import read_world
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_world import change_users, read_world
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -93,25 +90,10 @@ def _plans_of_other_nodes(
 
 
 def apply_users(server: Server, plan: Plan, world: World) -> None:
-    """Set all users and save them as one transaction, so that a crash cannot leave users that are not saved.
-
-    A save that fails (a full disk) leaves a mark, from which the next run knows that it has to save again.
-    """
-    if not plan.users and not plan.save:
-        return
-    # In a cluster most nodes cannot hold this key.
-    commands: list[tuple[str, ...]] = [] if world.cluster else [("SET", UNSAVED_KEY, "1")]
-    commands += [("ACL", "SETUSER", user.name, *user.rules()) for user, _what in plan.users]
-    if plan.save:
-        commands.append(("ACL", "SAVE"))
-    replies = server.pipeline(commands, atomic=True)
-    for command, reply in zip(commands, replies):
-        if isinstance(reply, Exception) and not (command[1] == "SAVE" and world.acl_file is None):
-            # A managed service that hides its configuration keeps users in its own way.
-            subject = f"set up user '{command[2]}'" if command[1] == "SETUSER" else "save the users to the aclfile"
-            raise ClaimError(f"Redis could not {subject}: {reply}. Nothing is lost: run this again once it is cured.")
-    if not world.cluster:
-        server.call("DEL", UNSAVED_KEY)
+    """Set all users that are not as they should be."""
+    if plan.users or plan.save:
+        commands = [("ACL", "SETUSER", user.name, *user.rules()) for user, _what in plan.users]
+        change_users(server, world, commands, plan.save)
 
 
 def run_module(

@@ -22,6 +22,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan imp
     script_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIMS_KEY, RELEASE_SCRIPT
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_world import change_users
 
 
 @dataclass
@@ -118,7 +119,9 @@ def _masters(server: Server, world: World) -> list[Server]:
 
 def _question(entries: t.Iterable[t.Any], known: t.Mapping[str, int], dry: bool) -> dict[str, t.Any]:
     names = [entry if isinstance(entry, str) else entry["name"] for entry in entries]
-    remembered = [{"name": name, "number": number} for name, number in sorted(known.items()) if name in names]
+    # Sorted so that, of two that remember a number, the one that stays comes last and is seen.
+    keepers = sorted(known.items(), key=lambda claim: (claim[0] not in names, claim[0]))
+    remembered = [{"name": name, "number": number} for name, number in keepers]
     return {"wanted": names, "known": remembered, "dry": dry}
 
 
@@ -171,13 +174,15 @@ def carry_out(
         if release.number == 0:
             _redis_shared.sweep(_masters(server, world), release.patterns, delete=True)
     if users:
-        saving = [("ACL", "SAVE")] if world.acl_file != "" else []
+        # A number is free only once its old user is gone from the aclfile too: a restart would bring it back.
         for node in everywhere:
-            node.pipeline([("ACL", "DELUSER", *users), *saving], atomic=True)
+            change_users(node, world, [("ACL", "DELUSER", *users)], save=world.acl_file != "")
     answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, _question([release.name for release in going], known, dry=False))
     refuse(script_problems({"databases": 0, **answer}))
 
 
 def _switch(servers: t.Sequence[Server], users: t.Sequence[str], state: str) -> None:
     for server in servers:
-        server.pipeline([("ACL", "SETUSER", name, state) for name in users])
+        for reply in server.pipeline([("ACL", "SETUSER", name, state) for name in users]):
+            if isinstance(reply, Exception):
+                raise ClaimError(f"Redis could not switch a user {state} ({reply}), so nothing was released")

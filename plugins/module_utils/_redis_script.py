@@ -190,6 +190,8 @@ for _, name in ipairs(input.wanted) do
     refuse(name, 'disagree', record[name], known[name])
   elseif number and number > 0 and holder[number] and holder[number] ~= name then
     refuse(name, 'held', number, holder[number])
+  elseif number and number > 0 and keeper[number] and keeper[number] ~= name then
+    refuse(name, 'shared', number, keeper[number])
   elseif number then
     table.insert(found, {name = name, number = number, keys = number > 0 and keys_in(number) or 0})
   end

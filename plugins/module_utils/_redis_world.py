@@ -99,3 +99,20 @@ def _version(facts: t.Mapping[str, t.Any]) -> str:
         raise ClaimError(f"Redis {version} is too old: users cannot be held to one number. Use 7.0 or newer.")
     # Valkey says which Redis it is like, and which Valkey it is.
     return str(facts.get("valkey_version", version))
+
+
+def change_users(server: Server, world: World, commands: t.Sequence[tuple[str, ...]], save: bool) -> None:
+    """Change users and save them as one transaction, so that a crash cannot leave users that are not saved.
+
+    A save that fails (a full disk) leaves a mark, from which the next run knows that it has to save again.
+    """
+    # In a cluster most nodes cannot hold this key.
+    batch: list[tuple[str, ...]] = [] if world.cluster else [("SET", UNSAVED_KEY, "1")]
+    batch += [*commands, *([("ACL", "SAVE")] if save else [])]
+    for command, reply in zip(batch, server.pipeline(batch, atomic=True)):
+        if isinstance(reply, Exception) and not (command[1] == "SAVE" and world.acl_file is None):
+            # A managed service that hides its configuration keeps users in its own way.
+            subject = "save the users to the aclfile" if command[1] == "SAVE" else f"change the user '{command[2]}'"
+            raise ClaimError(f"Redis could not {subject}: {reply}. Nothing is lost: run this again once it is cured.")
+    if not world.cluster:
+        server.call("DEL", UNSAVED_KEY)

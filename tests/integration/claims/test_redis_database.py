@@ -328,3 +328,28 @@ def test_release_of_a_lost_claim_does_not_touch_its_new_holder(redis_server: Red
     result = claim(redis_server, absent("a", confirm="a"), known_claims=[{"name": "a", "redis_number": 1}])
     refused(result, "number", "belongs to 'b'")
     assert redis_server.admin(1).dbsize() == 1
+
+
+def test_release_spares_what_another_database_remembers(redis_server: RedisServer) -> None:
+    claim(redis_server, entries("a"))
+    redis_server.admin(1).set("b:x", 1)
+    result = claim(redis_server, absent("a", confirm="a"), known_claims=[{"name": "b", "redis_number": 1}])
+    refused(result, "name", "the Postgres database of 'b' remembers 1 too")
+    assert redis_server.admin(1).dbsize() == 1
+    assert "a" in redis_server.admin().acl_users()
+
+
+def test_release_frees_nothing_while_the_user_stands_in_the_file(redis_server: RedisServer) -> None:
+    claim(redis_server, entries("a"))
+    users = redis_server.users
+    kept = users.read_bytes()
+    users.unlink()
+    users.mkdir()  # a file that cannot be written, for root too
+    result = claim(redis_server, absent("a", confirm="a"))
+    assert "could not save the users" in result["msg"]
+    assert redis_server.admin().hgetall(CLAIMS) == {"a": "1"}
+    users.rmdir()
+    users.write_bytes(kept)
+    assert claim(redis_server, absent("a", confirm="a"))["changed"]
+    assert "user a " not in users.read_text()
+    assert redis_server.admin().hgetall(CLAIMS) == {}
