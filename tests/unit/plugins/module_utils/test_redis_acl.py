@@ -110,10 +110,11 @@ def test_patterns_match_like_fnmatch_where_both_agree(pattern: str, text: str) -
     assert matches(pattern, text) == fnmatch.fnmatchcase(text, pattern)
 
 
-@given(st.text("selfhost.langgraph:claims*?[]\\^-", max_size=30))
+# Without the backslash, which fnmatch does not know.
+@given(st.text("selfhost.langgraph:claims*?[]^-", max_size=30))
 def test_no_accepted_pattern_covers_the_claims(pattern: str) -> None:
     if not list(pattern_findings([pattern])):
-        assert not fnmatch.fnmatchcase("selfhost.langgraph:claims", pattern.replace("\\", ""))
+        assert not fnmatch.fnmatchcase("selfhost.langgraph:claims", pattern)
 
 
 @pytest.mark.parametrize("command", ["info", "client|no-touch", "object|freq", "ft.search", "script|exists"])
