@@ -31,6 +31,21 @@ class Refused(ClaimError):
         self.problems = list(problems)
 
 
+# user:password@host:port,host:port/path?options, where what a password must not hold raw cannot stand.
+_URI = re.compile(
+    r"[a-z+]+://([^@:/?#\s]*(:[^@:/?#\s]*)?@)?(\[[0-9A-Fa-f:.]+\]|[^@:/?#\s,]*)(:[0-9]*)?(,[^@/?#\s]*)?(/[^@?#\s]*)?(\?[^@#\s]*)?"
+)
+
+
+def demand_uri(uri: str) -> None:
+    """Refuse what is read wrongly: libraries take a raw '/' or '@' in a password for its end, and print the rest."""
+    if not _URI.fullmatch(uri):
+        raise ClaimError(
+            "login_uri is not SCHEME://USER:PASSWORD@HOST:PORT/...; percent-encode what is special in the password, as"
+            " '@' (%40), '/' (%2F), ':' (%3A), '#' (%23) and '?' (%3F)"
+        )
+
+
 def identifier(name: str) -> str:
     """Name the Postgres database and role of a deployment."""
     return name.replace("-", "_")

@@ -16,7 +16,7 @@ import pwd
 import traceback
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, demand_uri
 
 PSYCOPG_IMPORT_ERROR: str | None
 try:
@@ -50,6 +50,7 @@ def connection_text(params: t.Mapping[str, t.Any], database: str | None = None, 
     """Write libpq's connection string; ``database`` and more take the place of what the options say."""
     common = {"connect_timeout": params["login_timeout"], "application_name": "selfhost.langgraph", **instead}
     if params["login_uri"]:
+        demand_uri(params["login_uri"])
         common.update({"dbname": database} if database else {})
         return conninfo.make_conninfo(params["login_uri"], **common)
     options = {

@@ -14,7 +14,7 @@ import json
 import traceback
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, demand_uri
 
 REDIS_IMPORT_ERROR: str | None
 try:
@@ -124,6 +124,7 @@ def connect(params: t.Mapping[str, t.Any]) -> Server:
     address = params["login_unix_socket"] or f"{params['login_host']}:{params['login_port']}"
     try:
         if params["login_uri"]:
+            demand_uri(params["login_uri"])
             # The path of the URI would choose a number, but claims live in number 0 alone.
             client = redis.Redis.from_url(params["login_uri"], **options)
             client.connection_pool.connection_kwargs["db"] = 0
