@@ -27,11 +27,15 @@ class ImageMissing(RuntimeError):
     """An image is not on the host; the text names the deployment and the option."""
 
 
+class BadName(ValueError):
+    """A name that can be no folder, unit and container."""
+
+
 def run_module(module: AnsibleModule) -> t.NoReturn:
     """Do the module's work and exit."""
     try:
         result = converge(module.params, check_mode=module.check_mode)
-    except (_docker.EngineError, _systemd.SystemdError, ImageMissing) as error:
+    except (_docker.EngineError, _systemd.SystemdError, ImageMissing, BadName) as error:
         module.fail_json(msg=str(error))
     if not module._diff:
         result.pop("diff")
@@ -43,6 +47,12 @@ def run_module(module: AnsibleModule) -> t.NoReturn:
 
 def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
     """Bring the host to what ``params`` want; with ``check_mode`` only tell."""
+    for deployment in params["deployments"]:
+        if not NAME.fullmatch(deployment["name"]):
+            # It becomes a folder that may be deleted.
+            raise BadName(
+                f"deployment '{deployment['name']}', option 'name': it is not made of a-z, 0-9 and inner hyphens"
+            )
     client = _docker.connect()
     wanted = _wanted(params, _docker.image_ids(client), check_mode)
     names = [item.name for item in wanted]

@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _container_service, _docker, _failures, _systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import (
+    BadName,
     ImageMissing,
     converge,
     deployed,
@@ -196,6 +197,12 @@ def test_image_that_the_host_lacks(host: Host) -> None:
         host.converge(bot(image="no:1"))
     assert actions(host.converge(bot(image="no:1"), check_mode=True)) == ["create"]
     assert list(host.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../etc", "a/b", "A"])
+def test_a_name_is_no_path(host: Host, name: str) -> None:
+    with pytest.raises(BadName, match="option 'name'"):
+        host.converge({"name": name, "state": "absent"})
 
 
 def test_image_under_its_long_name(host: Host) -> None:
