@@ -69,7 +69,10 @@ class ActionModule(ActionBase):
             return {"failed": True, "msg": "\n".join(lines), "problems": [problem.as_dict() for problem in problems]}
         wanted = [deployment["image"] for deployment in deployments if deployment["state"] == "present"]
         load, pull = missing_images(wanted, host["images"], archives)
-        return {"changed": False, "deployments": deployments, "load": load, "pull": pull, "_ansible_no_log": True}
+        # Those that are not in the list, or go, or change their own, drain by what the host has.
+        drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
+        result = {"deployments": deployments, "load": load, "pull": pull, "longest_drain": max(drains)}
+        return {"changed": False, **result, "_ansible_no_log": True}
 
     def _surroundings(
         self,

@@ -188,7 +188,7 @@ def _diff(wanted: _services.Wanted, found: _services.Found) -> dict[str, str]:
 
 
 def deployed(config_dir: str) -> list[dict[str, t.Any]]:
-    """What the host has, by name: name, image, image_id, port, active, enabled."""
+    """What the host has, by name: name, image, image_id, port, drain_seconds, active, enabled."""
     try:
         names = sorted(entry.name for entry in os.scandir(config_dir) if entry.is_dir() and NAME.fullmatch(entry.name))
     except FileNotFoundError:

@@ -212,6 +212,6 @@ def image_id(container: str | None) -> str | None:
 
 
 def summary(container: str | None) -> dict[str, t.Any]:
-    """What a container file tells to people: image, image_id, port."""
+    """What a container file tells to people: image, image_id, port, drain_seconds."""
     content = _loads(container)
-    return {key: content.get(key) for key in ("image", "image_id", "port")}
+    return {key: content.get(key) for key in ("image", "image_id", "port", "drain_seconds")}

@@ -54,6 +54,9 @@ deployments:
     port:
       description: Port of the host.
       type: int
+    drain_seconds:
+      description: How long it may drain when it is stopped.
+      type: int
     active:
       description: systemd's ActiveState of its unit.
       type: str

@@ -108,6 +108,10 @@ pull:
   returned: success
   type: list
   elements: str
+longest_drain:
+  description: Seconds that the slowest deployment of the host may drain, in the list or not. Hidden from every output.
+  returned: success
+  type: int
 problems:
   description: What has to be put right.
   returned: failure

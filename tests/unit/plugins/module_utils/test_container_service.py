@@ -238,6 +238,7 @@ def test_deployed_lists_deployments_and_nothing_else(host: Host) -> None:
         "image": "bot:1",
         "image_id": "sha256:one",
         "port": 8123,
+        "drain_seconds": 180,
         "active": "active",
         "enabled": True,
     }
