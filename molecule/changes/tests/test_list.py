@@ -68,7 +68,9 @@ def test_remove_destroys_only_what_is_confirmed(world):
 def test_remove_takes_nothing_from_who_is_connected(world):
     """A client of its own is enough, whoever it is."""
     login = world.host.check_output("grep ^DATABASE_URI= /etc/langgraph/support-bot/environment").partition("=")[2]
-    world.host.check_output(f"systemd-run --unit=test-client psql '{login}' --command 'SELECT pg_sleep(300)'")
+    world.host.check_output(
+        f"systemd-run --unit=test-client --description=test-client psql '{login}' --command 'SELECT pg_sleep(300)'"
+    )
     try:
         done = world.remove("support-bot", confirm="support-bot")
     finally:
