@@ -13,11 +13,13 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import (
     ArchiveError,
     archive_images,
+    coming_images,
     missing_images,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
 from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import MINIMUM_KEY_LENGTH
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import connections_by_name
 
 INFO_MODULE = "selfhost.langgraph.container_service_info"
 
@@ -72,6 +74,7 @@ class ActionModule(ActionBase):
         # Those that are not in the list, or go, or change their own, drain by what the host has.
         drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
         result = {"deployments": deployments, "load": load, "pull": pull, "longest_drain": max(drains)}
+        result["coming_images"] = coming_images(load, archives)
         return {"changed": False, **result, "_ansible_no_log": True}
 
     def _surroundings(
@@ -93,6 +96,9 @@ class ActionModule(ActionBase):
             max_connections=options["max_connections"],
             redis_databases=options["redis_databases"],
             bind_address=options["bind_address"],
+            connections=connections_by_name(
+                [task_vars["hostvars"][name] for name in task_vars["groups"].get("langgraph_hosts", ())]
+            ),
         )
 
     def _text(self, path: str, task_vars: dict[str, t.Any]) -> str | None:

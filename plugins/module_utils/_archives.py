@@ -73,3 +73,8 @@ def missing_images(
         elif reference not in on_host:
             pull.append(image)
     return load, pull
+
+
+def coming_images(load: t.Iterable[str], archives: t.Mapping[str, t.Mapping[str, str]]) -> dict[str, str]:
+    """Reference -> id of the images that loading those archives brings."""
+    return {reference: image for path in load for reference, image in archives[path].items()}

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import typing as t
@@ -20,6 +22,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._images import 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+LOCK = "/run/lock/langgraph-container-service"
 FILES = ("container.json", "environment")
 
 
@@ -54,7 +57,25 @@ def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.
                 f"deployment '{deployment['name']}', option 'name': it is not made of a-z, 0-9 and inner hyphens"
             )
     client = _docker.connect()
-    wanted = _wanted(params, _docker.image_ids(client), check_mode)
+    images = _docker.image_ids(client)
+    if check_mode:
+        images = {**images, **params["coming_images"]}
+    with contextlib.nullcontext() if check_mode else host_lock():
+        return _converge(params, client, images, check_mode=check_mode)
+
+
+@contextlib.contextmanager
+def host_lock() -> t.Iterator[None]:
+    """Have one run at a time change the host. The lock ends with the process, so nothing is ever left locked."""
+    with open(LOCK, "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _converge(
+    params: t.Mapping[str, t.Any], client: t.Any, images: t.Mapping[str, str], *, check_mode: bool
+) -> dict[str, t.Any]:
+    wanted = _wanted(params, images, check_mode)
     names = [item.name for item in wanted]
     found = read_host(params["config_dir"], names)
     steps = _services.plan(wanted, found)

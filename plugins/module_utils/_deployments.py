@@ -183,7 +183,8 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         "redis_channel_patterns": values["redis_channel_patterns"] or patterns,
         "database": database_name(name),
         "postgres_password": _password(values, "postgres", surroundings),
-        "connection_limit": pool + CONNECTIONS_BESIDE_POOL,
+        # One role serves the replicas of every host.
+        "connection_limit": max(pool + CONNECTIONS_BESIDE_POOL, surroundings.connections.get(name, 0)),
         "extensions": list(values["extensions"]),
         "variables": variables,
     }

@@ -34,6 +34,7 @@ class Surroundings:
     - ``listening``: port -> name of the program that listens there on the host.
     - ``deployed``: deployment -> port, of what this collection already runs on the host.
     - ``images``: references of the images that are on the host or will be loaded; None: any image can be pulled.
+    - ``connections``: deployment -> connections that its replicas on all hosts may open together.
     - ``max_connections``: the limit of a Postgres that is not sized by us, else None.
     """
 
@@ -45,6 +46,7 @@ class Surroundings:
     max_connections: int | None = None
     redis_databases: int | None = None
     bind_address: str = "127.0.0.1"
+    connections: t.Mapping[str, int] = field(default_factory=dict)
 
 
 def shared_problems(checked: t.Sequence[Values], surroundings: Surroundings) -> t.Iterator[Problem]:

@@ -141,9 +141,22 @@ def table(
 
 def connections_needed(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> int:
     """Connections that the replicas of all hosts may open; ``hosts`` are the variables of each host, unchecked."""
-    lists = (host.get("langgraph_deployments") for host in hosts)
-    deployments = (entry for entries in lists if isinstance(entries, (list, tuple)) for entry in entries)
-    return sum(pool_connections(_pool(deployment)) for deployment in deployments if _runs(deployment))
+    return sum(pool_connections(_pool(deployment)) for deployment in _running(hosts))
+
+
+def connections_by_name(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, int]:
+    """The same for each deployment: its replicas on all hosts share one role."""
+    by_name: dict[str, int] = {}
+    for deployment in _running(hosts):
+        name = str(deployment.get("name"))
+        by_name[name] = by_name.get(name, 0) + pool_connections(_pool(deployment))
+    return by_name
+
+
+def _running(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[t.Mapping[str, t.Any]]:
+    for host in hosts:
+        entries = host.get("langgraph_deployments")
+        yield from (entry for entry in entries if _runs(entry)) if isinstance(entries, (list, tuple)) else ()
 
 
 def _runs(deployment: t.Any) -> bool:

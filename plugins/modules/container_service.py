@@ -96,6 +96,11 @@ options:
     description: Folder of the host that holds a folder for each deployment, readable by root alone.
     type: path
     default: /etc/langgraph
+  coming_images:
+    description:
+      - References with ids of images that an earlier task of the play loads. Check mode takes them for present.
+    type: dict
+    default: {}
   start_timeout:
     description: Seconds that a server has from its start until C(/ok) answers.
     type: int
@@ -213,6 +218,7 @@ def main() -> None:
             },
             "network": {"type": "str", "default": "langgraph"},
             "config_dir": {"type": "path", "default": "/etc/langgraph"},
+            "coming_images": {"type": "dict", "default": {}},
             "start_timeout": {"type": "int", "default": 300},
             "parallel": {"type": "int", "default": 8},
         },

@@ -108,6 +108,10 @@ pull:
   returned: success
   type: list
   elements: str
+coming_images:
+  description: References with ids of the images that loading RV(load) brings. Hidden from every output.
+  returned: success
+  type: dict
 longest_drain:
   description: Seconds that the slowest deployment of the host may drain, in the list or not. Hidden from every output.
   returned: success

@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import (
     ArchiveError,
     archive_images,
+    coming_images,
     missing_images,
 )
 
@@ -115,3 +116,8 @@ NEEDS: dict[str, tuple[list[str], dict[str, str], list[str], list[str]]] = {
 @pytest.mark.parametrize(("wanted", "on_host", "load", "pull"), NEEDS.values(), ids=NEEDS)
 def test_missing_images(wanted: list[str], on_host: dict[str, str], load: list[str], pull: list[str]) -> None:
     assert missing_images(wanted, on_host, ARCHIVES) == (load, pull)
+
+
+def test_coming_images_are_those_of_the_archives_to_load() -> None:
+    archives = {"one.tar": {"a:1": "sha256:1"}, "two.tar": {"b:1": "sha256:2"}}
+    assert coming_images(["two.tar"], archives) == {"b:1": "sha256:2"}

@@ -55,6 +55,7 @@ class Host:
             "config_dir": str(self.folder),
             "network": "langgraph",
             "start_timeout": 300,
+            "coming_images": {},
             "parallel": parallel,
         }
         return converge(params, check_mode=check_mode)

@@ -163,7 +163,12 @@ def test_the_host_asks_itself(address: str, url: str) -> None:
 
 
 def test_summary_and_image() -> None:
-    assert summary(RUNNING.container) == {"image": "bot:1", "image_id": "sha256:one", "port": 8123, "drain_seconds": 180}
+    assert summary(RUNNING.container) == {
+        "image": "bot:1",
+        "image_id": "sha256:one",
+        "port": 8123,
+        "drain_seconds": 180,
+    }
     assert summary(None) == summary("{") == {"image": None, "image_id": None, "port": None, "drain_seconds": None}
     assert image_id(RUNNING.container) == "sha256:one"
 

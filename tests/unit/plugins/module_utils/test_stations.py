@@ -121,3 +121,9 @@ def test_a_redis_without_users_is_used_with_its_administrators_login() -> None:
     assert environment(first)["REDIS_URI"] == "redis://admin:p%40ss@r:6379/1"
     bare = _stations.container_services(CHECKED, numbers, {**redis, "admin_uri": "redis://r:6379"}, postgres)[0]
     assert environment(bare)["REDIS_URI"] == "redis://r:6379/1"
+
+
+def test_replicas_on_several_hosts_share_the_connections_of_one_role() -> None:
+    one = {"langgraph_deployments": [{"name": "a"}, {"name": "b", "state": "absent"}]}
+    two = {"langgraph_deployments": [{"name": "a", "langgraph_postgres_pool_max_size": 8}, {"name": "c"}, None]}
+    assert _stations.connections_by_name([one, two, {}]) == {"a": 32 + 20, "c": 32}
