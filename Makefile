@@ -58,6 +58,8 @@ sanity: ## ansible-test sanity
 
 molecule: ## the scenario SCENARIO=default, or all of them with SCENARIO=
 	@$(TOOLS)/prepare.sh
+	@# A run that was killed leaves its state and its hosts; both would pass for fresh ones.
+	@rm -rf build/ansible/tmp/molecule.* && $(TOOLS)/host.sh down selfhost-langgraph-bookworm selfhost-langgraph-trixie
 	@molecule test --no-command-borders $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
 
 bench: ## the benchmarks, or some of them with ONLY=noop; writes build/benchmark.json
