@@ -40,6 +40,7 @@ class ActionModule(ActionBase):
                 "secret_key": {"type": "str", "required": True, "no_log": True},
                 "bind_address": {"type": "str", "default": "127.0.0.1"},
                 "config_dir": {"type": "path", "default": "/etc/langgraph"},
+                "files": {"type": "list", "elements": "path", "default": []},
                 "image_archives": {"type": "list", "elements": "path", "default": []},
                 "image_pull": {"type": "str", "choices": ["missing", "never"], "default": "missing"},
                 "max_connections": {"type": "int"},
@@ -54,9 +55,8 @@ class ActionModule(ActionBase):
         raw = options["deployments"]
         if not isinstance(raw, (list, tuple)):
             raise AnsibleActionFail("langgraph_deployments is not a list; write one entry, '- name: ...', a deployment")
-        host = self._execute_module(
-            module_name=INFO_MODULE, module_args={"config_dir": options["config_dir"]}, task_vars=task_vars
-        )
+        asked = {key: options[key] for key in ("config_dir", "files")}
+        host = self._execute_module(module_name=INFO_MODULE, module_args=asked, task_vars=task_vars)
         if host.get("failed"):
             return host
         try:
@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
         # Those that are not in the list, or go, or change their own, drain by what the host has.
         drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
         result = {"deployments": deployments, "load": load, "pull": pull, "longest_drain": max(drains)}
-        result["coming_images"] = coming_images(load, archives)
+        result |= {"coming_images": coming_images(load, archives), "files": host.get("files", {})}
         return {"changed": False, **result, "_ansible_no_log": True}
 
     def _surroundings(

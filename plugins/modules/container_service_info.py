@@ -27,6 +27,11 @@ options:
     description: Folder of the host that holds a folder for each deployment.
     type: path
     default: /etc/langgraph
+  files:
+    description: Files of the host to hash, so that what is up to date need not be shipped.
+    type: list
+    elements: path
+    default: []
 """
 
 EXAMPLES = r"""
@@ -67,12 +72,20 @@ images:
   description: References of the images that are on the host, with their ids.
   returned: always
   type: dict
+files:
+  description: SHA-256 of each of O(files); null where it is missing, or not root's with mode 0644.
+  returned: always
+  type: dict
 listening:
   description: TCP ports that a program listens on, with its name.
   returned: always
   type: dict
   sample: {"22": sshd}
 """
+
+import hashlib
+import os
+import stat
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -90,15 +103,31 @@ def images() -> dict[str, str]:
         return {}
 
 
+def fingerprint(path: str) -> str | None:
+    """Hash a file that only root can have written; anything else has to be written anew."""
+    try:
+        found = os.lstat(path)
+        if found.st_mode != stat.S_IFREG | 0o644 or found.st_uid != 0 or found.st_gid != 0:
+            return None
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return None
+
+
 def main() -> None:
     """Read and report."""
     module = AnsibleModule(
-        argument_spec={"config_dir": {"type": "path", "default": "/etc/langgraph"}},
+        argument_spec={
+            "config_dir": {"type": "path", "default": "/etc/langgraph"},
+            "files": {"type": "list", "elements": "path", "default": []},
+        },
         supports_check_mode=True,
     )
     module.exit_json(
         deployments=deployed(module.params["config_dir"]),
         images=images(),
+        files={path: fingerprint(path) for path in module.params["files"]},
         listening={str(port): program for port, program in _ports.listening().items()},
     )
 

@@ -44,6 +44,11 @@ options:
     description: Folder of the host that holds a folder for each deployment.
     type: path
     default: /etc/langgraph
+  files:
+    description: Files of the host to hash on the same way, so that what is up to date there need not be shipped.
+    type: list
+    elements: path
+    default: []
   image_archives:
     description:
       - Files on the control node that C(docker save) wrote. Their images count as being on the host, because they will
@@ -110,6 +115,10 @@ pull:
   elements: str
 coming_images:
   description: References with ids of the images that loading RV(load) brings. Hidden from every output.
+  returned: success
+  type: dict
+files:
+  description: SHA-256 of each of O(files); null where it is missing, or not root's with mode 0644. Hidden from every output.
   returned: success
   type: dict
 longest_drain:
