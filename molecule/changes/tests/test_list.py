@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 import pytest
 
@@ -65,16 +66,23 @@ def test_remove_destroys_only_what_is_confirmed(world):
     assert world.sql("postgres", "SELECT count(*) FROM pg_roles WHERE rolname = 'a_third_one'") == "0"
 
 
+@pytest.fixture
+def client(world):
+    """Somebody who is connected to the database of support-bot, whoever that is."""
+    uri = '"$(sed -n s/^DATABASE_URI=//p /etc/langgraph/support-bot/environment)"'
+    world.host.check_output(f"setsid psql {uri} --command 'SELECT pg_sleep(300)' >/dev/null 2>&1 &")
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'support_bot' AND query LIKE '%pg_sleep%'"
+    deadline = time.monotonic() + 20
+    while world.sql("postgres", sleeping) != "1":
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    yield
+    world.host.check_output("pkill --full pg_sleep")
+
+
+@pytest.mark.usefixtures("client")
 def test_remove_takes_nothing_from_who_is_connected(world):
-    """A client of its own is enough, whoever it is."""
-    login = world.host.check_output("grep ^DATABASE_URI= /etc/langgraph/support-bot/environment").partition("=")[2]
-    world.host.check_output(
-        f"systemd-run --unit=test-client --description=test-client psql '{login}' --command 'SELECT pg_sleep(300)'"
-    )
-    try:
-        done = world.remove("support-bot", confirm="support-bot")
-    finally:
-        world.host.check_output("systemctl stop test-client")
+    done = world.remove("support-bot", confirm="support-bot")
     assert done.returncode != 0
     assert "connected" in done.stdout + done.stderr
     assert world.sql("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'support_bot'") == "1"
