@@ -77,7 +77,7 @@ def client(world):
         assert time.monotonic() < deadline
         time.sleep(0.5)
     yield
-    world.host.check_output("pkill --full pg_sleep")
+    world.host.check_output("pkill --full [p]g_sleep")
 
 
 @pytest.mark.usefixtures("client")
