@@ -99,7 +99,7 @@ def look(server: Server, entries: t.Sequence[Entry], known: t.Mapping[str, int],
             )
         )
     _count_shared(server, releases, world)
-    refuse(_client_problems(releases))
+    refuse([*_client_problems(releases), *_user_problems(releases, world)])
     return releases
 
 
@@ -133,6 +133,18 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
                 "state",
                 f"{release.clients} clients are connected to its Redis number {release.number}",
                 "stop the deployment first",
+            )
+
+
+def _user_problems(releases: t.Iterable[Release], world: World) -> t.Iterator[Problem]:
+    """A user that would stay behind could use a number that is somebody else's by then."""
+    for release in releases:
+        if release.confirmed and release.number is not None and not release.user and world.users.get(release.name):
+            yield Problem(
+                release.name,
+                "state",
+                "its Redis user has rules that this collection did not write, and would stay behind",
+                f"claim it once more, or remove the user by ACL DELUSER {release.name}, and release it then",
             )
 
 

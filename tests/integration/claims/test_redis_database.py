@@ -298,6 +298,17 @@ def test_release(redis_server: RedisServer) -> None:
     assert numbers(claim(redis_server, entries("c"))) == {"c": 1}
 
 
+def test_release_leaves_no_user_behind_that_others_have_changed(redis_server: RedisServer) -> None:
+    claim(redis_server, entries("a"))
+    redis_server.admin().execute_command("ACL", "SETUSER", "a", "+move")
+    result = claim(redis_server, absent("a", confirm="a"))
+    assert result["failed"]
+    assert "ACL DELUSER a" in result["msg"]
+    assert redis_server.admin().hgetall(CLAIMS) == {"a": "1"}
+    redis_server.admin().execute_command("ACL", "DELUSER", "a")
+    assert claim(redis_server, absent("a", confirm="a"))["changed"]
+
+
 def test_release_waits_for_clients_to_go(redis_server: RedisServer) -> None:
     claim(redis_server, entries("a"))
     before = redis_server.snapshot()
