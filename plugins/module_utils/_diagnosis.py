@@ -78,6 +78,8 @@ _PATTERNS: tuple[tuple[str, str, str], ...] = (
         r"(?i)(failed to load|error loading) graph|GraphLoadError|ModuleNotFoundError|ImportError",
         "its graph cannot be loaded",
     ),
+    # The helper's own line: it stops what does not become healthy, and the kill that may follow is not the cause.
+    ("no_answer", r"no healthy answer from \S+ within", "the container runs and does not answer in time"),
 )
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _PASSWORD_IN_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/@:\s]*:([^@/\s]+)@")

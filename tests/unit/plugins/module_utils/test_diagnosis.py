@@ -38,6 +38,9 @@ SEEN = {
         "redis.exceptions.ResponseError: WRONGPASS invalid username-password pair or user is disabled.",
         "NOPERM this user has no permissions to run the 'flushall' command",
     ],
+    "no_answer": [
+        "no healthy answer from http://127.0.0.1:8123/ok within 300 s",
+    ],
     "certificate": [
         "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate",
     ],
