@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import time
 
 import pytest
@@ -68,16 +69,17 @@ def test_remove_destroys_only_what_is_confirmed(world):
 
 @pytest.fixture
 def client(world):
-    """Somebody who is connected to the database of support-bot, whoever that is."""
-    uri = '"$(sed -n s/^DATABASE_URI=//p /etc/langgraph/support-bot/environment)"'
-    world.host.check_output(f"setsid psql {uri} --command 'SELECT pg_sleep(300)' >/dev/null 2>&1 &")
-    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'support_bot' AND query LIKE '%pg_sleep%'"
+    """Somebody who is connected to the database of support-bot."""
+    psql = ["psql", "--dbname", "support_bot", "--command", "SELECT pg_sleep(300)"]
+    session = subprocess.Popen(["docker", "exec", "--user", "postgres", world.name, *psql], stdout=subprocess.DEVNULL)
+    connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'support_bot' AND query LIKE '%pg_sleep%'"
     deadline = time.monotonic() + 20
-    while world.sql("postgres", sleeping) != "1":
+    while world.sql("postgres", connected) != "1":
         assert time.monotonic() < deadline
         time.sleep(0.5)
     yield
-    world.host.check_output("pkill --full [p]g_sleep")
+    world.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")
+    session.wait(20)
 
 
 @pytest.mark.usefixtures("client")
