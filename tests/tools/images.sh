@@ -19,8 +19,7 @@ sources_for() { # release -> file, in the format (and with the extension) of the
     echo "$out"
     return
   done
-  echo "deb http://deb.debian.org/debian $1 main" >"$BUILD/images/$1.list"
-  echo "$BUILD/images/$1.list"
+  die "no Debian package sources in /etc/apt/sources.list or /etc/apt/sources.list.d/debian.sources"
 }
 
 bootstrap_rootfs() { # release, tar
