@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
 
 NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-NAME_LENGTH = 63  # what a Postgres identifier holds
+NAME_LENGTH = 63  # what a Postgres identifier (NAMEDATALEN - 1) and a host name's label (RFC 1035) hold
 MARK = "selfhost.langgraph"  # the key of our JSON in comments, and the prefix of our keys in Redis
 
 
@@ -47,7 +47,7 @@ def demand_uri(uri: str) -> None:
 
 
 def identifier(name: str) -> str:
-    """Name the Postgres database and role of a deployment."""
+    """Name the Postgres database and role of a deployment: names have no underscore, so no two share one."""
     return name.replace("-", "_")
 
 

@@ -154,7 +154,7 @@ def _apply(
             _put_in_place(params["config_dir"], step.name)
     starting = units("create", "restart", "start", "wait")
     for first in range(0, len(starting), params["parallel"]):
-        _systemd.start(starting[first : first + params["parallel"]], "start")
+        _systemd.start(starting[first : first + params["parallel"]])
 
 
 def _remove(names: t.Sequence[str], config_dir: str, client: t.Any) -> None:

@@ -12,6 +12,7 @@ import ipaddress
 import re
 import typing as t
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import NAME, NAME_LENGTH
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import (
     LONGEST_LINE,
     VARIABLE_NAME,
@@ -28,9 +29,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._settings impor
 
 Values = t.Mapping[str, t.Any]
 
-# Docs: a Postgres identifier has at most 63 bytes (NAMEDATALEN - 1); a host name's label too (RFC 1035).
-NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-NAME_LENGTH = 63
 RESERVED_NAMES = frozenset({"postgres", "template0", "template1", "default", "langgraph-admin", "public", "none"})
 MEMORY = re.compile(r"([1-9][0-9]{0,15})([bkmg]?)", re.ASCII)
 MEMORY_UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30}

@@ -15,6 +15,7 @@ import ipaddress
 import json
 import typing as t
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployment_rules import name_problems, own_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import (
     EnvFileError,
@@ -181,7 +182,7 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         "redis_password": _password(values, "redis", surroundings),
         "redis_key_patterns": patterns,
         "redis_channel_patterns": values["redis_channel_patterns"] or patterns,
-        "database": database_name(name),
+        "database": identifier(name),
         "postgres_password": _password(values, "postgres", surroundings),
         # One role serves the replicas of every host.
         "connection_limit": max(pool + CONNECTIONS_BESIDE_POOL, surroundings.connections.get(name, 0)),
@@ -199,11 +200,3 @@ def _reachable(bind_address: str) -> str:
     """The address a client on the host itself uses."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)
     return f"[{address}]" if ":" in address else address
-
-
-def database_name(deployment: str) -> str:
-    """The Postgres database and role of a deployment: its name as an identifier that needs no quotes.
-
-    Names have no underscore, so two deployments never share one.
-    """
-    return deployment.replace("-", "_")

@@ -73,14 +73,14 @@ def stop(units: t.Sequence[str]) -> None:
         _systemctl("stop", "--", *units)
 
 
-def start(units: t.Sequence[str], verb: t.Literal["start", "restart"]) -> None:
-    """Start or restart ``units`` in parallel; comes back when each has started or failed.
+def start(units: t.Sequence[str]) -> None:
+    """Start ``units`` in parallel; comes back when each has started or failed.
 
     What failed is read from unit_states() afterwards, because systemctl reports one code for all.
     """
     if units:
         _systemctl("reset-failed", "--", *units, check=False)
-        _systemctl(verb, "--", *units, check=False)
+        _systemctl("start", "--", *units, check=False)
 
 
 def journal(unit: str, lines: int) -> list[str]:

@@ -71,7 +71,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(_systemd, "enable", lambda units: host.change("enable", units, None, True))
     monkeypatch.setattr(_systemd, "disable_now", lambda units: host.change("disable", units, "inactive", False))
     monkeypatch.setattr(_systemd, "stop", lambda units: host.change("stop", units, "inactive"))
-    monkeypatch.setattr(_systemd, "start", lambda units, _verb: host.change("start", units, host.starts_as))
+    monkeypatch.setattr(_systemd, "start", lambda units: host.change("start", units, host.starts_as))
     monkeypatch.setattr(_systemd, "journal", lambda _unit, _lines: host.journal)
     return host
 

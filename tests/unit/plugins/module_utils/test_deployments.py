@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments, database_name
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import identifier
+from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import OPTIONS, SECRET_OPTIONS
 
@@ -558,7 +559,7 @@ NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 
 @given(NAMES, NAMES)
 def test_two_names_never_share_a_database(one: str, other: str) -> None:
-    assert (database_name(one) == database_name(other)) == (one == other)
+    assert (identifier(one) == identifier(other)) == (one == other)
 
 
 SECRET = "s3cr3t-Value-91"  # planted, and looked for

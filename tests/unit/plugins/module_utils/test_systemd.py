@@ -67,7 +67,7 @@ def test_nothing_to_do_is_no_call(systemctl: list[list[str]]) -> None:
     _systemd.enable([])
     _systemd.stop([])
     _systemd.disable_now([])
-    _systemd.start([], "start")
+    _systemd.start([])
     assert systemctl == []
 
 
@@ -77,5 +77,5 @@ def test_a_refusal_is_told_in_its_own_words(systemctl: list[list[str]]) -> None:
 
 
 def test_start_is_for_all_at_once_and_failures_are_read_later(systemctl: list[list[str]]) -> None:
-    _systemd.start(["langgraph@a.service", "langgraph@b.service"], "start")
+    _systemd.start(["langgraph@a.service", "langgraph@b.service"])
     assert systemctl[-1] == ["systemctl", "start", "--", "langgraph@a.service", "langgraph@b.service"]
