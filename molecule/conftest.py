@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import time
 import typing as t
 from pathlib import Path
 
@@ -18,6 +21,7 @@ import yaml
 PROJECT = Path(__file__).parent.parent
 INVENTORY = PROJECT / "molecule/inventory"
 DRIVER = PROJECT / "molecule/drive.py"
+LOAD = PROJECT / "molecule/load.py"
 ADMIN = "redis-cli --no-auth-warning --user langgraph-admin -a $(cat /etc/redis/langgraph-admin.password)"
 
 
@@ -33,8 +37,42 @@ def deployments(group_vars) -> dict[str, dict[str, t.Any]]:
     return {deployment["name"]: deployment for deployment in group_vars["langgraph_deployments"]}
 
 
+def wait_until(condition: t.Callable[[], t.Any], seconds: float = 60) -> bool:
+    """Wait for a condition; tell whether it came true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.5)
+    return False
+
+
+class Load:
+    """A load that runs: marks for its client, and its report once it has ended."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.report: dict[str, t.Any] = {}
+
+    def mark(self, name: str) -> Path:
+        """The file that tells the client, or is told by it."""
+        return self.file.with_name(f"{self.file.name}.{name}")
+
+    @property
+    def errors(self) -> list[t.Any]:
+        """What failed, over all phases."""
+        return [text for phase in self.report["phases"].values() for text in phase["error_texts"]]
+
+    @property
+    def failed(self) -> int:
+        """Requests that failed, over all phases."""
+        return sum(phase["errors"] for phase in self.report["phases"].values())
+
+
 class World:
     """One test host, seen by its administrators and by a client on it."""
+
+    wait_until = staticmethod(wait_until)
 
     def __init__(self, host: t.Any) -> None:
         self.host = host
@@ -59,22 +97,82 @@ class World:
         text = self.redis("--json", "HGETALL", "selfhost.langgraph:claims")
         return {name: int(number) for name, number in json.loads(text).items()}
 
+    def settings(self, name: str) -> dict[str, t.Any]:
+        """The deployment's own record: which revision serves, where."""
+        return json.loads(self.host.check_output(f"cat /etc/langgraph/{name}/deployment.json"))
+
+    def instance(self, name: str) -> str:
+        """NAME.N of the revision that serves."""
+        return f"{name}.{self.settings(name)['serving']}"
+
+    def unit(self, name: str) -> t.Any:
+        """The unit of the revision that serves."""
+        return self.host.service(f"langgraph@{self.instance(name)}")
+
     def container(self, name: str) -> dict[str, str]:
-        """Id and start time of a deployment's container."""
-        shown = self.host.check_output(f"docker inspect --format '{{{{json .}}}}' langgraph-{name}")
-        found = json.loads(shown)
-        return {"id": found["Id"], "started": found["State"]["StartedAt"]}
+        """Id and start time of the container that serves a deployment."""
+        return self._inspect(f"langgraph-{self.instance(name)}")
 
     def containers(self) -> dict[str, dict[str, str]]:
-        """Id and start time of every deployment's container."""
+        """Container -> id and start time, of every revision that runs, draining ones too."""
         names = self.host.check_output("docker ps --format '{{.Names}}' --filter name=langgraph-").split()
-        return {name: self.container(name.removeprefix("langgraph-")) for name in names}
+        return {name: self._inspect(name) for name in names}
+
+    def _inspect(self, container: str) -> dict[str, str]:
+        found = json.loads(self.host.check_output(f"docker inspect --format '{{{{json .}}}}' {container}"))
+        return {"id": found["Id"], "started": found["State"]["StartedAt"]}
+
+    def revisions(self, name: str) -> list[int]:
+        """The revisions that are kept, ascending."""
+        return sorted(int(number) for number in self.host.check_output(f"ls /etc/langgraph/{name}/revisions").split())
+
+    def drained(self, name: str, seconds: float = 90) -> None:
+        """Wait until no revision of a deployment is being drained."""
+        units = f"systemctl list-units --plain --no-legend --state=active,activating 'langgraph-drain@{name}.*'"
+        assert wait_until(lambda: not self.host.run(units).stdout.strip(), seconds)
+
+    def build(self, tag: str, dockerfile: str) -> None:
+        """Build an image on the host from what it has, by its own engine."""
+        command = [
+            "docker",
+            "exec",
+            "-i",
+            "-e",
+            "DOCKER_BUILDKIT=0",
+            self.name,
+            "docker",
+            "build",
+            "-q",
+            "-t",
+            tag,
+            "-",
+        ]
+        subprocess.run(command, input=dockerfile, text=True, check=True, capture_output=True)
 
     def client(self, *arguments: str) -> t.Any:
         """Run drive.py in the network of the host, as a program on that machine would."""
-        pid = subprocess.check_output(["docker", "inspect", "-f", "{{.State.Pid}}", self.name], text=True).strip()
-        command = ["nsenter", "--net", "--target", pid, "--", sys.executable, str(DRIVER), *arguments]
+        command = [*self._in_network(), str(DRIVER), *arguments]
         return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    @contextlib.contextmanager
+    def load(self, folder: Path, port: int, *arguments: str) -> t.Iterator[Load]:
+        """Have load.py use a deployment while the block runs; its report is there afterwards."""
+        load = Load(folder / f"load-{time.time_ns()}")
+        command = [*self._in_network(), str(LOAD), f"http://127.0.0.1:{port}", "--report", str(load.file)]
+        command += ["--until", str(load.mark("stop")), "--seconds", "1", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            assert wait_until(load.mark("before").exists, 30)
+            yield load
+        finally:
+            load.mark("stop").touch()
+            process.wait(900)
+        load.report = json.loads(load.file.read_text())
+
+    def _in_network(self) -> list[str]:
+        """How to run Python in the network of the host."""
+        pid = subprocess.check_output(["docker", "inspect", "-f", "{{.State.Pid}}", self.name], text=True).strip()
+        return ["nsenter", "--net", "--target", pid, "--", sys.executable]
 
     def play(self, *arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
         """Run the role langgraph on this host alone, with variables on top of the inventory's."""
@@ -84,12 +182,25 @@ class World:
         """Run the playbook site on this host alone, with variables on top of the inventory's."""
         return self._playbook("selfhost.langgraph.site", arguments, variables)
 
+    def rollback(self, name: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+        """Run the playbook rollback on this host alone."""
+        return self._playbook("selfhost.langgraph.rollback", (), {"deployment": name, **variables})
+
+    def status(self) -> dict[str, dict[str, t.Any]]:
+        """What the playbook status tells as JSON: deployment -> description."""
+        done = self._playbook(
+            "selfhost.langgraph.status", (), {"format": "json"}, ANSIBLE_CALLBACK_RESULT_FORMAT="json"
+        )
+        assert done.returncode == 0, done.stdout
+        shown = json.loads(re.search(r"^ok: .* => (\{\n.*?^\})", done.stdout, re.DOTALL | re.MULTILINE)[1])
+        return {item["name"]: item for item in shown["msg"]["deployments"]}
+
     def remove(self, name: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
         """Run the playbook remove on this host alone."""
         return self._playbook("selfhost.langgraph.remove", (), {"deployment": name, **variables})
 
     def _playbook(
-        self, playbook: str, arguments: t.Sequence[str], variables: t.Mapping[str, t.Any]
+        self, playbook: str, arguments: t.Sequence[str], variables: t.Mapping[str, t.Any], **settings: str
     ) -> subprocess.CompletedProcess[str]:
         command = ["ansible-playbook", "-i", str(INVENTORY), "--limit", self.name, playbook, *arguments]
         environment = {
@@ -98,7 +209,8 @@ class World:
             # Molecule forces colours, which part the numbers that tests look for.
             "ANSIBLE_FORCE_COLOR": "false",
             "MOLECULE_PROJECT_DIRECTORY": str(PROJECT),
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": os.environ.get("ANSIBLE_CALLBACK_RESULT_FORMAT", "yaml"),
+            **settings,
         }
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(variables, file)

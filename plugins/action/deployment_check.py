@@ -19,6 +19,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._archives impor
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
 from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import MINIMUM_KEY_LENGTH
+from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
+    DEFAULT_RUNNING_REVISIONS,
+    MINIMUM_RUNNING_REVISIONS,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import connections_by_name
 
 INFO_MODULE = "selfhost.langgraph.container_service_info"
@@ -44,6 +48,8 @@ class ActionModule(ActionBase):
                 "image_archives": {"type": "list", "elements": "path", "default": []},
                 "image_pull": {"type": "str", "choices": ["missing", "never"], "default": "missing"},
                 "max_connections": {"type": "int"},
+                "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},
+                "max_running_revisions": {"type": "int", "default": DEFAULT_RUNNING_REVISIONS},
                 "redis_databases": {"type": "int"},
             }
         )
@@ -51,6 +57,11 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 f"langgraph_secret_key is shorter than {MINIMUM_KEY_LENGTH} characters; every password is derived "
                 "from it: make one with 'openssl rand -hex 32' and keep it in your vault"
+            )
+        if options["proxy"] != "none" and options["max_running_revisions"] < MINIMUM_RUNNING_REVISIONS:
+            raise AnsibleActionFail(
+                f"langgraph_max_running_revisions is below {MINIMUM_RUNNING_REVISIONS}: a new revision starts beside the one "
+                "that serves; raise it, or set langgraph_proxy: none"
             )
         raw = options["deployments"]
         if not isinstance(raw, (list, tuple)):
@@ -75,6 +86,7 @@ class ActionModule(ActionBase):
         drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
         result = {"deployments": deployments, "load": load, "pull": pull, "longest_drain": max(drains)}
         result |= {"coming_images": coming_images(load, archives), "files": host.get("files", {})}
+        result |= {"missing_libraries": host.get("missing_libraries", [])}
         return {"changed": False, **result, "_ansible_no_log": True}
 
     def _surroundings(
@@ -96,6 +108,8 @@ class ActionModule(ActionBase):
             max_connections=options["max_connections"],
             redis_databases=options["redis_databases"],
             bind_address=options["bind_address"],
+            proxy=options["proxy"],
+            running_revisions=options["max_running_revisions"],
             connections=connections_by_name(
                 [task_vars["hostvars"][name] for name in task_vars["groups"].get("langgraph_hosts", ())]
             ),

@@ -11,9 +11,10 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives one line for each deployment, with its URL, Redis number, Postgres database, image and health.
+  - Gives one line for each deployment, with its URL, Redis number, Postgres database, image, revision, what happened to it
+    and its health.
   - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
-positional: numbers, health
+positional: numbers, health, services
 options:
   _input:
     description: The RV(selfhost.langgraph.deployment_check#module:deployments) of M(selfhost.langgraph.deployment_check).
@@ -28,6 +29,13 @@ options:
     description: The RV(selfhost.langgraph.health#module:health) of M(selfhost.langgraph.health).
     type: dict
     required: true
+  services:
+    description:
+      - The RV(selfhost.langgraph.container_service#module:deployments) of M(selfhost.langgraph.container_service), what
+        happened to each or in check mode would.
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""

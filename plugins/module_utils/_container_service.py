@@ -4,41 +4,69 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Plan and apply for the module container_service: folders, units and containers of the whole list."""
+"""What the modules container_service and deployment_rollback have in common: read, plan, apply, report."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
-import shutil
 import typing as t
+from dataclasses import dataclass
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _services, _systemd
-from ansible_collections.selfhost.langgraph.plugins.module_utils._deployment_rules import NAME
-from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import failures_of, sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils import (
+    _docker,
+    _haproxy,
+    _revision_store,
+    _schema,
+    _systemd,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._bring_up import snapshot_path
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import NAME
+from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import sentence
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._plan import Step, plan
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
+    Deployment,
+    Wanted,
+    make_content,
+    masked,
+    previous,
+    variables,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import (
+    Options,
+    Report,
+    Rollout,
+    RolloutError,
+    proxy_text,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 LOCK = "/run/lock/langgraph-container-service"
-FILES = ("container.json", "environment")
+# The options of both modules that say how to roll out.
+ROLLOUT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
+    "config_dir": {"type": "path", "default": "/etc/langgraph"},
+    "min_healthy_time": {"type": "float", "default": 1.0},
+    "max_running_revisions": {"type": "int", "default": 3},
+    "keep_revisions": {"type": "int", "default": 5},
+    "parallel": {"type": "int", "default": 8},
+    "snapshot_dir": {"type": "path"},
+    "wait_for_drain": {"type": "bool", "default": False},
+    "requested_by": {"type": "str", "default": ""},
+}
 
 
-class ImageMissing(RuntimeError):
-    """An image is not on the host; the text names the deployment and the option."""
+class Refused(RuntimeError):
+    """What is asked for cannot or must not be done; the text names the deployment, the option and the remedy."""
 
 
-class BadName(ValueError):
-    """A name that can be no folder, unit and container."""
-
-
-def run_module(module: AnsibleModule) -> t.NoReturn:
-    """Do the module's work and exit."""
+def run_module(module: AnsibleModule, function: t.Callable[..., dict[str, t.Any]]) -> t.NoReturn:
+    """Do a module's work and exit."""
     try:
-        result = converge(module.params, check_mode=module.check_mode)
-    except (_docker.EngineError, _systemd.SystemdError, ImageMissing, BadName) as error:
+        result = function(module.params, check_mode=module.check_mode)
+    except (_docker.EngineError, _systemd.SystemdError, _haproxy.ProxyError, RolloutError, Refused) as error:
         module.fail_json(msg=str(error))
     if not module._diff:
         result.pop("diff")
@@ -46,22 +74,6 @@ def run_module(module: AnsibleModule) -> t.NoReturn:
         module.fail_json(msg=sentence(result["failures"]), **result)
     result.pop("failures")
     module.exit_json(**result)
-
-
-def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
-    """Bring the host to what ``params`` want; with ``check_mode`` only tell."""
-    for deployment in params["deployments"]:
-        if not NAME.fullmatch(deployment["name"]):
-            # It becomes a folder that may be deleted.
-            raise BadName(
-                f"deployment '{deployment['name']}', option 'name': it is not made of a-z, 0-9 and inner hyphens"
-            )
-    client = _docker.connect()
-    images = _docker.image_ids(client)
-    if check_mode:
-        images = {**images, **params["coming_images"]}
-    with contextlib.nullcontext() if check_mode else host_lock():
-        return _converge(params, client, images, check_mode=check_mode)
 
 
 @contextlib.contextmanager
@@ -72,149 +84,185 @@ def host_lock() -> t.Iterator[None]:
         yield
 
 
-def _converge(
-    params: t.Mapping[str, t.Any], client: t.Any, images: t.Mapping[str, str], *, check_mode: bool
+@dataclass(frozen=True)
+class _Images:
+    """References to ids, and whether what is missing only has to be brought yet."""
+
+    ids: t.Mapping[str, str]
+    coming: bool
+
+
+def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+    """Bring the host to what ``params`` want; with ``check_mode`` only tell."""
+    for deployment in params["deployments"]:
+        _check_name(deployment["name"])
+    client = _docker.connect()
+    ids = _docker.image_ids(client)
+    images = _Images({**ids, **params["coming_images"]} if check_mode else ids, check_mode)
+    wanted = [_wanted(deployment, images, params) for deployment in params["deployments"]]
+    with contextlib.nullcontext() if check_mode else host_lock():
+        return _carry_out(wanted, read_host(params["config_dir"]), params, client, check_mode=check_mode)
+
+
+def roll_back(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+    """Bring one deployment back to a revision that is kept; a host that does not have the deployment is left alone."""
+    _check_name(params["name"])
+    client = _docker.connect()
+    with contextlib.nullcontext() if check_mode else host_lock():
+        found = read_host(params["config_dir"])
+        if params["name"] not in found:
+            return {"changed": False, "deployments": [], "failures": [], "diff": []}
+        wanted = back_to(found[params["name"]], params, _docker.image_ids(client).values())
+        return _carry_out([wanted], found, params, client, check_mode=check_mode)
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        # It becomes a folder that may be deleted.
+        raise Refused(f"deployment '{name}', option 'name': it is not made of a-z, 0-9 and inner hyphens")
+
+
+def read_host(config_dir: str) -> dict[str, Deployment]:
+    """All deployments of the host: what is not in the list keeps its place in the proxy."""
+    return _revision_store.read(config_dir, _revision_store.deployment_names(config_dir))
+
+
+def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mapping[str, t.Any]) -> Wanted:
+    name = deployment["name"]
+    if deployment["state"] == "absent":
+        return Wanted(name)
+    image_id = images.ids.get(normal_reference(deployment["image"]))
+    if image_id is None and images.coming:
+        # An earlier task of the real run brings it.
+        image_id = "not on the host yet"
+    if image_id is None:
+        raise Refused(
+            f"deployment '{name}', option 'image': the host has no image '{deployment['image']}'; load or pull it first"
+        )
+    settings = {key: deployment[key] for key in ("bind_address", "port", "hostname", "prefix", "tls")}
+    settings |= {key: params[key] for key in ("proxy", "healthy_deadline", "drain_limit")}
+    return Wanted(name, make_content(deployment, image_id, params["network"]), settings)
+
+
+def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.Collection[str]) -> Wanted:
+    """What a rollback wants: a kept revision with the deployment's own settings. Raises Refused."""
+    name, number, serving = deployment.name, params["revision"], deployment.serving
+    kept = ", ".join(str(revision.number) for revision in deployment.revisions) or "none"
+    if deployment.settings is None or serving is None:
+        raise Refused(f"deployment '{name}' has no revision that serves; run the playbook site first")
+    target = deployment.get(number) if number is not None else previous(deployment)
+    if target is None:
+        which = (
+            f"there is no revision {number}" if number is not None else f"no revision below {serving.number} has served"
+        )
+        raise Refused(f"deployment '{name}', option 'revision': {which}; kept are {kept}")
+    if target.content is None or not target.intact:
+        raise Refused(
+            f"deployment '{name}', option 'revision': the files of revision {target.number} were changed by hand"
+        )
+    if target.number != serving.number and not target.served:
+        raise Refused(
+            f"deployment '{name}', option 'revision': revision {target.number} has never served; kept are {kept}"
+        )
+    if target.content.image_id not in image_ids:
+        raise Refused(
+            f"deployment '{name}', option 'revision': the host no longer has the image of revision {target.number}, "
+            f"'{target.content.image}' ({target.content.image_id}); load or pull it first"
+        )
+    if not params["accept_schema"]:
+        _refuse_other_schema(deployment, target.number, params["snapshot_dir"])
+    return Wanted(name, target.content, deployment.settings, target.number)
+
+
+def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str | None) -> None:
+    """Migrations only go forward: older code may not read what they left."""
+    target, serving = deployment.get(number), deployment.serving
+    content = serving.content if serving else None
+    if target is None or content is None or serving is None or number == serving.number:
+        return
+    then = (target.outcome or {}).get("schema")
+    now = _schema.read(variables(content.environment).get("DATABASE_URI"))
+    if then == now and now is not None:
+        return
+    between = _schema.between(then, now) if then and now else "what was migrated since is not known"
+    newer = [revision.number for revision in deployment.revisions if revision.number > number]
+    snapshots = [snapshot_path(snapshot_dir, deployment.name, later) for later in newer] if snapshot_dir else []
+    taken = next((path for path in snapshots if _revision_store.exists(path)), None)
+    offer = (
+        f"the snapshot taken before it is {taken}; restoring it loses what was written since"
+        if taken
+        else "no snapshot was taken before it (langgraph_snapshot_dir)"
+    )
+    raise Refused(
+        f"deployment '{deployment.name}', option 'revision': the database's schema has moved on since revision {number}, "
+        f"from {then or 'unknown'} to {now or 'unknown'} ({between}), and migrations do not go back; {offer}; "
+        "-e accept_schema=true rolls back all the same"
+    )
+
+
+def _carry_out(
+    wanted: t.Sequence[Wanted],
+    found: t.Mapping[str, Deployment],
+    params: t.Mapping[str, t.Any],
+    client: t.Any,
+    *,
+    check_mode: bool,
 ) -> dict[str, t.Any]:
-    wanted = _wanted(params, images, check_mode)
-    names = [item.name for item in wanted]
-    found = read_host(params["config_dir"], names)
-    steps = _services.plan(wanted, found)
-    failures: list[dict[str, t.Any]] = []
+    """Plan, apply unless in check mode, and report both in the same words."""
+    steps = plan(wanted, found, params["keep_revisions"])
+    drifted = _proxy_drifted(found)
+    reports = [Report(step) for step in steps]
     if not check_mode:
-        _apply(steps, {item.name: item for item in wanted}, params, client)
-        started = [step.name for step in steps if step.action in ("create", "restart", "start", "wait")]
-        failures = failures_of(started, params["config_dir"])
+        options = Options(
+            config_dir=params["config_dir"],
+            parallel=params["parallel"],
+            min_healthy_time=params["min_healthy_time"],
+            max_running=params["max_running_revisions"],
+            keep_revisions=params["keep_revisions"],
+            wait_for_drain=params["wait_for_drain"],
+            snapshot_dir=params["snapshot_dir"],
+            by=params["requested_by"],
+        )
+        reports = Rollout(options, client, wanted, steps, found).run()
     return {
-        "changed": any(step.changed for step in steps),
-        "deployments": [_report(step, item) for step, item in zip(steps, wanted, strict=True)],
-        "failures": failures,
-        "diff": [_diff(item, found[item.name]) for step, item in zip(steps, wanted, strict=True) if step.changed],
+        "changed": drifted or any(step.changed for step in steps),
+        "deployments": [_told(report, item) for report, item in zip(reports, wanted)],
+        "failures": [report.failure for report in reports if report.failure],
+        "diff": [_diff(item, found.get(item.name)) for step, item in zip(steps, wanted) if step.changed],
     }
 
 
-def _wanted(params: t.Mapping[str, t.Any], images: t.Mapping[str, str], check_mode: bool) -> list[_services.Wanted]:
-    wanted = []
-    for deployment in params["deployments"]:
-        if deployment["state"] == "absent":
-            wanted.append(_services.Wanted(deployment["name"]))
-            continue
-        image_id = images.get(normal_reference(deployment["image"]))
-        if image_id is None and check_mode:
-            # An earlier task of the real run brings it.
-            image_id = "not on the host yet"
-        if image_id is None:
-            raise ImageMissing(
-                f"deployment '{deployment['name']}', option 'image': the host has no image '{deployment['image']}'; "
-                "load or pull it first"
-            )
-        content = _services.container_file(deployment, image_id, params)
-        wanted.append(_services.Wanted(deployment["name"], content, deployment["environment"]))
-    return wanted
-
-
-def read_host(config_dir: str, names: t.Sequence[str]) -> dict[str, _services.Found]:
-    """Read what the host has of ``names``: their files and, in one call, their units."""
-    states = _systemd.unit_states([_services.unit_name(name) for name in names])
-    found = {}
-    for name in names:
-        state = states[_services.unit_name(name)]
-        container, environment = (_read(os.path.join(config_dir, name, file)) for file in FILES)
-        found[name] = _services.Found(name, container, environment, state.active, state.enabled)
-    return found
-
-
-def _read(path: str) -> str | None:
+def _proxy_drifted(found: t.Mapping[str, Deployment]) -> bool:
+    """Whether the proxy runs something else than the host's records ask for, as after a run that was killed."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
+        text = proxy_text(found)
+    except ValueError:
+        # Killed between the records of two deployments that exchange their addresses.
+        return True
+    return text is not None and not _haproxy.is_loaded(text)
 
 
-def _apply(
-    steps: t.Sequence[_services.Step],
-    wanted: t.Mapping[str, _services.Wanted],
-    params: t.Mapping[str, t.Any],
-    client: t.Any,
-) -> None:
-    def units(*actions: str) -> list[str]:
-        return [_services.unit_name(step.name) for step in steps if step.action in actions]
-
-    _remove([step.name for step in steps if step.action == "remove"], params["config_dir"], client)
-    # What can fail, as on a full disk, comes while everything still runs.
-    for step in steps:
-        if step.write:
-            _stage(params["config_dir"], wanted[step.name])
-    _systemd.enable([_services.unit_name(step.name) for step in steps if step.enable])
-    # All first stop, so that two deployments may exchange their ports.
-    _systemd.stop(units("restart"))
-    # Only now: a run that is killed before must not leave an old container under files that say it is up to date.
-    for step in steps:
-        if step.write:
-            _put_in_place(params["config_dir"], step.name)
-    starting = units("create", "restart", "start", "wait")
-    for first in range(0, len(starting), params["parallel"]):
-        _systemd.start(starting[first : first + params["parallel"]])
-
-
-def _remove(names: t.Sequence[str], config_dir: str, client: t.Any) -> None:
-    """Stop first and delete the files last: a run that is killed between them is finished by the next one."""
-    _systemd.disable_now([_services.unit_name(name) for name in names])
-    for name in names:
-        _docker.remove_container(client, _services.container_name(name))
-        shutil.rmtree(os.path.join(config_dir, name), ignore_errors=True)
-
-
-def _stage(config_dir: str, wanted: _services.Wanted) -> None:
-    """Write the new files beside the old ones. What a killed run left there is overwritten."""
-    folder = os.path.join(config_dir, wanted.name)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    os.chmod(folder, 0o700)
-    for name, content in zip(FILES, (wanted.container, wanted.environment), strict=True):
-        handle = os.open(_staged(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content or "")
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _put_in_place(config_dir: str, name: str) -> None:
-    """Put the environment before the file whose ``config`` says that it is complete."""
-    folder = os.path.join(config_dir, name)
-    for file in reversed(FILES):
-        os.replace(_staged(folder, file), os.path.join(folder, file))
-
-
-def _staged(folder: str, name: str) -> str:
-    return os.path.join(folder, f".{name}.new")
-
-
-def _report(step: _services.Step, wanted: _services.Wanted) -> dict[str, t.Any]:
+def _told(report: Report, wanted: Wanted) -> dict[str, t.Any]:
+    step: Step = report.step
     return {
         "name": step.name,
         "action": step.action,
+        "changed": step.changed,
         "reasons": list(step.reasons),
-        "image_id": _services.image_id(wanted.container),
+        "revision": step.revision,
+        "image_id": wanted.content.image_id if wanted.content else None,
+        "runs": report.runs,
+        "snapshot": report.snapshot,
     }
 
 
-def _diff(wanted: _services.Wanted, found: _services.Found) -> dict[str, str]:
+def _diff(wanted: Wanted, found: Deployment | None) -> dict[str, str]:
     header = f"deployment {wanted.name}"
+    old = found.serving.content if found and found.serving else None
+    settings = found.settings if found else None
     return {
         "before_header": header,
         "after_header": header,
-        "before": _services.masked(found.container, found.environment, wanted.environment, "before"),
-        "after": _services.masked(wanted.container, wanted.environment, found.environment, "after"),
+        "before": masked(old, settings, wanted.content, "before"),
+        "after": masked(wanted.content, wanted.settings, old, "after"),
     }
-
-
-def deployed(config_dir: str) -> list[dict[str, t.Any]]:
-    """What the host has, by name: name, image, image_id, port, drain_seconds, active, enabled."""
-    try:
-        names = sorted(entry.name for entry in os.scandir(config_dir) if entry.is_dir() and NAME.fullmatch(entry.name))
-    except FileNotFoundError:
-        return []
-    return [
-        {"name": name, **_services.summary(found.container), "active": found.active, "enabled": found.enabled}
-        for name, found in read_host(config_dir, names).items()
-    ]

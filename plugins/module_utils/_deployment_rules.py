@@ -36,6 +36,11 @@ MEMORY_UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 LEAST_MEMORY = 6 * 2**20
 # What means something else in the pattern of a Redis user (docs: ACL, glob-style patterns).
 PATTERN_CHARACTERS = re.compile(r"[*?\[\]^\\\s]")
+# RFC 1123; and a path that needs no quoting in the proxy's configuration.
+HOSTNAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+)
+PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 EXTENSION = re.compile(r"[a-z_][a-z0-9_-]*")
 
 
@@ -81,6 +86,11 @@ def _address(values: Values) -> t.Iterator[Finding]:
         ipaddress.ip_address(values["bind_address"] or "127.0.0.1")
     except ValueError:
         yield "bind_address", f"'{shown(values['bind_address'])}' is not an IP address", "give an address of the host"
+
+
+def _hostname(values: Values) -> t.Iterator[Finding]:
+    if values["hostname"] is not None and not HOSTNAME.fullmatch(values["hostname"]):
+        yield "hostname", f"'{shown(values['hostname'])}' is not a host name", "write it as support.example.com"
 
 
 def _resources(values: Values) -> t.Iterator[Finding]:
@@ -135,6 +145,12 @@ def _server(values: Values) -> t.Iterator[Finding]:
     elif prefix and prefix.endswith("/"):
         remedy = "leave the last slash out" if prefix.strip("/") else "leave the option out"
         yield "mount_prefix", f"'{shown(prefix)}' ends with a slash", remedy
+    elif prefix and not PREFIX.fullmatch(prefix):
+        yield (
+            "mount_prefix",
+            f"'{shown(prefix)}' is not a plain path",
+            "use letters, digits, '-', '.', '_' and '~' in it",
+        )
     key = values["langgraph_aes_key"]
     if key and len(key.encode()) not in AES_KEY_BYTES:
         yield "langgraph_aes_key", f"has {len(key.encode())} bytes", "a key has 16, 24 or 32 bytes"
@@ -179,6 +195,7 @@ _OWN_RULES: tuple[t.Callable[[t.Any], t.Iterator[Finding]], ...] = (
     _name,
     _image,
     _address,
+    _hostname,
     _resources,
     _credentials,
     _langsmith,

@@ -31,6 +31,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules imp
 from ansible_collections.selfhost.langgraph.plugins.module_utils._option_types import check_types
 from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import derive_password
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import public_url
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
     COMPUTED_VARIABLES,
     CONNECTIONS_BESIDE_POOL,
@@ -176,7 +177,12 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
     return {
         **{key: values[key] for key in ("name", "image", "port", "state", "memory", "cpus", "user", "read_only")},
         "bind_address": bind_address,
-        "url": None if values["state"] == "absent" else f"http://{_reachable(bind_address)}:{values['port']}",
+        "hostname": values["hostname"],
+        "prefix": values["mount_prefix"],
+        "tls": values["tls"],
+        "url": None
+        if values["state"] == "absent"
+        else public_url(values["tls"], bind_address, values["port"], values["mount_prefix"]),
         "drain_seconds": drain,
         "redis_number": values["redis_number"],
         "redis_password": _password(values, "redis", surroundings),
@@ -184,8 +190,10 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         "redis_channel_patterns": values["redis_channel_patterns"] or patterns,
         "database": identifier(name),
         "postgres_password": _password(values, "postgres", surroundings),
-        # One role serves the replicas of every host.
-        "connection_limit": max(pool + CONNECTIONS_BESIDE_POOL, surroundings.connections.get(name, 0)),
+        # One role serves the replicas of every host, and on each the revisions that run side by side.
+        "connection_limit": max(
+            (pool + CONNECTIONS_BESIDE_POOL) * surroundings.running_revisions, surroundings.connections.get(name, 0)
+        ),
         "extensions": list(values["extensions"]),
         "variables": variables,
     }
@@ -194,9 +202,3 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
 def _password(values: t.Mapping[str, t.Any], purpose: str, surroundings: Surroundings) -> str:
     given = values[f"{purpose}_password"]
     return given or derive_password(surroundings.secret_key, values["name"], purpose, values["password_generation"])
-
-
-def _reachable(bind_address: str) -> str:
-    """The address a client on the host itself uses."""
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)
-    return f"[{address}]" if ":" in address else address

@@ -14,6 +14,8 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._runs import uncoloured
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -81,7 +83,6 @@ _PATTERNS: tuple[tuple[str, str, str], ...] = (
     # The helper's own line: it stops what does not become healthy, and the kill that may follow is not the cause.
     ("no_answer", r"no healthy answer from \S+ within", "the container runs and does not answer in time"),
 )
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _PASSWORD_IN_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/@:\s]*:([^@/\s]+)@")
 _SECRET_NAME = re.compile(r"(?i)key|token|secret|passw|pwd|credential|auth|private|dsn")
 # Shorter values hide nothing and would blot out half of a log.
@@ -116,7 +117,7 @@ def _without_log(active: str, exit_code: int, status: int | None) -> tuple[str, 
 
 def plain(lines: t.Iterable[str]) -> list[str]:
     """Lines without the colours that a server writes for terminals, and without empty ones."""
-    cleaned = (_COLOURS.sub("", line).rstrip() for line in lines)
+    cleaned = (uncoloured(line).rstrip() for line in lines)
     return [line for line in cleaned if line]
 
 

@@ -56,3 +56,12 @@ def remove_container(client: Client, name: str) -> None:
         pass
     except docker.errors.DockerException as error:
         raise EngineError(f"the Docker engine cannot remove the container {name}: {error}") from error
+
+
+def remove_image(client: Client, image_id: str) -> bool:
+    """Remove an image that nobody needs; one that has other names or containers stays. Tell whether it is gone."""
+    try:
+        client.remove_image(image_id)
+    except docker.errors.APIError:
+        return False
+    return True

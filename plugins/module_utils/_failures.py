@@ -8,48 +8,45 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _diagnosis, _systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._probe import Answer
-from ansible_collections.selfhost.langgraph.plugins.module_utils._services import unit_name, variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import unit_name, variables
 
 # A traceback that systemd restarted a few times can be long; what is shown is its end.
 LINES_READ = 100
 LOG_LINES = 20
 
 
-def failures_of(names: t.Sequence[str], config_dir: str) -> list[dict[str, t.Any]]:
-    """Explain those of ``names`` whose unit did not become active."""
-    states = _systemd.unit_states([unit_name(name) for name in names])
-    return [
-        explain(name, states[unit_name(name)], None, config_dir)
-        for name in names
-        if states[unit_name(name)].active != "active"
-    ]
-
-
-def explain(name: str, state: _systemd.UnitState, answer: Answer | None, config_dir: str) -> dict[str, t.Any]:
-    """One failure as data: name, code, cause, the line that tells it, log."""
-    lines = _diagnosis.plain(_systemd.journal(unit_name(name), LINES_READ))
+def explain(
+    name: str,
+    number: int,
+    state: _systemd.UnitState,
+    answer: Answer | None,
+    environment: str | None,
+    since: float | None = None,
+) -> dict[str, t.Any]:
+    """One failure as data: name, revision, code, cause, the line that tells it, log."""
+    lines = _diagnosis.plain(_systemd.journal(unit_name(name, number), LINES_READ, since))
     cause = _diagnosis.likely_cause(state.active, state.exit_code, answer.status if answer else None, lines)
-    line, *log = _diagnosis.mask([cause.line, *lines[-LOG_LINES:]], _environment(name, config_dir))
-    return {"name": name, "code": cause.code, "cause": cause.text, "line": line, "log": log}
+    line, *log = _diagnosis.mask([cause.line, *lines[-LOG_LINES:]], variables(environment))
+    return {"name": name, "revision": number, "code": cause.code, "cause": cause.text, "line": line, "log": log}
 
 
-def _environment(name: str, config_dir: str) -> dict[str, str]:
-    try:
-        with open(os.path.join(config_dir, name, "environment"), encoding="utf-8") as file:
-            return variables(file.read())
-    except OSError:
-        return {}
+# What no log explains: the cause is the whole story.
+UNLOGGED = ("proxy", "rollout", "lost_runs")
 
 
 def sentence(failures: t.Sequence[t.Mapping[str, t.Any]]) -> str:
     """One line a deployment: its likely cause and the line of its log that tells it, else its last one."""
     lines = []
     for failure in failures:
-        logged = f"it logged: {failure['line']}" if failure["line"] else "it logged nothing"
-        lines.append(f"deployment '{failure['name']}' is not healthy: {failure['cause']}; {logged}")
+        logged = f"; it logged: {failure['line']}" if failure["line"] else "; it logged nothing"
+        happened = (
+            f": {failure['cause']}" if failure["code"] in UNLOGGED else f" is not healthy: {failure['cause']}{logged}"
+        )
+        kept = f"; revision {failure['serving']} goes on serving" if failure.get("serving") else ""
+        which = f"revision {failure['revision']} of " if failure.get("serving") else ""
+        lines.append(f"{which}deployment '{failure['name']}'{happened}{kept}")
     return "\n".join(lines)

@@ -16,6 +16,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._problems impor
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
     CONNECTIONS_BESIDE_POOL,
     DEFAULT_POOL_SIZE,
+    DEFAULT_RUNNING_REVISIONS,
 )
 
 Values = t.Mapping[str, t.Any]
@@ -23,7 +24,7 @@ Values = t.Mapping[str, t.Any]
 # Docs: Postgres keeps superuser_reserved_connections (3); the rest is for backups, monitoring and people.
 RESERVED_CONNECTIONS = 13
 # Programs that hold a port for a container.
-ENGINE_PROGRAMS = frozenset({"docker-proxy", "dockerd", "another program"})
+ENGINE_PROGRAMS = frozenset({"docker-proxy", "dockerd", "haproxy", "another program"})
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Surroundings:
     - ``listening``: port -> name of the program that listens there on the host.
     - ``deployed``: deployment -> port, of what this collection already runs on the host.
     - ``images``: references of the images that are on the host or will be loaded; None: any image can be pulled.
+    - ``proxy``: what answers on the ports, haproxy or none.
+    - ``running_revisions``: how many revisions of a deployment may run at the same time.
     - ``connections``: deployment -> connections that its replicas on all hosts may open together.
     - ``max_connections``: the limit of a Postgres that is not sized by us, else None.
     """
@@ -46,6 +49,8 @@ class Surroundings:
     max_connections: int | None = None
     redis_databases: int | None = None
     bind_address: str = "127.0.0.1"
+    proxy: str = "haproxy"
+    running_revisions: int = DEFAULT_RUNNING_REVISIONS
     connections: t.Mapping[str, int] = field(default_factory=dict)
 
 
@@ -53,12 +58,13 @@ def shared_problems(checked: t.Sequence[Values], surroundings: Surroundings) -> 
     """Rules between deployments, and between them and the host."""
     present = [values for values in checked if values["state"] != "absent"]
     yield from _twice(checked, "name", "is the name of two deployments", "a name is the identity of one deployment")
-    yield from _twice(present, "port", "port {value} is also that of '{other}'", "give each deployment its own port")
+    yield from _port_twice(present, surroundings)
+    yield from _without_proxy(present, surroundings.proxy)
     taken = "number {value} is also asked for by '{other}'"
     yield from _twice(present, "redis_number", taken, "leave it out and the collection gives a free one")
     yield from _prefix_twice(present)
     yield from _port_taken(present, {values["name"] for values in checked}, surroundings)
-    yield from _connections(present, surroundings.max_connections)
+    yield from _connections(present, surroundings)
     yield from _redis_numbers(present, surroundings.redis_databases)
 
 
@@ -71,6 +77,44 @@ def _twice(checked: t.Sequence[Values], option: str, finding: str, remedy: str) 
         if value in seen:
             yield Problem(values["_label"], option, finding.format(value=value, other=seen[value]), remedy)
         seen.setdefault(value, values["_label"])
+
+
+def _port_twice(present: t.Sequence[Values], surroundings: Surroundings) -> t.Iterator[Problem]:
+    """Several deployments behind one port: the proxy has to tell them apart."""
+    first: dict[int, Values] = {}
+    taken: dict[tuple[t.Any, ...], str] = {}
+    for values in present:
+        port, label = values["port"], values["_label"]
+        if port is None:
+            continue
+        other = first.setdefault(port, values)
+        place = (port, (values["hostname"] or "").lower(), values["mount_prefix"] or "")
+        apart = surroundings.proxy != "none" and all(
+            item["hostname"] or item["mount_prefix"] for item in (values, other)
+        )
+        if other is not values and not apart:
+            remedy = "give each deployment its own port"
+            remedy += "" if surroundings.proxy == "none" else ", or to each on it a hostname or a mount_prefix"
+            yield Problem(label, "port", f"port {port} is also that of '{other['_label']}'", remedy)
+        elif place in taken:
+            finding = f"port {port} with the same hostname and mount_prefix is also that of '{taken[place]}'"
+            yield Problem(label, "port", finding, "give one of them another port, hostname or mount_prefix")
+        elif _listener(values, surroundings) != _listener(other, surroundings):
+            finding = f"port {port} has another bind_address or tls for '{other['_label']}'"
+            yield Problem(label, "port", finding, "deployments on one port share both")
+        taken.setdefault(place, label)
+
+
+def _listener(values: Values, surroundings: Surroundings) -> tuple[str, bool]:
+    return values["bind_address"] or surroundings.bind_address, bool(values["tls"])
+
+
+def _without_proxy(present: t.Sequence[Values], proxy: str) -> t.Iterator[Problem]:
+    for values in present if proxy == "none" else ():
+        for option in ("hostname", "tls"):
+            if values[option]:
+                finding = "needs the proxy, and langgraph_proxy is none"
+                yield Problem(values["_label"], option, finding, "remove it, or set langgraph_proxy: haproxy")
 
 
 def _prefix_twice(present: t.Sequence[Values]) -> t.Iterator[Problem]:
@@ -94,13 +138,17 @@ def _port_taken(
     present: t.Sequence[Values], listed: t.Collection[str | None], surroundings: Surroundings
 ) -> t.Iterator[Problem]:
     """Ports that a program holds, but for our own containers that the list moves or takes away."""
-    holders = {port: name for name, port in surroundings.deployed.items()}
+    holders: dict[int, list[str]] = {}
+    for name, port in surroundings.deployed.items():
+        holders.setdefault(port, []).append(name)
     for values in present:
         port = values["port"]
         program = surroundings.listening.get(port)
-        holder = holders.get(port) if program in ENGINE_PROGRAMS else None
-        if program is None or holder in listed:
+        ours = holders.get(port, []) if program in ENGINE_PROGRAMS else []
+        shared = bool(ours) and bool(values["hostname"] or values["mount_prefix"])
+        if program is None or shared or any(name in listed for name in ours):
             continue
+        holder = ours[0] if ours else None
         by = f"deployment '{holder}', which is not in the list" if holder else f"'{program}'"
         yield Problem(values["_label"], "port", f"port {port} of the host is taken by {by}", "choose a free port")
 
@@ -110,16 +158,21 @@ def connections_needed(pool: int | None) -> int:
     return (pool or DEFAULT_POOL_SIZE) + CONNECTIONS_BESIDE_POOL
 
 
-def _connections(present: t.Sequence[Values], max_connections: int | None) -> t.Iterator[Problem]:
+def _connections(present: t.Sequence[Values], surroundings: Surroundings) -> t.Iterator[Problem]:
+    max_connections = surroundings.max_connections
     if max_connections is None or not present:
         return
     option = "langgraph_postgres_pool_max_size"
-    needed = sum(connections_needed(values[option]) for values in present)
+    # Revisions that run side by side have a pool each.
+    needed = sum(connections_needed(values[option]) for values in present) * surroundings.running_revisions
     left = max_connections - RESERVED_CONNECTIONS
     if needed > left:
         largest = max(present, key=lambda values: connections_needed(values[option]))
         finding = f"all deployments ({len(present)}) need {needed} connections, and max_connections leaves {left}"
-        remedy = f"lower the pools (this is the largest) or raise max_connections to {needed + RESERVED_CONNECTIONS}"
+        remedy = (
+            "lower the pools (this is the largest) or langgraph_max_running_revisions, or raise max_connections to "
+            f"{needed + RESERVED_CONNECTIONS}"
+        )
         yield Problem(largest["_label"], option, finding, remedy)
 
 

@@ -4,7 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Which TCP ports of this host are taken, and by which program, from the kernel's own tables."""
+"""TCP ports of this host, from the kernel's own tables: who listens, and how many use them.
+
+Shipped to the host too, where the drain uses it: no imports but the standard library's.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,9 @@ import os
 import re
 
 _LISTEN = "0A"
+# Established, or with one side still sending: a stream may be half closed.
+_OPEN = ("01", "04", "05", "08")
+_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
 def parse_listening(table: str) -> dict[str, int]:
@@ -28,7 +34,7 @@ def parse_listening(table: str) -> dict[str, int]:
 def listening() -> dict[int, str]:
     """Port -> name of the program that listens there (``another program`` where it cannot be told)."""
     sockets: dict[str, int] = {}
-    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for path in _TABLES:
         try:
             with open(path, encoding="ascii") as file:
                 sockets.update(parse_listening(file.read()))
@@ -36,6 +42,29 @@ def listening() -> dict[int, str]:
             continue
     owners = _owners(set(sockets))
     return {port: owners.get(inode, "another program") for inode, port in sockets.items()}
+
+
+def parse_sessions(table: str, port: int) -> int:
+    """Read the text of ``/proc/net/tcp``: how many connections of this host go to its own ``port``."""
+    wanted = f":{port:04X}"
+    count = 0
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) > 9 and fields[2].endswith(wanted) and fields[3] in _OPEN and fields[2] != "00000000:0000":
+            count += 1
+    return count
+
+
+def sessions(port: int) -> int:
+    """How many connections from this host to ``port`` are open: what a proxy on it holds."""
+    count = 0
+    for path in _TABLES:
+        try:
+            with open(path, encoding="ascii") as file:
+                count += parse_sessions(file.read(), port)
+        except OSError:
+            continue
+    return count
 
 
 def _owners(inodes: set[str]) -> dict[str, str]:

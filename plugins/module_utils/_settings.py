@@ -44,6 +44,8 @@ OPTIONS: dict[str, Option] = {
     "image": Option("str", required=True),
     "port": Option("int", required=True, minimum=1, maximum=65535),
     "bind_address": Option("str"),
+    "hostname": Option("str"),
+    "tls": Option("bool", default=False),
     "state": Option("str", default="present", choices=("present", "absent")),
     "edition": Option("str", choices=("lite", "enterprise", "none")),
     # Backing services
@@ -124,9 +126,11 @@ SECRET_OPTIONS = frozenset(
     }
 )
 
+# Revisions of one deployment that run side by side: one that serves, one that starts, one that drains.
+DEFAULT_RUNNING_REVISIONS = 3
+MINIMUM_RUNNING_REVISIONS = 2
 # Docs: "LANGGRAPH_AES_KEY must be 16, 24, or 32 bytes long".
 AES_KEY_BYTES = (16, 24, 32)
-CONTAINER_PORT = 8000
 # Room for a server's own pool and for what it opens beside it (checkpointer, migration).
 DEFAULT_POOL_SIZE = 20
 CONNECTIONS_BESIDE_POOL = 12

@@ -17,6 +17,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._environment im
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import (
     connections_needed as pool_connections,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import DEFAULT_RUNNING_REVISIONS
 
 Deployments = t.Sequence[t.Mapping[str, t.Any]]
 
@@ -64,7 +65,8 @@ def container_services(
 
     ``redis`` has host, port and tls, ``postgres`` host, port and sslmode, as containers reach them.
     """
-    keys = ("name", "state", "image", "port", "bind_address", "drain_seconds", "memory", "cpus", "user", "read_only")
+    address = ("port", "bind_address", "hostname", "prefix", "tls")
+    keys = ("name", "state", "image", *address, "drain_seconds", "memory", "cpus", "user", "read_only")
     services = []
     for deployment in deployments:
         service = {key: deployment[key] for key in keys}
@@ -111,61 +113,98 @@ def _login(uri: str) -> tuple[str, str]:
     return unquote(parts.username or ""), unquote(parts.password or "")
 
 
-def health_targets(deployments: Deployments) -> list[dict[str, str]]:
+def health_targets(deployments: Deployments) -> list[dict[str, t.Any]]:
     """The option ``deployments`` of the module health: names and URLs, nothing secret."""
-    return [{"name": deployment["name"], "url": deployment["url"]} for deployment in present(deployments)]
+    return [
+        {"name": deployment["name"], "url": deployment["url"], "host": deployment["hostname"]}
+        for deployment in present(deployments)
+    ]
 
 
-COLUMNS = ("deployment", "url", "redis db", "postgres database", "image", "health")
+COLUMNS = ("deployment", "url", "redis db", "postgres database", "image", "revision", "health")
 
 
 def table(
     deployments: Deployments,
     numbers: t.Mapping[str, t.Mapping[str, t.Any]],
     health: t.Mapping[str, t.Mapping[str, t.Any]],
+    services: t.Sequence[t.Mapping[str, t.Any]] = (),
 ) -> list[str]:
-    """The final table, a text a line, for people. ``health`` is what the module health returned."""
+    """The final table, a text a line, for people, and below it what changes.
+
+    ``health`` is what the module health returned, ``services`` the ``deployments`` of container_service: what was done,
+    or in check mode would be, and why.
+    """
     rows = [tuple(column.upper() for column in COLUMNS)]
+    done = {service["name"]: service for service in services}
     for deployment in deployments:
         name = deployment["name"]
+        revision = str(done.get(name, {}).get("revision") or "-")
         if deployment["state"] == "absent":
-            rows.append((name, "-", "-", deployment["database"], "-", "stopped"))
+            rows.append((name, "-", "-", deployment["database"], "-", "-", "stopped"))
             continue
         answer = health.get(name)
-        state = "not asked" if answer is None else "healthy" if answer["ok"] else "NOT HEALTHY"
+        state = "-" if answer is None else "healthy" if answer["ok"] else "UNHEALTHY"
         number = str(numbers.get(name, {}).get("number") or "-")
-        rows.append((name, deployment["url"], number, deployment["database"], deployment["image"], state))
+        rows.append(
+            (name, _shown_url(deployment), number, deployment["database"], deployment["image"], revision, state)
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [*lines, *_changes(services)]
+
+
+def _shown_url(deployment: t.Mapping[str, t.Any]) -> str:
+    name = deployment.get("hostname")
+    return f"{deployment['url']} ({name})" if name else str(deployment["url"])
+
+
+def _changes(services: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
+    """What happens to each deployment that does not just go on, and why: ``bot: roll to revision 4 (image_id)``."""
+    for service in services:
+        if not service["changed"]:
+            continue
+        to = {"create": " revision", "roll": " to revision"}.get(service["action"], "")
+        to = f"{to} {service['revision']}" if to else ""
+        why = f" ({', '.join(service['reasons'])})" if service["reasons"] else ""
+        yield f"{service['name']}: {service['action']}{to}{why}"
 
 
 def connections_needed(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> int:
     """Connections that the replicas of all hosts may open; ``hosts`` are the variables of each host, unchecked."""
-    return sum(pool_connections(_pool(deployment)) for deployment in _running(hosts))
+    return sum(_connections(host, deployment) for host, deployment in _running(hosts))
 
 
 def connections_by_name(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, int]:
     """The same for each deployment: its replicas on all hosts share one role."""
     by_name: dict[str, int] = {}
-    for deployment in _running(hosts):
+    for host, deployment in _running(hosts):
         name = str(deployment.get("name"))
-        by_name[name] = by_name.get(name, 0) + pool_connections(_pool(deployment))
+        by_name[name] = by_name.get(name, 0) + _connections(host, deployment)
     return by_name
 
 
-def _running(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[t.Mapping[str, t.Any]]:
+def _connections(host: t.Mapping[str, t.Any], deployment: t.Mapping[str, t.Any]) -> int:
+    """Those of one replica and of the revisions that may run beside it."""
+    revisions = _number(host.get("langgraph_max_running_revisions")) or DEFAULT_RUNNING_REVISIONS
+    return pool_connections(_number(deployment.get("langgraph_postgres_pool_max_size"))) * revisions
+
+
+def _running(
+    hosts: t.Sequence[t.Mapping[str, t.Any]],
+) -> t.Iterator[tuple[t.Mapping[str, t.Any], t.Mapping[str, t.Any]]]:
     for host in hosts:
         entries = host.get("langgraph_deployments")
-        yield from (entry for entry in entries if _runs(entry)) if isinstance(entries, (list, tuple)) else ()
+        yield from ((host, entry) for entry in entries if _runs(entry)) if isinstance(entries, (list, tuple)) else ()
 
 
 def _runs(deployment: t.Any) -> bool:
     return isinstance(deployment, t.Mapping) and deployment.get("state") != "absent"
 
 
-def _pool(deployment: t.Mapping[str, t.Any]) -> int | None:
-    """The pool as written; what is no number is refused by the check, with a message of its own."""
+def _number(written: t.Any) -> int | None:
+    """A number as written; what is none is refused by the check, with a message of its own."""
     try:
-        return int(deployment.get("langgraph_postgres_pool_max_size") or 0) or None
+        return int(written or 0) or None
     except (TypeError, ValueError):
         return None

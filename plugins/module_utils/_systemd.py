@@ -60,6 +60,12 @@ def enable(units: t.Sequence[str]) -> None:
         _systemctl("enable", "--quiet", "--", *units)
 
 
+def disable(units: t.Sequence[str]) -> None:
+    """Have ``units`` started at boot no more."""
+    if units:
+        _systemctl("disable", "--quiet", "--", *units)
+
+
 def disable_now(units: t.Sequence[str]) -> None:
     """Stop ``units``, waiting for their drain, and have them started no more."""
     if units:
@@ -67,10 +73,10 @@ def disable_now(units: t.Sequence[str]) -> None:
         _systemctl("reset-failed", "--", *units, check=False)
 
 
-def stop(units: t.Sequence[str]) -> None:
-    """Stop ``units`` and wait for their drain."""
+def stop(units: t.Sequence[str], *, block: bool = True) -> None:
+    """Stop ``units`` and wait for their drain, unless it may go on behind our back."""
     if units:
-        _systemctl("stop", "--", *units)
+        _systemctl("stop", *(() if block else ("--no-block",)), "--", *units)
 
 
 def start(units: t.Sequence[str]) -> None:
@@ -83,8 +89,10 @@ def start(units: t.Sequence[str]) -> None:
         _systemctl("start", "--", *units, check=False)
 
 
-def journal(unit: str, lines: int) -> list[str]:
-    """The last ``lines`` lines that the unit logged, without time stamps."""
+def journal(unit: str, lines: int, since: float | None = None) -> list[str]:
+    """The last ``lines`` lines that the unit logged, without time stamps; ``since`` is in seconds of the epoch."""
     command = ["journalctl", "--unit", unit, "--lines", str(lines), "--output", "cat", "--no-pager", "--quiet"]
+    if since is not None:
+        command.append(f"--since=@{since:.0f}")
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     return done.stdout.splitlines()

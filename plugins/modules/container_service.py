@@ -12,17 +12,25 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Holds a whole list of deployments on a host. Each one is a container that the instance C(langgraph@NAME.service) of
-    one systemd template unit creates, starts, watches and stops.
-  - Starting means healthy. The module comes back when C(/ok) of every server that it had to start has answered, and
-    fails with the likely cause and the container's own last lines where one did not.
+  - Holds a whole list of deployments on a host. Another image, environment or resource makes a new revision of that
+    deployment, and nothing else does. Each revision is a container that the instance C(langgraph@NAME.N.service) of one
+    systemd template unit creates, starts, watches and stops.
+  - A new revision starts beside the old one on a free port of the loopback. When it is healthy the proxy switches to it
+    without losing a request. The old one goes on with what it has, under C(langgraph-drain@NAME.N.service), and is
+    stopped when the proxy holds no session on it any more.
+  - A revision that does not become healthy never serves. The module fails with the likely cause and the container's own
+    last lines, the old revision goes on, and the failed one is kept for inspection.
+  - It can be killed at any moment and run again. Whatever the moment, exactly one revision serves.
   - The cost is the same for one deployment and for many, one call reads the units, one the images.
-  - The template unit and its helper come with the role P(selfhost.langgraph.langgraph#role).
+  - The units and their helper come with the role P(selfhost.langgraph.langgraph#role), the proxy with
+    P(selfhost.langgraph.proxy#role).
 requirements:
   - The Python library C(docker) on the host (Debian's C(python3-docker)).
   - systemd.
+  - The Python library C(psycopg) on the host, where schema versions are to be recorded and snapshots to be taken.
 extends_documentation_fragment:
   - selfhost.langgraph._attributes
+  - selfhost.langgraph._rollout
 attributes:
   check_mode:
     support: full
@@ -66,6 +74,16 @@ options:
         description: Address of the host on which the server answers.
         type: str
         default: 127.0.0.1
+      hostname:
+        description: Host name by which the proxy tells the deployment from others on the same port.
+        type: str
+      prefix:
+        description: Path under which the server answers, which its environment has as E(MOUNT_PREFIX) too.
+        type: str
+      tls:
+        description: Whether the proxy speaks TLS on the port.
+        type: bool
+        default: false
       environment:
         description:
           - Content of the container's environment file, one C(NAME=value) a line.
@@ -92,24 +110,32 @@ options:
     description: The engine's network for the containers.
     type: str
     default: langgraph
-  config_dir:
-    description: Folder of the host that holds a folder for each deployment, readable by root alone.
-    type: path
-    default: /etc/langgraph
   coming_images:
     description:
       - References with ids of images that an earlier task of the play loads. Check mode takes them for present.
     type: dict
     default: {}
-  start_timeout:
-    description: Seconds that a server has from its start until C(/ok) answers.
+  proxy:
+    description:
+      - With V(haproxy), the proxy of the host answers on the port of a deployment, and a new revision interrupts nothing.
+      - With V(none), the container itself is published there. A new revision, another port or address then stops the
+        old container first, and clients are refused until the new one answers.
+      - Changing it interrupts every deployment once.
+    type: str
+    choices: [haproxy, none]
+    default: haproxy
+  healthy_deadline:
+    description: Seconds that a revision has from its start until it is healthy.
     type: int
     default: 300
-  parallel:
-    description: How many servers may start at the same time.
+  drain_limit:
+    description:
+      - Seconds for which a revision that serves no more may keep the sessions that it has, streams above all. Then it is
+        stopped, and what is left is cut.
     type: int
-    default: 8
+    default: 900
 seealso:
+  - module: selfhost.langgraph.deployment_rollback
   - module: selfhost.langgraph.health
   - module: selfhost.langgraph.container_service_info
 """
@@ -147,20 +173,41 @@ deployments:
       type: str
     action:
       description:
-        - One of V(create), V(restart), V(start), V(wait) (it was starting already), V(keep) and V(remove).
+        - V(create) is a first revision, V(roll) a new one beside the old one, V(route) another public address without
+          another container. V(restart) interrupts the deployment, V(start) brings up one that was down, V(wait) waits for
+          one that was starting already. V(keep) leaves the container alone, V(remove) takes all of it away.
       type: str
     reasons:
       description: What differed. Variables by name, never with a value.
       type: list
       elements: str
+    changed:
+      description: Whether anything of it changes.
+      type: bool
+    revision:
+      description: The revision that serves afterwards.
+      type: int
     image_id:
       description: Id of the image that it runs.
       type: str
+    runs:
+      description:
+        - Runs in flight by status, C(before) the new revision started and C(after) the switch, as the server's own API
+          tells; null where it does not. With O(wait_for_drain=true), also C(drained), what became of those that were in
+          flight when the old revision was stopped, and how many started again.
+      type: dict
+    snapshot:
+      description: The dump of the database that was taken before the new revision started.
+      type: str
   sample:
-    - action: restart
+    - action: roll
+      changed: true
       image_id: sha256:0f3a
       name: support-bot
       reasons: [image_id, variable LOG_LEVEL]
+      revision: 4
+      runs: {before: {running: 2}, after: {running: 2}}
+      snapshot: null
 failures:
   description: The deployments that did not become healthy.
   returned: failure
@@ -170,6 +217,12 @@ failures:
     name:
       description: Name of the deployment.
       type: str
+    revision:
+      description: The revision that failed.
+      type: int
+    serving:
+      description: The revision that goes on serving, if any.
+      type: int
     code:
       description: Likely cause, as a stable word.
       type: str
@@ -187,7 +240,11 @@ failures:
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import run_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import (
+    ROLLOUT_ARGUMENTS,
+    converge,
+    run_module,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._docker import DOCKER_IMPORT_ERROR
 from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
 
@@ -200,6 +257,9 @@ def main() -> None:
         "image": {"type": "str"},
         "port": {"type": "int"},
         "bind_address": {"type": "str", "default": "127.0.0.1"},
+        "hostname": {"type": "str"},
+        "prefix": {"type": "str"},
+        "tls": {"type": "bool", "default": False},
         "environment": {"type": "str", "default": "", "no_log": True},
         "drain_seconds": {"type": "int", "default": 180},
         "memory": {"type": "str"},
@@ -217,16 +277,17 @@ def main() -> None:
                 "required_if": [("state", "present", ("image", "port"))],
             },
             "network": {"type": "str", "default": "langgraph"},
-            "config_dir": {"type": "path", "default": "/etc/langgraph"},
             "coming_images": {"type": "dict", "default": {}},
-            "start_timeout": {"type": "int", "default": 300},
-            "parallel": {"type": "int", "default": 8},
+            "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},
+            "healthy_deadline": {"type": "int", "default": 300},
+            "drain_limit": {"type": "int", "default": 900},
+            **ROLLOUT_ARGUMENTS,
         },
         supports_check_mode=True,
     )
     if DOCKER_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("docker"), exception=DOCKER_IMPORT_ERROR)
-    run_module(module)
+    run_module(module, converge)
 
 
 if __name__ == "__main__":

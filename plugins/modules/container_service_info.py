@@ -12,8 +12,9 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Lists the deployments that M(selfhost.langgraph.container_service) holds on a host, with their units' state, and what
-    a new deployment must know of the host, which images it has and which of its ports are taken by whom.
+  - Lists the deployments that M(selfhost.langgraph.container_service) holds on a host, with their revisions, which one
+    serves since when, and drains in progress. Lists too what a new deployment must know of the host, which images it has
+    and which of its ports are taken by whom.
   - Works on a host that has no Docker engine yet; it has no images then.
 extends_documentation_fragment:
   - selfhost.langgraph._attributes
@@ -51,23 +52,103 @@ deployments:
       description: Name of the deployment.
       type: str
     image:
-      description: Image as the user wrote it.
+      description: Image that serves, as the user wrote it.
       type: str
     image_id:
-      description: Id of the image.
+      description: Id of that image.
+      type: str
+    proxy:
+      description: What answers on its port, V(haproxy) or V(none).
       type: str
     port:
       description: Port of the host.
       type: int
+    bind_address:
+      description: Address of the host.
+      type: str
+    hostname:
+      description: Host name by which the proxy tells it apart, if any.
+      type: str
+    prefix:
+      description: Path by which the proxy tells it apart, if any.
+      type: str
+    tls:
+      description: Whether the proxy speaks TLS.
+      type: bool
+    serving:
+      description: Number of the revision that serves.
+      type: int
+    since:
+      description: Since when it serves.
+      type: str
     drain_seconds:
-      description: How long it may drain when it is stopped.
+      description: How long the longest of its revisions may take to end its runs when it is stopped.
       type: int
     active:
-      description: systemd's ActiveState of its unit.
+      description: systemd's ActiveState of the serving revision's unit.
       type: str
     enabled:
-      description: Whether it starts at boot.
+      description: Whether that starts at boot.
       type: bool
+    revisions:
+      description: Its revisions, the newest first.
+      type: list
+      elements: dict
+      contains:
+        number:
+          description: Its number.
+          type: int
+        state:
+          description:
+            - V(serving), V(draining), V(starting), V(failed) (it never became healthy), V(stopped) (it has served), or
+              V(running) and V(new), which an interrupted run leaves and the next one goes on with.
+          type: str
+        active:
+          description: systemd's ActiveState of its unit.
+          type: str
+        image:
+          description: Its image as the user wrote it.
+          type: str
+        image_id:
+          description: Id of its image.
+          type: str
+        created:
+          description: When it was made.
+          type: str
+        created_by:
+          description: Who asked for it.
+          type: str
+        reasons:
+          description: What it differed in from the one before. Variables by name, never with a value.
+          type: list
+          elements: str
+        schema_before:
+          description: Version of the database's schema before it first started.
+          type: str
+        result:
+          description: V(served) or V(failed); null while its first start goes on.
+          type: str
+        at:
+          description: When that was known.
+          type: str
+        schema:
+          description: Version of the database's schema when it first served.
+          type: str
+        cause:
+          description: Likely cause of the failure.
+          type: str
+        line:
+          description: The line of its log that tells the cause.
+          type: str
+        port:
+          description: Port of the loopback on which its container answers, while it runs.
+          type: int
+        sessions:
+          description: Connections to it that the proxy holds.
+          type: int
+        drain:
+          description: When its drain began and ended, what was cut, and what became of the runs in flight.
+          type: dict
 images:
   description: References of the images that are on the host, with their ids.
   returned: always
@@ -76,6 +157,11 @@ files:
   description: SHA-256 of each of O(files); null where it is missing, or not root's with mode 0644.
   returned: always
   type: dict
+missing_libraries:
+  description: Python libraries that the modules need on the host and do not find.
+  returned: always
+  type: list
+  elements: str
 listening:
   description: TCP ports that a program listens on, with its name.
   returned: always
@@ -86,11 +172,28 @@ listening:
 import hashlib
 import os
 import stat
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _ports
-from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import deployed
+from ansible_collections.selfhost.langgraph.plugins.module_utils import (
+    _docker,
+    _ports,
+    _revision_store,
+    _schema,
+    _status,
+)
+
+
+def deployments(config_dir: str) -> list[dict[str, t.Any]]:
+    """What the host has, by name."""
+    described = []
+    for name, deployment in _revision_store.read(config_dir, _revision_store.deployment_names(config_dir)).items():
+        numbers = [revision.number for revision in deployment.revisions]
+        drains = _revision_store.read_drains(config_dir, name, numbers)
+        if deployment.settings is not None or deployment.revisions:
+            described.append(_status.describe(deployment, drains, _ports.sessions))
+    return described
 
 
 def images() -> dict[str, str]:
@@ -115,6 +218,11 @@ def fingerprint(path: str) -> str | None:
         return None
 
 
+def missing_libraries() -> list[str]:
+    """The libraries that an earlier task has to install; the engine's comes with the engine."""
+    return ["psycopg"] if _schema.PSYCOPG_IMPORT_ERROR is not None else []
+
+
 def main() -> None:
     """Read and report."""
     module = AnsibleModule(
@@ -125,7 +233,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     module.exit_json(
-        deployments=deployed(module.params["config_dir"]),
+        deployments=deployments(module.params["config_dir"]),
+        missing_libraries=missing_libraries(),
         images=images(),
         files={path: fingerprint(path) for path in module.params["files"]},
         listening={str(port): program for port, program in _ports.listening().items()},

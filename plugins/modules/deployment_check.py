@@ -69,6 +69,17 @@ options:
   redis_databases:
     description: How many numbers Redis has, the reserved 0 included. The deployments must fit in it.
     type: int
+  proxy:
+    description:
+      - What answers on the deployments' ports, V(haproxy) or V(none). Host names, TLS and deployments that share a port need
+        the proxy.
+    type: str
+    choices: [haproxy, none]
+    default: haproxy
+  max_running_revisions:
+    description: How many revisions of a deployment may run at the same time; each has a pool of its own.
+    type: int
+    default: 3
 seealso:
   - module: selfhost.langgraph.container_service
   - module: selfhost.langgraph.redis_database
@@ -121,6 +132,11 @@ files:
   description: SHA-256 of each of O(files); null where it is missing, or not root's with mode 0644. Hidden from every output.
   returned: success
   type: dict
+missing_libraries:
+  description: Python libraries that have to be installed on the host. Hidden from every output.
+  returned: success
+  type: list
+  elements: str
 longest_drain:
   description: Seconds that the slowest deployment of the host may drain, in the list or not. Hidden from every output.
   returned: success

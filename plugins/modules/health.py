@@ -35,9 +35,12 @@ options:
         type: str
         required: true
       url:
-        description: URL of the server, without C(/ok), as the host itself reaches it.
+        description: URL of the server, without C(/ok), as the host itself reaches it. Its certificate is not verified.
         type: str
         required: true
+      host:
+        description: Host name to ask for, where the proxy tells deployments apart by it.
+        type: str
   timeout:
     description: Seconds to wait for all of them.
     type: int
@@ -85,6 +88,9 @@ failures:
     name:
       description: Name of the deployment.
       type: str
+    revision:
+      description: The revision that serves.
+      type: int
     code:
       description: Likely cause, as a stable word.
       type: str
@@ -104,23 +110,41 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _probe, _systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _probe, _revision_store, _systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import explain, sentence
-from ansible_collections.selfhost.langgraph.plugins.module_utils._services import unit_name
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import unit_name
 
 
-def examine(urls: t.Mapping[str, str], timeout: int, check_db: bool) -> dict[str, _probe.Answer]:
+def examine(targets: t.Mapping[str, _probe.Target], timeout: int, check_db: bool) -> dict[str, _probe.Answer]:
     """The last answer of each server: of ``/ok`` where that fails, else of ``/ok?check_db=1``."""
-    answers = _probe.wait_for({name: f"{url}/ok" for name, url in urls.items()}, timeout)
+    plain = {name: _probe.Target(f"{target.url}/ok", target.host) for name, target in targets.items()}
+    answers = _probe.wait_for(plain, timeout)
     if check_db:
-        ready = {name: f"{urls[name]}/ok?check_db=1" for name, answer in answers.items() if answer.ok}
-        answers.update(_probe.wait_for(ready, 0))
+        ready = [name for name, answer in answers.items() if answer.ok]
+        deep = {name: _probe.Target(f"{targets[name].url}/ok?check_db=1", targets[name].host) for name in ready}
+        answers.update(_probe.wait_for(deep, 0))
     return answers
+
+
+def explain_all(answers: t.Mapping[str, _probe.Answer], config_dir: str) -> list[dict[str, t.Any]]:
+    """Why each of those did not answer, from its serving revision."""
+    failures = []
+    for name, deployment in _revision_store.read(config_dir, list(answers)).items():
+        serving = deployment.serving
+        number = serving.number if serving else 0
+        unit = unit_name(name, number)
+        state = _systemd.unit_states([unit])[unit]
+        failures.append(explain(name, number, state, answers[name], serving.environment if serving else None))
+    return failures
 
 
 def main() -> None:
     """Ask, and explain what is not healthy."""
-    deployment = {"name": {"type": "str", "required": True}, "url": {"type": "str", "required": True}}
+    deployment = {
+        "name": {"type": "str", "required": True},
+        "url": {"type": "str", "required": True},
+        "host": {"type": "str"},
+    }
     module = AnsibleModule(
         argument_spec={
             "deployments": {"type": "list", "elements": "dict", "required": True, "options": deployment},
@@ -130,13 +154,14 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    urls = {deployment["name"]: deployment["url"].rstrip("/") for deployment in module.params["deployments"]}
-    answers = examine(urls, module.params["timeout"], module.params["check_db"])
+    targets = {
+        item["name"]: _probe.Target(item["url"].rstrip("/"), item["host"]) for item in module.params["deployments"]
+    }
+    answers = examine(targets, module.params["timeout"], module.params["check_db"])
     health = {name: {"ok": answer.ok, "status": answer.status} for name, answer in answers.items()}
-    sick = [name for name, answer in answers.items() if not answer.ok]
-    states = _systemd.unit_states([unit_name(name) for name in sick])
-    failures = [explain(name, states[unit_name(name)], answers[name], module.params["config_dir"]) for name in sick]
-    if failures:
+    sick = {name: answer for name, answer in answers.items() if not answer.ok}
+    if sick:
+        failures = explain_all(sick, module.params["config_dir"])
         module.fail_json(msg=sentence(failures), health=health, failures=failures)
     module.exit_json(health=health)
 

@@ -4,34 +4,23 @@
 
 from __future__ import annotations
 
-import time
-
-
-def wait_until(condition, seconds=60):
-    """Wait for a condition; tell whether it came true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.5)
-    return False
-
 
 def test_a_killed_server_comes_back(world):
     before = world.container("support-bot")
-    world.host.check_output("docker kill langgraph-support-bot")
-    assert wait_until(lambda: world.container("support-bot")["started"] != before["started"])
+    world.host.check_output(f"docker kill langgraph-{world.instance('support-bot')}")
+    assert world.wait_until(lambda: world.container("support-bot")["started"] != before["started"])
     assert world.client("healthy", "60", "http://127.0.0.1:8123") < 60
     assert world.container("support-bot")["id"] == before["id"]
 
 
 def test_restarts_wait_longer_each_time(world):
+    unit, container = world.unit("research-agent"), f"langgraph-{world.instance('research-agent')}"
     for _crash in range(3):
-        assert wait_until(lambda: world.host.service("langgraph@research-agent").is_running)
-        world.host.check_output("docker kill langgraph-research-agent")
-        assert wait_until(lambda: not world.host.service("langgraph@research-agent").is_running)
-    assert wait_until(lambda: world.host.service("langgraph@research-agent").is_running)
-    log = world.host.check_output("journalctl --no-pager --output cat --unit langgraph@research-agent --lines 200")
+        assert world.wait_until(lambda: unit.is_running)
+        world.host.check_output(f"docker kill {container}")
+        assert world.wait_until(lambda: not unit.is_running)
+    assert world.wait_until(lambda: unit.is_running)
+    log = world.host.check_output(f"journalctl --no-pager --output cat --unit {unit.name} --lines 200")
     waits = [line for line in log.splitlines() if line.startswith("restart ")]
     assert waits[-2:] == ["restart 2: waiting 1 s first", "restart 3: waiting 2 s first"]
 
@@ -40,9 +29,7 @@ def test_containers_outlive_the_engines_restart(world):
     assert world.client("healthy", "60", "http://127.0.0.1:8123", "http://127.0.0.1:8124") < 60
     before = world.containers()
     world.host.check_output("systemctl restart docker")
-    assert wait_until(
-        lambda: all(world.host.service(f"langgraph@{name}").is_running for name in ("support-bot", "research-agent"))
-    )
+    assert world.wait_until(lambda: all(world.unit(name).is_running for name in ("support-bot", "research-agent")))
     assert world.containers() == before
     assert world.client("healthy", "10", "http://127.0.0.1:8123", "http://127.0.0.1:8124") < 10
 
@@ -50,8 +37,11 @@ def test_containers_outlive_the_engines_restart(world):
 def test_two_deployments_exchange_their_ports(world, group_vars):
     first, second = group_vars["langgraph_deployments"]
     exchanged = [{**first, "port": second["port"]}, {**second, "port": first["port"]}]
+    before = world.containers()
     done = world.play(langgraph_deployments=exchanged)
     assert done.returncode == 0, done.stdout
+    assert world.settings("support-bot")["port"] == second["port"]
     back = world.play()
     assert back.returncode == 0, back.stdout
+    assert world.containers() == before
     assert world.client("healthy", "10", "http://127.0.0.1:8123", "http://127.0.0.1:8124") < 10

@@ -76,8 +76,9 @@ def test_pools_that_cannot_fit(world, group_vars):
     first, second = group_vars["langgraph_deployments"]
     refuse(
         world,
-        "deployment 'support-bot', option 'langgraph_postgres_pool_max_size': all deployments (2) need 194 connections,"
-        " and max_connections leaves 87; lower the pools (this is the largest) or raise max_connections to 207",
+        "deployment 'support-bot', option 'langgraph_postgres_pool_max_size': all deployments (2) need 582 connections,"
+        " and max_connections leaves 87; lower the pools (this is the largest) or langgraph_max_running_revisions, or raise"
+        " max_connections to 595",
         langgraph_deployments=[{**first, "langgraph_postgres_pool_max_size": 150}, second],
         postgres_max_connections=100,
     )

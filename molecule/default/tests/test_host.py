@@ -9,7 +9,7 @@ import re
 
 def test_units_run_and_start_at_boot(world, deployments):
     for name in deployments:
-        unit = world.host.service(f"langgraph@{name}.service")
+        unit = world.unit(name)
         assert unit.is_running
         assert unit.is_enabled
 
@@ -42,14 +42,34 @@ def test_files_are_for_root_alone(world, deployments):
     for name in deployments:
         folder = world.host.file(f"/etc/langgraph/{name}")
         assert (folder.user, folder.mode) == ("root", 0o700)
-        for file in ("environment", "container.json"):
-            found = world.host.file(f"/etc/langgraph/{name}/{file}")
-            assert (found.user, found.mode) == ("root", 0o600)
+        modes = world.host.check_output(f"find /etc/langgraph/{name} -type f -exec stat -c '%U %a' {{}} +").splitlines()
+        assert set(modes) == {"root 600"}
+        assert len(modes) >= 5
+
+
+def test_the_proxy_runs_as_its_own_user_and_the_distributions_is_off(world):
+    assert world.host.service("langgraph-proxy").is_running
+    assert world.host.service("langgraph-proxy").is_enabled
+    assert not world.host.service("haproxy").is_running
+    assert "haproxy" in world.host.check_output("ps -C haproxy -o user=").split()
+
+
+def test_containers_are_reached_through_the_loopback_alone(world, deployments):
+    for name in deployments:
+        published = world.host.check_output(f"docker port langgraph-{world.instance(name)}")
+        assert re.fullmatch(r"8000/tcp -> 127\.0\.0\.1:3[0-2]\d{3}", published)
+
+
+def test_revisions_tell_the_schema_of_their_database(world, deployments):
+    for name in deployments:
+        (revision,) = world.status()[name]["revisions"]
+        version = world.sql(world.database(name), "SELECT version_num FROM alembic_version")
+        assert (revision["schema"], revision["result"], revision["reasons"]) == (version, "served", ["new"])
 
 
 def test_containers_have_few_rights(world, deployments):
     for name in deployments:
         shown = world.host.check_output(
-            f"docker inspect --format '{{{{.HostConfig.CapDrop}}}} {{{{.HostConfig.SecurityOpt}}}}' langgraph-{name}"
+            f"docker inspect --format '{{{{.HostConfig.CapDrop}}}} {{{{.HostConfig.SecurityOpt}}}}' langgraph-{world.instance(name)}"
         )
         assert shown == "[ALL] [no-new-privileges]"

@@ -32,7 +32,7 @@ def test_background_runs_end_well(runs, deployments):
 
 def test_no_server_misses_a_right(world, runs):
     for name in runs:
-        log = world.host.check_output(f"journalctl --no-pager --output cat --unit langgraph@{name}")
+        log = world.host.check_output(f"journalctl --no-pager --output cat  --unit 'langgraph@{name}.*'")
         assert "Permission" not in log
         assert "permission" not in log
         assert "NOPERM" not in log

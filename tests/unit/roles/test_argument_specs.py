@@ -17,8 +17,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules imp
 
 ROOT = Path(__file__).parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+PREFIXES = "|".join(ROLES)
 # Variables of other roles that a role's defaults look at, always with a default of their own.
-BORROWED = re.compile(r"\b((?:docker|redis|postgres)_[a-z0-9_]+)\s*\| default\(")
+BORROWED = re.compile(r"\b((?:docker|redis|postgres|proxy)_[a-z0-9_]+)\s*\| default\(")
 
 
 def load(role: str, path: str) -> dict[str, t.Any]:
@@ -99,7 +100,7 @@ def test_every_variable_that_is_used_is_defined(role: str) -> None:
     known = {*load(role, "defaults/main.yml"), *load(role, "vars/main.yml"), *made(code), *BORROWED.findall(code)}
     jinja = " ".join(re.findall(r"{{.*?}}|{%.*?%}|(?:when|that|failed_when|changed_when|until): .*", code, re.DOTALL))
     jinja = re.sub(r"'[^'\n]*'|selfhost\.langgraph\.\w+", "", jinja)
-    used = set(re.findall(r"(?<![.\w])_{0,2}(?:docker|redis|postgres|langgraph)_\w+", jinja))
+    used = set(re.findall(rf"(?<![.\w])_{{0,2}}(?:{PREFIXES})_\w+", jinja))
     assert used - known == set()
 
 
@@ -125,7 +126,7 @@ def test_the_check_and_the_role_reserve_the_same_connections() -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_the_readme_names_only_variables_that_exist(role: str) -> None:
     text = (ROOT / "roles" / role / "README.md").read_text()
-    named = set(re.findall(r"`((?:docker|redis|postgres|langgraph)_[a-z_]+)`", text))
+    named = set(re.findall(rf"`((?:{PREFIXES})_[a-z_]+)`", text))
     assert named
     assert named <= {*load(role, "defaults/main.yml"), "redis_number"}
     assert "untested" in text

@@ -4,43 +4,95 @@
 
 from __future__ import annotations
 
-import importlib.util
+import json
+import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
 import pytest
 
-PATH = Path(__file__).parents[3] / "roles/langgraph/files/container.py"
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import make_content, make_record
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import bot
+from ansible_collections.selfhost.langgraph.tests.unit.roles.helper import load
+
 SECONDS = {2: 1, 3: 2, 4: 4, 8: 60, 50: 60}
+CONTENT = make_content(bot(memory="1g"), "sha256:one", "langgraph")
+LABEL = f"{CONTENT.config} 127.0.0.1:30001"
+
+
+class Engine:
+    """The engine's client and systemctl: what they were asked, and the one container that there is."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+        self.found: dict[str, t.Any] | None = None
+        self.answers = True
+        self.restarts = 0
+
+    def run(self, command: list[str], **_more: t.Any) -> subprocess.CompletedProcess[str]:
+        if command[0] == "systemctl":
+            return subprocess.CompletedProcess(command, 0, f"{self.restarts}\n", "")
+        if command[1:3] != ["container", "inspect"]:
+            self.calls.append(command[1:])
+            return subprocess.CompletedProcess(command, 0, "", "")
+        if not self.answers:
+            return subprocess.CompletedProcess(command, 1, "", "Cannot connect to the Docker daemon")
+        if self.found is None:
+            return subprocess.CompletedProcess(command, 1, "", "Error: No such container: x")
+        return subprocess.CompletedProcess(command, 0, json.dumps([self.found]), "")
 
 
 @pytest.fixture
-def helper() -> t.Any:
-    """The helper as a module."""
-    spec = importlib.util.spec_from_file_location("langgraph_container", PATH)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Any:
+    """The helper as a module, with its files below ``tmp_path``."""
+    module = load("langgraph-container", monkeypatch)
+    monkeypatch.setattr(module, "CONFIG_DIR", str(tmp_path))
+    monkeypatch.setattr(module.time, "sleep", lambda _seconds: None)
     return module
 
 
-def state(running: bool = False, minute: int = 0) -> dict[str, t.Any]:
-    """A container that ended so many minutes after its start."""
-    times = {"StartedAt": "2026-01-31T12:00:00.123456789Z", "FinishedAt": f"2026-01-31T12:{minute:02}:01Z"}
-    return {"State": {"Running": running, **times}}
+@pytest.fixture
+def engine(helper: t.Any, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    engine = Engine()
+    monkeypatch.setattr(helper.subprocess, "run", engine.run)
+    return engine
 
 
 @pytest.fixture
-def slept(helper: t.Any, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[int, t.Any], list[int]]:
+def revision(helper: t.Any, tmp_path: Path) -> t.Any:
+    """Revision 3 of bot."""
+    return written(helper, tmp_path)
+
+
+def written(helper: t.Any, folder: Path, address: str = "127.0.0.1") -> t.Any:
+    path = folder / "bot/revisions/3"
+    path.mkdir(parents=True)
+    record = make_record(CONTENT, 3, reasons=(), by="ann", at="now", schema=None)
+    (path / "revision.json").write_text(json.dumps(record))
+    (path / "slot.json").write_text(json.dumps({"address": address, "port": 30001, "healthy_deadline": 2}))
+    return helper.Revision("bot.3")
+
+
+def state(running: bool = False, minute: int = 0, label: str = LABEL) -> dict[str, t.Any]:
+    """A container that ended so many minutes after its start."""
+    times = {"StartedAt": "2026-01-31T12:00:00.123456789Z", "FinishedAt": f"2026-01-31T12:{minute:02}:01Z"}
+    labels = {"selfhost.langgraph.config": label}
+    return {"State": {"Running": running, **times}, "Config": {"Labels": labels}}
+
+
+# Restarts
+
+
+@pytest.fixture
+def slept(helper: t.Any, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[int, t.Any], list[int]]:
     """How long the helper waits at the n-th restart."""
 
     def run(restarts: int, found: t.Any) -> list[int]:
         naps: list[int] = []
-        done = type("Done", (), {"stdout": f"{restarts}\n"})
-        monkeypatch.setattr(helper.subprocess, "run", lambda *_a, **_k: done)
+        engine.restarts = restarts
         monkeypatch.setattr(helper.time, "sleep", naps.append)
-        helper.back_off("langgraph@x.service", found)
+        helper.back_off("langgraph@bot.3.service", found)
         return naps
 
     return run
@@ -73,3 +125,140 @@ def test_a_container_that_cannot_be_made_is_not_tried_every_second(slept: t.Any)
 def test_a_container_that_never_started_counts_as_crashed(slept: t.Any) -> None:
     never = {"State": {"Running": False, "StartedAt": "0001-01-01T00:00:00Z", "FinishedAt": "0001-01-01T00:00:00Z"}}
     assert slept(2, never) == [1]
+
+
+# Containers
+
+
+@pytest.fixture
+def create(helper: t.Any, revision: t.Any) -> list[str]:
+    """The command that makes the container."""
+    return [
+        *("create", "--name", "langgraph-bot.3", "--hostname", "bot", "--restart", "no"),
+        *("--label", f"selfhost.langgraph.config={LABEL}", "--publish", "127.0.0.1:30001:8000"),
+        *("--env-file", f"{helper.CONFIG_DIR}/bot/revisions/3/environment", *CONTENT.arguments),
+    ]
+
+
+def test_prepare_makes_a_container(helper: t.Any, engine: Engine, revision: t.Any, create: list[str]) -> None:
+    helper.prepare(revision)
+    assert engine.calls == [create]
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_prepare_keeps_one_that_fits(helper: t.Any, engine: Engine, revision: t.Any, running: bool) -> None:
+    engine.found = state(running)
+    helper.prepare(revision)
+    assert engine.calls == []
+
+
+@pytest.mark.parametrize("label", [f"{CONTENT.config} 127.0.0.1:30002", f"{'0' * 64} 127.0.0.1:30001", ""])
+def test_prepare_replaces_one_that_does_not(
+    helper: t.Any, engine: Engine, revision: t.Any, create: list[str], label: str
+) -> None:
+    engine.found = state(True, label=label)
+    helper.prepare(revision)
+    stop = ["stop", "--time", "180", "langgraph-bot.3"]
+    assert engine.calls == [stop, ["rm", "--force", "langgraph-bot.3"], create]
+
+
+def test_an_engine_that_does_not_answer_is_no_missing_container(helper: t.Any, engine: Engine, revision: t.Any) -> None:
+    engine.answers = False
+    with pytest.raises(SystemExit, match="^Cannot connect to the Docker daemon$"):
+        helper.prepare(revision)
+    assert engine.calls == []
+
+
+@pytest.mark.parametrize(
+    ("address", "publish", "url"),
+    [
+        ("127.0.0.1", "127.0.0.1:30001", "http://127.0.0.1:30001"),
+        ("0.0.0.0", "0.0.0.0:30001", "http://127.0.0.1:30001"),
+        ("::", "[::]:30001", "http://[::1]:30001"),
+        ("fd00::5", "[fd00::5]:30001", "http://[fd00::5]:30001"),
+    ],
+)
+def test_where_it_is_published(helper: t.Any, tmp_path: Path, address: str, publish: str, url: str) -> None:
+    revision = written(helper, tmp_path, address)
+    assert (revision.publish, revision.url) == (publish, url)
+
+
+@pytest.mark.parametrize(("running", "verb"), [(True, ["attach", "--no-stdin"]), (False, ["start", "--attach"])])
+def test_run_becomes_the_engines_client(
+    helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch, running: bool, verb: list[str]
+) -> None:
+    engine.found, became = state(running), []
+
+    class Became(Exception):
+        pass
+
+    def become(_program: str, command: list[str]) -> None:
+        became.append(command)
+        raise Became
+
+    monkeypatch.setattr(helper.os, "execvp", become)
+    with pytest.raises(Became):
+        helper.run(revision)
+    assert became == [["docker", *verb, "langgraph-bot.3"]]
+
+
+def answers(*healthy: bool) -> t.Callable[..., t.Any]:
+    """What the server answers, one after the other, then always the last."""
+    left = list(healthy)
+
+    def ask(_url: str, timeout: float) -> t.Any:
+        assert timeout == 5
+        return type("Answer", (), {"ok": left.pop(0) if len(left) > 1 else left[0]})
+
+    return ask
+
+
+def test_wait_until_it_is_healthy(
+    helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helper._probe, "ask", answers(False, False, True))
+    helper.wait(revision)
+    assert engine.calls == []
+
+
+def test_wait_no_longer_than_the_deadline(
+    helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter((0.0, 1.0, 2.0, 2.1))
+    monkeypatch.setattr(helper._probe, "ask", answers(False))
+    monkeypatch.setattr(helper.time, "monotonic", lambda: next(times))
+    with pytest.raises(SystemExit, match="^no healthy answer from http://127.0.0.1:30001/ok within 2 s$"):
+        helper.wait(revision)
+    assert engine.calls == [["stop", "--time", "10", "langgraph-bot.3"]]
+
+
+def test_wait_ends_with_the_container(
+    helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helper._probe, "ask", answers(False))
+    monkeypatch.setenv("MAINPID", "4194304")
+    with pytest.raises(SystemExit, match="^the container exited before it answered http://127.0.0.1:30001/ok$"):
+        helper.wait(revision)
+
+
+def test_stop_gives_the_server_its_time(
+    helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAINPID", "1")
+    helper.stop(revision)
+    assert engine.calls == [["stop", "--time", "180", "langgraph-bot.3"]]
+
+
+def test_stop_leaves_a_container_whose_client_is_gone(
+    helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MAINPID", raising=False)
+    helper.stop(revision)
+    assert engine.calls == []
+
+
+@pytest.mark.parametrize("words", [[], ["prepare"], ["remove", "bot.3"], ["prepare", "bot.3", "more"]])
+def test_anything_else_is_refused(helper: t.Any, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["langgraph-container.py", *words])
+    with pytest.raises(SystemExit, match=r"^usage: langgraph-container.py prepare\|run\|wait\|stop NAME.N$"):
+        helper.main()

@@ -108,11 +108,38 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             "the control node",
         ],
     ),
+    "shared-port": (
+        {"langgraph_deployments": [{**BOT, "mount_prefix": "/bot"}, {**OTHER, "port": "18123"}]},
+        [
+            "deployment 'research', option 'port': port 18123 is also that of 'support-bot'; give each deployment its own "
+            "port, or to each on it a hostname or a mount_prefix"
+        ],
+    ),
+    "no-proxy": (
+        {"langgraph_deployments": [{**BOT, "hostname": "support.example.com"}], "langgraph_proxy": "none"},
+        [
+            "deployment 'support-bot', option 'hostname': needs the proxy, and langgraph_proxy is none; remove it, or set "
+            "langgraph_proxy: haproxy"
+        ],
+    ),
+    "fewer-revisions": (
+        {
+            "langgraph_deployments": [BOT],
+            "langgraph_max_connections": "{{ 60 }}",
+            "langgraph_max_running_revisions": "{{ 2 }}",
+        },
+        [
+            "deployment 'support-bot', option 'langgraph_postgres_pool_max_size': all deployments (1) need 64 connections, "
+            "and max_connections leaves 47; lower the pools (this is the largest) or langgraph_max_running_revisions, or "
+            "raise max_connections to 77",
+        ],
+    ),
     "numbers": (
         {"langgraph_deployments": [BOT, OTHER], "langgraph_redis_databases": "2", "langgraph_max_connections": "60"},
         [
-            "deployment 'support-bot', option 'langgraph_postgres_pool_max_size': all deployments (2) need 64 connections, "
-            "and max_connections leaves 47; lower the pools (this is the largest) or raise max_connections to 77",
+            "deployment 'support-bot', option 'langgraph_postgres_pool_max_size': all deployments (2) need 192 connections, "
+            "and max_connections leaves 47; lower the pools (this is the largest) or langgraph_max_running_revisions, or "
+            "raise max_connections to 205",
             "deployment 'research', option 'redis_number': the list has 2 deployments, and Redis 1 numbers beside the "
             "reserved 0; set redis_databases to 3 or more",
         ],
@@ -153,6 +180,12 @@ PLAY = """
           - __langgraph_checked.deployments[1].redis_password == 'planted-' ~ 'redis'
           - __langgraph_checked.deployments[1].variables.LANGGRAPH_CLOUD_LICENSE_KEY == 'planted-' ~ 'licence'
           - __langgraph_checked.pull == ['bot:1', 'r:1']
+          - __langgraph_checked.deployments[1].connection_limit == 3 * 32
+          - __langgraph_checked.longest_drain == 180
+          # Of what the units run, and of the units: none of them is on this host, or none is up to date.
+          - __langgraph_checked.files | length == 7
+          - "'/usr/local/lib/langgraph/langgraph-drain.py' in __langgraph_checked.files"
+          - __langgraph_checked.missing_libraries is subset(['psycopg'])
         quiet: true
 """
 

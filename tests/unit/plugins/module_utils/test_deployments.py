@@ -159,6 +159,39 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(mount_prefix="/support/"),
         line("mount_prefix", "'/support/' ends with a slash; leave the last slash out"),
     ),
+    "prefix with a space": (
+        bot(mount_prefix="/sup port"),
+        line("mount_prefix", "'/sup port' is not a plain path; use letters, digits, '-', '.', '_' and '~' in it"),
+    ),
+    "prefix with an empty part": (
+        bot(mount_prefix="/a//b"),
+        line("mount_prefix", "'/a//b' is not a plain path; use letters, digits, '-', '.', '_' and '~' in it"),
+    ),
+    "prefix that would be a directive": (
+        bot(mount_prefix="/a }"),
+        line("mount_prefix", "'/a }' is not a plain path; use letters, digits, '-', '.', '_' and '~' in it"),
+    ),
+    "host name with a port": (
+        bot(hostname="support.example.com:8123"),
+        line("hostname", "'support.example.com:8123' is not a host name; write it as support.example.com"),
+    ),
+    "host name with an underscore": (
+        bot(hostname="support_bot.example.com"),
+        line("hostname", "'support_bot.example.com' is not a host name; write it as support.example.com"),
+    ),
+    "host name that ends with a hyphen": (
+        bot(hostname="support-.example.com"),
+        line("hostname", "'support-.example.com' is not a host name; write it as support.example.com"),
+    ),
+    "host name with an empty part": (
+        bot(hostname="support..com"),
+        line("hostname", "'support..com' is not a host name; write it as support.example.com"),
+    ),
+    "host name that is too long": (
+        bot(hostname=f"{'a.' * 127}"),
+        line("hostname", f"'{'a.' * 28}a...' is not a host name; write it as support.example.com"),
+    ),
+    "TLS is a word": (bot(tls="maybe"), line("tls", "is text (maybe); it must be true or false")),
     "prefix of a slash": (bot(mount_prefix="/"), line("mount_prefix", "'/' ends with a slash; leave the option out")),
     "AES key of 5 bytes": (
         bot(langgraph_aes_key="short"),
@@ -306,7 +339,95 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
     "two deployments on one port": (
         (BOT, {**OTHER, "port": "8123"}),
         {},
+        line(
+            "port",
+            "port 8123 is also that of 'support-bot'; give each deployment its own port, or to each on it a hostname or a "
+            "mount_prefix",
+            "research",
+        ),
+    ),
+    "one of two on a port can be told apart": (
+        (BOT, {**OTHER, "port": 8123, "hostname": "research.example.com"}),
+        {},
+        line(
+            "port",
+            "port 8123 is also that of 'support-bot'; give each deployment its own port, or to each on it a hostname or a "
+            "mount_prefix",
+            "research",
+        ),
+    ),
+    "two on a port cannot be told apart": (
+        (
+            bot(hostname="a.example", mount_prefix="/a"),
+            {**OTHER, "port": 8123} | {"hostname": "A.example"} | {"mount_prefix": "/a"},
+        ),
+        {},
+        line(
+            "port",
+            "port 8123 with the same hostname and mount_prefix is also that of 'support-bot'; give one of them another "
+            "port, hostname or mount_prefix",
+            "research",
+        ),
+    ),
+    "the third on a port is the second once more": (
+        (
+            bot(mount_prefix="/a"),
+            {**OTHER, "port": 8123, "mount_prefix": "/b"},
+            {**OTHER, "name": "third", "port": 8123, "mount_prefix": "/b"},
+        ),
+        {},
+        line(
+            "port",
+            "port 8123 with the same hostname and mount_prefix is also that of 'research'; give one of them another port, "
+            "hostname or mount_prefix",
+            "third",
+        ),
+    ),
+    "a port with TLS for one of two": (
+        (bot(mount_prefix="/a", tls=True), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
+        {},
+        line(
+            "port",
+            "port 8123 has another bind_address or tls for 'support-bot'; deployments on one port share both",
+            "research",
+        ),
+    ),
+    "a port on two addresses": (
+        (bot(mount_prefix="/a", bind_address="0.0.0.0"), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
+        {},
+        line(
+            "port",
+            "port 8123 has another bind_address or tls for 'support-bot'; deployments on one port share both",
+            "research",
+        ),
+    ),
+    "a shared port without a proxy": (
+        (bot(mount_prefix="/a"), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
+        {"proxy": "none"},
         line("port", "port 8123 is also that of 'support-bot'; give each deployment its own port", "research"),
+    ),
+    "a host name and TLS without a proxy": (
+        (bot(hostname="a.example", tls=True),),
+        {"proxy": "none"},
+        [
+            *line(
+                "hostname", "needs the proxy, and langgraph_proxy is none; remove it, or set langgraph_proxy: haproxy"
+            ),
+            *line("tls", "needs the proxy, and langgraph_proxy is none; remove it, or set langgraph_proxy: haproxy"),
+        ],
+    ),
+    "port of the proxy that no deployment of ours has": (
+        (BOT,),
+        {"listening": {8123: "haproxy"}},
+        line("port", "port 8123 of the host is taken by 'haproxy'; choose a free port"),
+    ),
+    "port of the proxy that an unlisted deployment has": (
+        (BOT,),
+        {"listening": {8123: "haproxy"}, "deployed": {"old-bot": 8123}},
+        line(
+            "port",
+            "port 8123 of the host is taken by deployment 'old-bot', which is not in the list; choose a free port",
+        ),
     ),
     "two deployments with one number": (
         (bot(redis_number=3), {**OTHER, "redis_number": 3}),
@@ -369,18 +490,27 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {"max_connections": 100},
         line(
             "langgraph_postgres_pool_max_size",
-            "all deployments (2) need 144 connections, and max_connections leaves 87; "
-            "lower the pools (this is the largest) or raise max_connections to 157",
+            "all deployments (2) need 432 connections, and max_connections leaves 87; lower the pools (this is the "
+            "largest) or langgraph_max_running_revisions, or raise max_connections to 445",
             "research",
         ),
     ),
     "pools that miss by one": (
         (BOT,),
-        {"max_connections": 32 + 13 - 1},
+        {"max_connections": 3 * 32 + 13 - 1},
         line(
             "langgraph_postgres_pool_max_size",
-            "all deployments (1) need 32 connections, and max_connections leaves 31; "
-            "lower the pools (this is the largest) or raise max_connections to 45",
+            "all deployments (1) need 96 connections, and max_connections leaves 95; lower the pools (this is the "
+            "largest) or langgraph_max_running_revisions, or raise max_connections to 109",
+        ),
+    ),
+    "one revision too many": (
+        (BOT,),
+        {"max_connections": 3 * 32 + 13, "running_revisions": 4},
+        line(
+            "langgraph_postgres_pool_max_size",
+            "all deployments (1) need 128 connections, and max_connections leaves 96; lower the pools (this is the "
+            "largest) or langgraph_max_running_revisions, or raise max_connections to 141",
         ),
     ),
     "more deployments than Redis numbers": (
@@ -477,7 +607,32 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
     "longest name": ((bot(name="a" * 63),), {}),
     "image known under its long name": ((bot(image="docker.io/library/bot:1"),), {"images": {"bot:1"}}),
     "image without a tag": ((bot(image="bot"),), {"images": {"bot:latest"}}),
-    "as many as fit": ((BOT, OTHER), {"redis_databases": 3, "max_connections": 2 * 32 + 13}),
+    "as many as fit": ((BOT, OTHER), {"redis_databases": 3, "max_connections": 2 * 3 * 32 + 13}),
+    "one revision at a time": ((BOT, OTHER), {"max_connections": 2 * 32 + 13, "running_revisions": 1}),
+    "one port, two host names": (
+        (bot(hostname="a.example.com"), {**OTHER, "port": 8123, "hostname": "b.example.com"}),
+        {},
+    ),
+    "one port, two prefixes": ((bot(mount_prefix="/a"), {**OTHER, "port": 8123, "mount_prefix": "/b"}), {}),
+    "one port, a host name and a prefix": (
+        (bot(hostname="a.example.com"), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
+        {},
+    ),
+    "one port with TLS": (
+        (bot(mount_prefix="/a", tls=True), {**OTHER, "port": 8123, "mount_prefix": "/b", "tls": True}),
+        {},
+    ),
+    "one prefix on two ports": ((bot(mount_prefix="/a"), {**OTHER, "mount_prefix": "/a"}), {}),
+    "a prefix without a proxy": ((bot(mount_prefix="/a"),), {"proxy": "none"}),
+    "own port behind the proxy": ((BOT,), {"listening": {8123: "haproxy"}, "deployed": {"support-bot": 8123}}),
+    "port shared with an unlisted deployment": (
+        (bot(hostname="a.example.com"),),
+        {"listening": {8123: "haproxy"}, "deployed": {"old-bot": 8123}},
+    ),
+    "port shared by two that are there": (
+        (bot(mount_prefix="/a"), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
+        {"listening": {8123: "haproxy"}, "deployed": {"support-bot": 8123, "research": 8123}},
+    ),
     "key for tracing beside a licence": ((bot(edition="enterprise", langgraph_cloud_license_key="x"),), {}),
     "image without a licence": ((bot(edition="none", langsmith_api_key=...),), {}),
     "longest value": ((bot(env={"BLOB": "x" * 65530}),), {}),
@@ -507,7 +662,7 @@ def test_complete_deployment() -> None:
         "FAST": "true",
     }
     assert found["variables"] == variables
-    assert (found["database"], found["connection_limit"], found["drain_seconds"]) == ("support_bot", 32, 180)
+    assert (found["database"], found["connection_limit"], found["drain_seconds"]) == ("support_bot", 96, 180)
     assert found["redis_key_patterns"] == found["redis_channel_patterns"] == ["support-bot:*"]
     assert found["url"] == "http://127.0.0.1:8123"
     assert len({found["redis_password"], found["postgres_password"], KEY}) == 3
@@ -525,6 +680,21 @@ def test_complete_deployment() -> None:
 def test_url_of_an_address(address: str, url: str) -> None:
     assert complete(BOT, bind_address=address)[0]["url"] == url
     assert complete(bot(bind_address=address))[0]["url"] == url
+
+
+def test_address_of_a_deployment() -> None:
+    (found,) = complete(bot(hostname="support.example.com", mount_prefix="/a/b", tls=True))
+    assert (found["hostname"], found["prefix"], found["tls"]) == ("support.example.com", "/a/b", True)
+    assert found["url"] == "https://127.0.0.1:8123/a/b"
+    assert found["variables"]["MOUNT_PREFIX"] == "/a/b"
+    (plain,) = complete(BOT)
+    assert (plain["hostname"], plain["prefix"], plain["tls"]) == (None, None, False)
+
+
+def test_the_limit_of_a_role_holds_the_revisions_that_run_side_by_side() -> None:
+    assert complete(BOT, running_revisions=2)[0]["connection_limit"] == 2 * 32
+    # Those of other hosts too.
+    assert complete(BOT, connections={"support-bot": 200})[0]["connection_limit"] == 200
 
 
 def test_a_drain_of_zero_is_kept() -> None:

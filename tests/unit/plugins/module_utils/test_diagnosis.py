@@ -114,6 +114,13 @@ def test_the_last_telling_line_counts() -> None:
     assert likely_cause("failed", 3, None, [older, *START, newer, *END]).line == newer
 
 
+def test_sentence_names_the_revision_that_goes_on_serving() -> None:
+    failure = {"name": "a", "revision": 4, "serving": 3, "code": "exited", "cause": "it broke", "line": "Error 111"}
+    assert sentence([failure]) == (
+        "revision 4 of deployment 'a' is not healthy: it broke; it logged: Error 111; revision 3 goes on serving"
+    )
+
+
 def test_colours_are_taken_out() -> None:
     line = "\x1b[2m2026-11-22T02:57:58Z\x1b[0m [\x1b[31m\x1b[1merror    \x1b[0m] \x1b[1mExiting.\x1b[0m"
     assert plain([line, "\x1b[0m", ""]) == ["2026-11-22T02:57:58Z [error    ] Exiting."]
@@ -121,8 +128,14 @@ def test_colours_are_taken_out() -> None:
 
 def test_sentence_is_one_line_a_deployment() -> None:
     failures = [
-        {"name": "a", "cause": "Redis cannot be reached from the container", "line": "Error 111", "log": ["Error 111"]},
-        {"name": "b", "cause": "its unit is inactive", "line": "", "log": []},
+        {
+            "name": "a",
+            "code": "redis_unreachable",
+            "cause": "Redis cannot be reached from the container",
+            "line": "Error 111",
+            "log": ["Error 111"],
+        },
+        {"name": "b", "code": "not_running", "cause": "its unit is inactive", "line": "", "log": []},
     ]
     assert sentence(failures).splitlines() == [
         "deployment 'a' is not healthy: Redis cannot be reached from the container; it logged: Error 111",

@@ -20,7 +20,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._environment im
     render,
     to_variable,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._services import variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import variables
 
 GOOD = {
     "plain": ("A=1\nB=two words\n", {"A": "1", "B": "two words"}),

@@ -11,7 +11,12 @@ import socket
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._ports import listening, parse_listening
+from ansible_collections.selfhost.langgraph.plugins.module_utils._ports import (
+    listening,
+    parse_listening,
+    parse_sessions,
+    sessions,
+)
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
 TCP = """
@@ -36,6 +41,48 @@ def test_ipv6() -> None:
 @pytest.mark.parametrize("table", ["", HEAD, f"{HEAD}\n\n", f"{HEAD}\n   0: 0100007F:1538 00000000:0000 0A\n"])
 def test_nothing_to_read(table: str) -> None:
     assert parse_listening(table) == {}
+
+
+# A proxy's sessions on a revision's port 30000 (7530 in hex), as Debian 12 writes them: two open ones, one that is half
+# closed, one that has ended, the server's own ends of two, its listening socket, and one to another host's 30000.
+SESSIONS = """
+   0: 0100007F:7530 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 900001 1 0000000000000000 100 0
+   1: 0100007F:C350 0100007F:7530 01 00000000:00000000 00:00000000 00000000   999        0 900002 1 0000000000000000 20 4
+   2: 0100007F:C351 0100007F:7530 01 00000000:00000000 02:000942C7 00000000   999        0 900003 3 0000000000000000 20 4
+   3: 0100007F:C352 0100007F:7530 08 00000000:00000001 00:00000000 00000000   999        0 900004 1 0000000000000000 20 4
+   4: 0100007F:C353 0100007F:7530 06 00000000:00000000 03:00001770 00000000     0        0 0 3 0000000000000000
+   5: 0100007F:7530 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 900005 1 0000000000000000 20 4
+   6: 0100007F:7530 0100007F:C351 01 00000000:00000000 00:00000000 00000000     0        0 900006 1 0000000000000000 20 4
+   7: 0100007F:C354 0100007F:7531 01 00000000:00000000 00:00000000 00000000   999        0 900007 1 0000000000000000 20 4
+"""
+
+
+@pytest.mark.parametrize(("port", "count"), [(30000, 3), (30001, 1), (30002, 0), (50000, 1), (0, 0)])
+def test_sessions_on_a_port(port: int, count: int) -> None:
+    assert parse_sessions(HEAD + SESSIONS, port) == count
+
+
+@pytest.mark.parametrize("table", ["", HEAD, f"{HEAD}\n   0: 0100007F:C350 0100007F:7530 01\n"])
+def test_no_sessions_to_read(table: str) -> None:
+    assert parse_sessions(table, 30000) == 0
+
+
+@pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_sessions_of_this_very_process(family: socket.AddressFamily, address: str) -> None:
+    with socket.create_server((address, 0), family=family) as server:
+        port = server.getsockname()[1]
+        assert sessions(port) == 0
+        first, second = (socket.create_connection((address, port)) for _ in range(2))
+        answers = [server.accept()[0] for _ in range(2)]
+        assert sessions(port) == 2
+        first.shutdown(socket.SHUT_WR)
+        # The answer may still be on its way.
+        assert sessions(port) == 2
+        answers[0].close()
+        assert sessions(port) == 1
+        for end in (first, second, answers[1]):
+            end.close()
+        assert sessions(port) == 0
 
 
 def test_this_very_process() -> None:

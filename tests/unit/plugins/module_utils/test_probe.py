@@ -14,7 +14,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._probe import Answer, ask, is_healthy, wait_for
+from ansible_collections.selfhost.langgraph.plugins.module_utils._probe import (
+    Answer,
+    Target,
+    ask,
+    is_healthy,
+    wait_for,
+    wait_until_stable,
+)
 
 BODIES = {
     "up to 0.15": (200, b'{"ok":true}', True),
@@ -37,13 +44,22 @@ def test_is_healthy(status: int | None, body: bytes, healthy: bool) -> None:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Healthy at /ok, from the third question on at /late, broken at /bad."""
+    """Healthy at /ok, from the third question on at /late, but for the third at /shaky, broken at /bad.
+
+    At /named it is healthy for those who ask for the host by name.
+    """
 
     asked: t.ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
-        healthy = self.path == "/ok" or (self.path == "/late" and self.asked.count("/late") > 2)
+        count = self.asked.count(self.path)
+        healthy = {
+            "/ok": True,
+            "/late": count > 2,
+            "/shaky": count != 3,
+            "/named": self.headers["Host"] == "bot.example.com",
+        }.get(self.path, False)
         self.send_response(200 if healthy else 500)
         self.end_headers()
         self.wfile.write(b'{"ok":true}' if healthy else b"broken")
@@ -82,7 +98,8 @@ def stranger() -> t.Iterator[str]:
 
 def test_whole_list_at_once(server: str, stranger: str) -> None:
     urls = {"good": f"{server}/ok", "late": f"{server}/late", "bad": f"{server}/bad", "odd": stranger, "no": "http://["}
-    assert wait_for(urls, timeout=1, interval=0.05) == {
+    targets = {name: Target(url) for name, url in urls.items()}
+    assert wait_for(targets, timeout=1, interval=0.05) == {
         "good": Answer(200, True),
         "late": Answer(200, True),
         "bad": Answer(500, False),
@@ -93,7 +110,7 @@ def test_whole_list_at_once(server: str, stranger: str) -> None:
 
 
 def test_without_time_each_is_asked_once(server: str) -> None:
-    assert wait_for({"bad": f"{server}/bad"}, timeout=0) == {"bad": Answer(500, False)}
+    assert wait_for({"bad": Target(f"{server}/bad")}, timeout=0) == {"bad": Answer(500, False)}
     assert Handler.asked == ["/bad"]
 
 
@@ -106,3 +123,27 @@ def test_a_server_that_hangs_is_left() -> None:
 
 def test_nothing_to_ask() -> None:
     assert wait_for({}, 60) == {}
+
+
+def test_a_deployment_is_asked_for_by_its_host_name(server: str) -> None:
+    targets = {"named": Target(f"{server}/named", "bot.example.com"), "unnamed": Target(f"{server}/named")}
+    assert {name: answer.ok for name, answer in wait_for(targets, 0).items()} == {"named": True, "unnamed": False}
+
+
+# The path; for how long it shall be healthy; the answer, and how often it is asked at least.
+STABLE: dict[str, tuple[str, float, Answer, int]] = {
+    "healthy": ("/ok", 0.2, Answer(200, True), 3),
+    "for no time": ("/ok", 0, Answer(200, True), 1),
+    "late": ("/late", 0.2, Answer(200, True), 5),
+    "sick once in between": ("/shaky", 0.2, Answer(200, True), 6),
+    "sick": ("/bad", 0.2, Answer(500, False), 3),
+    "never for so long": ("/ok", 60, Answer(200, False), 3),
+}
+
+
+@pytest.mark.parametrize(("path", "seconds", "expected", "times"), STABLE.values(), ids=STABLE)
+def test_healthy_for_so_long(server: str, path: str, seconds: float, expected: Answer, times: int) -> None:
+    started = time.monotonic()
+    assert wait_until_stable(f"{server}{path}", seconds, started + 1.5, interval=0.05) == expected
+    assert len(Handler.asked) >= times
+    assert time.monotonic() - started >= (seconds if expected.ok else 1.4)

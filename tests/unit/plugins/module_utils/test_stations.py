@@ -15,7 +15,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments im
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
 
 LIST: list[dict[str, t.Any]] = [
-    {"name": "support-bot", "image": "bot:1", "port": 8123, "edition": "none", "env": {"MODEL": "x"}},
+    {"name": "support-bot", "image": "bot:1", "port": 8123, "edition": "none", "env": {"MODEL": "x"}, "tls": True}
+    | {"hostname": "support.example.com", "mount_prefix": "/bot"},
     {"name": "old", "state": "absent"},
     {"name": "research", "image": "r:1", "port": 8124, "edition": "none", "postgres_password": "p@ss/word"},
 ]
@@ -44,8 +45,8 @@ def test_redis_databases() -> None:
 def test_postgres_databases() -> None:
     found = _stations.postgres_databases(CHECKED, NUMBERS)
     assert [(item["name"], item["redis_number"], item["connection_limit"]) for item in found] == [
-        ("support-bot", 1, 32),
-        ("research", 7, 32),
+        ("support-bot", 1, 96),
+        ("research", 7, 96),
     ]
     assert found[1]["password"] == "p@ss/word"
 
@@ -69,35 +70,80 @@ def test_tls_may_come_as_text_from_the_command_line(tls: t.Any, scheme: str) -> 
 
 def test_health_targets_hold_nothing_secret() -> None:
     assert _stations.health_targets(CHECKED) == [
-        {"name": "support-bot", "url": "http://127.0.0.1:8123"},
-        {"name": "research", "url": "http://127.0.0.1:8124"},
+        {"name": "support-bot", "url": "https://127.0.0.1:8123/bot", "host": "support.example.com"},
+        {"name": "research", "url": "http://127.0.0.1:8124", "host": None},
     ]
+
+
+def test_each_service_has_its_address() -> None:
+    first, _gone, second = services()
+    keys = ("bind_address", "port", "hostname", "prefix", "tls")
+    assert [first[key] for key in keys] == ["127.0.0.1", 8123, "support.example.com", "/bot", True]
+    assert [second[key] for key in keys] == ["127.0.0.1", 8124, None, None, False]
+    assert environment(first)["MOUNT_PREFIX"] == "/bot"
+
+
+def done(name: str, action: str, *reasons: str, revision: int | None = 1) -> dict[str, t.Any]:
+    """What container_service tells of a deployment."""
+    changed = action not in ("keep", "wait")
+    return {"name": name, "action": action, "reasons": reasons, "revision": revision, "changed": changed}
 
 
 def test_table() -> None:
     health = {"support-bot": {"ok": True, "status": 200}, "research": {"ok": False, "status": None}}
-    assert _stations.table(CHECKED, NUMBERS, health) == [
-        "DEPLOYMENT   URL                    REDIS DB  POSTGRES DATABASE  IMAGE  HEALTH",
-        "support-bot  http://127.0.0.1:8123  1         support_bot        bot:1  healthy",
-        "old          -                      -         old                -      stopped",
-        "research     http://127.0.0.1:8124  7         research           r:1    NOT HEALTHY",
+    told = [
+        done("support-bot", "roll", "image_id", "variable MODEL", revision=4),
+        done("old", "remove", revision=None),
+        done("research", "keep", revision=2),
+    ]
+    assert _stations.table(CHECKED, NUMBERS, health, told) == [
+        "DEPLOYMENT   URL                                               REDIS DB  POSTGRES DATABASE  IMAGE  REVISION  HEALTH",
+        "support-bot  https://127.0.0.1:8123/bot (support.example.com)  1         support_bot        bot:1  4         healthy",
+        "old          -                                                 -         old                -      -         stopped",
+        "research     http://127.0.0.1:8124                             7         research           r:1    2         UNHEALTHY",
+        "support-bot: roll to revision 4 (image_id, variable MODEL)",
+        "old: remove",
     ]
 
 
+CHANGES: dict[str, tuple[dict[str, t.Any], str]] = {
+    "create": (done("research", "create", "new"), "research: create revision 1 (new)"),
+    "route": (done("research", "route", "port"), "research: route (port)"),
+    "start": (done("research", "start", "unit is failed"), "research: start (unit is failed)"),
+    "settings": ({**done("research", "keep", "drain_limit"), "changed": True}, "research: keep (drain_limit)"),
+    "without a reason": ({**done("research", "keep"), "changed": True}, "research: keep"),
+}
+
+
+@pytest.mark.parametrize(("service", "line"), CHANGES.values(), ids=CHANGES)
+def test_what_changes_stands_below_the_table(service: dict[str, t.Any], line: str) -> None:
+    assert _stations.table(CHECKED, NUMBERS, {}, [service])[4:] == [line]
+
+
+@pytest.mark.parametrize("action", ["keep", "wait"])
+def test_what_goes_on_does_not(action: str) -> None:
+    assert len(_stations.table(CHECKED, NUMBERS, {}, [done("research", action)])) == 4
+
+
 def test_table_in_check_mode() -> None:
-    rows = _stations.table(CHECKED, {"support-bot": {"number": None}}, {})
-    assert rows[1].split() == ["support-bot", "http://127.0.0.1:8123", "-", "support_bot", "bot:1", "not", "asked"]
+    rows = _stations.table(CHECKED, {"research": {"number": None}}, {})
+    assert rows[3].split() == ["research", "http://127.0.0.1:8124", "-", "research", "r:1", "-", "-"]
 
 
 SUMS: dict[str, tuple[list[t.Any], int]] = {
     "no host": ([], 0),
     "no list": ([{}, {"langgraph_deployments": None}], 0),
-    "defaults": ([{"langgraph_deployments": LIST}], 64),
-    "pools": ([{"langgraph_deployments": [{"langgraph_postgres_pool_max_size": "8"}]}], 20),
-    "hosts": ([{"langgraph_deployments": LIST}, {"langgraph_deployments": [{}]}], 96),
+    "defaults": ([{"langgraph_deployments": LIST}], 2 * 3 * 32),
+    "pools": ([{"langgraph_deployments": [{"langgraph_postgres_pool_max_size": "8"}]}], 3 * 20),
+    "revisions": ([{"langgraph_deployments": LIST, "langgraph_max_running_revisions": "2"}], 2 * 2 * 32),
+    "revisions of each host": (
+        [{"langgraph_deployments": [{}], "langgraph_max_running_revisions": 4}, {"langgraph_deployments": [{}]}],
+        (4 + 3) * 32,
+    ),
+    "hosts": ([{"langgraph_deployments": LIST}, {"langgraph_deployments": [{}]}], 3 * 3 * 32),
     "what the check refuses later": (
         [{"langgraph_deployments": ["x", None, {"langgraph_postgres_pool_max_size": "many"}]}],
-        32,
+        3 * 32,
     ),
     "not a list": ([{"langgraph_deployments": 5}, {"langgraph_deployments": {"name": "x"}}], 0),
 }
@@ -126,4 +172,4 @@ def test_a_redis_without_users_is_used_with_its_administrators_login() -> None:
 def test_replicas_on_several_hosts_share_the_connections_of_one_role() -> None:
     one = {"langgraph_deployments": [{"name": "a"}, {"name": "b", "state": "absent"}]}
     two = {"langgraph_deployments": [{"name": "a", "langgraph_postgres_pool_max_size": 8}, {"name": "c"}, None]}
-    assert _stations.connections_by_name([one, two, {}]) == {"a": 32 + 20, "c": 32}
+    assert _stations.connections_by_name([one, two, {}]) == {"a": 3 * (32 + 20), "c": 3 * 32}

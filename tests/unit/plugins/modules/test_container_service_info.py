@@ -1,19 +1,27 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""container_service_info: the hash that spares the shipping of files which are up to date."""
+"""container_service_info: what a host has, and the hash that spares the shipping of files which are up to date."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
+import typing as t
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.modules.container_service_info import fingerprint
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _ports, _schema
+from ansible_collections.selfhost.langgraph.plugins.modules.container_service_info import (
+    deployments,
+    fingerprint,
+    images,
+    missing_libraries,
+)
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import SECRET, Host, bot, install
 
 CONTENT = b"[Unit]\n"
 
@@ -56,3 +64,56 @@ def test_anything_else_is_written_anew(
 
 def test_a_file_that_is_not_there(path: str) -> None:
     assert fingerprint(f"{path}.missing") is None
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A host with a deployment, whose revision 1 is being drained."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    host = install(Host(folder), monkeypatch)
+    monkeypatch.setattr(_ports, "sessions", lambda port: port - 30000)
+    host.converge(bot(), bot("two", port=8124))
+    host.converge(bot(image="bot:2"))
+    return host
+
+
+def test_deployments(host: Host) -> None:
+    one, two = deployments(str(host.folder))
+    assert (one["name"], one["serving"], one["image"], one["port"]) == ("bot", 2, "bot:2", 8123)
+    assert [(item["number"], item["state"], item["sessions"]) for item in one["revisions"]] == [
+        (2, "serving", 2),
+        (1, "draining", 0),
+    ]
+    assert (two["name"], two["serving"], two["drain_seconds"]) == ("two", 1, 180)
+    assert SECRET not in f"{one}{two}"
+
+
+def test_what_a_drain_reported(host: Host) -> None:
+    host.finish_drains()
+    revisions = deployments(str(host.folder))[0]["revisions"]
+    assert [item["drain"] and item["drain"]["runs"]["lost"] for item in revisions] == [None, []]
+
+
+def test_folders_without_a_deployment(host: Host) -> None:
+    (host.folder / "empty").mkdir()
+    (host.folder / "lost+found").mkdir()
+    assert [item["name"] for item in deployments(str(host.folder))] == ["bot", "two"]
+    assert deployments("/no/such/folder") == []
+
+
+def test_a_host_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> t.NoReturn:
+        raise _docker.EngineError("does not answer")
+
+    monkeypatch.setattr(_docker, "connect", refuse)
+    assert images() == {}
+    monkeypatch.setattr(_docker, "DOCKER_IMPORT_ERROR", "no module")
+    assert images() == {}
+
+
+def test_libraries_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_schema, "PSYCOPG_IMPORT_ERROR", None)
+    assert missing_libraries() == []
+    monkeypatch.setattr(_schema, "PSYCOPG_IMPORT_ERROR", ImportError())
+    assert missing_libraries() == ["psycopg"]

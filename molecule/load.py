@@ -1,0 +1,391 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Constant load on one server's API for the tests: `load.py URL --report FILE ...`; JSON into FILE and out.
+
+Short requests at a fixed rate (half over new connections, half over kept ones), streams of given lengths that are
+opened again as they end, and background runs. Nothing is sent twice: what fails on a kept connection has failed.
+
+Client and caller mark moments by files. The client makes FILE.before when the start is over. The caller makes
+FILE.during and FILE.after, which part the requests by the moment they were due, and FILE.switch, which starts the
+second wave of runs; all four of an earlier load are removed first. The load lasts --seconds, then until the file
+--until exists, but not past --longest, or until SIGTERM. Then open streams and runs get their own time and --patience
+(the server lets them wait for a free worker) to end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ipaddress
+import json
+import math
+import re
+import signal
+import time
+import typing as t
+import urllib.parse
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Cheap, and each is real: the second one asks the database.
+MIX: list[tuple[str, str, t.Any]] = [
+    ("GET", "/ok", None),
+    ("POST", "/threads/search", {"limit": 1}),
+    ("GET", "/info", None),
+]
+MARKS = ("before", "during", "after", "switch")
+STREAM = ("opened", "completed", "cut", "not_opened")
+START_SECONDS = 3  # all streams and runs are started in it: a phase of its own, not what an upgrade is compared with
+REQUEST_SECONDS = 30
+SHOWN = 10
+
+
+class Failure(Exception):
+    """An answer that is not the one asked for."""
+
+
+TROUBLE = (Failure, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, asyncio.LimitOverrunError)
+
+
+def describe(error: BaseException) -> str:
+    """An error in words that are the same for the same cause."""
+    if isinstance(error, EOFError):
+        return "the connection ended early"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}"
+
+
+async def body_of(reader: asyncio.StreamReader, head: str) -> bytes:
+    """The whole body of an answer; an EOFError unless it was properly ended."""
+    if "transfer-encoding: chunked" in head:
+        parts = []
+        while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
+            parts.append((await reader.readexactly(size + 2))[:-2])
+        await reader.readexactly(2)
+        return b"".join(parts)
+    length = re.search(r"content-length: *(\d+)", head)
+    if not length:
+        raise Failure("an answer without a length")
+    return await reader.readexactly(int(length[1]))
+
+
+class Client:
+    """HTTP/1.1 with little work of its own, as what it takes from two processors is missing elsewhere."""
+
+    def __init__(self, url: str, kept: int) -> None:
+        parts = urllib.parse.urlsplit(url)
+        self.host, self.port = parts.hostname, parts.port
+        self.kept, self.alive = kept, 0  # how many connections are to be kept, how many are
+        self.idle: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = deque()
+        self.connections = {"opened": 0, "reused": 0, "closed_while_idle": 0}
+
+    def take(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """The connection that is idle for longest and that the server has not closed, once there are enough of them."""
+        while self.idle and self.alive >= self.kept:
+            reader, writer = self.idle.popleft()
+            if not (reader.at_eof() or reader.exception() or writer.is_closing()):
+                return reader, writer
+            self.connections["closed_while_idle"] += 1
+            self.alive -= 1
+            writer.close()
+        return None
+
+    async def call(self, method: str, path: str, content: t.Any, until: float, keep: bool = False) -> t.Any:
+        """The body of the answer to one request, which is sent once; until is a time of the loop."""
+        used, writer = self.take() if keep else None, None
+        self.alive += keep and not used
+        again = False
+        self.connections["reused" if used else "opened"] += 1
+        data = b"" if content is None else json.dumps(content).encode()
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {self.host}:{self.port}", f"Content-Length: {len(data)}"]
+        lines += ["Content-Type: application/json", *([] if keep else ["Connection: close"]), "", ""]
+        try:
+            async with asyncio.timeout_at(until):
+                reader, writer = used or await asyncio.open_connection(self.host, self.port)
+                writer.write("\r\n".join(lines).encode() + data)
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+                body = await body_of(reader, head)
+            if not head.startswith("http/1.1 2"):
+                raise Failure(f"HTTP {head[9:12]}")
+            if keep and "connection: close" not in head and self.alive <= self.kept:
+                self.idle.append((reader, writer))
+                again = True
+            return body
+        except TROUBLE as error:
+            raise Failure(f"{method} {path}, {'kept' if used else 'new'} connection: {describe(error)}") from error
+        finally:
+            self.alive -= keep and not again
+            if writer and not again:
+                writer.close()
+
+    async def json(self, method: str, path: str, content: t.Any = None) -> t.Any:
+        """What the API answers, over a connection of its own."""
+        return json.loads(await self.call(method, path, content, asyncio.get_running_loop().time() + REQUEST_SECONDS))
+
+
+@dataclass
+class Work:
+    """One run of the demo graph, and what must come out of it."""
+
+    text: str
+    seconds: float
+    thread: str = ""
+    run: str = ""
+    until: float = 0.0
+
+    @property
+    def request(self) -> dict[str, t.Any]:
+        """The body of the request that starts it."""
+        values = {"text": self.text, "seconds": self.seconds}
+        return {"assistant_id": "agent", "input": values, "stream_mode": ["values"]}
+
+    def done(self, values: t.Any) -> bool:
+        """Whether these are the graph's last values, with each node run once."""
+        log = ["shout", f"wait {self.seconds:g} s", f"count {len(self.text)}"]
+        return isinstance(values, dict) and values.get("text") == self.text.upper() and values.get("log") == log
+
+
+@dataclass
+class Load:
+    """The load, and all that it saw; times are seconds since it began."""
+
+    options: argparse.Namespace
+    client: Client
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    begin: float = 0.0
+    ended: float = 0.0
+    marks: dict[str, float] = field(default_factory=lambda: {"start": 0.0})
+    samples: list[tuple[float, float, str]] = field(default_factory=list)  # when due, how long it took, error
+    lags: list[float] = field(default_factory=list)
+    streams: dict[str, Counter[str]] = field(default_factory=dict)
+    cuts: list[dict[str, t.Any]] = field(default_factory=list)
+    asked: int = 0
+    runs: list[Work] = field(default_factory=list)
+    refused: list[dict[str, t.Any]] = field(default_factory=list)
+
+    def now(self) -> float:
+        """Seconds since the load began."""
+        return asyncio.get_running_loop().time() - self.begin
+
+    def mark(self, name: str) -> Path:
+        """The file that marks a moment."""
+        return Path(f"{self.options.report}.{name}")
+
+    async def watch(self) -> None:
+        """Note the marks, and end the load in time; a second wave is started on the way."""
+        waves = [asyncio.create_task(self.wave())]
+        while not self.over.is_set():
+            await asyncio.sleep(0.05)
+            if "before" not in self.marks and self.now() >= START_SECONDS:
+                self.mark("before").touch()
+            for name in MARKS:
+                if name not in self.marks and self.mark(name).exists():
+                    self.marks[name] = self.now()
+            if len(waves) < self.options.run_waves and "switch" in self.marks:
+                waves.append(asyncio.create_task(self.wave()))
+            told = not self.options.until or self.options.until.exists()
+            if self.now() >= self.options.longest or (self.now() >= self.options.seconds and told):
+                self.over.set()
+        await asyncio.gather(*waves)
+
+    async def requests(self) -> None:
+        """Start each request when it is due, whatever became of those before it."""
+        tasks = set()
+        while not self.over.is_set():
+            number, due = len(self.lags), len(self.lags) / self.options.rate
+            await asyncio.sleep(due - self.now())
+            self.lags.append(self.now() - due)
+            tasks.add(task := asyncio.create_task(self.request(number, due)))
+            task.add_done_callback(tasks.discard)
+        self.ended = self.now()
+        await asyncio.gather(*tasks)
+
+    async def request(self, number: int, due: float) -> None:
+        """One short request; its time counts from when it was due."""
+        method, path, content = MIX[number // 2 % len(MIX)]
+        until, error = self.begin + due + REQUEST_SECONDS, ""
+        try:
+            answer = json.loads(await self.client.call(method, path, content, until, keep=number % 2 == 1))
+            error = "/ok is not ok" if path == "/ok" and answer["ok"] is not True else ""
+        except TROUBLE as caught:
+            error = describe(caught)
+        self.samples.append((due, self.now() - due, error))
+
+    async def stream(self, length: float) -> None:
+        """Open a stream of this length, again whenever one has ended."""
+        tally = self.streams.setdefault(f"{length:g}", Counter(dict.fromkeys(STREAM, 0)))
+        while not (tally["opened"] and (self.options.once or self.over.is_set())):
+            tally["opened"] += 1
+            work, opened = Work(f"stream {length:g} no {tally['opened']}", length), self.now()
+            error = await self.follow(work)
+            tally["cut" if error else "completed"] += 1
+            tally["not_opened"] += not work.thread  # some of the cut ones
+            tally["longest_ms"] = max(tally["longest_ms"], round(1000 * (self.now() - opened)))
+            if error:
+                self.cuts.append({"at_s": round(self.now(), 3), "opened_s": round(opened, 3), "text": error})
+                await asyncio.sleep(1)
+
+    async def follow(self, work: Work) -> str:
+        """Read a stream to its end, which must be the graph's too: a server that stops may end a body properly."""
+        try:
+            work.thread = (await self.client.json("POST", "/threads", {}))["thread_id"]
+            until = self.begin + self.now() + work.seconds + self.options.patience
+            body = await self.client.call("POST", f"/threads/{work.thread}/runs/stream", work.request, until)
+            events = re.findall(r"^event: (\S+)\r?\ndata: (.*?)\r?$", body.decode(), re.MULTILINE) or [("no event", "")]
+            event, data = events[-1]
+            return "" if event == "values" and work.done(json.loads(data)) else f"ended with {event} {data}"[:200]
+        except TROUBLE as error:
+            return describe(error)
+
+    async def wave(self) -> None:
+        """Start all background runs."""
+        first, self.asked = self.asked, self.asked + self.options.runs
+        works = [Work(f"run no {number}", self.options.run_seconds) for number in range(first, self.asked)]
+        await asyncio.gather(*(self.create(work) for work in works))
+
+    async def create(self, work: Work) -> None:
+        """Start one background run on a thread of its own."""
+        try:
+            work.thread = (await self.client.json("POST", "/threads", {}))["thread_id"]
+            work.run = (await self.client.json("POST", f"/threads/{work.thread}/runs", work.request))["run_id"]
+            work.until = self.now() + work.seconds + self.options.patience
+            self.runs.append(work)
+        except TROUBLE as error:
+            self.refused.append({"at_s": round(self.now(), 3), "text": describe(error)})
+
+    async def judge(self, work: Work) -> dict[str, t.Any]:
+        """Wait for a run, as long as it may take, and say what became of it."""
+        while True:
+            verdict: dict[str, t.Any] = {"run": work.run, "success": False, "attempt": None}
+            try:
+                runs = await self.client.json("GET", f"/threads/{work.thread}/runs")
+                state = await self.client.json("GET", f"/threads/{work.thread}/state")
+                verdict["status"] = "+".join(run["status"] for run in runs) or "missing"
+                verdict |= {"attempt": (state["metadata"] or {}).get("run_attempt"), "values": state["values"]}
+                once = [(run["run_id"], run["status"]) for run in runs] == [(work.run, "success")]
+                verdict["success"] = once and work.done(state["values"])
+                if not re.search("pending|running", verdict["status"]):
+                    return verdict
+            except TROUBLE as error:
+                verdict |= {"status": "unknown", "success": False, "error": describe(error)}
+            if self.now() > work.until:
+                return verdict
+            await asyncio.sleep(1)
+
+    async def all(self) -> dict[str, t.Any]:
+        """Put the load on, wait for what it left open, and report."""
+        loop = asyncio.get_running_loop()
+        for name in MARKS:
+            self.mark(name).unlink(missing_ok=True)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.over.set)
+        began, self.begin = time.time(), loop.time()
+        streams = asyncio.gather(self.watch(), *(self.stream(length) for length in self.options.streams))
+        await self.requests()
+        cpu = {"cpu_percent": round(100 * time.process_time() / self.ended, 1)}
+        await streams
+        verdicts = await asyncio.gather(*(self.judge(work) for work in self.runs))
+        return {
+            "url": self.options.url,
+            "began": round(began, 3),
+            "seconds": round(self.ended, 3),
+            "marks": {name: round(moment, 3) for name, moment in self.marks.items()},
+            "phases": self._phases(),
+            "streams": self._streams(),
+            "runs": self._runs(verdicts),
+            "connections": self.client.connections,
+            "client": cpu | {f"lag_{name}": value for name, value in milliseconds(self.lags).items()},
+        }
+
+    def _phases(self) -> dict[str, t.Any]:
+        marks = sorted((moment, name) for name, moment in self.marks.items() if name != "switch")
+        ends = [moment for moment, _name in marks[1:]] + [math.inf]
+        return {name: self._phase(moment, end) for (moment, name), end in zip(marks, ends)}
+
+    def _phase(self, begin: float, end: float) -> dict[str, t.Any]:
+        samples = sorted(sample for sample in self.samples if begin <= sample[0] < end)
+        errors = [(due, error) for due, _took, error in samples if error]
+        times = Counter(error for _due, error in errors)
+        first = {error: round(due, 3) for due, error in reversed(errors)}
+        return {
+            "count": len(samples),
+            "errors": len(errors),
+            "error_texts": [{"at_s": first[text], "times": times[text], "text": text} for text in list(times)[:SHOWN]],
+            "rate": round(len(samples) / max(min(end, self.ended) - begin, 0.001), 2),
+            **milliseconds([took for _due, took, error in samples if not error]),
+        }
+
+    def _streams(self) -> dict[str, t.Any]:
+        total = {name: sum(tally[name] for tally in self.streams.values()) for name in STREAM}
+        return total | {"by_length": self.streams, "cuts": self.cuts[:SHOWN]}
+
+    def _runs(self, verdicts: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+        lost = [verdict for verdict in verdicts if not verdict["success"]]
+        return {
+            "asked": self.asked,
+            "created": len(self.runs),
+            "success": len(verdicts) - len(lost),
+            "lost": len(lost),
+            "statuses": Counter(verdict["status"] for verdict in verdicts),
+            "last_attempts": Counter(str(verdict["attempt"]) for verdict in verdicts),
+            "attempted_twice": None,  # the caller knows, from the servers' logs
+            "not_created": self.refused[:SHOWN],
+            "lost_runs": lost[:SHOWN],
+            "ids": [work.run for work in self.runs],
+        }
+
+
+def milliseconds(seconds: list[float]) -> dict[str, float | None]:
+    """Middle, 99th percentile and maximum, each a value that was measured."""
+    ordered, ranks = sorted(seconds) or [math.nan], {"p50_ms": 0.5, "p99_ms": 0.99, "max_ms": 1.0}
+    values = {name: round(1000 * ordered[math.ceil(rank * len(ordered)) - 1], 2) for name, rank in ranks.items()}
+    return {name: value if seconds else None for name, value in values.items()}
+
+
+def loopback(url: str) -> str:
+    """The URL, if it is one of this machine: nobody else gets this load."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme != "http" or not parts.port or parts.path.strip("/"):
+        raise ValueError(url)
+    if not ipaddress.ip_address(parts.hostname or "").is_loopback:
+        raise argparse.ArgumentTypeError(f"{parts.hostname} is not this machine")
+    return url
+
+
+def lengths(text: str) -> list[float]:
+    """Seconds, parted by commas."""
+    return [float(word) for word in text.split(",") if word]
+
+
+def arguments() -> argparse.Namespace:
+    """What the caller wants."""
+    parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add("url", type=loopback, help="http://ADDRESS:PORT, of this machine")
+    add("--report", type=Path, required=True, help="FILE")
+    add("--seconds", type=float, default=60, help="the shortest load")
+    add("--until", type=Path, help="the load goes on until this file exists")
+    add("--longest", type=float, default=600, help="the longest load")
+    add("--rate", type=float, default=50, help="requests per second")
+    add("--kept", type=int, default=20, help="connections that are kept")
+    add("--streams", type=lengths, default="5,60,170", help="their seconds")
+    add("--once", action="store_true", help="open each stream only once")
+    add("--runs", type=int, default=10, help="background runs in a wave")
+    add("--run-seconds", type=float, default=60, help="their seconds")
+    add("--run-waves", type=int, choices=[1, 2], default=1, help="2: one more at the mark switch")
+    add("--patience", type=float, default=240, help="seconds that a stream or run may take beyond its own")
+    return parser.parse_args()
+
+
+async def main() -> None:
+    """Put the load on and write the report."""
+    options = arguments()
+    report = await Load(options, Client(options.url, options.kept)).all()
+    options.report.write_text(json.dumps(report, indent=2) + "\n")
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

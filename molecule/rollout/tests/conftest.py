@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of rollouts share: the list with one thing changed, and which release runs the long ones."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker."""
+    config.addinivalue_line("markers", "release(name): a long test that one release of Debian runs for both")
+
+
+@pytest.fixture(autouse=True)
+def _half(request: pytest.FixtureRequest, world: t.Any) -> None:
+    """Leave a long test to the release that it is marked for."""
+    marker = request.node.get_closest_marker("release")
+    if marker and marker.args[0] not in world.name and not os.environ.get("SELFHOST_LANGGRAPH_EVERYWHERE"):
+        pytest.skip(f"{marker.args[0]} runs it")
+
+
+@pytest.fixture
+def bot(group_vars: dict[str, t.Any]) -> t.Callable[..., list[dict[str, t.Any]]]:
+    """The list with changes to the first deployment; variables go on top of those that it has."""
+    first, *others = group_vars["langgraph_deployments"]
+
+    def changed(env: dict[str, t.Any] | None = None, **options: t.Any) -> list[dict[str, t.Any]]:
+        return [{**first, **options, "env": {**first["env"], **(env or {})}}, *others]
+
+    return changed
+
+
+# Tests roll faster than their drains end: without room each rollout waits for the oldest one.
+ROOM = {"langgraph_max_running_revisions": 8}
+
+
+@pytest.fixture
+def play(world: t.Any) -> t.Callable[..., t.Any]:
+    """Run the role with a list."""
+
+    def run(deployments: list[dict[str, t.Any]], *arguments: str, **variables: t.Any) -> t.Any:
+        return world.play(*arguments, langgraph_deployments=deployments, **{**ROOM, **variables})
+
+    return run
+
+
+@pytest.fixture
+def roll(play: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+    """Run the role with a list; it has to succeed."""
+
+    def run(deployments: list[dict[str, t.Any]], *arguments: str, **variables: t.Any) -> t.Any:
+        done = play(deployments, *arguments, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return run

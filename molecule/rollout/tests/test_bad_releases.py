@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A bad release changes nothing: the old revision serves on without one failed request, and the play says why."""
+
+from __future__ import annotations
+
+import pytest
+
+NAME, PORT = "support-bot", 8123
+
+pytestmark = pytest.mark.release("bookworm")
+
+# Answers as a server does whose database is gone.
+HALF_WELL = """FROM demo-agent:1
+RUN printf '%s\\n' 'import http.server' \\
+ 'class Handler(http.server.BaseHTTPRequestHandler):' \\
+ '    def do_GET(self):' \\
+ '        self.send_response(500 if "check_db" in self.path else 200)' \\
+ '        self.end_headers()' \\
+ '        self.wfile.write(b"{\\"ok\\": true}")' \\
+ 'http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()' > /half_well.py
+ENTRYPOINT ["python3", "/half_well.py"]
+"""
+# Title: the options of the bad release, its image if it needs one, and what the play says of it.
+BAD = {
+    "exits at boot": ({"env": {"LANGSERVE_GRAPHS": "nonsense"}}, None, "the container exited with code"),
+    "never answers": (
+        {"image": "bad-agent:silent"},
+        'FROM demo-agent:1\nENTRYPOINT ["sleep", "1000"]\n',
+        "the container runs and does not answer in time",
+    ),
+    "answers without its database": (
+        {"image": "bad-agent:half", "bg_job_shutdown_grace_period_secs": 5},
+        HALF_WELL,
+        "it answers 500 when asked for its database",
+    ),
+    "needs more memory than it may": ({"memory": "24m"}, None, "the container was killed (code 137)"),
+}
+
+
+@pytest.mark.parametrize("title", BAD)
+def test_bad_release(world, bot, play, tmp_path, title):
+    options, dockerfile, cause = BAD[title]
+    if dockerfile:
+        world.build(options["image"], dockerfile)
+    before, serving = world.container(NAME), world.settings(NAME)["serving"]
+    with world.load(tmp_path, PORT, "--rate", "50", "--streams", "5", "--runs", "0") as load:
+        done = play(bot(**options), langgraph_healthy_deadline=12)
+    assert done.returncode != 0
+    said = " ".join((done.stdout + done.stderr).split())
+    number = world.revisions(NAME)[-1]
+    assert f"revision {number} of deployment '{NAME}' is not healthy: {cause}" in said, said
+    assert f"revision {serving} goes on serving" in said
+    assert (load.failed, load.report["streams"]["cut"]) == (0, 0), load.errors
+    assert world.container(NAME) == before
+    failed = next(item for item in world.status()[NAME]["revisions"] if item["number"] == number)
+    assert failed["state"] == "failed"
+    # Kept for inspection, and started by nobody.
+    running = f"docker inspect -f '{{{{.State.Running}}}}' langgraph-{NAME}.{number}"
+    assert world.wait_until(lambda: world.host.check_output(running) == "false", 20)
+    assert world.host.run(f"systemctl is-enabled langgraph@{NAME}.{number}").stdout.strip() != "enabled"
+
+
+def test_an_image_that_does_not_exist(world, bot, tmp_path):
+    before = world.containers()
+    with world.load(tmp_path, PORT, "--rate", "50", "--streams", "5", "--runs", "0") as load:
+        done = world.play(langgraph_deployments=bot(image="nobody-built:1"))
+    assert done.returncode != 0
+    assert "the host has no image 'nobody-built:1'" in " ".join((done.stdout + done.stderr).split())
+    assert (load.failed, load.report["streams"]["cut"]) == (0, 0), load.errors
+    assert world.containers() == before
+
+
+def test_the_same_release_mended_serves(world, bot, roll):
+    """The next revision starts as if nothing had been; the failed ones are still there to look at."""
+    newest = world.revisions(NAME)[-1]
+    roll(bot(env={"GREETING": "mended"}))
+    assert world.settings(NAME)["serving"] == newest + 1
+    assert newest in world.revisions(NAME)
+    roll(bot())

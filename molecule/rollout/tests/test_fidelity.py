@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What check mode says of each deployment is what the real run does to it, seen by its containers and its record."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+import pytest
+
+pytestmark = pytest.mark.release("trixie")
+
+NAME = "probed"
+Item = dict[str, t.Any]
+# Each is what happens to the list, one after the other; the deployment it is about is the last one.
+CHANGES: list[tuple[str, t.Callable[[list[Item]], list[Item]], dict[str, t.Any]]] = []
+
+
+def change(title: str, **variables: t.Any) -> t.Callable[..., t.Any]:
+    """Add a change of the list, with variables of the role beside it."""
+
+    def add(function: t.Callable[[list[Item]], list[Item]]) -> t.Callable[[list[Item]], list[Item]]:
+        CHANGES.append((title, function, variables))
+        return function
+
+    return add
+
+
+def options(title: str, **changed: t.Any) -> None:
+    """Add a change of the last deployment's options; None takes one away."""
+    new = {key: value for key, value in changed.items() if value is not None}
+    change(title)(
+        lambda items: [
+            *items[:-1],
+            {key: v for key, v in {**items[-1], **new}.items() if key not in changed or key in new},
+        ]
+    )
+
+
+change("added")(lambda items: [*items, {**items[0], "name": NAME, "port": 8126, "env": {"A": "1", "B": "2"}}])
+change("nothing")(lambda items: items)
+options("one variable", env={"A": "1", "B": "3"})
+options("a variable more", env={"A": "1", "B": "3", "C": "4"})
+options("variables in another order", env={"C": "4", "B": "3", "A": "1"})
+options("a variable less", env={"A": "1", "B": "3"})
+options("image", image="demo-agent:other")
+options("another name of the same image", image="demo-agent:alias")
+options("memory", memory="700m")
+options("cpus", cpus=1.5)
+options("memory in other words", memory="700M")
+options("read-only", read_only=True)
+options("port", port=8127)
+options("address", bind_address="127.0.0.2")
+options("port and a variable", port=8128, env={"A": "1", "B": "4"})
+options("host name", hostname="probed.example.com")
+options("no host name", hostname=None)
+options("mount prefix", mount_prefix="/probed")
+options("option of the server", log_level="WARNING")
+options("grace of runs", bg_job_shutdown_grace_period_secs=60)
+options("pool", langgraph_postgres_pool_max_size=10)
+options("edition, which only the check uses", edition="lite")
+options("new passwords", password_generation=2, postgres_password=None)
+change("order of the list")(lambda items: [*reversed(items[:-1]), items[-1]])
+change("limits of the rollout", langgraph_drain_limit=30, langgraph_healthy_deadline=200)(lambda items: items)
+change("two at once")(lambda items: [{**items[0], "env": {"X": "1"}}, *items[1:-1], {**items[-1], "memory": "800m"}])
+change("renamed")(lambda items: [*items[:-1], {**items[-1], "state": "absent"}, {**items[-1], "name": f"{NAME}-too"}])
+change("removed")(lambda items: [*items[:-2], {**items[-1], "state": "absent"}])
+change("removed already")(lambda items: items)
+
+
+def told(done: t.Any) -> tuple[int, dict[str, str]]:
+    """How many tasks changed something, and the action for each deployment, as a run said at -v."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = re.findall(r"^(?:ok|changed): \[[^\]]+\] => (\{.+\})$", done.stdout, re.MULTILINE)
+    found = [result for result in map(json.loads, results) if "action" in str(result.get("deployments", ""))]
+    changed = int(re.search(r"changed=(\d+)", done.stdout)[1])
+    return changed, {item["name"]: item["action"] for item in found[0]["deployments"]}
+
+
+def seen(world: t.Any) -> dict[str, t.Any]:
+    """Each deployment's serving container and public address."""
+    names = world.host.check_output("ls /etc/langgraph").split()
+    keys = ("bind_address", "port", "hostname", "prefix", "tls")
+    return {name: (world.container(name)["id"], *(world.settings(name).get(key) for key in keys)) for name in names}
+
+
+def actual(before: dict[str, t.Any], after: dict[str, t.Any]) -> dict[str, str]:
+    """What was done, from what there was and is."""
+    done = {}
+    for name in before.keys() | after.keys():
+        if name not in before or name not in after:
+            done[name] = "create" if name in after else "remove"
+        elif before[name][0] != after[name][0]:
+            done[name] = "roll"
+        elif before[name] != after[name]:
+            done[name] = "route"
+    return done
+
+
+def test_what_check_mode_tells_is_what_happens(world, play, group_vars, monkeypatch):
+    assert len(CHANGES) >= 20
+    world.build("demo-agent:other", "FROM demo-agent:1\nLABEL release=other\n")
+    world.host.check_output("docker tag demo-agent:other demo-agent:alias")
+    monkeypatch.setenv("ANSIBLE_CALLBACK_RESULT_FORMAT", "json")
+    items = group_vars["langgraph_deployments"]
+    variables: dict[str, t.Any] = {}
+    wrong = []
+    for title, function, more in CHANGES:
+        items, variables = function(items), {**variables, **more}
+        before = seen(world)
+        predicted = told(play(items, "-v", "--check", **variables))
+        done = told(play(items, "-v", **variables))
+        happened = actual(before, seen(world))
+        expected = {name: action for name, action in predicted[1].items() if action not in ("keep",)}
+        print(f"{title:<40} {predicted[0]} tasks, {expected}")
+        if predicted != done or happened != expected:
+            wrong.append(f"{title}: predicted {predicted}, said {done}, happened {happened}")
+    assert wrong == []

@@ -1,0 +1,130 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many upgrades leave nothing behind, and the way back knows what it must not do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+NAME, PORT = "support-bot", 8123
+
+KEPT = 5
+UPGRADES = 10
+
+
+def inventory(world):
+    """What could leak, but for files and connections: containers, units, listening ports, images."""
+    run = world.host.check_output
+    return {
+        "containers": len(run("docker ps -aq").split()),
+        "units": len(run("systemctl list-units --all --plain --no-legend 'langgraph*'").splitlines()),
+        "enabled": len(run("systemctl list-unit-files --plain --no-legend --state=enabled 'langgraph*'").splitlines()),
+        "ports": len(run("ss --listening --tcp --numeric --no-header").splitlines()),
+        "images": len(run("docker images -q").split()),
+    }
+
+
+@pytest.mark.release("bookworm")
+def test_ten_upgrades_leak_nothing(world, bot, roll):
+    world.drained(NAME)
+    for number in range(KEPT):
+        roll(bot(env={"UPGRADE": f"first {number}"}))
+    world.drained(NAME)
+    world.build("demo-agent:old", "FROM demo-agent:1\nLABEL release=old\n")
+    old_image = world.host.check_output("docker inspect -f '{{.Id}}' demo-agent:old")
+    roll(bot(image="demo-agent:old"))
+    world.drained(NAME)
+    before = inventory(world)
+    for number in range(UPGRADES):
+        # With the default, which has each rollout wait for the drain before the last one.
+        roll(bot(env={"UPGRADE": str(number)}), langgraph_max_running_revisions=3)
+    world.drained(NAME)
+    roll(bot(env={"UPGRADE": str(UPGRADES - 1)}))
+    after = inventory(world)
+    # The image that only pruned revisions ran went with them.
+    assert after.pop("images") == before.pop("images") - 1
+    assert old_image not in world.host.check_output("docker images --no-trunc -q")
+    assert after == before
+    assert len(world.revisions(NAME)) == KEPT
+    files = world.host.check_output(f"find /etc/langgraph/{NAME} -type f").splitlines()
+    assert len(files) == 1 + KEPT * 5 - 1  # each has five files, the serving one has no drain.json
+    sessions = world.redis("CLIENT", "LIST").count(f"user={NAME} ")
+    assert 0 < sessions < 30
+    rows = world.sql("postgres", f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{world.database(NAME)}'")
+    assert 0 < int(rows) <= 32
+
+
+def test_rollback_and_forward_again(world, bot, roll):
+    roll(bot(env={"STEP": "one"}))
+    first = world.settings(NAME)["serving"]
+    roll(bot(env={"STEP": "two"}))
+    back = world.rollback(NAME)
+    assert back.returncode == 0, back.stdout
+    assert world.settings(NAME)["serving"] == first
+    assert re.search(rf"{NAME} +{first} +serving", back.stdout), back.stdout
+    # A revision is what it is: the inventory asks for the other one, which makes the next.
+    roll(bot(env={"STEP": "two"}))
+    assert world.settings(NAME)["serving"] == first + 2
+    by_number = world.rollback(NAME, revision=first)
+    assert by_number.returncode == 0, by_number.stdout
+    again = world.rollback(NAME, revision=first)
+    assert "changed=0 " in again.stdout
+    world.drained(NAME)
+
+
+@pytest.mark.parametrize(
+    ("revision", "line"),
+    [(99, "there is no revision 99; kept are"), ("x", "argument 'revision' is of type")],
+)
+def test_rollback_to_nowhere(world, revision, line):
+    before = world.containers()
+    done = world.rollback(NAME, revision=revision)
+    assert done.returncode != 0
+    assert line in " ".join((done.stdout + done.stderr).split())
+    assert world.containers() == before
+
+
+def test_rollback_over_a_migration_is_refused_and_can_be_insisted_on(world, bot, roll):
+    """What the older revision knew of the schema is moved by hand, as no second migration of the server is at hand."""
+    world.build("demo-agent:3", "FROM demo-agent:1\nLABEL release=3\n")
+    snapshots = {"langgraph_snapshot_dir": "/var/backups/langgraph"}
+    roll(bot())
+    old = world.settings(NAME)["serving"]
+    roll(bot(image="demo-agent:3"), **snapshots)
+    new = world.settings(NAME)["serving"]
+    snapshot = f"/var/backups/langgraph/{NAME}/before-revision-{new}.dump"
+    assert world.host.file(snapshot).mode == 0o600
+    assert "threads" in world.host.check_output(f"pg_restore --list {snapshot}")
+    world.host.check_output(
+        f'sed -i \'s/"schema": "001/"schema": "000/\' /etc/langgraph/{NAME}/revisions/{old}/outcome.json'
+    )
+    refused = world.rollback(NAME, **snapshots)
+    said = " ".join((refused.stdout + refused.stderr).split())
+    assert refused.returncode != 0
+    assert f"since revision {old}, from 000" in said, said
+    assert f"the snapshot taken before it is {snapshot}" in said
+    assert world.settings(NAME)["serving"] == new
+    insisted = world.rollback(NAME, accept_schema=True, **snapshots)
+    assert insisted.returncode == 0, insisted.stdout
+    assert world.settings(NAME)["serving"] == old
+    world.drained(NAME)
+
+
+def test_without_a_proxy_an_upgrade_interrupts_and_a_failure_brings_the_old_one_back(world, bot, roll):
+    roll(bot(), langgraph_proxy="none")
+    assert "8123" in world.host.check_output(f"docker port langgraph-{world.instance(NAME)}")
+    serving = world.settings(NAME)["serving"]
+    bad = world.play(
+        langgraph_deployments=bot(env={"LANGSERVE_GRAPHS": "nonsense"}),
+        langgraph_proxy="none",
+        langgraph_healthy_deadline=12,
+    )
+    assert bad.returncode != 0
+    assert world.settings(NAME)["serving"] == serving
+    assert world.client("healthy", "30", f"http://127.0.0.1:{PORT}") < 30
+    roll(bot(env={"DIRECT": "yes"}), langgraph_proxy="none")
+    assert world.client("healthy", "5", f"http://127.0.0.1:{PORT}") < 5
+    roll(bot())
+    assert "127.0.0.1:3" in world.host.check_output(f"docker port langgraph-{world.instance(NAME)}")

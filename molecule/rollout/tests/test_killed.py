@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module killed at each stage, and the host rebooted in the middle: one revision serves, the next run goes on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import STAGES, VARIABLE
+
+NAME, PORT = "support-bot", 8123
+
+HOST_TOOL = "tests/tools/host.sh"
+
+
+def one_serves(world):
+    """The proxy's file, what it has loaded and the record name the same revision, and no other runs undrained."""
+    number = world.settings(NAME)["serving"]
+    config = world.host.check_output("cat /etc/langgraph-proxy/10-deployments.cfg")
+    backend = config.split(f"\nbackend {NAME} ")[1].split("\nbackend ")[0]
+    slot = json.loads(world.host.check_output(f"cat /etc/langgraph/{NAME}/revisions/{number}/slot.json"))
+    assert f"server revision-{number} 127.0.0.1:{slot['port']}" in backend
+    assert world.client("healthy", "20", f"http://127.0.0.1:{PORT}") < 20
+    states = {item["number"]: item["state"] for item in world.status()[NAME]["revisions"]}
+    assert states.pop(number) == "serving"
+    assert set(states.values()) <= {"draining", "stopped", "failed"}, states
+    return number
+
+
+@pytest.mark.release("bookworm")
+@pytest.mark.parametrize("stage", STAGES)
+def test_killed_at_a_stage(world, bot, play, roll, tmp_path, stage):
+    wanted = bot(env={"KILLED_AT": stage})
+    newest = world.revisions(NAME)[-1]
+    with world.load(tmp_path, PORT, "--rate", "50", "--streams", "5", "--runs", "0") as load:
+        killed = play(wanted, test_environment={VARIABLE: stage})
+        assert killed.returncode != 0, killed.stdout
+        roll(wanted)
+    assert (load.failed, load.report["streams"]["cut"]) == (0, 0), load.errors
+    assert one_serves(world) == newest + 1
+    assert f"KILLED_AT={stage}" in world.host.check_output(f"docker exec langgraph-{world.instance(NAME)} env")
+    assert "changed=0 " in roll(wanted).stdout
+
+
+@pytest.mark.release("trixie")
+def test_reboot_in_the_middle_of_a_drain(world, bot, roll, tmp_path):
+    with world.load(tmp_path, PORT, "--rate", "5", "--streams", "60", "--once", "--runs", "0"):
+        roll(bot(env={"REBOOT": "drain"}))
+        assert "draining" in {item["state"] for item in world.status()[NAME]["revisions"]}
+        reboot(world)
+    assert one_serves(world) == world.revisions(NAME)[-1]
+    running = world.host.check_output(f"docker ps --format '{{{{.Names}}}}' --filter name=langgraph-{NAME}").split()
+    assert running == [f"langgraph-{world.instance(NAME)}"]
+    assert "changed=0 " in roll(bot(env={"REBOOT": "drain"})).stdout
+
+
+@pytest.mark.release("trixie")
+def test_reboot_in_the_middle_of_a_rollout(world, bot, play, roll):
+    before, newest = world.settings(NAME)["serving"], world.revisions(NAME)[-1]
+    wanted = bot(env={"REBOOT": "rollout"})
+    thread = threading.Thread(target=play, args=[wanted])
+    thread.start()
+    starting = f"systemctl is-active langgraph@{NAME}.{newest + 1}"
+    assert world.wait_until(lambda: world.host.run(starting).stdout.strip() == "activating", 60)
+    reboot(world)
+    thread.join(120)
+    assert one_serves(world) == before
+    roll(wanted)
+    assert one_serves(world) == newest + 1
+
+
+@pytest.mark.release("trixie")
+@pytest.mark.parametrize("stage", ["enabled", "routed", "switched"])
+def test_reboot_after_a_kill_between_the_writes(world, bot, play, roll, stage):
+    """Both revisions start at boot then; the proxy names one of them, and it is up."""
+    wanted = bot(env={"REBOOT_AFTER": stage})
+    killed = play(wanted, test_environment={VARIABLE: stage})
+    assert killed.returncode != 0
+    reboot(world)
+    assert world.client("healthy", "60", f"http://127.0.0.1:{PORT}") < 60
+    roll(wanted)
+    assert one_serves(world) == world.revisions(NAME)[-1]
+
+
+def reboot(world):
+    """Restart the host and wait until its servers answer."""
+    subprocess.run([HOST_TOOL, "reboot", world.name], check=True, capture_output=True)
+    assert world.client("healthy", "90", f"http://127.0.0.1:{PORT}") < 90

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deployments that share a TLS port, told apart by host name and path; with a certificate of the host, then of the user."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+PORT = 8443
+HOSTS = ("support.example.com", "research.example.com")
+
+
+@pytest.fixture
+def shared(group_vars):
+    """Both deployments on one port."""
+    first, second = group_vars["langgraph_deployments"]
+    place = {"port": PORT, "tls": True}
+    return [
+        {**first, **place, "hostname": HOSTS[0]},
+        {**second, **place, "hostname": HOSTS[1], "mount_prefix": "/research"},
+    ]
+
+
+def get(world, url, *options):
+    """Status and body of one request as a client with that name resolution makes it."""
+    resolve = " ".join(f"--resolve {host}:{PORT}:127.0.0.1" for host in (*HOSTS, "else.example.com"))
+    done = world.host.run(f"curl --silent --max-time 10 {resolve} {' '.join(options)} -w '\\n%{{http_code}}' {url}")
+    body, _line, status = done.stdout.rpartition("\n")
+    return int(status or 0), body
+
+
+def test_one_port_two_names_and_a_path(world, shared):
+    done = world.site(langgraph_deployments=shared, proxy_self_signed_names=list(HOSTS))
+    assert done.returncode == 0, done.stdout
+    trust = "--cacert /etc/langgraph-proxy/certificates/self-signed.pem"
+    assert get(world, f"https://{HOSTS[0]}:{PORT}/ok", trust) == (200, '{"ok":true}')
+    # The server keeps /ok at its root; the rest is under its prefix.
+    assert get(world, f"https://{HOSTS[1]}:{PORT}/research/ok?check_db=1", trust) == (200, '{"ok":true}')
+    assert get(world, f"https://{HOSTS[1]}:{PORT}/research/info", trust)[0] == 200
+    assert get(world, f"https://{HOSTS[1]}:{PORT}/ok", trust)[0] == 404
+    assert get(world, f"https://else.example.com:{PORT}/ok", "--insecure")[0] == 404
+    told = world.host.check_output(
+        f"curl --silent {trust} --resolve {HOSTS[0]}:{PORT}:127.0.0.1 -w '%{{http_version}}' https://{HOSTS[0]}:{PORT}/ok"
+    )
+    assert told == '{"ok":true}2'
+    again = world.site(langgraph_deployments=shared, proxy_self_signed_names=list(HOSTS))
+    assert "changed=0 " in again.stdout, again.stdout
+
+
+def test_the_users_certificate(world, shared, group_vars, tmp_path):
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=support.example.com"
+    command += f" -addext subjectAltName=DNS:{HOSTS[0]},DNS:{HOSTS[1]} -keyout {tmp_path}/key.pem -out {tmp_path}/certificate.pem"
+    subprocess.run(command.split(), check=True, capture_output=True)
+    given = {"name": "example", "certificate": f"{tmp_path}/certificate.pem", "private_key": f"{tmp_path}/key.pem"}
+    done = world.site("-vvv", "--diff", langgraph_deployments=shared, proxy_certificates=[given])
+    assert done.returncode == 0, done.stdout
+    secret = (tmp_path / "key.pem").read_text().splitlines()[1]
+    assert secret not in done.stdout
+    subprocess.run(["docker", "cp", f"{tmp_path}/certificate.pem", f"{world.name}:/root/trusted.pem"], check=True)
+    assert get(world, f"https://{HOSTS[0]}:{PORT}/ok", "--cacert /root/trusted.pem") == (200, '{"ok":true}')
+    modes = world.host.check_output("stat -c '%U %a' /etc/langgraph-proxy/certificates/*.pem").splitlines()
+    assert set(modes) == {"root 600"}
+    back = world.site(langgraph_deployments=group_vars["langgraph_deployments"])
+    assert back.returncode == 0, back.stdout
+    assert world.client("healthy", "10", "http://127.0.0.1:8123", "http://127.0.0.1:8124") < 10

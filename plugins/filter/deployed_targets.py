@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: deployed_targets
+short_description: What health asks, from what a host has
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Gives the list that M(selfhost.langgraph.health) takes, from the deployments of a host that serve.
+  - The role P(selfhost.langgraph.langgraph#role) uses it where no list of deployments is at hand.
+options:
+  _input:
+    description:
+      - The RV(selfhost.langgraph.container_service_info#module:deployments) of M(selfhost.langgraph.container_service_info).
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Are all healthy?
+  selfhost.langgraph.health:
+    deployments: "{{ host.deployments | selfhost.langgraph.deployed_targets }}"
+"""
+
+RETURN = r"""
+_value:
+  description: One entry for each deployment that serves.
+  type: list
+  elements: dict
+"""
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._status import targets
+
+
+class FilterModule:
+    """The filter deployed_targets."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Name the filter."""
+        return {"deployed_targets": targets}

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""One revision up and healthy, beside what serves: room for it, a snapshot before it, and how it went."""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _probe, _runs, _schema, _systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import explain
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
+    Deployment,
+    Revision,
+    drain_unit_name,
+    local_url,
+    unit_name,
+    variables,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
+
+POLL_SECONDS = 0.5
+
+
+class BringUpError(RuntimeError):
+    """A revision cannot even be started; the text says why, the caller which deployment it is."""
+
+
+def until_healthy(name: str, revision: Revision, deadline: float, min_healthy_time: float) -> dict[str, t.Any] | None:
+    """Start a revision; None once it has been healthy for ``min_healthy_time`` s, else why it is not.
+
+    ``deadline`` is in seconds of time.monotonic(); systemd has one of its own, from the revision's slot.
+    """
+    begun, unit = time.time(), unit_name(name, revision.number)
+    _systemd.start([unit])
+    reach("started")
+    state = _systemd.unit_states([unit])[unit]
+    answer = None
+    if state.active == "active" and revision.slot:
+        answer = _probe.wait_until_stable(f"{local_url(revision.slot)}/ok?check_db=1", min_healthy_time, deadline)
+        state = _systemd.unit_states([unit])[unit]
+        if answer.ok and state.active == "active":
+            reach("healthy")
+            return None
+    return explain(name, revision.number, state, answer, revision.environment, begun)
+
+
+def make_room(deployment: Deployment, number: int, most: int) -> None:
+    """Wait for the oldest drain where ``number`` would be one more revision than the connection budget has.
+
+    Raises BringUpError where none has ended when the last one's time was over.
+    """
+    others = [revision for revision in deployment.revisions if revision.running and revision.number != number]
+    longest = max((revision.content.drain_seconds for revision in others if revision.content), default=0)
+    deadline = time.monotonic() + (deployment.settings or {}).get("drain_limit", 0) + longest + 60
+    units = [unit_name(deployment.name, revision.number) for revision in others]
+    while True:
+        states = _systemd.unit_states(units)
+        running = [unit for unit in units if states[unit].active in ("active", "activating", "deactivating")]
+        if len(running) < most:
+            return
+        if time.monotonic() > deadline:
+            raise BringUpError(
+                f"{len(running)} revisions still run, and langgraph_max_running_revisions is {most}; look at "
+                f"'systemctl list-units langgraph-drain@{deployment.name}.*'"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def snapshot_path(folder: str, name: str, number: int) -> str:
+    """The dump that was taken before a revision first started."""
+    return f"{folder}/{name}/before-revision-{number}.dump"
+
+
+def snapshot(folder: str, name: str, revision: Revision, serving: Revision | None) -> str | None:
+    """Dump the database where another image may move its schema forward; give the file, None where there is no need.
+
+    A second try of the same revision keeps the first dump: the first try may have migrated already.
+    Raises BringUpError.
+    """
+    content, old = revision.content, serving.content if serving else None
+    if not content or not old or content.image_id == old.image_id:
+        return None
+    path = snapshot_path(folder, name, revision.number)
+    if not os.path.exists(path):
+        try:
+            _schema.take_snapshot(variables(content.environment).get("DATABASE_URI") or "", path)
+        except _schema.SnapshotError as error:
+            raise BringUpError(f"the snapshot before the rollout failed: {error}") from error
+    return path
+
+
+def count_runs(deployment: Deployment, revision: Revision | None) -> dict[str, int] | None:
+    """Runs in flight by status, as the server's own API tells; None where it does not."""
+    if revision is None or revision.slot is None or not deployment.settings:
+        return None
+    try:
+        found = _runs.in_flight(f"{local_url(revision.slot)}{deployment.settings.get('prefix') or ''}")
+    except _runs.RunsUnknown:
+        return None
+    return _runs.counts(status for _thread, status in found.values())
+
+
+def wait_for_drains(name: str, numbers: t.Iterable[int]) -> None:
+    """Come back when none of these revisions is being drained any more."""
+    units = [drain_unit_name(name, number) for number in numbers]
+    while any(state.active in ("active", "activating") for state in _systemd.unit_states(units).values()):
+        time.sleep(POLL_SECONDS)

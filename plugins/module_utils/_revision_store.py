@@ -1,0 +1,186 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Deployments and revisions as files of the host, readable by root alone.
+
+``CONFIG_DIR/NAME/deployment.json``: which revision serves since when, the public address, the limits. The one record
+of what serves; written last, when it does.
+``CONFIG_DIR/NAME/revisions/N/``: ``revision.json`` and ``environment`` never change; ``slot.json`` (the address that the
+container is published on) and ``outcome.json`` (how its start ended) are written when they are known, ``drain.json`` by
+the unit that ended it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import NAME
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
+    Deployment,
+    Revision,
+    drain_unit_name,
+    unit_name,
+)
+
+
+def deployment_names(config_dir: str) -> list[str]:
+    """The deployments that the host has files of, sorted."""
+    try:
+        return sorted(entry.name for entry in os.scandir(config_dir) if entry.is_dir() and NAME.fullmatch(entry.name))
+    except FileNotFoundError:
+        return []
+
+
+def read(config_dir: str, names: t.Sequence[str]) -> dict[str, Deployment]:
+    """Read what the host has of ``names``: their files and, in one call, their units."""
+    numbers = {name: _numbers(config_dir, name) for name in names}
+    instances = [(name, number) for name in names for number in numbers[name]]
+    units = [function(*item) for item in instances for function in (unit_name, drain_unit_name)]
+    states = _systemd.unit_states(units)
+    found = {}
+    for name in names:
+        revisions = tuple(_revision(config_dir, name, number, states) for number in numbers[name])
+        found[name] = Deployment(name, read_json(os.path.join(config_dir, name, "deployment.json")), revisions)
+    return found
+
+
+def _numbers(config_dir: str, name: str) -> list[int]:
+    try:
+        return sorted(int(entry) for entry in os.listdir(_revisions(config_dir, name)) if entry.isdecimal())
+    except FileNotFoundError:
+        return []
+
+
+def _revision(config_dir: str, name: str, number: int, states: t.Mapping[str, _systemd.UnitState]) -> Revision:
+    folder = revision_folder(config_dir, name, number)
+    state = states[unit_name(name, number)]
+    return Revision(
+        number,
+        record=read_json(os.path.join(folder, "revision.json")),
+        environment=_text(os.path.join(folder, "environment")),
+        outcome=read_json(os.path.join(folder, "outcome.json")),
+        slot=read_json(os.path.join(folder, "slot.json")),
+        active=state.active,
+        enabled=state.enabled,
+        draining=states[drain_unit_name(name, number)].active in ("active", "activating"),
+    )
+
+
+def revision_folder(config_dir: str, name: str, number: int) -> str:
+    """Where one revision's files are."""
+    return os.path.join(_revisions(config_dir, name), str(number))
+
+
+def _revisions(config_dir: str, name: str) -> str:
+    return os.path.join(config_dir, name, "revisions")
+
+
+def read_json(path: str) -> dict[str, t.Any] | None:
+    """The mapping in a file. One that is missing, or cut short by a full disk, is None."""
+    try:
+        content = json.loads(_text(path) or "")
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _text(path: str) -> str | None:
+    try:
+        # Bytes that are none of ours were put there by hand: replaced, they fit no seal.
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def write_revision(config_dir: str, name: str, record: t.Mapping[str, t.Any], environment: str) -> None:
+    """Write a new revision so that it is there as a whole or not at all."""
+    folder = revision_folder(config_dir, name, record["number"])
+    for parent in (os.path.join(config_dir, name), _revisions(config_dir, name)):
+        os.makedirs(parent, mode=0o700, exist_ok=True)
+        os.chmod(parent, 0o700)
+    staged = os.path.join(_revisions(config_dir, name), ".new")
+    shutil.rmtree(staged, ignore_errors=True)
+    os.mkdir(staged, 0o700)
+    _write(os.path.join(staged, "revision.json"), _dump(record))
+    _write(os.path.join(staged, "environment"), environment)
+    # What is there under this number was cut short: a complete one is never written again.
+    shutil.rmtree(folder, ignore_errors=True)
+    os.rename(staged, folder)
+
+
+def write_settings(config_dir: str, name: str, settings: t.Mapping[str, t.Any]) -> None:
+    """Record the settings and which revision serves."""
+    _replace(os.path.join(config_dir, name, "deployment.json"), _dump(settings))
+
+
+def write_slot(config_dir: str, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
+    """Record the address that a revision's container is published on."""
+    _replace(os.path.join(revision_folder(config_dir, name, number), "slot.json"), _dump(slot))
+
+
+def write_outcome(config_dir: str, name: str, number: int, outcome: t.Mapping[str, t.Any]) -> None:
+    """Record how a revision's start ended."""
+    _replace(os.path.join(revision_folder(config_dir, name, number), "outcome.json"), _dump(outcome))
+
+
+def read_drains(config_dir: str, name: str, numbers: t.Iterable[int]) -> dict[int, dict[str, t.Any]]:
+    """What the drains of revisions reported, by number; those that were never drained are left out."""
+    paths = {number: os.path.join(revision_folder(config_dir, name, number), "drain.json") for number in numbers}
+    return {number: found for number, path in paths.items() if (found := read_json(path))}
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file."""
+    return os.path.exists(path)
+
+
+def remove_file(path: str) -> None:
+    """Remove a file that may be gone."""
+    _unlink(path)
+
+
+def forget_drain(config_dir: str, name: str, number: int) -> None:
+    """A revision that starts anew has not been drained."""
+    _unlink(os.path.join(revision_folder(config_dir, name, number), "drain.json"))
+
+
+def remove_revision(config_dir: str, name: str, number: int) -> None:
+    """Remove a revision's files."""
+    shutil.rmtree(revision_folder(config_dir, name, number), ignore_errors=True)
+
+
+def remove_deployment(config_dir: str, name: str) -> None:
+    """Remove all files of a deployment."""
+    shutil.rmtree(os.path.join(config_dir, name), ignore_errors=True)
+
+
+def _dump(content: t.Mapping[str, t.Any]) -> str:
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
+def _replace(path: str, text: str) -> None:
+    _write(f"{path}.new", text)
+    os.replace(f"{path}.new", path)
+
+
+def _write(path: str, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,327 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Deployments and their revisions: what is wanted, what a host has, and how the two are compared. No I/O.
+
+A revision is what only a new container can take over: the image by id, the environment, the resources, the options of
+the server. All else (the public address, limits of the rollout) are settings of the deployment and change in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._proxy import Route
+
+# What the public address of a deployment is made of; none of it needs a new container where a proxy stands in front.
+ADDRESS = ("bind_address", "port", "hostname", "prefix", "tls")
+# What a rollout goes by; a change is taken over without touching a container.
+LIMITS = ("healthy_deadline", "drain_limit")
+RUNNING = ("active", "activating", "reloading")
+# Below the ports that the kernel gives to clients (docs: ip_local_port_range, 32768 and up).
+LOOPBACK_PORTS = range(30000, 32768)
+
+
+def instance(deployment: str, number: int) -> str:
+    """What one revision is called in unit and container names; a deployment's name has no dot."""
+    return f"{deployment}.{number}"
+
+
+def unit_name(deployment: str, number: int) -> str:
+    """The instance of the template unit that owns the revision's container."""
+    return f"langgraph@{instance(deployment, number)}.service"
+
+
+def drain_unit_name(deployment: str, number: int) -> str:
+    """The unit that lets a revision end when nobody uses it any more."""
+    return f"langgraph-drain@{instance(deployment, number)}.service"
+
+
+def container_name(deployment: str, number: int) -> str:
+    """The name of the revision's container."""
+    return f"langgraph-{instance(deployment, number)}"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What makes a revision: nothing else does."""
+
+    image_id: str
+    arguments: tuple[str, ...]
+    environment: str
+    drain_seconds: int
+    image: str = field(default="", compare=False)
+
+    @property
+    def config(self) -> str:
+        """Identifies the content. It seals it too: what was changed by hand on the host no longer fits it."""
+        parts = (self.image_id, *self.arguments, str(self.drain_seconds), self.environment)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One deployment as it shall be. Without content it shall be gone; ``revision`` goes back to one that is kept."""
+
+    name: str
+    content: Content | None = None
+    settings: t.Mapping[str, t.Any] = field(default_factory=dict)
+    revision: int | None = None
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One revision that the host has.
+
+    ``record`` and ``environment`` are its immutable files (None: missing or cut short), ``outcome`` says how its start
+    ended, ``slot`` is the address that its container is published on, ``active`` systemd's ActiveState.
+    """
+
+    number: int
+    record: t.Mapping[str, t.Any] | None = None
+    environment: str | None = None
+    outcome: t.Mapping[str, t.Any] | None = None
+    slot: t.Mapping[str, t.Any] | None = None
+    active: str = "inactive"
+    enabled: bool = False
+    draining: bool = False
+
+    @property
+    def content(self) -> Content | None:
+        """Its content, where both files are complete."""
+        if self.record is None or self.environment is None:
+            return None
+        return Content(
+            str(self.record.get("image_id", "")),
+            tuple(self.record.get("arguments", ())),
+            self.environment,
+            int(self.record.get("drain_seconds", 0)),
+            str(self.record.get("image", "")),
+        )
+
+    @property
+    def intact(self) -> bool:
+        """Whether its files are what was written when it was made."""
+        content, record = self.content, self.record
+        return content is not None and record is not None and content.config == record.get("config")
+
+    @property
+    def running(self) -> bool:
+        """Whether its container runs or is about to."""
+        return self.active in RUNNING
+
+    @property
+    def served(self) -> bool:
+        """Whether it once was healthy and served."""
+        return self.result == "served"
+
+    @property
+    def result(self) -> str | None:
+        """``served`` or ``failed``; None while it has not got so far."""
+        return (self.outcome or {}).get("result")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment that the host has; ``settings`` None: none of that name."""
+
+    name: str
+    settings: t.Mapping[str, t.Any] | None = None
+    revisions: tuple[Revision, ...] = ()
+
+    @property
+    def serving(self) -> Revision | None:
+        """The revision that clients reach."""
+        number = (self.settings or {}).get("serving")
+        return next((revision for revision in self.revisions if revision.number == number), None)
+
+    @property
+    def newest(self) -> int:
+        """The highest number so far, 0 where there is none."""
+        return max((revision.number for revision in self.revisions), default=0)
+
+    def get(self, number: int) -> Revision | None:
+        """The revision of that number."""
+        return next((revision for revision in self.revisions if revision.number == number), None)
+
+
+def make_content(deployment: t.Mapping[str, t.Any], image_id: str, network: str) -> Content:
+    """The content that the module's suboptions of a deployment ask for."""
+    arguments = (
+        "--network",
+        network,
+        "--cap-drop",
+        "ALL",
+        "--security-opt",
+        "no-new-privileges",
+        *_resources(deployment),
+        image_id,
+    )
+    return Content(image_id, arguments, deployment["environment"], deployment["drain_seconds"], deployment["image"])
+
+
+def _resources(deployment: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    if deployment["memory"]:
+        # No swap on top: a server that swaps answers too late to be of use.
+        yield from ("--memory", deployment["memory"], "--memory-swap", deployment["memory"])
+    if deployment["cpus"]:
+        yield from ("--cpus", f"{deployment['cpus']:g}")
+    if deployment["user"]:
+        yield from ("--user", deployment["user"])
+    if deployment["read_only"]:
+        yield from ("--read-only", "--tmpfs", "/tmp")
+
+
+def make_record(
+    content: Content, number: int, *, reasons: t.Sequence[str], by: str, at: str, schema: str | None
+) -> dict[str, t.Any]:
+    """``revision.json``, written once: what it is, who made it, when, why, and the database's schema before it."""
+    return {
+        "number": number,
+        "image": content.image,
+        "image_id": content.image_id,
+        "arguments": list(content.arguments),
+        "drain_seconds": content.drain_seconds,
+        "config": content.config,
+        "created": at,
+        "created_by": by,
+        "reasons": list(reasons),
+        "schema_before": schema,
+    }
+
+
+def route(name: str, settings: t.Mapping[str, t.Any], number: int, slot: t.Mapping[str, t.Any]) -> Route:
+    """How the proxy sends a deployment's requests to one of its revisions."""
+    return Route(
+        name=name,
+        revision=number,
+        target_port=int(slot["port"]),
+        bind_address=settings["bind_address"],
+        port=int(settings["port"]),
+        hostname=settings.get("hostname"),
+        prefix=settings.get("prefix"),
+        tls=bool(settings.get("tls")),
+    )
+
+
+def routes(deployments: t.Iterable[Deployment]) -> list[Route]:
+    """The routes of all deployments that stand behind the proxy and have a revision that serves there."""
+    found = []
+    for deployment in deployments:
+        settings, serving = deployment.settings or {}, deployment.serving
+        if settings.get("proxy") == "haproxy" and serving and serving.slot and is_in_place(serving.slot, settings):
+            found.append(route(deployment.name, settings, serving.number, serving.slot))
+    return found
+
+
+def is_public(slot: t.Mapping[str, t.Any] | None) -> bool:
+    """Whether a container in ``slot`` itself has its deployment's public port."""
+    return slot is not None and not (slot["address"] == "127.0.0.1" and slot["port"] in LOOPBACK_PORTS)
+
+
+def is_in_place(slot: t.Mapping[str, t.Any] | None, settings: t.Mapping[str, t.Any]) -> bool:
+    """Whether a container in ``slot`` is where the settings want it: the loopback behind a proxy, else in public."""
+    if slot is None:
+        return False
+    if settings["proxy"] == "none":
+        return (slot["address"], slot["port"]) == (settings["bind_address"], settings["port"])
+    return not is_public(slot)
+
+
+def local_url(slot: t.Mapping[str, t.Any]) -> str:
+    """Where the host itself reaches a revision's container."""
+    return public_url(False, slot["address"], slot["port"], None)
+
+
+def public_url(tls: bool, bind_address: str, port: int, prefix: str | None) -> str:
+    """Where a client on the host itself finds a server; with a host name it has to ask for that."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)
+    return f"{'https' if tls else 'http'}://{f'[{address}]' if ':' in address else address}:{port}{prefix or ''}"
+
+
+def content_differences(old: Content | None, new: Content) -> t.Iterator[str]:
+    """Name what a new revision differs in, never with a value of the environment."""
+    if old is None:
+        yield "files of the serving revision"
+        return
+    if old.image_id != new.image_id:
+        yield "image_id"
+    # The last argument is the image.
+    if old.arguments[:-1] != new.arguments[:-1] or old.drain_seconds != new.drain_seconds:
+        yield "container options"
+    before, after = variables(old.environment), variables(new.environment)
+    if before == after and old.environment != new.environment:
+        yield "environment file"
+    yield from (
+        f"variable {name}" for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)
+    )
+
+
+def setting_differences(old: t.Mapping[str, t.Any], new: t.Mapping[str, t.Any], keys: t.Iterable[str]) -> list[str]:
+    """The settings that differ."""
+    return [key for key in keys if old.get(key) != new.get(key)]
+
+
+def variables(environment: str | None) -> dict[str, str]:
+    """Split the engine's environment file into its variables.
+
+    Only a newline ends a line there; anything else may stand in a value. What is no variable may be part of a secret.
+    """
+    pairs = (line.partition("=") for line in (environment or "").split("\n"))
+    return {name: value for name, separator, value in pairs if separator}
+
+
+def masked(content: Content | None, settings: t.Mapping[str, t.Any] | None, other: Content | None, side: str) -> str:
+    """One side of a diff: settings and options, and the variables by name with every value masked.
+
+    A variable whose value differs from the other side says so, so that the diff shows what changes.
+    """
+    shown: dict[str, t.Any] = (
+        {key: (settings or {}).get(key) for key in ("proxy", *ADDRESS, *LIMITS)} if settings else {}
+    )
+    if content:
+        shown |= {"image": content.image, "image_id": content.image_id, "options": list(content.arguments[:-1])}
+        shown["drain_seconds"] = content.drain_seconds
+    lines = [json.dumps(shown, indent=2, sort_keys=True)] if shown else []
+    mine = variables(content.environment if content else None)
+    theirs = variables(other.environment if other else None)
+    for name in sorted(mine):
+        note = f" ({side})" if name in theirs and mine[name] != theirs[name] else ""
+        lines.append(f"{name}=********{note}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def previous(deployment: Deployment) -> Revision | None:
+    """What a rollback goes back to where no number is given: the highest below the serving one that has served."""
+    serving = deployment.serving
+    if serving is None:
+        return None
+    older = [revision for revision in deployment.revisions if revision.number < serving.number and revision.served]
+    return max(older, key=lambda revision: revision.number, default=None)
+
+
+def to_prune(deployment: Deployment, keep: int) -> list[Revision]:
+    """Revisions that are neither among the newest ``keep``, nor serve, nor run."""
+    numbers = sorted((revision.number for revision in deployment.revisions), reverse=True)[:keep]
+    serving = deployment.serving
+    return [
+        revision
+        for revision in deployment.revisions
+        if revision.number not in numbers
+        and not revision.running
+        and not revision.draining
+        and (serving is None or revision.number != serving.number)
+    ]
+
+
+def unused_images(pruned: t.Iterable[Revision], kept: t.Iterable[Revision]) -> list[str]:
+    """Images that pruned revisions ran and no kept one needs."""
+    needed = {revision.content.image_id for revision in kept if revision.content}
+    gone = dict.fromkeys(revision.content.image_id for revision in pruned if revision.content)
+    return [image_id for image_id in gone if image_id not in needed]

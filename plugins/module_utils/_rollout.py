@@ -1,0 +1,456 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Apply a plan: new revisions up beside the old ones, healthy, switched, the old ones drained.
+
+What a host does after a kill or a reboot follows from the order of the writes: a revision is enabled before the proxy's
+file names it, the proxy has loaded the file before ``deployment.json`` says that the revision serves, and only then the
+old one is disabled and drained. So at each moment what starts at boot includes what the proxy's file names.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+import typing as t
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import (
+    _bring_up,
+    _docker,
+    _haproxy,
+    _ports,
+    _proxy,
+    _revision_store,
+    _schema,
+    _systemd,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._plan import Step
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
+    LOOPBACK_PORTS,
+    Deployment,
+    Revision,
+    Wanted,
+    container_name,
+    drain_unit_name,
+    is_in_place,
+    is_public,
+    make_record,
+    routes,
+    to_prune,
+    unit_name,
+    unused_images,
+    variables,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
+
+
+class RolloutError(RuntimeError):
+    """The host cannot do what the rollout needs; the text says what and for which deployment."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to roll out; seconds and counts. ``by`` is who asked for it, ``snapshot_dir`` where dumps go, if any."""
+
+    config_dir: str
+    parallel: int = 8
+    min_healthy_time: float = 1.0
+    max_running: int = 3
+    keep_revisions: int = 5
+    wait_for_drain: bool = False
+    snapshot_dir: str | None = None
+    by: str = ""
+
+
+@dataclass
+class Report:
+    """What came of one step; ``runs`` are counts by status before and after the switch, None where unknown."""
+
+    step: Step
+    failure: dict[str, t.Any] | None = None
+    runs: dict[str, t.Any] = field(default_factory=dict)
+    snapshot: str | None = None
+
+
+class Rollout:
+    """One application of a plan to a host. ``found`` has all deployments of the host, listed or not."""
+
+    def __init__(
+        self,
+        options: Options,
+        client: t.Any,
+        wanted: t.Sequence[Wanted],
+        steps: t.Sequence[Step],
+        found: t.Mapping[str, Deployment],
+    ) -> None:
+        self._options, self._client = options, client
+        self._wanted = {item.name: item for item in wanted}
+        self._world = dict(found)
+        self._reports = {step.name: Report(step) for step in steps}
+        self._steps = list(steps)
+        self._ports: set[int] = set()
+        # Deployments that cannot have two revisions side by side, as they were.
+        self._interrupted: dict[str, Deployment] = {}
+
+    def run(self) -> list[Report]:
+        """Apply all of it; failures of single deployments are in their reports."""
+        self._remove([step.name for step in self._steps if step.action == "remove"])
+        # What can fail, as on a full disk, comes while everything still runs.
+        for step in self._steps:
+            self._write(step)
+        reach("written")
+        self._interrupt()
+        cleared = self._clear_the_way()
+        self._bring_up_and_switch(self._steps)
+        if any(report.failure for report in self._reports.values()):
+            # What failed is to be told, also where its address has gone to another deployment by now.
+            self._let_go()
+        else:
+            self._load_proxy()
+        for step in self._steps:
+            if step not in cleared:
+                self._drain(step.name, step.strays)
+        if self._options.wait_for_drain:
+            self._wait_for_drains()
+        self._prune()
+        return [self._reports[step.name] for step in self._steps]
+
+    # Files
+
+    def _write(self, step: Step) -> None:
+        """Write a new revision, and give a place to whatever has to start."""
+        if step.revision is None or not step.starts:
+            return
+        wanted = self._wanted[step.name]
+        if step.new and wanted.content:
+            schema = _schema.read(variables(wanted.content.environment).get("DATABASE_URI"))
+            record = make_record(
+                wanted.content, step.revision, reasons=step.reasons, by=self._options.by, at=_now(), schema=schema
+            )
+            _revision_store.write_revision(self._options.config_dir, step.name, record, wanted.content.environment)
+            fresh = Revision(step.revision, record, wanted.content.environment)
+            deployment = self._world.get(step.name) or Deployment(step.name)
+            others = tuple(revision for revision in deployment.revisions if revision.number != step.revision)
+            self._world[step.name] = replace(deployment, revisions=(*others, fresh))
+        self._give_slot(step, wanted)
+
+    def _give_slot(self, step: Step, wanted: Wanted) -> None:
+        revision = self._revision(step)
+        deadline = wanted.settings["healthy_deadline"]
+        fresh, in_place = step.action in ("create", "roll"), is_in_place(revision.slot, wanted.settings)
+        if wanted.settings["proxy"] == "none":
+            slot = {"address": wanted.settings["bind_address"], "port": wanted.settings["port"]}
+        elif revision.slot and in_place and (revision.running or not fresh):
+            slot = {key: revision.slot[key] for key in ("address", "port")}
+        else:
+            slot = {"address": "127.0.0.1", "port": self._free_port()}
+        slot["healthy_deadline"] = deadline
+        if slot != revision.slot:
+            if fresh and revision.running and not in_place:
+                # What an interrupted run left where it can no longer be.
+                _systemd.stop([unit_name(step.name, revision.number)])
+                revision = replace(revision, active="inactive")
+            _revision_store.write_slot(self._options.config_dir, step.name, revision.number, slot)
+            self._replace_revision(step.name, replace(revision, slot=slot))
+
+    def _free_port(self) -> int:
+        taken = self._ports | set(_ports.listening())
+        for deployment in self._world.values():
+            taken |= {int(revision.slot["port"]) for revision in deployment.revisions if revision.slot}
+        port = next((port for port in LOOPBACK_PORTS if port not in taken), None)
+        if port is None:
+            raise RolloutError(f"no free port from {LOOPBACK_PORTS.start} to {LOOPBACK_PORTS.stop - 1} on the loopback")
+        self._ports.add(port)
+        return port
+
+    # Containers
+
+    def _interrupt(self) -> None:
+        """Stop first what cannot run beside what follows: all of them, so that two may exchange their ports."""
+        for step in self._steps:
+            if self._serving(step) and (step.action == "restart" or (step.action == "roll" and self._is_direct(step))):
+                self._interrupted[step.name] = self._world[step.name]
+        for name, deployment in self._interrupted.items():
+            # A proxy that goes lets go of the port before the container takes it.
+            self._world[name] = replace(deployment, settings={**(deployment.settings or {}), "proxy": "none"})
+        if any(step.starts and self._is_direct(step) for step in self._steps):
+            self._let_go()
+        serving = {name: deployment.serving for name, deployment in self._interrupted.items()}
+        _systemd.stop([unit_name(name, revision.number) for name, revision in serving.items() if revision])
+
+    def _is_direct(self, step: Step) -> bool:
+        """Whether the container itself has the public port, before or afterwards."""
+        serving = self._serving(step)
+        settings = (self._world[step.name].settings if step.name in self._world else None) or {}
+        modes = (settings.get("proxy"), self._wanted[step.name].settings["proxy"])
+        return "none" in modes or is_public(serving.slot if serving else None)
+
+    def _clear_the_way(self) -> list[Step]:
+        """End strays early where they hold the public port, or the last place among the revisions that may run."""
+        cleared = []
+        for step in self._steps:
+            revisions = self._world[step.name].revisions if step.strays and step.starts else ()
+            public = any(r.number in step.strays and is_public(r.slot) for r in revisions)
+            if public or sum(r.running for r in revisions if r.number != step.revision) >= self._options.max_running:
+                cleared.append(step)
+        if cleared:
+            self._let_go()
+        for step in cleared:
+            self._drain(step.name, step.strays)
+        return cleared
+
+    def _bring_up_and_switch(self, steps: t.Sequence[Step]) -> None:
+        """Start in parallel; switch whatever is ready at that moment with one reload of the proxy.
+
+        What asks for an address that another deployment still has waits until that one moves.
+        """
+        ready = [step for step in steps if not step.starts and (step.write or step.enable)]
+        with ThreadPoolExecutor(max_workers=max(1, self._options.parallel)) as pool:
+            waiting: dict[Future[dict[str, t.Any] | None], Step] = {
+                pool.submit(self._bring_up, step): step for step in steps if step.starts
+            }
+            while waiting:
+                done, _rest = wait(waiting, return_when=FIRST_COMPLETED)
+                for step, future in [(waiting.pop(future), future) for future in done]:
+                    try:
+                        failure = future.result()
+                    except _bring_up.BringUpError as error:
+                        failure = _failure(step, "rollout", str(error))
+                    if failure:
+                        self._fail(step, failure)
+                    else:
+                        ready.append(step)
+                ready = self._switch_what_fits(ready)
+        # Whose address is still another's by now: that is told.
+        self._switch(self._switch_what_fits(ready))
+
+    def _switch_what_fits(self, ready: list[Step]) -> list[Step]:
+        """Switch what can be; give the rest."""
+        while fitting := ready if self._fits(ready) else [step for step in ready if self._fits([step])]:
+            self._switch(fitting)
+            ready = [step for step in ready if step not in fitting]
+        return ready
+
+    def _fits(self, steps: t.Sequence[Step]) -> bool:
+        """Whether the proxy can take all of them over, beside what else the host has."""
+        try:
+            proxy_text({**self._world, **{step.name: self._served(step) for step in steps}})
+        except ValueError:
+            return False
+        return True
+
+    def _bring_up(self, step: Step) -> dict[str, t.Any] | None:
+        """Have a revision run and stay healthy for the time asked for; else say why not."""
+        options, deployment, revision = self._options, self._world[step.name], self._revision(step)
+        deadline = time.monotonic() + self._wanted[step.name].settings["healthy_deadline"]
+        if step.action == "roll":
+            # A revision that is being drained may be the one to go back to.
+            _systemd.stop([drain_unit_name(step.name, revision.number)])
+            _bring_up.make_room(deployment, revision.number, options.max_running)
+            report, serving = self._reports[step.name], deployment.serving
+            report.runs["before"] = _bring_up.count_runs(deployment, serving)
+            if options.snapshot_dir:
+                report.snapshot = _bring_up.snapshot(options.snapshot_dir, step.name, revision, serving)
+        if step.action in ("create", "roll") and not revision.running:
+            if revision.active == "deactivating":
+                # What failed before may still be ending its runs.
+                _systemd.stop([unit_name(step.name, revision.number)])
+            _docker.remove_container(self._client, container_name(step.name, revision.number))
+        _revision_store.forget_drain(options.config_dir, step.name, revision.number)
+        return _bring_up.until_healthy(step.name, revision, deadline, options.min_healthy_time)
+
+    def _fail(self, step: Step, failure: dict[str, t.Any]) -> None:
+        """Keep the failed revision for inspection, stopped, and have the old one serve on."""
+        revision = self._revision(step)
+        if step.action in ("create", "roll"):
+            # A run that was killed may have enabled it already.
+            _systemd.disable([unit_name(step.name, revision.number)])
+            # It may have taken runs from the queue, which get their grace. The play waits for a port alone.
+            _systemd.stop([unit_name(step.name, revision.number)], block=self._is_direct(step))
+        if step.action in ("create", "roll") and not revision.served:
+            outcome = {
+                "result": "failed",
+                "at": _now(),
+                **{key: failure[key] for key in ("code", "cause", "line", "log")},
+            }
+            _revision_store.write_outcome(self._options.config_dir, step.name, revision.number, outcome)
+        serving = self._serving(step)
+        if step.action == "roll" and serving:
+            failure["serving"] = serving.number
+            if step.name in self._interrupted:
+                self._world[step.name] = self._interrupted[step.name]
+                _systemd.start([unit_name(step.name, serving.number)])
+        self._reports[step.name].failure = failure
+
+    # The switch
+
+    def _switch(self, steps: t.Sequence[Step]) -> None:
+        """Have clients reach the new revisions, record it, and let the old ones drain."""
+        if not steps:
+            return
+        before = {step.name: self._serving(step) for step in steps}
+        old_world = dict(self._world)
+        _systemd.enable(
+            [unit_name(step.name, self._revision(step).number) for step in steps if step.starts or step.enable]
+        )
+        reach("enabled")
+        for step in steps:
+            self._world[step.name] = self._served(step)
+        try:
+            self._load_proxy()
+        except _haproxy.ProxyError as error:
+            self._world = old_world
+            self._take_back(steps, str(error))
+            return
+        reach("switched")
+        for step in steps:
+            self._record(step)
+        reach("recorded")
+        for step in steps:
+            old = before[step.name]
+            if not step.starts:
+                continue
+            self._reports[step.name].runs["after"] = _bring_up.count_runs(self._world[step.name], self._revision(step))
+            if old and old.number != step.revision:
+                self._drain(step.name, (old.number,))
+        reach("drained")
+
+    def _served(self, step: Step) -> Deployment:
+        """What the host is to say of the deployment once the proxy has switched."""
+        deployment, wanted = self._world[step.name], self._wanted[step.name]
+        same = (deployment.settings or {}).get("serving") == step.revision
+        since = (
+            (deployment.settings or {}).get("since") if same and step.action in ("route", "keep", "wait") else _now()
+        )
+        settings = {**wanted.settings, "serving": step.revision, "since": since}
+        return replace(deployment, settings=settings)
+
+    def _record(self, step: Step) -> None:
+        deployment, revision = self._world[step.name], self._revision(step)
+        if step.action in ("create", "roll"):
+            uri = variables(revision.environment).get("DATABASE_URI")
+            outcome = {"result": "served", "at": _now(), "schema": _schema.read(uri)}
+            _revision_store.write_outcome(self._options.config_dir, step.name, revision.number, outcome)
+        _revision_store.write_settings(self._options.config_dir, step.name, deployment.settings or {})
+
+    def _take_back(self, steps: t.Sequence[Step], why: str) -> None:
+        """The proxy goes on with what it had: so does the host."""
+        for step in steps:
+            self._fail(step, _failure(step, "proxy", why))
+
+    def _load_proxy(self) -> None:
+        """Have the proxy run what the host's deployments ask for; nothing where it does already."""
+        try:
+            text = proxy_text(self._world)
+        except ValueError as error:
+            raise _haproxy.ProxyError(str(error)) from error
+        if text is not None:
+            _haproxy.load(text)
+
+    def _let_go(self) -> None:
+        """The same where it is not the end of it: what a killed run left may make it impossible by now."""
+        try:
+            self._load_proxy()
+        except _haproxy.ProxyError:
+            pass
+
+    # The end of the old ones
+
+    def _drain(self, name: str, numbers: t.Sequence[int]) -> None:
+        """Let revisions end in their own time, under systemd. Where no proxy holds sessions, they end now."""
+        if not numbers:
+            return
+        direct = (self._world[name].settings or {}).get("proxy") == "none"
+        now = [r.number for r in self._world[name].revisions if r.number in numbers and (direct or is_public(r.slot))]
+        _systemd.disable_now([unit_name(name, number) for number in now])
+        for number in now:
+            _docker.remove_container(self._client, container_name(name, number))
+        _systemd.start([drain_unit_name(name, number) for number in numbers if number not in now])
+
+    def _wait_for_drains(self) -> None:
+        """Wait for the drains of what was switched; runs that were lost fail it."""
+        for step in self._steps:
+            numbers = (
+                [revision.number for revision in self._world[step.name].revisions] if step.name in self._world else []
+            )
+            _bring_up.wait_for_drains(step.name, numbers)
+            drained = _revision_store.read_drains(self._options.config_dir, step.name, numbers)
+            report = self._reports[step.name]
+            report.runs["drained"] = {number: drain.get("runs") for number, drain in drained.items()}
+            lost = [run for drain in drained.values() for run in (drain.get("runs") or {}).get("lost", ())]
+            if lost and step.action == "roll" and report.failure is None:
+                report.failure = _failure(step, "lost_runs", f"{len(lost)} runs were lost: {', '.join(lost)}")
+
+    def _remove(self, names: t.Sequence[str]) -> None:
+        """Take the way to it away, then stop it, and delete its files last: a killed run is finished by the next."""
+        for name in names:
+            self._world[name] = replace(self._world[name], settings=None)
+        if names:
+            self._let_go()
+        numbers = {name: [revision.number for revision in self._world[name].revisions] for name in names}
+        _systemd.stop([drain_unit_name(name, number) for name in names for number in numbers[name]])
+        _systemd.disable_now([unit_name(name, number) for name in names for number in numbers[name]])
+        for name in names:
+            for number in numbers[name]:
+                _docker.remove_container(self._client, container_name(name, number))
+            _revision_store.remove_deployment(self._options.config_dir, name)
+            self._world.pop(name)
+
+    def _prune(self) -> None:
+        """Remove what is older than what is kept, and images that only it needed."""
+        config_dir = self._options.config_dir
+        world = _revision_store.read(config_dir, sorted(self._world))
+        pruned: list[Revision] = []
+        for step in self._steps:
+            if step.action == "remove" or step.name not in world:
+                continue
+            for revision in to_prune(world[step.name], self._options.keep_revisions):
+                _systemd.disable([unit_name(step.name, revision.number)] if revision.enabled else [])
+                _docker.remove_container(self._client, container_name(step.name, revision.number))
+                if self._options.snapshot_dir:
+                    _revision_store.remove_file(
+                        _bring_up.snapshot_path(self._options.snapshot_dir, step.name, revision.number)
+                    )
+                _revision_store.remove_revision(config_dir, step.name, revision.number)
+                pruned.append(revision)
+        gone = {id(revision) for revision in pruned}
+        kept = [r for deployment in world.values() for r in deployment.revisions if id(r) not in gone]
+        for image_id in unused_images(pruned, kept):
+            _docker.remove_image(self._client, image_id)
+
+    # Looking
+
+    def _revision(self, step: Step) -> Revision:
+        revision = self._world[step.name].get(step.revision or 0)
+        if revision is None:
+            raise RolloutError(f"deployment '{step.name}' has no revision {step.revision}")
+        return revision
+
+    def _serving(self, step: Step) -> Revision | None:
+        deployment = self._world.get(step.name)
+        return deployment.serving if deployment else None
+
+    def _replace_revision(self, name: str, revision: Revision) -> None:
+        deployment = self._world[name]
+        others = tuple(other for other in deployment.revisions if other.number != revision.number)
+        self._world[name] = replace(deployment, revisions=(*others, revision))
+
+
+def proxy_text(world: t.Mapping[str, Deployment]) -> str | None:
+    """What the proxy has to run for the deployments of a host; None where it has never been asked for."""
+    found = routes(world.values())
+    return _proxy.render(found) if found or _haproxy.read() is not None else None
+
+
+def _failure(step: Step, code: str, cause: str) -> dict[str, t.Any]:
+    """One that no log explains."""
+    return {"name": step.name, "revision": step.revision, "code": code, "cause": cause, "line": "", "log": []}
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")  # noqa: UP017 - Python 3.10

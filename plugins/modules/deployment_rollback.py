@@ -1,0 +1,124 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deployment_rollback
+short_description: Bring a LangGraph deployment back to a revision that served before
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Brings one deployment of a host back to a kept revision, by the same rollout as M(selfhost.langgraph.container_service).
+    The old revision starts beside the serving one, and clients reach it when it is healthy.
+  - Its public address and its limits stay what they are now.
+  - Refuses where the schema of the deployment's database has moved on since that revision, as migrations only go
+    forward, and names what stands in between.
+  - A host that does not have the deployment is left alone.
+  - The inventory still asks for what it asked for. The next run of P(selfhost.langgraph.langgraph#role) rolls forward
+    again unless it is changed.
+requirements:
+  - The Python libraries C(docker) and C(psycopg) on the host.
+  - systemd.
+extends_documentation_fragment:
+  - selfhost.langgraph._attributes
+  - selfhost.langgraph._rollout
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Values of the environment are masked; a variable that changes is marked.
+  idempotent:
+    support: partial
+    details:
+      - With O(revision) it is. Without, each run goes one revision further back.
+  platform:
+    platforms: linux
+    support: full
+options:
+  name:
+    description: Name of the deployment.
+    type: str
+    required: true
+  revision:
+    description:
+      - The revision to go back to. The default is the one with the highest number below the serving one that has served.
+    type: int
+  accept_schema:
+    description:
+      - Whether to roll back although the schema of the database has moved on since, or is not known.
+    type: bool
+    default: false
+seealso:
+  - module: selfhost.langgraph.container_service
+  - module: selfhost.langgraph.container_service_info
+"""
+
+EXAMPLES = r"""
+- name: Back to what served before
+  selfhost.langgraph.deployment_rollback:
+    name: support-bot
+
+- name: Back to a revision by number
+  selfhost.langgraph.deployment_rollback:
+    name: support-bot
+    revision: 3
+"""
+
+RETURN = r"""
+deployments:
+  description:
+    - What was done, as M(selfhost.langgraph.container_service) tells it. Empty on a host that does not have the deployment.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - action: roll
+      changed: true
+      image_id: sha256:0f3a
+      name: support-bot
+      reasons: [rollback from revision 4]
+      revision: 3
+      runs: {before: {running: 2}, after: {running: 2}}
+      snapshot: null
+failures:
+  description: Why it failed, as M(selfhost.langgraph.container_service) tells it.
+  returned: failure
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import missing_required_lib
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import (
+    ROLLOUT_ARGUMENTS,
+    roll_back,
+    run_module,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._docker import DOCKER_IMPORT_ERROR
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
+
+
+def main() -> None:
+    """Read the options and hand over."""
+    module = QuietModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "revision": {"type": "int"},
+            "accept_schema": {"type": "bool", "default": False},
+            **ROLLOUT_ARGUMENTS,
+        },
+        supports_check_mode=True,
+    )
+    if DOCKER_IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("docker"), exception=DOCKER_IMPORT_ERROR)
+    run_module(module, roll_back)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the unit langgraph@NAME.N.service runs: langgraph-container.py prepare|run|wait|stop NAME.N.
+
+The unit's main process is the engine's client, attached to the container, so that the journal has its log and
+systemd sees its exit code. Nothing here knows Ansible: after a reboot this folder and the revision's suffice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+# -I leaves the script's own folder out, which only root can write.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import _probe
+
+CONFIG_DIR = os.environ.get("LANGGRAPH_CONFIG_DIR", "/etc/langgraph")
+CONFIG_LABEL = "selfhost.langgraph.config"
+LONGEST_BACK_OFF = 60
+# A server that ran for so long has recovered; its next crash is the first again.
+RECOVERED_SECONDS = 600
+INTERVAL = 0.1
+
+
+class Revision:
+    """One revision: its immutable record, and the slot that it runs in."""
+
+    def __init__(self, instance):
+        self.instance = instance
+        self.name, _dot, self.number = instance.rpartition(".")
+        self.container = f"langgraph-{instance}"
+        self.unit = f"langgraph@{instance}.service"
+        self.folder = os.path.join(CONFIG_DIR, self.name, "revisions", self.number)
+        self.record = self._load("revision.json")
+        self.slot = self._load("slot.json")
+
+    def _load(self, name):
+        with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+            return json.load(file)
+
+    @property
+    def publish(self):
+        """Where the container is published, as the engine's client takes it."""
+        address = self.slot["address"]
+        return f"[{address}]:{self.slot['port']}" if ":" in address else f"{address}:{self.slot['port']}"
+
+    @property
+    def label(self):
+        """What a container has to carry to be this revision in this slot."""
+        return f"{self.record['config']} {self.publish}"
+
+    @property
+    def url(self):
+        """Where this host reaches the container."""
+        local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.slot["address"], self.slot["address"])
+        return f"http://{f'[{local}]' if ':' in local else local}:{self.slot['port']}"
+
+
+def docker(*arguments, check=True):
+    """Run the engine's client and give its output."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    if check and done.returncode != 0:
+        sys.exit(done.stderr.strip() or f"docker {arguments[0]} ended with {done.returncode}")
+    return done
+
+
+def inspect(container):
+    """The container as the engine knows it, or None. An engine that does not answer ends the program."""
+    done = docker("container", "inspect", container, check=False)
+    if done.returncode == 0:
+        return json.loads(done.stdout)[0]
+    if "No such container" not in done.stderr:
+        sys.exit(done.stderr.strip())
+    return None
+
+
+def ran_for(state):
+    """Seconds of the container's last run, from the engine's time stamps (2026-01-31T12:00:00.123456789Z)."""
+    begin, end = (state[key].partition(".")[0].rstrip("Z") for key in ("StartedAt", "FinishedAt"))
+    parse = "%Y-%m-%dT%H:%M:%S"
+    return time.mktime(time.strptime(end, parse)) - time.mktime(time.strptime(begin, parse))
+
+
+def back_off(unit, found):
+    """Wait longer with every restart that systemd made by itself: 1, 2, 4 ... 60 seconds."""
+    # Without a container the engine could not even make one, again and again.
+    if found is not None and (found["State"]["Running"] or ran_for(found["State"]) > RECOVERED_SECONDS):
+        return
+    shown = subprocess.run(
+        ["systemctl", "show", "--property", "NRestarts", "--value", unit], capture_output=True, text=True, check=False
+    )
+    restarts = int(shown.stdout.strip() or 0)
+    if restarts > 1:
+        seconds = min(LONGEST_BACK_OFF, 2 ** (restarts - 2))
+        print(f"restart {restarts}: waiting {seconds} s first", flush=True)
+        time.sleep(seconds)
+
+
+def prepare(revision):
+    """Have a container that fits the revision and its slot: keep it where it does, else create it anew."""
+    found = inspect(revision.container)
+    back_off(revision.unit, found)
+    if found is not None and found["Config"]["Labels"].get(CONFIG_LABEL) == revision.label:
+        return
+    if found is not None:
+        docker("stop", "--time", str(revision.record["drain_seconds"]), revision.container)
+        docker("rm", "--force", revision.container)
+    docker(
+        "create",
+        *("--name", revision.container, "--hostname", revision.name, "--restart", "no"),
+        *("--label", f"{CONFIG_LABEL}={revision.label}", "--publish", f"{revision.publish}:8000"),
+        *("--env-file", os.path.join(revision.folder, "environment")),
+        *revision.record["arguments"],
+    )
+
+
+def run(revision):
+    """Become the engine's client. A container that outlived the engine's restart is joined, not started again."""
+    found = inspect(revision.container)
+    if found is not None and found["State"]["Running"]:
+        os.execvp("docker", ["docker", "attach", "--no-stdin", revision.container])
+    os.execvp("docker", ["docker", "start", "--attach", revision.container])
+
+
+def wait(revision):
+    """Come back when the server is healthy; end with an error when it exited or its time is over."""
+    seconds, url = revision.slot["healthy_deadline"], f"{revision.url}/ok"
+    deadline = time.monotonic() + seconds
+    client = int(os.environ.get("MAINPID", "0"))
+    while not _probe.ask(url, timeout=5).ok:
+        if client and not os.path.exists(f"/proc/{client}"):
+            sys.exit(f"the container exited before it answered {url}")
+        if time.monotonic() > deadline:
+            docker("stop", "--time", "10", revision.container, check=False)
+            sys.exit(f"no healthy answer from {url} within {seconds} s")
+        time.sleep(INTERVAL)
+
+
+def stop(revision):
+    """Let the server drain. Without a main process the container ended, or the engine did and keeps it running."""
+    if os.environ.get("MAINPID"):
+        docker("stop", "--time", str(revision.record["drain_seconds"]), revision.container)
+
+
+def main():
+    """Run one of the four steps."""
+    steps = {"prepare": prepare, "run": run, "wait": wait, "stop": stop}
+    if len(sys.argv) != 3 or sys.argv[1] not in steps:
+        sys.exit("usage: langgraph-container.py prepare|run|wait|stop NAME.N")
+    steps[sys.argv[1]](Revision(sys.argv[2]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,363 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A host for the tests of container_service: systemd, the engine and the proxy are faked, the files are real.
+
+Its units do what those of the role do, as far as a rollout can tell: a container is published where the slot says when
+it starts, a port has one holder, a drain disables its revision at once and ends it later, a reboot starts what is
+enabled, and the proxy routes by what it has loaded. Everything that changes the host passes by touch(), where a test
+can kill the module and where clients ask every deployment.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import (
+    _bring_up,
+    _container_service,
+    _docker,
+    _haproxy,
+    _ports,
+    _probe,
+    _proxy,
+    _revision_store,
+    _rollout,
+    _runs,
+    _schema,
+    _systemd,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._probe import Answer
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import Deployment
+
+SECRET = "s3cr3t-of-the-environment"
+# In an environment: what the server makes of it.
+EXITS, NEVER_HEALTHY = "MODE=exits\n", "MODE=never-healthy\n"
+_BACKEND = re.compile(r"^backend (\S+) from \w+\n(?:    http-request.*\n)*    server revision-(\d+) \S+:(\d+)$", re.M)
+
+
+class Killed(BaseException):
+    """The module is gone, as after SIGKILL: nothing of its code catches this."""
+
+
+@dataclass
+class Unit:
+    """One unit; ``published`` is the address of the container of one that runs."""
+
+    active: str = "inactive"
+    enabled: bool = False
+    published: tuple[str, int] | None = None
+
+
+@dataclass
+class Host:
+    """The host's state, what was asked of it in which order, and what is to go wrong."""
+
+    folder: Path
+    units: dict[str, Unit] = field(default_factory=dict)
+    images: dict[str, str] = field(
+        default_factory=lambda: {f"bot:{number}": f"sha256:{number}" for number in range(1, 10)}
+    )
+    containers: set[str] = field(default_factory=set)
+    proxy_file: str | None = None
+    proxy_loaded: str | None = None
+    calls: list[tuple[str, ...]] = field(default_factory=list)
+    strangers: dict[int, str] = field(default_factory=dict)
+    schema: str | None = "16"
+    runs: dict[str, tuple[str, str]] | None = None
+    journal: list[str] = field(default_factory=list)
+    proxy_refuses: str | None = None
+    kill_at_stage: str | None = None
+    kill_at_touch: int | None = None
+    clients: set[str] = field(default_factory=set)
+    unanswered: list[str] = field(default_factory=list)
+    dumps: list[str] = field(default_factory=list)
+    clock: float = 0.0
+
+    # What tests ask for
+
+    def params(self, *deployments: dict[str, t.Any], **options: t.Any) -> dict[str, t.Any]:
+        defaults = {name: option.get("default") for name, option in _container_service.ROLLOUT_ARGUMENTS.items()}
+        return {
+            **defaults,
+            "deployments": deployments,
+            "config_dir": str(self.folder),
+            "network": "langgraph",
+            "coming_images": {},
+            "proxy": "haproxy",
+            "healthy_deadline": 300,
+            "drain_limit": 900,
+            "requested_by": "ann",
+            **options,
+        }
+
+    def converge(self, *deployments: dict[str, t.Any], check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
+        self.calls.clear()
+        return _container_service.converge(self.params(*deployments, **options), check_mode=check_mode)
+
+    def roll_back(
+        self, name: str = "bot", revision: int | None = None, check_mode: bool = False, **options: t.Any
+    ) -> dict[str, t.Any]:
+        self.calls.clear()
+        more = {"name": name, "revision": revision, "accept_schema": False, **options}
+        return _container_service.roll_back({**self.params(), **more}, check_mode=check_mode)
+
+    def deployment(self, name: str = "bot") -> Deployment:
+        return _container_service.read_host(str(self.folder))[name]
+
+    def file(self, number: int, file: str, name: str = "bot") -> dict[str, t.Any]:
+        return json.loads((self.folder / name / "revisions" / str(number) / file).read_text())
+
+    def unit(self, number: int, name: str = "bot") -> Unit:
+        return self.units.setdefault(f"langgraph@{name}.{number}.service", Unit())
+
+    def running(self, name: str = "bot") -> list[int]:
+        """Revisions whose container runs, drained or not."""
+        units = {number: self.unit(number, name) for number in range(1, 30)}
+        return [number for number, unit in units.items() if unit.active == "active"]
+
+    def draining(self, name: str = "bot") -> list[int]:
+        return [
+            number
+            for number in range(1, 30)
+            if self.units.get(f"langgraph-drain@{name}.{number}.service", Unit()).active == "active"
+        ]
+
+    def answers(self, name: str = "bot") -> int | None:
+        """The revision that a client gets an answer from, through the proxy or without one."""
+        route = next((found for found in _BACKEND.findall(self.proxy_loaded or "") if found[0] == name), None)
+        if route:
+            return self._publisher(int(route[2]), name)
+        settings = _revision_store.read_json(str(self.folder / name / "deployment.json")) or {}
+        return self._publisher(settings.get("port", 0), name) if settings.get("proxy") == "none" else None
+
+    def _publisher(self, port: int, name: str) -> int | None:
+        for number in self.running(name):
+            if self.unit(number, name).published == ("127.0.0.1", port) and self._healthy(name, number):
+                return number
+        return None
+
+    def finish_drains(self) -> None:
+        """Let every drain that is under way come to its end."""
+        for unit in [unit for unit, state in self.units.items() if "drain@" in unit and state.active == "active"]:
+            self.units[unit].active = "inactive"
+            name, number = self._split(unit)
+            drained = self.unit(number, name)
+            drained.active, drained.enabled, drained.published = "inactive", False, None
+            self.containers.discard(f"langgraph-{name}.{number}")
+            folder = self.folder / name / "revisions" / str(number)
+            if folder.exists():
+                report = {"sessions_cut": 0, "runs": {"known": True, "in_flight": 0, "after": {}, "lost": []}}
+                (folder / "drain.json").write_text(json.dumps(report))
+
+    def reboot(self) -> None:
+        """Start what is enabled, and the proxy with the file that it finds."""
+        for state in self.units.values():
+            state.active, state.published = "inactive", None
+        self.containers.clear()
+        self.proxy_loaded = self.proxy_file
+        for unit in [unit for unit, state in self.units.items() if state.enabled]:
+            self._start(unit)
+
+    # What the module asks for
+
+    def touch(self, *call: str) -> None:
+        """Before each change: note it, have clients ask, and die where the test wants that."""
+        if call:
+            self.calls.append(call)
+        self.unanswered += [f"{name} before {call}" for name in self.clients if self.answers(name) is None]
+        if self.kill_at_touch is not None:
+            self.kill_at_touch -= 1
+            if self.kill_at_touch <= 0:
+                self.kill_at_touch = None
+                raise Killed
+
+    def reach(self, stage: str) -> None:
+        if stage == self.kill_at_stage:
+            self.kill_at_stage = None
+            raise Killed
+
+    def states(self, units: t.Sequence[str]) -> dict[str, _systemd.UnitState]:
+        found = {unit: self.units.get(unit, Unit()) for unit in units}
+        return {unit: _systemd.UnitState(state.active, state.enabled, "", 1) for unit, state in found.items()}
+
+    def ask_systemd(self, verb: str, units: t.Sequence[str], **_how: bool) -> None:
+        if not units:
+            return
+        self.touch(verb, *map(_short, units))
+        for unit in units:
+            state = self.units.setdefault(unit, Unit())
+            if verb == "enable":
+                state.enabled = True
+            if verb in ("disable", "disable_now"):
+                state.enabled = False
+            if verb in ("stop", "disable_now"):
+                state.active, state.published = "inactive", None
+            if verb == "start":
+                self._start(unit)
+
+    def _start(self, unit: str) -> None:
+        state = self.units.setdefault(unit, Unit())
+        if "drain@" in unit:
+            state.active = "active"
+            name, number = self._split(unit)
+            self.unit(number, name).enabled = False
+        if state.active == "active":
+            return
+        name, number = self._split(unit)
+        slot, environment = self.file(number, "slot.json", name), self._environment(name, number)
+        taken = {other.published[1] for other in self.units.values() if other.published}
+        taken |= {port for _address, port in _proxy.listeners(self.proxy_loaded or "")}
+        state.active = "failed" if slot["port"] in taken or EXITS in environment else "active"
+        if state.active == "active":
+            state.published = (slot["address"], slot["port"])
+            self.containers.add(f"langgraph-{name}.{number}")
+
+    @staticmethod
+    def _split(unit: str) -> tuple[str, int]:
+        name, _dot, number = _short(unit).removeprefix("drain ").rpartition(".")
+        return name, int(number)
+
+    def _environment(self, name: str, number: int) -> str:
+        path = self.folder / name / "revisions" / str(number) / "environment"
+        return path.read_text() if path.exists() else ""
+
+    def _healthy(self, name: str, number: int) -> bool:
+        return NEVER_HEALTHY not in self._environment(name, number)
+
+    def wait_until_stable(self, url: str, _seconds: float, _deadline: float) -> Answer:
+        port = int(url.split(":")[2].partition("/")[0])
+        for unit, state in self.units.items():
+            if state.published and state.published[1] == port:
+                return Answer(200, True) if self._healthy(*self._split(unit)) else Answer(500, False)
+        return Answer(None, False)
+
+    def load(self, text: str) -> bool:
+        if text == self.proxy_file == self.proxy_loaded:
+            return False
+        self.touch("proxy")
+        held = {state.published[1] for state in self.units.values() if state.published} | set(self.strangers)
+        taken = [port for _address, port in _proxy.listeners(text) if port in held]
+        if self.proxy_refuses or taken:
+            raise _haproxy.ProxyError(self.proxy_refuses or f"the proxy cannot listen on port {taken[0]}")
+        self.proxy_file = text
+        self.reach("routed")
+        self.touch()
+        self.proxy_loaded = text
+        return True
+
+    def listening(self) -> dict[int, str]:
+        held = {state.published[1]: "docker-proxy" for state in self.units.values() if state.published}
+        return {**held, **self.strangers}
+
+    def in_flight(self, _api: str) -> dict[str, tuple[str, str]]:
+        if self.runs is None:
+            raise _runs.RunsUnknown
+        return self.runs
+
+    def remove_container(self, name: str) -> None:
+        self.touch("rm", name)
+        self.containers.discard(name)
+
+    def remove_image(self, image_id: str) -> bool:
+        self.touch("rmi", image_id)
+        self.images = {reference: found for reference, found in self.images.items() if found != image_id}
+        return True
+
+    def sleep(self, _seconds: float) -> None:
+        """Time passes: drains end."""
+        self.clock += 30
+        self.finish_drains()
+
+
+def _short(unit: str) -> str:
+    """``bot.1`` for its unit, ``drain bot.1`` for that of its drain."""
+    instance = unit.partition("@")[2].removesuffix(".service")
+    return f"drain {instance}" if unit.startswith("langgraph-drain@") else instance
+
+
+def bot(name: str = "bot", **changes: t.Any) -> dict[str, t.Any]:
+    """One entry of the module's option ``deployments``."""
+    return {
+        "name": name,
+        "state": "present",
+        "image": "bot:1",
+        "port": 8123,
+        "bind_address": "127.0.0.1",
+        "hostname": None,
+        "prefix": None,
+        "tls": False,
+        "environment": f"API_KEY={SECRET}\n",
+        "drain_seconds": 180,
+        "memory": None,
+        "cpus": None,
+        "user": None,
+        "read_only": False,
+        **changes,
+    }
+
+
+class OneByOne:
+    """Takes the place of the pool: what is submitted runs at once, so that a test sees the same each time."""
+
+    def __init__(self, max_workers: int) -> None:
+        pass
+
+    def __enter__(self) -> OneByOne:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def submit(self, function: t.Callable[..., t.Any], *arguments: t.Any) -> Future[t.Any]:
+        future: Future[t.Any] = Future()
+        try:
+            future.set_result(function(*arguments))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) -> Host:
+    """Have the module find ``host`` where it looks for this machine; ``one_by_one``: without threads."""
+    patch.setattr(_container_service, "LOCK", str(host.folder.parent / f"{host.folder.name}.lock"))
+    patch.setattr(_docker, "connect", lambda: None)
+    patch.setattr(_docker, "image_ids", lambda _client: dict(host.images))
+    patch.setattr(_docker, "remove_container", lambda _client, name: host.remove_container(name))
+    patch.setattr(_docker, "remove_image", lambda _client, image_id: host.remove_image(image_id))
+    patch.setattr(_systemd, "unit_states", host.states)
+    patch.setattr(_systemd, "journal", lambda _unit, _lines, _since=None: host.journal)
+    for verb in ("enable", "disable", "disable_now", "stop", "start"):
+        patch.setattr(_systemd, verb, lambda units, verb=verb, **how: host.ask_systemd(verb, units, **how))
+    patch.setattr(_haproxy, "read", lambda: host.proxy_file)
+    patch.setattr(_haproxy, "load", host.load)
+    patch.setattr(_haproxy, "is_loaded", lambda text: text == host.proxy_file == host.proxy_loaded)
+    patch.setattr(_probe, "wait_until_stable", host.wait_until_stable)
+    patch.setattr(_ports, "listening", host.listening)
+    patch.setattr(_runs, "in_flight", host.in_flight)
+    patch.setattr(_schema, "read", lambda _uri: host.schema)
+    patch.setattr(_schema, "take_snapshot", lambda _uri, path: host.dumps.append(path))
+    clock = SimpleNamespace(time=lambda: 0.0, monotonic=lambda: host.clock, sleep=host.sleep)
+    for module in (_rollout, _bring_up):
+        patch.setattr(module, "reach", host.reach)
+        patch.setattr(module, "time", clock)
+    if one_by_one:
+        patch.setattr(_rollout, "ThreadPoolExecutor", OneByOne)
+        patch.setattr(_rollout, "wait", lambda futures, return_when: ({next(iter(futures))}, set()))
+    write = _revision_store._replace
+
+    def note_and_write(path: str, text: str) -> None:
+        host.touch("write", str(Path(path).relative_to(host.folder)))
+        write(path, text)
+
+    patch.setattr(_revision_store, "_replace", note_and_write)
+    return host

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options of the modules that roll out: documented as they are, passed by the role, and no secret among them."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.selfhost.langgraph.plugins.doc_fragments._rollout import ModuleDocFragment
+from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import DEFAULT_RUNNING_REVISIONS
+
+ROOT = Path(__file__).parents[4]
+BASE = "ansible_collections.selfhost.langgraph.plugins.modules"
+MODULES = ("container_service", "deployment_rollback", "health", "container_service_info")
+SHARED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
+KEYS = ("type", "elements", "default", "choices", "required")
+
+
+class Started(Exception):
+    """A module that has said what it takes."""
+
+
+def arguments(name: str) -> dict[str, t.Any]:
+    """What a module hands to Ansible."""
+    seen: dict[str, t.Any] = {}
+
+    def start(argument_spec: dict[str, t.Any], supports_check_mode: bool) -> t.NoReturn:
+        assert supports_check_mode
+        seen.update(argument_spec)
+        raise Started
+
+    module = importlib.import_module(f"{BASE}.{name}")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Started):
+        patch.setattr(module, "QuietModule" if hasattr(module, "QuietModule") else "AnsibleModule", start)
+        module.main()
+    return seen
+
+
+def documented(name: str) -> dict[str, t.Any]:
+    documentation = yaml.safe_load(importlib.import_module(f"{BASE}.{name}").DOCUMENTATION)
+    shared = SHARED if "selfhost.langgraph._rollout" in documentation["extends_documentation_fragment"] else {}
+    return {**documentation["options"], **shared}
+
+
+def compare(spec: dict[str, t.Any], options: dict[str, t.Any]) -> None:
+    assert set(spec) == set(options)
+    for name, option in options.items():
+        for key in KEYS:
+            assert spec[name].get(key) == option.get(key), f"{key} of {name}"
+        if "suboptions" in option:
+            compare(spec[name]["options"], option["suboptions"])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_options_are_documented_as_they_are(name: str) -> None:
+    compare(arguments(name), documented(name))
+
+
+def test_the_environment_is_not_logged() -> None:
+    assert arguments("container_service")["deployments"]["options"]["environment"]["no_log"] is True
+
+
+@pytest.mark.parametrize("file", ["services", "rollback"])
+def test_the_role_passes_every_option(file: str) -> None:
+    """An option that the role forgot would silently have its default."""
+    task = yaml.safe_load((ROOT / f"roles/langgraph/tasks/{file}.yml").read_text())[0]
+    (module,) = (key for key in task if key.startswith("selfhost.langgraph."))
+    spec = arguments(module.rpartition(".")[2])
+    # A rollback is of one deployment.
+    assert set(task[module]) == set(spec) - ({"parallel"} if file == "rollback" else set())
+
+
+@pytest.mark.parametrize("name", ["keep_revisions", "min_healthy_time", "max_running_revisions", "parallel"])
+def test_defaults_are_those_of_the_role(name: str) -> None:
+    defaults = yaml.safe_load((ROOT / "roles/langgraph/defaults/main.yml").read_text())
+    assert arguments("container_service")[name]["default"] == defaults[f"langgraph_{name}"]
+
+
+def test_one_default_of_how_many_may_run() -> None:
+    assert SHARED["max_running_revisions"]["default"] == DEFAULT_RUNNING_REVISIONS
+
+
+@pytest.mark.parametrize("name", ["container_service", "deployment_rollback"])
+def test_the_sample_is_what_is_returned(name: str) -> None:
+    (returned,) = yaml.safe_load(importlib.import_module(f"{BASE}.{name}").RETURN)["deployments"]["sample"]
+    assert set(returned) == {"name", "action", "changed", "reasons", "revision", "image_id", "runs", "snapshot"}
+
+
+def test_modules_that_wait_are_bounded() -> None:
+    text = (ROOT / "roles/langgraph/templates/langgraph@.service.j2").read_text()
+    assert re.search(r"TimeoutStartSec={{ langgraph_healthy_deadline \| int \+ 120 }}", text)

@@ -1,0 +1,229 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The helper that ends a revision which serves no more, on faked time, systemd and API, with real files."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import subprocess
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _runs
+from ansible_collections.selfhost.langgraph.tests.unit.roles.helper import load
+
+ONE, TWO = "1ef0c5b2-6a5b-6d3e-8d6c-0242ac120002", "1ef0c5b2-6a5b-6d3e-8d6c-0242ac120003"
+
+
+@dataclass
+class World:
+    """What the helper sees; ``sessions`` are the counts by the second, the last one for ever."""
+
+    folder: Path
+    clock: float = 0.0
+    sessions: list[int] = field(default_factory=lambda: [0])
+    runs: dict[str, tuple[str, str]] | None = field(default_factory=dict)
+    ended: dict[str, str] | None = field(default_factory=dict)
+    journal: str = ""
+    calls: list[tuple[str, ...]] = field(default_factory=list)
+    asked: list[tuple[str, t.Any]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    refused: str = ""
+
+    def sleep(self, seconds: float) -> None:
+        self.clock += seconds
+
+    def count(self, port: int) -> int:
+        assert port == 30001
+        return self.sessions[min(int(self.clock), len(self.sessions) - 1)]
+
+    def in_flight(self, api: str) -> dict[str, tuple[str, str]]:
+        self.asked.append((api, None))
+        if self.runs is None:
+            raise _runs.RunsUnknown
+        return self.runs
+
+    def statuses(self, api: str, runs: dict[str, str]) -> dict[str, str]:
+        self.asked.append((api, runs))
+        if self.ended is None:
+            raise _runs.RunsUnknown
+        return self.ended
+
+    def run(self, command: list[str], **_more: t.Any) -> subprocess.CompletedProcess[str]:
+        self.calls.append(tuple(command))
+        code = int(bool(self.refused) and self.refused in command)
+        return subprocess.CompletedProcess(command, code, self.journal, "Unit is masked.\n" if code else "")
+
+    @property
+    def report(self) -> dict[str, t.Any]:
+        return json.loads((self.folder / "bot/revisions/1/drain.json").read_text())
+
+
+@pytest.fixture
+def helper(monkeypatch: pytest.MonkeyPatch) -> t.Any:
+    return load("langgraph-drain", monkeypatch)
+
+
+@pytest.fixture
+def world(helper: t.Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+    """Revision 1 of bot is to end, 2 serves."""
+    world = World(tmp_path)
+    for number, port in ((1, 30001), (2, 30002)):
+        folder = tmp_path / "bot/revisions" / str(number)
+        folder.mkdir(parents=True)
+        (folder / "slot.json").write_text(json.dumps({"address": "127.0.0.1", "port": port}))
+    settings = {"serving": 2, "prefix": "/support", "drain_limit": 900}
+    (tmp_path / "bot/deployment.json").write_text(json.dumps(settings))
+    clock = SimpleNamespace(monotonic=lambda: world.clock, time=lambda: 1000 + world.clock, sleep=world.sleep)
+    monkeypatch.setattr(helper, "CONFIG_DIR", str(tmp_path))
+    monkeypatch.setattr(helper, "time", clock)
+    monkeypatch.setattr(helper, "say", world.said.append)
+    monkeypatch.setattr(helper.subprocess, "run", world.run)
+    monkeypatch.setattr(helper, "_ports", SimpleNamespace(sessions=world.count))
+    for name in ("in_flight", "statuses"):
+        monkeypatch.setattr(helper._runs, name, getattr(world, name))
+    monkeypatch.setattr(helper._runs, "RunsUnknown", _runs.RunsUnknown)
+    return world
+
+
+# The counts by the second, the limit; how long it takes, and how many sessions are cut.
+WAITS: dict[str, tuple[list[int], int, float, int]] = {
+    "nobody is there": ([0], 900, 12, 0),
+    "the last one goes at once": ([3, 0], 900, 12, 0),
+    "the last one goes later": ([2] * 100 + [0], 900, 100, 0),
+    # An old worker of the proxy sent one more request of a client that was idle.
+    "one comes back": ([0, 0, 0, 1] + [1] * 20 + [0], 900, 24, 0),
+    "somebody stays": ([1], 900, 900, 1),
+    "a limit below the least": ([0], 5, 5, 0),
+    "no time at all": ([4], 0, 0, 4),
+}
+
+
+@pytest.mark.parametrize(("sessions", "limit", "seconds", "cut"), WAITS.values(), ids=WAITS)
+def test_it_waits_for_the_last_session(
+    helper: t.Any, world: World, sessions: list[int], limit: int, seconds: float, cut: int
+) -> None:
+    world.sessions = sessions
+    assert helper.wait_until_unused(30001, limit) == cut
+    assert world.clock == seconds
+
+
+def test_no_shorter_than_the_proxy_keeps_idle_clients(helper: t.Any) -> None:
+    """The other half of the promise that no request reaches a revision that has been stopped."""
+    proxy = (Path(__file__).parents[3] / "roles/proxy/templates/00-global.cfg.j2").read_text()
+    seconds = dict(re.findall(r"^ +timeout (http-keep-alive|http-request) +(\d+)s$", proxy, re.MULTILINE))
+    # Idle as long as it may be, then as slow with its headers as it may be.
+    assert int(seconds["http-keep-alive"]) + int(seconds["http-request"]) < helper.LEAST_SECONDS
+
+
+def test_it_tells_every_minute_that_it_waits(helper: t.Any, world: World) -> None:
+    world.sessions = [2] * 130 + [0]
+    helper.wait_until_unused(30001, 900)
+    assert world.said == ["2 sessions after 60 s of at most 900 s", "2 sessions after 120 s of at most 900 s"]
+
+
+def test_order(helper: t.Any, world: World) -> None:
+    """Disabled first: a reboot in the middle must not start it again."""
+    helper.drain("bot.1")
+    assert world.calls == [
+        ("systemctl", "disable", "--quiet", "langgraph@bot.1.service"),
+        ("systemctl", "stop", "langgraph@bot.1.service"),
+        ("docker", "rm", "--force", "langgraph-bot.1"),
+        ("journalctl", "--unit", "langgraph@bot.*", "--since", "@1012", "--output", "cat", "--quiet"),
+    ]
+
+
+def test_the_report_begins_with_the_drain(helper: t.Any, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+
+    def look(port: int) -> int:
+        begun.append(world.report)
+        assert len(world.calls) == 1
+        return world.count(port)
+
+    monkeypatch.setattr(helper, "_ports", SimpleNamespace(sessions=look))
+    helper.drain("bot.1")
+    assert set(begun[0]) == {"begun", "limit"}
+
+
+def test_the_report(helper: t.Any, world: World) -> None:
+    world.runs = {ONE: ("thread-1", "running"), TWO: ("thread-2", "pending")}
+    world.ended = {ONE: "success", TWO: "running"}
+    world.journal = f'{{"run_id": "{ONE}", "run_attempt": 2}}\n{{"run_id": "{TWO}", "run_attempt": 1}}\n'
+    helper.drain("bot.1")
+    report = world.report
+    assert set(report) == {"begun", "ended", "limit", "sessions_cut", "runs"}
+    assert (report["limit"], report["sessions_cut"]) == (900, 0)
+    assert report["runs"] == {
+        "known": True,
+        "in_flight": 2,
+        "after": {"running": 1, "success": 1},
+        "started_again": 1,
+        "lost": [],
+    }
+    path = world.folder / "bot/revisions/1/drain.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not path.with_name("drain.json.new").exists()
+    # The serving revision is asked, before and after, by the deployment's prefix.
+    api = "http://127.0.0.1:30002/support"
+    assert world.asked == [(api, None), (api, {ONE: "thread-1", TWO: "thread-2"})]
+    assert world.said[0] == "stopping it with 0 sessions and 2 runs in flight"
+
+
+def test_runs_get_time_to_be_picked_up_again(helper: t.Any, world: World) -> None:
+    helper.drain("bot.1")
+    assert world.clock == 12
+    world.clock, world.runs, world.ended = 0, {ONE: ("thread-1", "running")}, {ONE: "running"}
+    helper.drain("bot.1")
+    assert world.clock == 12 + helper.RUNS_SETTLE_SECONDS
+
+
+def test_sessions_that_are_cut_are_told(helper: t.Any, world: World) -> None:
+    world.sessions = [3]
+    helper.drain("bot.1")
+    assert (world.report["sessions_cut"], world.clock) == (3, 900)
+
+
+def test_lost_runs_fail_the_unit(helper: t.Any, world: World) -> None:
+    world.runs = {ONE: ("thread-1", "running"), TWO: ("thread-2", "running")}
+    world.ended = {ONE: "lost", TWO: "success"}
+    with pytest.raises(SystemExit, match=f"^lost runs: {ONE}$"):
+        helper.drain("bot.1")
+    assert world.report["runs"]["lost"] == [ONE]
+    assert "ended" in world.report
+
+
+UNKNOWN: dict[str, dict[str, t.Any]] = {
+    "before": {"runs": None},
+    "after": {"runs": {ONE: ("thread-1", "running")}, "ended": None},
+}
+
+
+@pytest.mark.parametrize("changes", UNKNOWN.values(), ids=UNKNOWN)
+def test_a_server_that_does_not_tell(helper: t.Any, world: World, changes: dict[str, t.Any]) -> None:
+    for name, value in changes.items():
+        setattr(world, name, value)
+    helper.drain("bot.1")
+    assert world.report["runs"] == {"known": False}
+
+
+def test_nothing_serves(helper: t.Any, world: World) -> None:
+    (world.folder / "bot/deployment.json").unlink()
+    helper.drain("bot.1")
+    assert (world.asked, world.report["limit"], world.report["runs"]) == ([], 900, {"known": False})
+    assert ("systemctl", "stop", "langgraph@bot.1.service") in world.calls
+
+
+@pytest.mark.parametrize("verb", ["disable", "stop"])
+def test_what_systemd_refuses_ends_it(helper: t.Any, world: World, verb: str) -> None:
+    world.refused = verb
+    with pytest.raises(SystemExit, match="^Unit is masked.$"):
+        helper.drain("bot.1")
+    assert "ended" not in (world.report if verb == "stop" else {})
+    assert ("docker", "rm", "--force", "langgraph-bot.1") not in world.calls

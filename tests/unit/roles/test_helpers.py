@@ -1,0 +1,52 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role ships for its units is complete: on the host there is Python's library and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+VARIABLES = (ROOT / "roles/langgraph/vars/main.yml").read_text()
+# Name on the host -> source.
+SHIPPED = {
+    name: ROOT / "roles/langgraph" / source.strip("/")
+    for name, source in re.findall(r"_helper_dir ~ '/([\w.-]+)': role_path ~ '([^']+)'", VARIABLES)
+}
+TEMPLATES = ROOT / "roles/langgraph/templates"
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def test_all_of_the_roles_files_are_shipped() -> None:
+    files = {path.name for path in (ROOT / "roles/langgraph/files").iterdir() if path.is_file()}
+    assert files <= set(SHIPPED)
+    assert {"_ports.py", "_probe.py", "_runs.py"} < set(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_nothing_is_missing_on_the_host(name: str) -> None:
+    beside = {file.removesuffix(".py") for file in SHIPPED}
+    assert imports(SHIPPED[name]) <= {*sys.stdlib_module_names, *beside}
+
+
+@pytest.mark.parametrize("unit", ["langgraph@.service", "langgraph-drain@.service"])
+def test_units_run_what_is_shipped(unit: str) -> None:
+    text = (TEMPLATES / f"{unit}.j2").read_text()
+    assert f"/etc/systemd/system/{unit}" in VARIABLES
+    programs = re.findall(r"^Exec\w+=/usr/bin/python3 -I {{ _langgraph_helper_dir }}/(\S+)", text, re.MULTILINE)
+    assert programs
+    assert set(programs) <= set(SHIPPED)
