@@ -24,7 +24,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._bring_up impor
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import NAME
 from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import sentence
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
-from ansible_collections.selfhost.langgraph.plugins.module_utils._plan import Step, plan
+from ansible_collections.selfhost.langgraph.plugins.module_utils._plan import Step, interrupts, plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
     Deployment,
     Wanted,
@@ -226,7 +226,7 @@ def _carry_out(
         reports = Rollout(options, client, wanted, steps, found).run()
     return {
         "changed": drifted or any(step.changed for step in steps),
-        "deployments": [_told(report, item) for report, item in zip(reports, wanted)],
+        "deployments": [_told(report, item, found.get(item.name)) for report, item in zip(reports, wanted)],
         "failures": [report.failure for report in reports if report.failure],
         "diff": [_diff(item, found.get(item.name)) for step, item in zip(steps, wanted) if step.changed],
     }
@@ -242,12 +242,13 @@ def _proxy_drifted(found: t.Mapping[str, Deployment]) -> bool:
     return text is not None and not _haproxy.is_loaded(text)
 
 
-def _told(report: Report, wanted: Wanted) -> dict[str, t.Any]:
+def _told(report: Report, wanted: Wanted, found: Deployment | None) -> dict[str, t.Any]:
     step: Step = report.step
     return {
         "name": step.name,
         "action": step.action,
         "changed": step.changed,
+        "interrupts": interrupts(step, wanted, found),
         "reasons": list(step.reasons),
         "revision": step.revision,
         "image_id": wanted.content.image_id if wanted.content else None,

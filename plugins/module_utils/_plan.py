@@ -73,6 +73,14 @@ def plan(wanted: t.Sequence[Wanted], found: t.Mapping[str, Deployment], keep: in
     return steps
 
 
+def interrupts(step: Step, wanted: Wanted, found: Deployment | None) -> bool:
+    """Whether clients are refused for a while: where a container itself has the public port, or it is not up anyway."""
+    if step.action == "roll":
+        settings = (found.settings if found else None) or {}
+        return "none" in (settings.get("proxy"), wanted.settings.get("proxy"))
+    return step.action in ("restart", "start", "wait", "remove")
+
+
 def _step(wanted: Wanted, found: Deployment) -> Step:
     if wanted.content is None:
         return Step(wanted.name, "remove" if found.settings is not None or found.revisions else "keep")

@@ -160,14 +160,27 @@ def _shown_url(deployment: t.Mapping[str, t.Any]) -> str:
 
 
 def _changes(services: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
-    """What happens to each deployment that does not just go on, and why: ``bot: roll to revision 4 (image_id)``."""
+    """What happens to each deployment that does not just go on, and why.
+
+    ``bot: roll to revision 4 (image_id); runs in flight before: 2 running, after: 1 pending, 2 running``
+    """
     for service in services:
         if not service["changed"]:
             continue
         to = {"create": " revision", "roll": " to revision"}.get(service["action"], "")
         to = f"{to} {service['revision']}" if to else ""
         why = f" ({', '.join(service['reasons'])})" if service["reasons"] else ""
-        yield f"{service['name']}: {service['action']}{to}{why}"
+        cost = ", which interrupts it" if service["interrupts"] else ""
+        yield f"{service['name']}: {service['action']}{to}{why}{cost}{_runs(service.get('runs') or {})}"
+
+
+def _runs(counted: t.Mapping[str, t.Any]) -> str:
+    """Runs in flight before and after a switch, where the server told both."""
+    told = [counted.get(moment) for moment in ("before", "after")]
+    if any(counts is None for counts in told):
+        return ""
+    before, after = (", ".join(f"{count} {status}" for status, count in counts.items()) or "none" for counts in told)
+    return f"; runs in flight before: {before}, after: {after}"
 
 
 def connections_needed(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> int:

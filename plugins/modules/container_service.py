@@ -184,6 +184,9 @@ deployments:
     changed:
       description: Whether anything of it changes.
       type: bool
+    interrupts:
+      description: Whether clients are refused for a while.
+      type: bool
     revision:
       description: The revision that serves afterwards.
       type: int
@@ -203,6 +206,7 @@ deployments:
     - action: roll
       changed: true
       image_id: sha256:0f3a
+      interrupts: false
       name: support-bot
       reasons: [image_id, variable LOG_LEVEL]
       revision: 4

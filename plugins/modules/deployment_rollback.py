@@ -81,6 +81,7 @@ deployments:
     - action: roll
       changed: true
       image_id: sha256:0f3a
+      interrupts: false
       name: support-bot
       reasons: [rollback from revision 4]
       revision: 3

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._plan import Step, plan
+from ansible_collections.selfhost.langgraph.plugins.module_utils._plan import Step, interrupts, plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
     Deployment,
     Revision,
@@ -253,6 +253,26 @@ def test_what_is_told_as_changed(title: str) -> None:
 @pytest.mark.parametrize(("action", "starts"), [("create", True), ("wait", True), ("route", False), ("remove", False)])
 def test_only_what_starts_is_waited_for(action: t.Any, starts: bool) -> None:
     assert Step("bot", action).starts is starts
+
+
+@pytest.mark.parametrize(
+    ("item", "found", "expected"),
+    [
+        (wanted(), SERVING, False),
+        (wanted(TWO), SERVING, False),
+        (wanted(settings=MOVED), SERVING, False),
+        (wanted(TWO, DIRECT), SERVING, True),
+        (wanted(TWO), direct(up(1)), True),
+        (wanted(settings=DIRECT), SERVING, True),
+        (wanted(), on_host(up(1, active="failed")), True),
+        (Wanted("bot"), SERVING, True),
+        (wanted(), None, False),
+    ],
+    ids=["keep", "roll", "route", "roll away from the proxy", "roll to it", "restart", "start", "remove", "create"],
+)
+def test_who_is_refused_meanwhile(item: Wanted, found: Deployment | None, expected: bool) -> None:
+    (told,) = plan([item], {"bot": found} if found else {}, 5)
+    assert interrupts(told, item, found) is expected
 
 
 def test_one_step_a_deployment_in_the_lists_order() -> None:

@@ -86,7 +86,8 @@ def test_each_service_has_its_address() -> None:
 def done(name: str, action: str, *reasons: str, revision: int | None = 1) -> dict[str, t.Any]:
     """What container_service tells of a deployment."""
     changed = action not in ("keep", "wait")
-    return {"name": name, "action": action, "reasons": reasons, "revision": revision, "changed": changed}
+    common = {"changed": changed, "interrupts": False, "runs": {}}
+    return {"name": name, "action": action, "reasons": reasons, "revision": revision, **common}
 
 
 def test_table() -> None:
@@ -111,6 +112,25 @@ CHANGES: dict[str, tuple[dict[str, t.Any], str]] = {
     "route": (done("research", "route", "port"), "research: route (port)"),
     "start": (done("research", "start", "unit is failed"), "research: start (unit is failed)"),
     "settings": ({**done("research", "keep", "drain_limit"), "changed": True}, "research: keep (drain_limit)"),
+    "interrupting": (
+        {**done("research", "roll", "image_id", revision=3), "interrupts": True},
+        "research: roll to revision 3 (image_id), which interrupts it",
+    ),
+    "runs": (
+        {
+            **done("research", "roll", revision=3),
+            "runs": {"before": {"running": 2}, "after": {"pending": 1, "running": 1}},
+        },
+        "research: roll to revision 3; runs in flight before: 2 running, after: 1 pending, 1 running",
+    ),
+    "no runs": (
+        {**done("research", "roll", revision=3), "runs": {"before": {}, "after": {}}},
+        "research: roll to revision 3; runs in flight before: none, after: none",
+    ),
+    "runs unknown": (
+        {**done("research", "roll"), "runs": {"before": {}, "after": None}},
+        "research: roll to revision 1",
+    ),
     "without a reason": ({**done("research", "keep"), "changed": True}, "research: keep"),
 }
 

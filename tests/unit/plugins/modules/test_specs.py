@@ -91,7 +91,17 @@ def test_one_default_of_how_many_may_run() -> None:
 @pytest.mark.parametrize("name", ["container_service", "deployment_rollback"])
 def test_the_sample_is_what_is_returned(name: str) -> None:
     (returned,) = yaml.safe_load(importlib.import_module(f"{BASE}.{name}").RETURN)["deployments"]["sample"]
-    assert set(returned) == {"name", "action", "changed", "reasons", "revision", "image_id", "runs", "snapshot"}
+    assert set(returned) == {
+        "name",
+        "action",
+        "changed",
+        "interrupts",
+        "reasons",
+        "revision",
+        "image_id",
+        "runs",
+        "snapshot",
+    }
 
 
 def test_modules_that_wait_are_bounded() -> None:
