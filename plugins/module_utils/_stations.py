@@ -171,10 +171,10 @@ def _changes(services: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
         to = f"{to} {service['revision']}" if to else ""
         why = f" ({', '.join(service['reasons'])})" if service["reasons"] else ""
         cost = ", which interrupts it" if service["interrupts"] else ""
-        yield f"{service['name']}: {service['action']}{to}{why}{cost}{_runs(service.get('runs') or {})}"
+        yield f"{service['name']}: {service['action']}{to}{why}{cost}{_in_flight(service.get('runs') or {})}"
 
 
-def _runs(counted: t.Mapping[str, t.Any]) -> str:
+def _in_flight(counted: t.Mapping[str, t.Any]) -> str:
     """Runs in flight before and after a switch, where the server told both."""
     told = [counted.get(moment) for moment in ("before", "after")]
     if any(counts is None for counts in told):
