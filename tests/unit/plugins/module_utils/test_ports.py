@@ -72,8 +72,8 @@ def test_sessions_of_this_very_process(family: socket.AddressFamily, address: st
     with socket.create_server((address, 0), family=family) as server:
         port = server.getsockname()[1]
         assert sessions(port) == 0
-        first, second = (socket.create_connection((address, port)) for _ in range(2))
-        answers = [server.accept()[0] for _ in range(2)]
+        first, second = (socket.create_connection((address, port)) for _number in range(2))
+        answers = [server.accept()[0] for _number in range(2)]
         assert sessions(port) == 2
         first.shutdown(socket.SHUT_WR)
         # The answer may still be on its way.
