@@ -18,9 +18,10 @@ options:
     default: /etc/langgraph
   min_healthy_time:
     description:
-      - Seconds for which a new revision must answer C(/ok?check_db=1) without a break before clients reach it.
+      - Seconds for which a new revision must answer C(/ok?check_db=1) without a break before clients reach it. With V(0), one
+        such answer is enough.
     type: float
-    default: 1.0
+    default: 0.0
   max_running_revisions:
     description:
       - How many revisions of one deployment may run at the same time, draining ones included, as each has its own

@@ -48,7 +48,7 @@ LOCK = "/run/lock/langgraph-container-service"
 # The options of both modules that say how to roll out.
 ROLLOUT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "config_dir": {"type": "path", "default": "/etc/langgraph"},
-    "min_healthy_time": {"type": "float", "default": 1.0},
+    "min_healthy_time": {"type": "float", "default": 0.0},
     "max_running_revisions": {"type": "int", "default": 3},
     "keep_revisions": {"type": "int", "default": 5},
     "parallel": {"type": "int", "default": 8},

@@ -59,7 +59,7 @@ class Options:
 
     config_dir: str
     parallel: int = 8
-    min_healthy_time: float = 1.0
+    min_healthy_time: float = 0.0
     max_running: int = 3
     keep_revisions: int = 5
     wait_for_drain: bool = False
