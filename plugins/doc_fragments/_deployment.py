@@ -42,12 +42,12 @@ options:
           - Port of the host on which the server answers, from 1 to 65535. Required with
             O(deployments[].state=present).
           - Deployments may share one where each has O(deployments[].hostname) or O(deployments[].mount_prefix).
-          - Changing it moves the proxy, and no container.
+          - Changing it moves the proxy, and no container. Without the proxy it restarts the container.
         type: int
       bind_address:
         description:
           - Address of the host on which the server answers. The default is O(bind_address).
-          - Changing it moves the proxy, and no container.
+          - Changing it moves the proxy, and no container. Without the proxy it restarts the container.
         type: str
       hostname:
         description:
@@ -63,8 +63,8 @@ options:
       state:
         description:
           - With V(present) the deployment runs.
-          - With V(absent) its container is drained, stopped and removed; its databases and its claims stay. No other
-            option but O(deployments[].name) is needed then.
+          - With V(absent) its containers are stopped and removed, background runs get their grace and open streams are cut;
+            its databases and its claims stay. No other option but O(deployments[].name) is needed then.
         type: str
         choices: [present, absent]
         default: present

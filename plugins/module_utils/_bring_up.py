@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import typing as t
 
@@ -55,7 +56,11 @@ def make_room(deployment: Deployment, number: int, most: int) -> None:
 
     Raises BringUpError where none has ended when the last one's time was over.
     """
-    others = [revision for revision in deployment.revisions if revision.running and revision.number != number]
+    others = [
+        revision
+        for revision in deployment.revisions
+        if (revision.running or revision.active == "deactivating") and revision.number != number
+    ]
     longest = max((revision.content.drain_seconds for revision in others if revision.content), default=0)
     deadline = time.monotonic() + (deployment.settings or {}).get("drain_limit", 0) + longest + 60
     units = [unit_name(deployment.name, revision.number) for revision in others]
@@ -72,26 +77,28 @@ def make_room(deployment: Deployment, number: int, most: int) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def snapshot_path(folder: str, name: str, number: int) -> str:
-    """The dump that was taken before a revision first started."""
-    return f"{folder}/{name}/before-revision-{number}.dump"
+def snapshot_path(folder: str, name: str, revision: Revision) -> str:
+    """The dump that was taken before a revision started. Its time is in the name: numbers begin anew after a removal."""
+    created = re.sub(r"[-:]|[.+].*", "", str((revision.record or {}).get("created", "")))
+    return f"{folder}/{name}/before-revision-{revision.number}-{created}.dump"
 
 
 def snapshot(folder: str, name: str, revision: Revision, serving: Revision | None) -> str | None:
     """Dump the database where another image may move its schema forward; give the file, None where there is no need.
 
-    A second try of the same revision keeps the first dump: the first try may have migrated already.
+    A second try of the same revision takes a new one, unless the first try has migrated the database already.
     Raises BringUpError.
     """
     content, old = revision.content, serving.content if serving else None
     if not content or not old or content.image_id == old.image_id:
         return None
-    path = snapshot_path(folder, name, revision.number)
-    if not os.path.exists(path):
-        try:
-            _schema.take_snapshot(variables(content.environment).get("DATABASE_URI") or "", path)
-        except _schema.SnapshotError as error:
-            raise BringUpError(f"the snapshot before the rollout failed: {error}") from error
+    path, uri = snapshot_path(folder, name, revision), variables(content.environment).get("DATABASE_URI") or ""
+    if os.path.exists(path) and _schema.read(uri) != (revision.record or {}).get("schema_before"):
+        return path
+    try:
+        _schema.take_snapshot(uri, path)
+    except _schema.SnapshotError as error:
+        raise BringUpError(f"the snapshot before the rollout failed: {error}") from error
     return path
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
+import time
 import typing as t
 from dataclasses import dataclass
 
@@ -44,7 +46,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-LOCK = "/run/lock/langgraph-container-service"
+# In a folder that root alone writes to.
+LOCK = "/run/langgraph-container-service.lock"
+# As long as a rollout of healthy servers takes, and not so long that nobody would know what is waited for.
+LOCK_SECONDS = 120
 # The options of both modules that say how to roll out.
 ROLLOUT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "config_dir": {"type": "path", "default": "/etc/langgraph"},
@@ -78,9 +83,28 @@ def run_module(module: AnsibleModule, function: t.Callable[..., dict[str, t.Any]
 
 @contextlib.contextmanager
 def host_lock() -> t.Iterator[None]:
-    """Have one run at a time change the host. The lock ends with the process, so nothing is ever left locked."""
-    with open(LOCK, "w", encoding="ascii") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """Have one run at a time change the host. The lock ends with the process, so nothing is ever left locked.
+
+    Raises Refused where another run still holds it after LOCK_SECONDS.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS
+    with open(LOCK, "a+", encoding="ascii") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    file.seek(0)
+                    holder = file.read().strip() or "unknown"
+                    raise Refused(
+                        f"another run has been changing this host for more than {LOCK_SECONDS} s (process {holder}); "
+                        "wait for it or end it, nothing was changed"
+                    ) from None
+                time.sleep(0.2)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
         yield
 
 
@@ -100,20 +124,26 @@ def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.
     ids = _docker.image_ids(client)
     images = _Images({**ids, **params["coming_images"]} if check_mode else ids, check_mode)
     wanted = [_wanted(deployment, images, params) for deployment in params["deployments"]]
-    with contextlib.nullcontext() if check_mode else host_lock():
-        return _carry_out(wanted, read_host(params["config_dir"]), params, client, check_mode=check_mode)
+    return _carry_out(lambda _found: wanted, params, client, check_mode=check_mode)
 
 
 def roll_back(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
     """Bring one deployment back to a revision that is kept; a host that does not have the deployment is left alone."""
     _check_name(params["name"])
     client = _docker.connect()
-    with contextlib.nullcontext() if check_mode else host_lock():
-        found = read_host(params["config_dir"])
+
+    def wanted(found: t.Mapping[str, Deployment]) -> list[Wanted]:
         if params["name"] not in found:
-            return {"changed": False, "deployments": [], "failures": [], "diff": []}
-        wanted = back_to(found[params["name"]], params, _docker.image_ids(client).values())
-        return _carry_out([wanted], found, params, client, check_mode=check_mode)
+            return []
+        item = back_to(found[params["name"]], params, _docker.image_ids(client).values())
+        if params["revision"] is None and _proxy_drifted(found):
+            raise Refused(
+                f"deployment '{params['name']}', option 'revision': an interrupted run left the proxy with another revision "
+                "than the host's record; say which revision to go back to, or run the playbook site first"
+            )
+        return [item]
+
+    return _carry_out(wanted, params, client, check_mode=check_mode)
 
 
 def _check_name(name: str) -> None:
@@ -171,7 +201,9 @@ def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.
         )
     if not params["accept_schema"]:
         _refuse_other_schema(deployment, target.number, params["snapshot_dir"])
-    return Wanted(name, target.content, deployment.settings, target.number)
+    # Where the server mounts its routes is the revision's; the rest of the address is the deployment's.
+    prefix = variables(target.content.environment).get("MOUNT_PREFIX") or None
+    return Wanted(name, target.content, {**deployment.settings, "prefix": prefix}, target.number)
 
 
 def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str | None) -> None:
@@ -185,7 +217,7 @@ def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str 
     if then == now and now is not None:
         return
     between = _schema.between(then, now) if then and now else "what was migrated since is not known"
-    newer = [revision.number for revision in deployment.revisions if revision.number > number]
+    newer = [revision for revision in deployment.revisions if revision.number > number]
     snapshots = [snapshot_path(snapshot_dir, deployment.name, later) for later in newer] if snapshot_dir else []
     taken = next((path for path in snapshots if _revision_store.exists(path)), None)
     offer = (
@@ -201,29 +233,30 @@ def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str 
 
 
 def _carry_out(
-    wanted: t.Sequence[Wanted],
-    found: t.Mapping[str, Deployment],
+    wanted_from: t.Callable[[t.Mapping[str, Deployment]], t.Sequence[Wanted]],
     params: t.Mapping[str, t.Any],
     client: t.Any,
     *,
     check_mode: bool,
 ) -> dict[str, t.Any]:
-    """Plan, apply unless in check mode, and report both in the same words."""
-    steps = plan(wanted, found, params["keep_revisions"])
-    drifted = _proxy_drifted(found)
-    reports = [Report(step) for step in steps]
-    if not check_mode:
-        options = Options(
-            config_dir=params["config_dir"],
-            parallel=params["parallel"],
-            min_healthy_time=params["min_healthy_time"],
-            max_running=params["max_running_revisions"],
-            keep_revisions=params["keep_revisions"],
-            wait_for_drain=params["wait_for_drain"],
-            snapshot_dir=params["snapshot_dir"],
-            by=params["requested_by"],
-        )
-        reports = Rollout(options, client, wanted, steps, found).run()
+    """Read the host, plan, apply unless in check mode, and report both in the same words."""
+    options = Options(
+        config_dir=params["config_dir"],
+        parallel=params["parallel"],
+        min_healthy_time=params["min_healthy_time"],
+        max_running=params["max_running_revisions"],
+        keep_revisions=params["keep_revisions"],
+        snapshot_dir=params["snapshot_dir"],
+        by=params["requested_by"],
+    )
+    with contextlib.nullcontext() if check_mode else host_lock():
+        found = read_host(params["config_dir"])
+        wanted = wanted_from(found)
+        steps, drifted = plan(wanted, found, params["keep_revisions"]), bool(wanted) and _proxy_drifted(found)
+        rollout = Rollout(options, client, wanted, steps, found)
+        reports = [Report(step) for step in steps] if check_mode or not steps else rollout.run()
+    if params["wait_for_drain"] and not check_mode:
+        rollout.wait_for_drains()
     return {
         "changed": drifted or any(step.changed for step in steps),
         "deployments": [_told(report, item, found.get(item.name)) for report, item in zip(reports, wanted)],

@@ -182,7 +182,7 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         "tls": values["tls"],
         "url": None
         if values["state"] == "absent"
-        else public_url(values["tls"], bind_address, values["port"], values["mount_prefix"]),
+        else public_url(values["tls"], bind_address, values["port"], _public_prefix(values, surroundings)),
         "drain_seconds": drain,
         "redis_number": values["redis_number"],
         "redis_password": _password(values, "redis", surroundings),
@@ -197,6 +197,11 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         "extensions": list(values["extensions"]),
         "variables": variables,
     }
+
+
+def _public_prefix(values: t.Mapping[str, t.Any], surroundings: Surroundings) -> str | None:
+    """Where the proxy answers ``/ok``: a server itself keeps it at its root."""
+    return None if surroundings.proxy == "none" else values["mount_prefix"]
 
 
 def _password(values: t.Mapping[str, t.Any], purpose: str, surroundings: Surroundings) -> str:

@@ -18,6 +18,8 @@ import re
 _LISTEN = "0A"
 # Established, or with one side still sending: a stream may be half closed.
 _OPEN = ("01", "04", "05", "08")
+# 127.0.0.1, ::1 and ::ffff:127.0.0.1, each word of 32 bits in the machine's own order (little-endian).
+_LOOPBACK = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
@@ -45,12 +47,12 @@ def listening() -> dict[int, str]:
 
 
 def parse_sessions(table: str, port: int) -> int:
-    """Read the text of ``/proc/net/tcp``: how many connections of this host go to its own ``port``."""
-    wanted = f":{port:04X}"
+    """Read the text of ``/proc/net/tcp`` or ``tcp6``: how many connections of this host go to ``port`` of its loopback."""
+    wanted = tuple(f"{address}:{port:04X}" for address in _LOOPBACK)
     count = 0
     for line in table.splitlines()[1:]:
         fields = line.split()
-        if len(fields) > 9 and fields[2].endswith(wanted) and fields[3] in _OPEN and fields[2] != "00000000:0000":
+        if len(fields) > 9 and fields[2] in wanted and fields[3] in _OPEN:
             count += 1
     return count
 

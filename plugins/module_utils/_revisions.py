@@ -307,16 +307,22 @@ def previous(deployment: Deployment) -> Revision | None:
 
 
 def to_prune(deployment: Deployment, keep: int) -> list[Revision]:
-    """Revisions that are neither among the newest ``keep``, nor serve, nor run."""
-    numbers = sorted((revision.number for revision in deployment.revisions), reverse=True)[:keep]
-    serving = deployment.serving
+    """Revisions that are not kept, do not serve and do not run.
+
+    Kept are the newest ``keep`` that have not failed, and as many failed ones that are newer than the oldest of them:
+    a row of bad releases leaves something to go back to.
+    """
+    keep, serving = max(1, keep), deployment.serving
+    newest = sorted(deployment.revisions, key=lambda revision: revision.number, reverse=True)
+    good = [revision.number for revision in newest if revision.result != "failed"][:keep]
+    oldest = min(good) if len(good) == keep else 0
+    bad = [revision.number for revision in newest if revision.result == "failed" and revision.number > oldest][:keep]
     return [
         revision
         for revision in deployment.revisions
-        if revision.number not in numbers
+        if revision.number not in (*good, *bad, serving.number if serving else None)
         and not revision.running
         and not revision.draining
-        and (serving is None or revision.number != serving.number)
     ]
 
 

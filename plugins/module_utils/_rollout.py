@@ -62,7 +62,6 @@ class Options:
     min_healthy_time: float = 0.0
     max_running: int = 3
     keep_revisions: int = 5
-    wait_for_drain: bool = False
     snapshot_dir: str | None = None
     by: str = ""
 
@@ -96,6 +95,8 @@ class Rollout:
         self._ports: set[int] = set()
         # Deployments that cannot have two revisions side by side, as they were.
         self._interrupted: dict[str, Deployment] = {}
+        # What this run let drain: deployment -> numbers.
+        self._drained: dict[str, set[int]] = {}
 
     def run(self) -> list[Report]:
         """Apply all of it; failures of single deployments are in their reports."""
@@ -109,16 +110,27 @@ class Rollout:
         self._bring_up_and_switch(self._steps)
         if any(report.failure for report in self._reports.values()):
             # What failed is to be told, also where its address has gone to another deployment by now.
-            self._let_go()
+            settled = self._let_go()
         else:
             self._load_proxy()
+            settled = True
         for step in self._steps:
-            if step not in cleared:
+            # The proxy may still send clients to a stray where it could not be told otherwise.
+            if settled and step not in cleared:
                 self._drain(step.name, step.strays)
-        if self._options.wait_for_drain:
-            self._wait_for_drains()
         self._prune()
         return [self._reports[step.name] for step in self._steps]
+
+    def wait_for_drains(self) -> None:
+        """Wait until what this run let drain has ended; runs that were lost fail it. Needs no lock, it changes nothing."""
+        for name, drained in self._drained.items():
+            _bring_up.wait_for_drains(name, drained)
+            reports = _revision_store.read_drains(self._options.config_dir, name, drained)
+            report = self._reports[name]
+            report.runs["drained"] = {number: drain.get("runs") for number, drain in reports.items()}
+            lost = [run for drain in reports.values() for run in (drain.get("runs") or {}).get("lost", ())]
+            if lost and report.failure is None:
+                report.failure = _failure(report.step, "lost_runs", f"{len(lost)} runs were lost: {', '.join(lost)}")
 
     # Files
 
@@ -198,8 +210,8 @@ class Rollout:
             public = any(r.number in step.strays and is_public(r.slot) for r in revisions)
             if public or sum(r.running for r in revisions if r.number != step.revision) >= self._options.max_running:
                 cleared.append(step)
-        if cleared:
-            self._let_go()
+        if not cleared or not self._let_go():
+            return []
         for step in cleared:
             self._drain(step.name, step.strays)
         return cleared
@@ -219,7 +231,7 @@ class Rollout:
                 for step, future in [(waiting.pop(future), future) for future in done]:
                     try:
                         failure = future.result()
-                    except _bring_up.BringUpError as error:
+                    except (_bring_up.BringUpError, _docker.EngineError, _systemd.SystemdError, OSError) as error:
                         failure = _failure(step, "rollout", str(error))
                     if failure:
                         self._fail(step, failure)
@@ -247,31 +259,44 @@ class Rollout:
     def _bring_up(self, step: Step) -> dict[str, t.Any] | None:
         """Have a revision run and stay healthy for the time asked for; else say why not."""
         options, deployment, revision = self._options, self._world[step.name], self._revision(step)
-        deadline = time.monotonic() + self._wanted[step.name].settings["healthy_deadline"]
+        wanted, report = self._wanted[step.name], self._reports[step.name]
         if step.action == "roll":
             # A revision that is being drained may be the one to go back to.
             _systemd.stop([drain_unit_name(step.name, revision.number)])
             _bring_up.make_room(deployment, revision.number, options.max_running)
-            report, serving = self._reports[step.name], deployment.serving
-            report.runs["before"] = _bring_up.count_runs(deployment, serving)
-            if options.snapshot_dir:
-                report.snapshot = _bring_up.snapshot(options.snapshot_dir, step.name, revision, serving)
+            if options.snapshot_dir and wanted.revision is None:
+                report.snapshot = _bring_up.snapshot(options.snapshot_dir, step.name, revision, deployment.serving)
         if step.action in ("create", "roll") and not revision.running:
             if revision.active == "deactivating":
                 # What failed before may still be ending its runs.
                 _systemd.stop([unit_name(step.name, revision.number)])
             _docker.remove_container(self._client, container_name(step.name, revision.number))
         _revision_store.forget_drain(options.config_dir, step.name, revision.number)
-        return _bring_up.until_healthy(step.name, revision, deadline, options.min_healthy_time)
+        # Counted while the new one boots: it costs no time.
+        with ThreadPoolExecutor(max_workers=1) as side:
+            counted = (
+                side.submit(_bring_up.count_runs, deployment, deployment.serving) if step.action == "roll" else None
+            )
+            # Only now: what came before may have waited for a drain, or for a dump.
+            deadline = time.monotonic() + wanted.settings["healthy_deadline"]
+            failure = _bring_up.until_healthy(step.name, revision, deadline, options.min_healthy_time)
+            if counted is not None:
+                report.runs["before"] = counted.result()
+        return failure
 
     def _fail(self, step: Step, failure: dict[str, t.Any]) -> None:
         """Keep the failed revision for inspection, stopped, and have the old one serve on."""
         revision = self._revision(step)
         if step.action in ("create", "roll"):
-            # A run that was killed may have enabled it already.
+            # A run that was killed may have had the proxy send clients to it, and may have enabled it.
+            self._let_go()
             _systemd.disable([unit_name(step.name, revision.number)])
-            # It may have taken runs from the queue, which get their grace. The play waits for a port alone.
-            _systemd.stop([unit_name(step.name, revision.number)], block=self._is_direct(step))
+            if revision.running and not self._is_direct(step):
+                # It may hold sessions of before, as one that was to be rolled back to while it drained.
+                self._drain(step.name, (revision.number,))
+            else:
+                # It may have taken runs from the queue, which get their grace. The play waits for a port alone.
+                _systemd.stop([unit_name(step.name, revision.number)], block=self._is_direct(step))
         if step.action in ("create", "roll") and not revision.served:
             outcome = {
                 "result": "failed",
@@ -305,7 +330,12 @@ class Rollout:
             self._load_proxy()
         except _haproxy.ProxyError as error:
             self._world = old_world
-            self._take_back(steps, str(error))
+            if len(steps) == 1:
+                self._take_back(steps, str(error))
+            else:
+                # One that the proxy cannot take is no reason to fail the others.
+                for step in steps:
+                    self._switch([step])
             return
         reach("switched")
         for step in steps:
@@ -313,12 +343,14 @@ class Rollout:
         reach("recorded")
         for step in steps:
             old = before[step.name]
-            if not step.starts:
-                continue
-            self._reports[step.name].runs["after"] = _bring_up.count_runs(self._world[step.name], self._revision(step))
-            if old and old.number != step.revision:
+            if step.starts and old and old.number != step.revision:
                 self._drain(step.name, (old.number,))
         reach("drained")
+        for step in steps:
+            if step.starts:
+                self._reports[step.name].runs["after"] = _bring_up.count_runs(
+                    self._world[step.name], self._revision(step)
+                )
 
     def _served(self, step: Step) -> Deployment:
         """What the host is to say of the deployment once the proxy has switched."""
@@ -334,8 +366,15 @@ class Rollout:
         deployment, revision = self._world[step.name], self._revision(step)
         if step.action in ("create", "roll"):
             uri = variables(revision.environment).get("DATABASE_URI")
-            outcome = {"result": "served", "at": _now(), "schema": _schema.read(uri)}
+            schema = _schema.read(uri) or (revision.outcome or {}).get("schema")
+            outcome = {"result": "served", "at": _now(), "schema": schema}
             _revision_store.write_outcome(self._options.config_dir, step.name, revision.number, outcome)
+        deadline = self._wanted[step.name].settings["healthy_deadline"]
+        if revision.slot and revision.slot.get("healthy_deadline") != deadline:
+            # The unit goes by it at its next start.
+            slot = {**revision.slot, "healthy_deadline": deadline}
+            _revision_store.write_slot(self._options.config_dir, step.name, revision.number, slot)
+            self._replace_revision(step.name, replace(revision, slot=slot))
         _revision_store.write_settings(self._options.config_dir, step.name, deployment.settings or {})
 
     def _take_back(self, steps: t.Sequence[Step], why: str) -> None:
@@ -352,12 +391,13 @@ class Rollout:
         if text is not None:
             _haproxy.load(text)
 
-    def _let_go(self) -> None:
-        """The same where it is not the end of it: what a killed run left may make it impossible by now."""
+    def _let_go(self) -> bool:
+        """The same where it is not the end of it: what a killed run left may make it impossible. Tell whether it is done."""
         try:
             self._load_proxy()
         except _haproxy.ProxyError:
-            pass
+            return False
+        return True
 
     # The end of the old ones
 
@@ -365,26 +405,13 @@ class Rollout:
         """Let revisions end in their own time, under systemd. Where no proxy holds sessions, they end now."""
         if not numbers:
             return
+        self._drained.setdefault(name, set()).update(numbers)
         direct = (self._world[name].settings or {}).get("proxy") == "none"
         now = [r.number for r in self._world[name].revisions if r.number in numbers and (direct or is_public(r.slot))]
         _systemd.disable_now([unit_name(name, number) for number in now])
         for number in now:
             _docker.remove_container(self._client, container_name(name, number))
         _systemd.start([drain_unit_name(name, number) for number in numbers if number not in now])
-
-    def _wait_for_drains(self) -> None:
-        """Wait for the drains of what was switched; runs that were lost fail it."""
-        for step in self._steps:
-            numbers = (
-                [revision.number for revision in self._world[step.name].revisions] if step.name in self._world else []
-            )
-            _bring_up.wait_for_drains(step.name, numbers)
-            drained = _revision_store.read_drains(self._options.config_dir, step.name, numbers)
-            report = self._reports[step.name]
-            report.runs["drained"] = {number: drain.get("runs") for number, drain in drained.items()}
-            lost = [run for drain in drained.values() for run in (drain.get("runs") or {}).get("lost", ())]
-            if lost and step.action == "roll" and report.failure is None:
-                report.failure = _failure(step, "lost_runs", f"{len(lost)} runs were lost: {', '.join(lost)}")
 
     def _remove(self, names: t.Sequence[str]) -> None:
         """Take the way to it away, then stop it, and delete its files last: a killed run is finished by the next."""
@@ -411,10 +438,11 @@ class Rollout:
                 continue
             for revision in to_prune(world[step.name], self._options.keep_revisions):
                 _systemd.disable([unit_name(step.name, revision.number)] if revision.enabled else [])
+                _systemd.reset_failed([drain_unit_name(step.name, revision.number)])
                 _docker.remove_container(self._client, container_name(step.name, revision.number))
                 if self._options.snapshot_dir:
                     _revision_store.remove_file(
-                        _bring_up.snapshot_path(self._options.snapshot_dir, step.name, revision.number)
+                        _bring_up.snapshot_path(self._options.snapshot_dir, step.name, revision)
                     )
                 _revision_store.remove_revision(config_dir, step.name, revision.number)
                 pruned.append(revision)

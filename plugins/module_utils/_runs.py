@@ -20,9 +20,9 @@ import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-REQUEST_SECONDS = 10
+REQUEST_SECONDS = 5
 # More threads than that are not looked at: a report need not hold up a rollout.
-MOST_THREADS = 1000
+MOST_THREADS = 200
 IN_FLIGHT = ("pending", "running")
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")

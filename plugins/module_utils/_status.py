@@ -83,7 +83,10 @@ def targets(deployments: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.
     return [
         {
             "name": item["name"],
-            "url": public_url(item["tls"], item["bind_address"], item["port"], item["prefix"]),
+            # A server itself keeps /ok at its root; the proxy answers with it under the prefix.
+            "url": public_url(
+                item["tls"], item["bind_address"], item["port"], None if item["proxy"] == "none" else item["prefix"]
+            ),
             "host": item["hostname"],
         }
         for item in deployments

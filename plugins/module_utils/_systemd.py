@@ -66,6 +66,12 @@ def disable(units: t.Sequence[str]) -> None:
         _systemctl("disable", "--quiet", "--", *units)
 
 
+def reset_failed(units: t.Sequence[str]) -> None:
+    """Have systemd forget that ``units`` failed."""
+    if units:
+        _systemctl("reset-failed", "--", *units, check=False)
+
+
 def disable_now(units: t.Sequence[str]) -> None:
     """Stop ``units``, waiting for their drain, and have them started no more."""
     if units:

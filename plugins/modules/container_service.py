@@ -58,8 +58,8 @@ options:
       state:
         description:
           - With V(present) the deployment runs.
-          - With V(absent) its container is stopped, after its drain, and removed with its unit instance and its files.
-            Its databases stay.
+          - With V(absent) its containers are stopped and removed with their units and files. Background runs get their grace;
+            open streams are cut. Its databases, its images and its dumps stay.
         type: str
         choices: [present, absent]
         default: present

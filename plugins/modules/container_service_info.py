@@ -132,7 +132,7 @@ deployments:
           description: When that was known.
           type: str
         schema:
-          description: Version of the database's schema when it first served.
+          description: Version of the database's schema when it last began to serve.
           type: str
         cause:
           description: Likely cause of the failure.

@@ -94,7 +94,7 @@ def test_rollback_over_a_migration_is_refused_and_can_be_insisted_on(world, bot,
     old = world.settings(NAME)["serving"]
     roll(bot(image="demo-agent:3"), **snapshots)
     new = world.settings(NAME)["serving"]
-    snapshot = f"/var/backups/langgraph/{NAME}/before-revision-{new}.dump"
+    snapshot = world.host.check_output(f"ls /var/backups/langgraph/{NAME}/before-revision-{new}-*.dump")
     assert world.host.file(snapshot).mode == 0o600
     assert "threads" in world.host.check_output(f"pg_restore --list {snapshot}")
     world.host.check_output(

@@ -15,17 +15,12 @@ import subprocess
 import sys
 import time
 
-# -I leaves the script's own folder out, which only root can write.
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-import _probe
-
 CONFIG_DIR = os.environ.get("LANGGRAPH_CONFIG_DIR", "/etc/langgraph")
 CONFIG_LABEL = "selfhost.langgraph.config"
 LONGEST_BACK_OFF = 60
 # A server that ran for so long has recovered; its next crash is the first again.
 RECOVERED_SECONDS = 600
-INTERVAL = 0.1
+INTERVAL = 0.05
 
 
 class Revision:
@@ -130,6 +125,10 @@ def run(revision):
 
 def wait(revision):
     """Come back when the server is healthy; end with an error when it exited or its time is over."""
+    # -I leaves the script's own folder out, which only root can write. Only this step pays for the import.
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import _probe
+
     seconds, url = revision.slot["healthy_deadline"], f"{revision.url}/ok"
     deadline = time.monotonic() + seconds
     client = int(os.environ.get("MAINPID", "0"))

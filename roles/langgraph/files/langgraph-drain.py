@@ -27,6 +27,8 @@ CONFIG_DIR = os.environ.get("LANGGRAPH_CONFIG_DIR", "/etc/langgraph")
 # (timeout http-request), and would still send that request here.
 LEAST_SECONDS = 12
 INTERVAL = 0.5
+# The exit code that systemd does not try again.
+LOST_RUNS = 3
 # How long a run may take to be picked up again, so that it can be told from one that was lost.
 RUNS_SETTLE_SECONDS = 3
 
@@ -147,7 +149,8 @@ def drain(instance):
     save(folder, report)
     say(json.dumps(report["runs"]))
     if report["runs"].get("lost"):
-        sys.exit(f"lost runs: {', '.join(report['runs']['lost'])}")
+        say(f"lost runs: {', '.join(report['runs']['lost'])}")
+        sys.exit(LOST_RUNS)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 import typing as t
@@ -18,6 +19,7 @@ def load(file: str, patch: pytest.MonkeyPatch) -> t.Any:
     """One of roles/langgraph/files, which finds what the role ships beside it where that comes from."""
     path = ROOT / f"roles/langgraph/files/{file}.py"
     patch.setattr(sys, "path", [*sys.path, str(ROOT / "plugins/module_utils")])
+    importlib.import_module("_probe")  # what it imports later, when it has been patched
     spec = importlib.util.spec_from_file_location(file.replace("-", "_"), path)
     assert spec
     assert spec.loader

@@ -216,7 +216,7 @@ def answers(*healthy: bool) -> t.Callable[..., t.Any]:
 def test_wait_until_it_is_healthy(
     helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(helper._probe, "ask", answers(False, False, True))
+    monkeypatch.setattr(sys.modules["_probe"], "ask", answers(False, False, True))
     helper.wait(revision)
     assert engine.calls == []
 
@@ -225,7 +225,7 @@ def test_wait_no_longer_than_the_deadline(
     helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter((0.0, 1.0, 2.0, 2.1))
-    monkeypatch.setattr(helper._probe, "ask", answers(False))
+    monkeypatch.setattr(sys.modules["_probe"], "ask", answers(False))
     monkeypatch.setattr(helper.time, "monotonic", lambda: next(times))
     with pytest.raises(SystemExit, match="^no healthy answer from http://127.0.0.1:30001/ok within 2 s$"):
         helper.wait(revision)
@@ -235,7 +235,7 @@ def test_wait_no_longer_than_the_deadline(
 def test_wait_ends_with_the_container(
     helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(helper._probe, "ask", answers(False))
+    monkeypatch.setattr(sys.modules["_probe"], "ask", answers(False))
     monkeypatch.setenv("MAINPID", "4194304")
     with pytest.raises(SystemExit, match="^the container exited before it answered http://127.0.0.1:30001/ok$"):
         helper.wait(revision)

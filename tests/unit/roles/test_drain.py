@@ -193,7 +193,7 @@ def test_sessions_that_are_cut_are_told(helper: t.Any, world: World) -> None:
 def test_lost_runs_fail_the_unit(helper: t.Any, world: World) -> None:
     world.runs = {ONE: ("thread-1", "running"), TWO: ("thread-2", "running")}
     world.ended = {ONE: "lost", TWO: "success"}
-    with pytest.raises(SystemExit, match=f"^lost runs: {ONE}$"):
+    with pytest.raises(SystemExit, match=f"^{helper.LOST_RUNS}$"):
         helper.drain("bot.1")
     assert world.report["runs"]["lost"] == [ONE]
     assert "ended" in world.report

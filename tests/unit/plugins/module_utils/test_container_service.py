@@ -588,9 +588,9 @@ def test_the_serving_one_is_kept_however_old(host: Host) -> None:
 def test_a_snapshot_before_another_image(host: Host) -> None:
     host.converge(bot(), snapshot_dir="/dumps")
     (service,) = host.converge(bot(image="bot:2"), snapshot_dir="/dumps")["deployments"]
-    assert service["snapshot"] == "/dumps/bot/before-revision-2.dump"
+    assert re.fullmatch(r"/dumps/bot/before-revision-2-\d{8}T\d{6}\.dump", service["snapshot"])
     host.converge(bot(image="bot:2", memory="1g"), snapshot_dir="/dumps")
-    assert host.dumps == ["/dumps/bot/before-revision-2.dump"]
+    assert host.dumps == [service["snapshot"]]
 
 
 @pytest.mark.parametrize("proxy", ["haproxy", "none"])
@@ -804,7 +804,8 @@ def test_a_schema_that_was_never_known_is_not_the_same(host: Host) -> None:
 
 def test_rollback_across_a_schema(rolled: Host, tmp_path: Path) -> None:
     (tmp_path / "bot").mkdir()
-    dump = tmp_path / "bot/before-revision-3.dump"
+    created = re.sub(r"[-:]|\+.*", "", rolled.file(3, "revision.json")["created"])
+    dump = tmp_path / f"bot/before-revision-3-{created}.dump"
     dump.write_text("")
     rolled.schema = "17"
     with pytest.raises(Refused, match=f"the snapshot taken before it is {dump}; restoring it loses what was written"):

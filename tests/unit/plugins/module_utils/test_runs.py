@@ -82,7 +82,7 @@ def test_what_is_in_flight(api: str) -> None:
         "run-2": ("thread-1", "pending"),
         "run-5": ("thread-2", "running"),
     }
-    assert Api.searched == [{"status": "busy", "limit": 1000, "select": ["thread_id"]}]
+    assert Api.searched == [{"status": "busy", "limit": 200, "select": ["thread_id"]}]
 
 
 def test_what_became_of_runs(api: str) -> None:
