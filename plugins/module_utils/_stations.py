@@ -176,8 +176,8 @@ def _changes(services: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
 
 def _in_flight(counted: t.Mapping[str, t.Any]) -> str:
     """Runs in flight before and after a switch, where the server told both."""
-    told = [counted.get(moment) for moment in ("before", "after")]
-    if any(counts is None for counts in told):
+    told = [counts for moment in ("before", "after") if (counts := counted.get(moment)) is not None]
+    if len(told) < 2:
         return ""
     before, after = (", ".join(f"{count} {status}" for status, count in counts.items()) or "none" for counts in told)
     return f"; runs in flight before: {before}, after: {after}"
