@@ -135,13 +135,13 @@ def roll_back(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t
     def wanted(found: t.Mapping[str, Deployment]) -> list[Wanted]:
         if params["name"] not in found:
             return []
-        item = back_to(found[params["name"]], params, _docker.image_ids(client).values())
-        if params["revision"] is None and _proxy_drifted(found):
+        # First: what back_to() goes by, the record and the schema, is not what clients see then.
+        if params["revision"] is None and found[params["name"]].serving and _proxy_drifted(found):
             raise Refused(
                 f"deployment '{params['name']}', option 'revision': an interrupted run left the proxy with another revision "
                 "than the host's record; say which revision to go back to, or run the playbook site first"
             )
-        return [item]
+        return [back_to(found[params["name"]], params, _docker.image_ids(client).values())]
 
     return _carry_out(wanted, params, client, check_mode=check_mode)
 

@@ -330,12 +330,7 @@ class Rollout:
             self._load_proxy()
         except _haproxy.ProxyError as error:
             self._world = old_world
-            if len(steps) == 1:
-                self._take_back(steps, str(error))
-            else:
-                # One that the proxy cannot take is no reason to fail the others.
-                for step in steps:
-                    self._switch([step])
+            self._switch_apart(steps, str(error))
             return
         reach("switched")
         for step in steps:
@@ -351,6 +346,17 @@ class Rollout:
                 self._reports[step.name].runs["after"] = _bring_up.count_runs(
                     self._world[step.name], self._revision(step)
                 )
+
+    def _switch_apart(self, steps: t.Sequence[Step], why: str) -> None:
+        """One that the proxy cannot take is no reason to fail the others, of which some need what others leave."""
+        rest = list(steps)
+        while len(steps) > 1 and (alone := next((step for step in rest if self._fits([step])), None)):
+            rest.remove(alone)
+            self._switch([alone])
+        if len(rest) == len(steps):
+            self._take_back(steps, why)
+        else:
+            self._switch(rest)
 
     def _served(self, step: Step) -> Deployment:
         """What the host is to say of the deployment once the proxy has switched."""
@@ -438,7 +444,8 @@ class Rollout:
                 continue
             for revision in to_prune(world[step.name], self._options.keep_revisions):
                 _systemd.disable([unit_name(step.name, revision.number)] if revision.enabled else [])
-                _systemd.reset_failed([drain_unit_name(step.name, revision.number)])
+                units = [function(step.name, revision.number) for function in (unit_name, drain_unit_name)]
+                _systemd.reset_failed(units)
                 _docker.remove_container(self._client, container_name(step.name, revision.number))
                 if self._options.snapshot_dir:
                     _revision_store.remove_file(

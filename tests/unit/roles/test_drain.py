@@ -197,6 +197,14 @@ def test_lost_runs_fail_the_unit(helper: t.Any, world: World) -> None:
         helper.drain("bot.1")
     assert world.report["runs"]["lost"] == [ONE]
     assert "ended" in world.report
+    assert world.said[-1] == f"lost runs: {ONE}"
+
+
+def test_systemd_tries_again_unless_runs_were_lost(helper: t.Any) -> None:
+    """A full disk may have room later; what was lost is to be seen, and a second try would hide it."""
+    unit = (Path(__file__).parents[3] / "roles/langgraph/templates/langgraph-drain@.service.j2").read_text()
+    assert "\nRestart=on-failure\n" in unit
+    assert f"\nRestartPreventExitStatus={helper.LOST_RUNS}\n" in unit
 
 
 UNKNOWN: dict[str, dict[str, t.Any]] = {

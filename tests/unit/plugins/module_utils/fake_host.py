@@ -336,7 +336,7 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
     patch.setattr(_docker, "remove_image", lambda _client, image_id: host.remove_image(image_id))
     patch.setattr(_systemd, "unit_states", host.states)
     patch.setattr(_systemd, "journal", lambda _unit, _lines, _since=None: host.journal)
-    for verb in ("enable", "disable", "disable_now", "stop", "start"):
+    for verb in ("enable", "disable", "disable_now", "stop", "start", "reset_failed"):
         patch.setattr(_systemd, verb, lambda units, verb=verb, **how: host.ask_systemd(verb, units, **how))
     patch.setattr(_haproxy, "read", lambda: host.proxy_file)
     patch.setattr(_haproxy, "load", host.load)

@@ -691,6 +691,13 @@ def test_address_of_a_deployment() -> None:
     assert (plain["hostname"], plain["prefix"], plain["tls"]) == (None, None, False)
 
 
+@pytest.mark.parametrize(("proxy", "url"), [("haproxy", "http://127.0.0.1:8123/a"), ("none", "http://127.0.0.1:8123")])
+def test_url_of_a_prefix(proxy: str, url: str) -> None:
+    """Where the proxy answers with /ok; a server itself keeps that at its root."""
+    (found,) = complete(bot(mount_prefix="/a"), proxy=proxy)
+    assert (found["url"], found["prefix"], found["variables"]["MOUNT_PREFIX"]) == (url, "/a", "/a")
+
+
 def test_the_limit_of_a_role_holds_the_revisions_that_run_side_by_side() -> None:
     assert complete(BOT, running_revisions=2)[0]["connection_limit"] == 2 * 32
     # Those of other hosts too.

@@ -62,6 +62,26 @@ def test_sessions_on_a_port(port: int, count: int) -> None:
     assert parse_sessions(HEAD + SESSIONS, port) == count
 
 
+# Remote ends of connections to port 30000: whether they are this host's loopback.
+REMOTES = {
+    "127.0.0.1": ("0100007F", True),
+    "127.0.0.2": ("0200007F", False),
+    "10.1.2.3": ("0302010A", False),
+    "nobody": ("00000000", False),
+    "::1": ("00000000000000000000000001000000", True),
+    "::ffff:127.0.0.1": ("0000000000000000FFFF00000100007F", True),
+    "::ffff:10.1.2.3": ("0000000000000000FFFF00000302010A", False),
+    "fd00::5": ("000000FD000000000000000005000000", False),
+}
+
+
+@pytest.mark.parametrize(("address", "counts"), REMOTES.values(), ids=REMOTES)
+def test_only_sessions_on_the_loopback(address: str, counts: bool) -> None:
+    """A server that asks another host's port of that number is no client of the revision."""
+    line = f"   0: {'0' * len(address)}:C350 {address}:7530 01 00000000:00000000 00:00000000 00000000 999 0 900001 1"
+    assert parse_sessions(f"{HEAD}\n{line}\n", 30000) == int(counts)
+
+
 @pytest.mark.parametrize("table", ["", HEAD, f"{HEAD}\n   0: 0100007F:C350 0100007F:7530 01\n"])
 def test_no_sessions_to_read(table: str) -> None:
     assert parse_sessions(table, 30000) == 0

@@ -191,6 +191,29 @@ def test_what_runs_drains_or_serves_is_not_pruned() -> None:
     assert _revisions.to_prune(deployment, 7) == []
 
 
+# Which ones have served (s), failed (f) or got nowhere yet (n), in the order of their numbers; how many are kept, which.
+KEPT: dict[str, tuple[str, int, list[int]]] = {
+    "nothing failed": ("sssss", 3, [3, 4, 5]),
+    "a row of bad releases": ("ssffff", 2, [1, 2, 5, 6]),
+    "more of them": ("ssffffff", 3, [1, 2, 6, 7, 8]),
+    "failed in between": ("sfsfs", 2, [3, 4, 5]),
+    "failed ones while there is room": ("fsf", 3, [1, 2, 3]),
+    "failed ones alone": ("ffff", 2, [3, 4]),
+    "one that got nowhere yet": ("ssfn", 2, [2, 3, 4]),
+    "one": ("sfsf", 1, [3, 4]),
+    "none": ("sfs", 0, [3]),
+    "fewer than kept": ("sf", 5, [1, 2]),
+}
+RESULTS: dict[str, dict[str, t.Any] | None] = {"s": {"result": "served"}, "f": {"result": "failed"}, "n": None}
+
+
+@pytest.mark.parametrize(("letters", "keep", "kept"), KEPT.values(), ids=KEPT)
+def test_failed_ones_push_out_nothing_to_go_back_to(letters: str, keep: int, kept: list[int]) -> None:
+    revisions = tuple(made(number, outcome=RESULTS[letter]) for number, letter in enumerate(letters, 1))
+    pruned = _revisions.to_prune(Deployment("bot", {**SETTINGS, "serving": 0}, revisions), keep)
+    assert [revision.number for revision in revisions if revision not in pruned] == kept
+
+
 def test_images_that_only_pruned_revisions_had() -> None:
     pruned = [made(1), made(2, "sha256:two"), made(3, "sha256:two"), made(4, "sha256:lost", record=None)]
     assert _revisions.unused_images(pruned, [made(5)]) == ["sha256:two"]

@@ -142,6 +142,12 @@ def test_targets() -> None:
     assert targets([described()]) == [{"name": "bot", "url": "https://127.0.0.1:8123/bot", "host": "bot.example.com"}]
 
 
+def test_a_server_without_a_proxy_is_asked_at_its_root() -> None:
+    """It answers /ok there alone, wherever its routes are mounted."""
+    (target,) = targets([{**described(), "proxy": "none", "tls": False, "hostname": None}])
+    assert target == {"name": "bot", "url": "http://127.0.0.1:8123", "host": None}
+
+
 def test_table() -> None:
     at = [AT.format(number=number) for number in range(10)]
     assert table([described()], {"bot": {"ok": True, "status": 200}}) == [

@@ -68,6 +68,7 @@ def test_nothing_to_do_is_no_call(systemctl: list[list[str]]) -> None:
     _systemd.stop([])
     _systemd.disable_now([])
     _systemd.start([])
+    _systemd.reset_failed([])
     assert systemctl == []
 
 
