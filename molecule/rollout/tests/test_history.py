@@ -56,6 +56,7 @@ def test_ten_upgrades_leak_nothing(world, bot, roll):
     assert 0 < int(rows) <= 32
 
 
+@pytest.mark.release("bookworm")
 def test_rollback_and_forward_again(world, bot, roll):
     roll(bot(env={"STEP": "one"}))
     first = world.settings(NAME)["serving"]
@@ -86,6 +87,7 @@ def test_rollback_to_nowhere(world, revision, line):
     assert world.containers() == before
 
 
+@pytest.mark.release("bookworm")
 def test_rollback_over_a_migration_is_refused_and_can_be_insisted_on(world, bot, roll):
     """What the older revision knew of the schema is moved by hand, as no second migration of the server is at hand."""
     world.build("demo-agent:3", "FROM demo-agent:1\nLABEL release=3\n")
@@ -112,6 +114,7 @@ def test_rollback_over_a_migration_is_refused_and_can_be_insisted_on(world, bot,
     world.drained(NAME)
 
 
+@pytest.mark.release("bookworm")
 def test_without_a_proxy_an_upgrade_interrupts_and_a_failure_brings_the_old_one_back(world, bot, roll):
     roll(bot(), langgraph_proxy="none")
     assert "8123" in world.host.check_output(f"docker port langgraph-{world.instance(NAME)}")

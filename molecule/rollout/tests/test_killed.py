@@ -73,7 +73,7 @@ def test_reboot_in_the_middle_of_a_rollout(world, bot, play, roll):
     assert one_serves(world) == newest + 1
 
 
-@pytest.mark.release("trixie")
+@pytest.mark.release("bookworm")
 @pytest.mark.parametrize("stage", ["enabled", "routed", "switched"])
 def test_reboot_after_a_kill_between_the_writes(world, bot, play, roll, stage):
     """Both revisions start at boot then; the proxy names one of them, and it is up."""

@@ -9,6 +9,8 @@ import subprocess
 import pytest
 
 PORT = 8443
+# Each release has its half of the long tests; the role itself is installed, and used by all of them, on both.
+pytestmark = pytest.mark.release("bookworm")
 HOSTS = ("support.example.com", "research.example.com")
 
 
