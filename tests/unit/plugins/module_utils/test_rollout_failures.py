@@ -241,7 +241,12 @@ def dumps(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         Path(path).write_text(f"{host.schema}")
 
     monkeypatch.setattr(_schema, "take_snapshot", dump)
-    monkeypatch.setattr(_rollout, "_now", lambda: (begin + datetime.timedelta(seconds=next(moments))).isoformat())
+
+    def now() -> str:
+        moment = begin + datetime.timedelta(seconds=next(moments))
+        return moment.isoformat()
+
+    monkeypatch.setattr(_rollout, "_now", now)
     return tmp_path / "dumps"
 
 
