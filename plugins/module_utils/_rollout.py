@@ -204,17 +204,21 @@ class Rollout:
 
     def _clear_the_way(self) -> list[Step]:
         """End strays early where they hold the public port, or the last place among the revisions that may run."""
-        cleared = []
+        public, crowded = [], []
         for step in self._steps:
             revisions = self._world[step.name].revisions if step.strays and step.starts else ()
-            public = any(r.number in step.strays and is_public(r.slot) for r in revisions)
-            if public or sum(r.running for r in revisions if r.number != step.revision) >= self._options.max_running:
-                cleared.append(step)
-        if not cleared or not self._let_go():
-            return []
-        for step in cleared:
+            if any(r.number in step.strays and is_public(r.slot) for r in revisions):
+                public.append(step)
+            elif sum(r.running for r in revisions if r.number != step.revision) >= self._options.max_running:
+                crowded.append(step)
+        # The proxy sends nobody to what has the public port itself, and cannot be told anything while that has it.
+        for step in public:
             self._drain(step.name, step.strays)
-        return cleared
+        if crowded and not self._let_go():
+            return public
+        for step in crowded:
+            self._drain(step.name, step.strays)
+        return [*public, *crowded]
 
     def _bring_up_and_switch(self, steps: t.Sequence[Step]) -> None:
         """Start in parallel; switch whatever is ready at that moment with one reload of the proxy.

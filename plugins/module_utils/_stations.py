@@ -18,6 +18,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules imp
     connections_needed as pool_connections,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import DEFAULT_RUNNING_REVISIONS
+from ansible_collections.selfhost.langgraph.plugins.module_utils._status import aligned
 
 Deployments = t.Sequence[t.Mapping[str, t.Any]]
 
@@ -149,9 +150,7 @@ def table(
         rows.append(
             (name, _shown_url(deployment), number, deployment["database"], deployment["image"], revision, state)
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [*lines, *_changes(services)]
+    return [*aligned(rows), *_changes(services)]
 
 
 def _shown_url(deployment: t.Mapping[str, t.Any]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
     ADDRESS,
     Deployment,
@@ -95,7 +96,6 @@ def targets(deployments: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.
 
 
 COLUMNS = ("deployment", "revision", "state", "sessions", "since", "health", "image", "by", "why")
-LONGEST_REASON = 60
 
 
 def table(deployments: t.Sequence[t.Mapping[str, t.Any]], health: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
@@ -104,7 +104,12 @@ def table(deployments: t.Sequence[t.Mapping[str, t.Any]], health: t.Mapping[str,
     for deployment in deployments:
         for revision in deployment["revisions"]:
             rows.append(_row(deployment, revision, health.get(deployment["name"])))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    return aligned(rows)
+
+
+def aligned(rows: t.Sequence[t.Sequence[str]]) -> list[str]:
+    """Rows of as many cells as lines of text, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 
 
@@ -113,7 +118,6 @@ def _row(
 ) -> tuple[str, ...]:
     """A line; no cell but the last has a space, at which Ansible's YAML would break the line."""
     serves = revision["state"] == "serving"
-    why = _why(revision)
     return (
         deployment["name"],
         str(revision["number"]),
@@ -123,7 +127,7 @@ def _row(
         ("healthy" if answer["ok"] else "UNHEALTHY") if serves and answer else "-",
         str(revision["image"] or "-"),
         str(revision["created_by"] or "-"),
-        why if len(why) <= LONGEST_REASON else f"{why[: LONGEST_REASON - 3]}...",
+        shown(_why(revision)),
     )
 
 
