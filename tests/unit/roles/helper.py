@@ -15,9 +15,9 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
-def load(file: str, patch: pytest.MonkeyPatch) -> t.Any:
-    """One of roles/langgraph/files, which finds what the role ships beside it where that comes from."""
-    path = ROOT / f"roles/langgraph/files/{file}.py"
+def load(file: str, patch: pytest.MonkeyPatch, role: str = "langgraph") -> t.Any:
+    """One of a role's files, which finds what the role ships beside it where that comes from."""
+    path = ROOT / f"roles/{role}/files/{file}.py"
     patch.setattr(sys, "path", [*sys.path, str(ROOT / "plugins/module_utils")])
     importlib.import_module("_probe")  # what it imports later, when it has been patched
     spec = importlib.util.spec_from_file_location(file.replace("-", "_"), path)
