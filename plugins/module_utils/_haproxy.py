@@ -16,11 +16,11 @@ import errno
 import os
 import re
 import socket
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
 from ansible_collections.selfhost.langgraph.plugins.module_utils._proxy import listeners, mark
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
 
@@ -129,7 +129,7 @@ def _check(new: Path) -> None:
     command = ["/usr/sbin/haproxy", "-c"]
     for file in files:
         command += ["-f", str(new if file.name == CONFIG_FILE else file)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    done = run(command)
     if done.returncode == 0:
         return
     complaints = _complaints(done.stderr) or done.stderr.strip() or f"it ended with {done.returncode}"
@@ -165,7 +165,7 @@ def _check_listeners(text: str, before: str) -> None:
 def _reload(started: float) -> None:
     # Starts it where it does not run.
     command = ["systemctl", "reload-or-restart", UNIT]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    done = run(command)
     if done.returncode != 0:
         reason = _complaints(_logged(started)) or done.stderr.strip()
         raise ProxyError(f"{UNIT} does not reload or start, the configuration from before is back: {reason}")
@@ -191,7 +191,7 @@ def _wait(wanted: str, started: float, timeout: float) -> None:
 
 def _logged(started: float) -> str:
     command = ["journalctl", "--unit", UNIT, "--since", f"@{started:.3f}", "--output", "cat", "--no-pager", "--quiet"]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stdout
+    return run(command).stdout
 
 
 def _complaints(output: str) -> str:
@@ -209,4 +209,4 @@ def _put_back(before: str | None) -> None:
     else:
         os.replace(_written(before), file)
     _sync()
-    subprocess.run(["systemctl", "--no-block", "reload-or-restart", UNIT], capture_output=True, check=False)
+    run(["systemctl", "--no-block", "reload-or-restart", UNIT])

@@ -32,7 +32,7 @@ def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) ->
         {
             "name": item["name"],
             "number": int(item["number"]),
-            "keys": keys.get(int(item["number"]), 0),
+            "key_count": keys.get(int(item["number"]), 0),
             "clients": None if clients is None else count(clients, item["name"], int(item["number"])),
             "user": None if isinstance(users, Exception) else item["name"] in users,
         }
@@ -57,7 +57,7 @@ def orphans(
     recorded = {claim["name"]: claim["number"] for claim in claims}
     held = {*recorded.values(), *(known or {}).values()}
     found: list[dict[str, t.Any]] = [
-        {"kind": "keys_without_claim", "name": None, "number": number, "keys": count_}
+        {"kind": "keys_without_claim", "name": None, "number": number, "key_count": count_}
         for number, count_ in sorted(keys.items())
         if number not in held
     ]
@@ -70,5 +70,5 @@ def orphans(
         if name not in recorded:
             kind = "database_without_claim"
         number = recorded.get(name, known.get(name))
-        found.append({"kind": kind, "name": name, "number": number, "keys": keys.get(number or 0, 0)})
+        found.append({"kind": kind, "name": name, "number": number, "key_count": keys.get(number or 0, 0)})
     return found

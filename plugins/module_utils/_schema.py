@@ -13,8 +13,9 @@ Migrations of the server only go forward; the vendor calls downgrades unsupporte
 from __future__ import annotations
 
 import os
-import subprocess
 import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
 
 PSYCOPG_IMPORT_ERROR: ImportError | None = None
 try:
@@ -79,9 +80,7 @@ def take_snapshot(database_uri: str, path: str) -> None:
         parts.pop("password", None)
         conninfo = psycopg.conninfo.make_conninfo(**parts)
         command = ["pg_dump", "--no-password", "--format=custom", f"--file={staged}", f"--dbname={conninfo}"]
-        done = subprocess.run(
-            command, env={**os.environ, "PGPASSFILE": passwords}, capture_output=True, text=True, check=False
-        )
+        done = run(command, environment={"PGPASSFILE": passwords})
         if done.returncode != 0:
             raise SnapshotError(done.stderr.strip())
         os.replace(staged, path)

@@ -12,6 +12,8 @@ import subprocess
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
+
 
 class SystemdError(RuntimeError):
     """systemctl refused; the text is its own."""
@@ -31,7 +33,7 @@ _PROPERTIES = "Id,ActiveState,UnitFileState,Result,ExecMainStatus"
 
 
 def _systemctl(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
+    done = run(["systemctl", *arguments])
     if check and done.returncode != 0:
         raise SystemdError(done.stderr.strip() or f"systemctl {arguments[0]} ended with {done.returncode}")
     return done
@@ -100,5 +102,5 @@ def journal(unit: str, lines: int, since: float | None = None) -> list[str]:
     command = ["journalctl", "--unit", unit, "--lines", str(lines), "--output", "cat", "--no-pager", "--quiet"]
     if since is not None:
         command.append(f"--since=@{since:.0f}")
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    done = run(command)
     return done.stdout.splitlines()

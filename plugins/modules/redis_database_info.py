@@ -77,7 +77,7 @@ claims:
     number:
       description: Its Redis database number.
       type: int
-    keys:
+    key_count:
       description: How many keys are in it.
       type: int
     clients:
@@ -87,7 +87,7 @@ claims:
       description: Whether its Redis user exists; null where the server does not tell.
       type: bool
   sample:
-    - {name: support-bot, number: 1, keys: 12, clients: 4, user: true}
+    - {name: support-bot, number: 1, key_count: 12, clients: 4, user: true}
 orphans:
   description:
     - What belongs to nobody. The kind is V(keys_without_claim), and with O(known_claims) also V(claim_without_database),
@@ -96,7 +96,7 @@ orphans:
   type: list
   elements: dict
   sample:
-    - {kind: keys_without_claim, name: null, number: 7, keys: 3}
+    - {kind: keys_without_claim, name: null, number: 7, key_count: 3}
 number_limit:
   description: How many numbers the server has, the reserved 0 included.
   returned: success

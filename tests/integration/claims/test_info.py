@@ -19,17 +19,17 @@ def test_redis_database_info(redis_server: RedisServer) -> None:
     result = run_module("redis_database_info", redis_server.login())
     assert redis_server.snapshot() == before
     assert result["claims"] == [
-        {"name": "a", "number": 2, "keys": 2, "clients": 1, "user": True},
-        {"name": "b", "number": 1, "keys": 0, "clients": 0, "user": True},
-        {"name": "c", "number": 3, "keys": 0, "clients": 0, "user": True},
+        {"name": "a", "number": 2, "key_count": 2, "clients": 1, "user": True},
+        {"name": "b", "number": 1, "key_count": 0, "clients": 0, "user": True},
+        {"name": "c", "number": 3, "key_count": 0, "clients": 0, "user": True},
     ]
-    assert result["orphans"] == [{"kind": "keys_without_claim", "name": None, "number": 9, "keys": 1}]
+    assert result["orphans"] == [{"kind": "keys_without_claim", "name": None, "number": 9, "key_count": 1}]
     assert (result["number_limit"], result["changed"]) == (64, False)
     facts = redis_server.admin().info("server")
     assert result["server_version"] == facts.get("valkey_version", facts["redis_version"])
     known = [{"name": name, "redis_number": number} for name, number in (("a", 2), ("b", 5), ("d", 9))]
     result = run_module("redis_database_info", {**redis_server.login(), "known_claims": known})
-    assert [(item["kind"], item["name"], item["keys"]) for item in result["orphans"]] == [
+    assert [(item["kind"], item["name"], item["key_count"]) for item in result["orphans"]] == [
         ("disagreement", "b", 0),
         ("claim_without_database", "c", 0),
         ("database_without_claim", "d", 1),

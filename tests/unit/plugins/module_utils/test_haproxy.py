@@ -78,7 +78,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     monkeypatch.setattr(_haproxy, "loaded", lambda: made.loaded)
     monkeypatch.setattr(_haproxy, "_check_listeners", lambda _text, _before: None)
     monkeypatch.setattr(_haproxy, "_JOURNAL_INTERVAL", 0.0)
-    monkeypatch.setattr(_haproxy.subprocess, "run", made.run)
+    monkeypatch.setattr(_haproxy, "run", made.run)
     return made
 
 

@@ -48,7 +48,7 @@ def systemctl(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             command, int(refused), SHOWN, "Unit file does not exist.\n" if refused else ""
         )
 
-    monkeypatch.setattr(_systemd.subprocess, "run", run)
+    monkeypatch.setattr(_systemd, "run", run)
     return commands
 
 
