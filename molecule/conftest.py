@@ -6,19 +6,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
+from plays import PROJECT, run_playbook
 
-PROJECT = Path(__file__).parent.parent
 INVENTORY = PROJECT / "molecule/inventory"
 DRIVER = PROJECT / "molecule/drive.py"
 LOAD = PROJECT / "molecule/load.py"
@@ -202,21 +200,7 @@ class World:
     def _playbook(
         self, playbook: str, arguments: t.Sequence[str], variables: t.Mapping[str, t.Any], **settings: str
     ) -> subprocess.CompletedProcess[str]:
-        command = ["ansible-playbook", "-i", str(INVENTORY), "--limit", self.name, playbook, *arguments]
-        environment = {
-            **os.environ,
-            "ANSIBLE_PIPELINING": "true",
-            # Molecule forces colours, which part the numbers that tests look for.
-            "ANSIBLE_FORCE_COLOR": "false",
-            "MOLECULE_PROJECT_DIRECTORY": str(PROJECT),
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": os.environ.get("ANSIBLE_CALLBACK_RESULT_FORMAT", "yaml"),
-            **settings,
-        }
-        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-            json.dump(variables, file)
-            file.flush()
-            command += ["--extra-vars", f"@{file.name}"]
-            return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=PROJECT)
+        return run_playbook(INVENTORY, playbook, ("--limit", self.name, *arguments), variables, **settings)
 
 
 @pytest.fixture

@@ -4,26 +4,37 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import (
-    ArchiveError,
-    archive_images,
-    coming_images,
-    missing_images,
-)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import ArchiveError, archive_images
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
+from ansible_collections.selfhost.langgraph.plugins.module_utils._image_builds import (
+    build_options,
+    check_builds,
+    pushes,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._image_plan import archive_problems, make_needs
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._langgraph_json import (
+    ConfigError,
+    baked_env,
+    floats,
+    read_config,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
 from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import MINIMUM_KEY_LENGTH
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
     DEFAULT_RUNNING_REVISIONS,
     MINIMUM_RUNNING_REVISIONS,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import connections_by_name
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._control_node import find_file
 
 INFO_MODULE = "selfhost.langgraph.container_service_info"
 
@@ -45,8 +56,9 @@ class ActionModule(ActionBase):
                 "bind_address": {"type": "str", "default": "127.0.0.1"},
                 "config_dir": {"type": "path", "default": "/etc/langgraph"},
                 "files": {"type": "list", "elements": "path", "default": []},
+                "image_builds": {"type": "raw", "default": []},
                 "image_archives": {"type": "list", "elements": "path", "default": []},
-                "image_pull": {"type": "str", "choices": ["missing", "never"], "default": "missing"},
+                "image_pull": {"type": "str", "choices": ["always", "missing", "never"], "default": "always"},
                 "max_connections": {"type": "int"},
                 "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},
                 "max_running_revisions": {"type": "int", "default": DEFAULT_RUNNING_REVISIONS},
@@ -71,40 +83,80 @@ class ActionModule(ActionBase):
         if host.get("failed"):
             return host
         try:
-            paths = [self._find(path, task_vars) or path for path in options["image_archives"]]
+            paths = [find_file(self, path, task_vars) or path for path in options["image_archives"]]
             archives = {path: archive_images(path) for path in paths}
         except ArchiveError as error:
             raise AnsibleActionFail(str(error)) from error
-        surroundings = self._surroundings(raw, options, host, archives, task_vars)
-        deployments, problems = check_deployments(raw, surroundings)
+        builds, warnings, problems = self._builds(options["image_builds"], task_vars)
+        surroundings = self._surroundings(raw, options, host, {"archives": archives, "builds": builds}, task_vars)
+        deployments, found = check_deployments(raw, surroundings)
+        problems += found
+        references = [normal_reference(build["image"]) for build in builds if build["image"]]
+        needs = make_needs(deployments, references, archives, host["images"], options["image_pull"])
+        problems += list(archive_problems(needs, host["engine"]["architecture"]))
         if problems:
             lines = [str(problem) for problem in problems]
             return {"failed": True, "msg": "\n".join(lines), "problems": [problem.as_dict() for problem in problems]}
-        wanted = [deployment["image"] for deployment in deployments if deployment["state"] == "present"]
-        load, pull = missing_images(wanted, host["images"], archives)
         # Those that are not in the list, or go, or change their own, drain by what the host has.
         drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
-        result = {"deployments": deployments, "load": load, "pull": pull, "longest_drain": max(drains)}
-        result |= {"coming_images": coming_images(load, archives), "files": host.get("files", {})}
-        result |= {"missing_libraries": host.get("missing_libraries", [])}
-        return {"changed": False, **result, "_ansible_no_log": True}
+        needed = {normal_reference(need["image"]) for need in needs}
+        result = {
+            "deployments": deployments,
+            "images": needs,
+            "engine": {**host["engine"], "images": host["images"]},
+            "builds": [build_options(build) for build in builds if normal_reference(build["image"]) in needed],
+            "pushes": pushes(builds, needs),
+            "longest_drain": max(drains),
+            "files": host.get("files", {}),
+            "missing_libraries": host.get("missing_libraries", []),
+        }
+        return {"changed": False, **result, "warnings": warnings, "_ansible_no_log": True}
+
+    def _builds(
+        self, raw: t.Any, task_vars: dict[str, t.Any]
+    ) -> tuple[list[dict[str, t.Any]], list[str], list[Problem]]:
+        """The builds with the env of their langgraph.json, what is worth a warning, and what is wrong."""
+        builds, problems = check_builds(raw)
+        warnings: list[str] = []
+        for build in () if problems else builds:
+            folder = find_file(self, build["folder"], task_vars)
+            if folder is None or not os.path.isdir(folder):
+                finding = f"there is no folder '{shown(build['folder'])}' on the control node"
+                problems.append(Problem(build["label"], "folder", finding, "give the path of the application"))
+                continue
+            try:
+                config = read_config(_read(folder, build["config"]))
+                env = baked_env(config, functools.partial(_read_beside, folder, build))
+            except OSError:
+                finding = f"'{shown(folder)}' has no file '{shown(build['config'])}'"
+                problems.append(Problem(build["label"], "config", finding, "give its path in the folder"))
+            except ConfigError as error:
+                problems.append(
+                    Problem(build["label"], "config", f"{shown(build['config'])} {error}", "correct the file")
+                )
+            else:
+                build |= {"folder": folder, "env": env}
+                warnings += _build_warnings(build, config)
+        return builds, warnings, problems
 
     def _surroundings(
         self,
         raw: t.Sequence[t.Any],
         options: t.Mapping[str, t.Any],
         host: t.Mapping[str, t.Any],
-        archives: t.Mapping[str, t.Mapping[str, str]],
+        images: t.Mapping[str, t.Any],
         task_vars: dict[str, t.Any],
     ) -> Surroundings:
         paths = {entry.get("env_file") for entry in raw if isinstance(entry, t.Mapping)}
-        images = set(host["images"]).union(*archives.values())
+        built = {normal_reference(build["image"]): build for build in images["builds"] if build["image"]}
+        coming = set(host["images"]).union(*images["archives"].values(), built)
         return Surroundings(
             secret_key=options["secret_key"],
             env_files={path: self._text(path, task_vars) for path in paths if path and isinstance(path, str)},
             listening={int(port): program for port, program in host["listening"].items()},
             deployed={item["name"]: item["port"] for item in host["deployments"] if item["port"]},
-            images=images if options["image_pull"] == "never" else None,
+            images=coming if options["image_pull"] == "never" else None,
+            image_envs={name: build.get("env", {}) for name, build in built.items() if build["merge_env"]},
             max_connections=options["max_connections"],
             redis_databases=options["redis_databases"],
             bind_address=options["bind_address"],
@@ -116,7 +168,7 @@ class ActionModule(ActionBase):
         )
 
     def _text(self, path: str, task_vars: dict[str, t.Any]) -> str | None:
-        found = self._find(path, task_vars)
+        found = find_file(self, path, task_vars)
         if found is None:
             return None
         try:
@@ -126,11 +178,24 @@ class ActionModule(ActionBase):
         except (AnsibleError, OSError, UnicodeDecodeError):
             return None
 
-    def _find(self, path: str, task_vars: dict[str, t.Any]) -> str | None:
-        """Find a file of the control node: beside the inventory, in the current folder, or where tasks look."""
-        beside = os.path.join(str(task_vars.get("inventory_dir") or os.getcwd()), os.path.expanduser(path))
-        found = next((name for name in (beside, os.path.abspath(path)) if os.path.isfile(name)), None)
-        try:
-            return found or self._find_needle("files", path)
-        except AnsibleError:
-            return None
+
+def _read(*path: str) -> str:
+    with open(os.path.join(*path), encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def _read_beside(folder: str, build: t.Mapping[str, t.Any], path: str) -> str | None:
+    """A file that langgraph.json names: its paths begin where it is itself."""
+    try:
+        return _read(folder, os.path.dirname(build["config"]), path)
+    except OSError:
+        return None
+
+
+def _build_warnings(build: t.Mapping[str, t.Any], config: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    label = f"{build['label']}, image '{build['image']}'"
+    if build["pull"] and floats(config, build["base_image"], build["api_version"]):
+        yield f"{label}: its base floats, a later build may take a newer server; set api_version to a full version"
+    if build["env"] and not build["merge_env"]:
+        names = ", ".join(sorted(build["env"]))
+        yield f"{label}: env of {build['config']} ({names}) is not part of an image; set merge_env: true or give it in env"

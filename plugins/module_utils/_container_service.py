@@ -25,11 +25,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
 from ansible_collections.selfhost.langgraph.plugins.module_utils._bring_up import snapshot_path
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import NAME
 from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import sentence
-from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import named_digest, normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._plan import Step, interrupts, plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
     Deployment,
     Wanted,
+    image_change,
     make_content,
     masked,
     previous,
@@ -115,6 +116,11 @@ class _Images:
     ids: t.Mapping[str, str]
     coming: bool
 
+    def digest(self, image: str, image_id: str) -> str:
+        """What the registry that the reference names calls the image; empty where it came another way."""
+        known = [name for name, found in self.ids.items() if "@" in name and found == image_id]
+        return named_digest(image, known) or ""
+
 
 def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
     """Bring the host to what ``params`` want; with ``check_mode`` only tell."""
@@ -171,7 +177,8 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
         )
     settings = {key: deployment[key] for key in ("bind_address", "port", "hostname", "prefix", "tls")}
     settings |= {key: params[key] for key in ("proxy", "healthy_deadline", "drain_limit")}
-    return Wanted(name, make_content(deployment, image_id, params["network"]), settings)
+    digest = image_id if "@" in image_id else images.digest(deployment["image"], image_id)
+    return Wanted(name, make_content(deployment, image_id, params["network"], digest), settings)
 
 
 def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.Collection[str]) -> Wanted:
@@ -252,13 +259,14 @@ def _carry_out(
     with contextlib.nullcontext() if check_mode else host_lock():
         found = read_host(params["config_dir"])
         wanted = wanted_from(found)
-        steps, drifted = plan(wanted, found, params["keep_revisions"]), bool(wanted) and _proxy_drifted(found)
+        steps = plan(wanted, found, params["keep_revisions"])
+        interrupted = _revision_store.is_half_written(params["config_dir"]) or _proxy_drifted(found)
         rollout = Rollout(options, client, wanted, steps, found)
         reports = [Report(step) for step in steps] if check_mode or not steps else rollout.run()
     if params["wait_for_drain"] and not check_mode:
         rollout.wait_for_drains()
     return {
-        "changed": drifted or any(step.changed for step in steps),
+        "changed": (bool(wanted) and interrupted) or any(step.changed for step in steps),
         "deployments": [_told(report, item, found.get(item.name)) for report, item in zip(reports, wanted)],
         "failures": [report.failure for report in reports if report.failure],
         "diff": [_diff(item, found.get(item.name)) for step, item in zip(steps, wanted) if step.changed],
@@ -285,6 +293,8 @@ def _told(report: Report, wanted: Wanted, found: Deployment | None) -> dict[str,
         "reasons": list(step.reasons),
         "revision": step.revision,
         "image_id": wanted.content.image_id if wanted.content else None,
+        "image_digest": (wanted.content.digest or None) if wanted.content else None,
+        "image_change": image_change(found.serving.content if found and found.serving else None, wanted.content),
         "runs": report.runs,
         "snapshot": report.snapshot,
     }

@@ -22,6 +22,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._environment im
     parse_env_file,
     to_variable,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import (
     Surroundings,
     default_prefix,
@@ -85,7 +86,7 @@ def _check_one(
         return _judged(values, label, problems, name_problems)
     merged, problems = _with_env_file(entry, label, surroundings)
     unread = bool(problems) and merged == entry
-    values, found = check_types(merged, label)
+    values, found = check_types(_with_image_env(merged, surroundings), label)
     values, problems = _judged(values, label, problems + found, own_problems)
     if unread:
         # What the file would have set is not known: that it is missing is no finding of its own.
@@ -130,15 +131,30 @@ def _with_env_file(
         del variables[name]
         finding = f"{shown(path)} sets {name}"
         problems.append(Problem(label, "env_file", finding, f"remove the line: {COMPUTED_VARIABLES[name]}"))
-    for name in [name for name in variables if name in OPTION_OF_VARIABLE]:
+    return _fold(merged, variables), problems
+
+
+def _with_image_env(entry: t.Mapping[str, t.Any], surroundings: Surroundings) -> dict[str, t.Any]:
+    """Fold in the ``env`` of the image's langgraph.json, where that is wanted; what the deployment says itself wins.
+
+    What the collection computes is left out: a developer's own database may stand there.
+    """
+    image = entry.get("image")
+    variables = surroundings.image_envs.get(normal_reference(image), {}) if isinstance(image, str) and image else {}
+    return _fold(entry, {name: value for name, value in variables.items() if name not in COMPUTED_VARIABLES})
+
+
+def _fold(entry: t.Mapping[str, t.Any], variables: t.Mapping[str, str]) -> dict[str, t.Any]:
+    merged = dict(entry)
+    for name in (name for name in variables if name in OPTION_OF_VARIABLE):
         option = OPTION_OF_VARIABLE[name]
-        value = variables.pop(name)
         if merged.get(option) is None:
-            merged[option] = _from_text(option, value)
+            merged[option] = _from_text(option, variables[name])
     env = entry.get("env")
-    if env is None or isinstance(env, t.Mapping):
-        merged["env"] = {**variables, **(env or {})}
-    return merged, problems
+    rest = {name: value for name, value in variables.items() if name not in OPTION_OF_VARIABLE}
+    if rest and (env is None or isinstance(env, t.Mapping)):
+        merged["env"] = {**rest, **(env or {})}
+    return merged
 
 
 def _from_text(option: str, value: str) -> t.Any:

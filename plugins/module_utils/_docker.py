@@ -21,6 +21,9 @@ except ImportError:
 if t.TYPE_CHECKING:
     Client = t.Any
 
+# How machines call themselves (uname -m), and how images call them (docs: GOARCH).
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+
 
 class EngineError(RuntimeError):
     """The engine does not answer, or refused."""
@@ -65,3 +68,79 @@ def remove_image(client: Client, image_id: str) -> bool:
     except docker.errors.APIError:
         return False
     return True
+
+
+def engine(client: Client) -> dict[str, t.Any]:
+    """What matters of the engine for images: architecture, as images name it, and folder."""
+    try:
+        found = client.info()
+    except (docker.errors.DockerException, OSError) as error:
+        raise EngineError(f"the Docker engine does not tell about itself: {error}") from error
+    return {"architecture": architecture(found.get("Architecture", "")), "root": found["DockerRootDir"]}
+
+
+def architecture(machine: str) -> str:
+    """The name that images have for what a machine calls itself."""
+    return _ARCHITECTURES.get(machine, machine)
+
+
+def uses_containerd(client: Client) -> bool:
+    """Whether the engine keeps its images in containerd's store."""
+    status = dict(tuple(pair) for pair in client.info().get("DriverStatus") or ())
+    return "containerd" in str(status.get("driver-type", ""))
+
+
+def layers(client: Client, image_id: str) -> list[str]:
+    """Digests of an image's layers, the lowest first; of one that is gone, none."""
+    try:
+        return list(client.inspect_image(image_id).get("RootFS", {}).get("Layers") or ())
+    except docker.errors.NotFound:
+        return []
+
+
+def load_image(client: Client, data: t.Iterable[bytes]) -> None:
+    """Load an archive, given in pieces. Raises EngineError."""
+    try:
+        for line in client.load_image(data):
+            if line.get("error"):
+                raise EngineError(str(line["error"]))
+    except (docker.errors.DockerException, OSError) as error:
+        raise EngineError(f"the Docker engine does not load the archive: {error}") from error
+
+
+def inspect_image(client: Client, image: str) -> dict[str, t.Any] | None:
+    """All that the engine tells of an image; None where it has none of that name."""
+    try:
+        return client.inspect_image(image)
+    except docker.errors.NotFound:
+        return None
+    except (docker.errors.DockerException, OSError) as error:
+        raise EngineError(f"the Docker engine cannot inspect the image {image}: {error}") from error
+
+
+def all_image_ids(client: Client) -> set[str]:
+    """Ids of all images, those between the steps of a build too."""
+    return {image["Id"] for image in client.images(all=True)}
+
+
+def image_texts(client: Client, image: str) -> list[str]:
+    """What whoever has an image can read of how it was made: the commands of its history, and its environment."""
+    found = client.inspect_image(image)
+    history = [step.get("CreatedBy") or "" for step in client.history(image)]
+    return [*history, *((found.get("Config") or {}).get("Env") or ())]
+
+
+def tag_image(client: Client, image: str, name: str) -> None:
+    """Give an image one more name, NAME:TAG."""
+    repository, _colon, tag = name.rpartition(":")
+    client.tag(image, repository, tag)
+
+
+def remove_images(client: Client, image_ids: t.Collection[str]) -> None:
+    """Remove what a build has left; the engine refuses what has children, so as often as some go."""
+    left = set(image_ids)
+    while left:
+        gone = {image_id for image_id in left if remove_image(client, image_id)}
+        if not gone:
+            return
+        left = (left - gone) & all_image_ids(client)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 # Docs: docker image reference. HOST[:PORT]/ PATH [:TAG] [@DIGEST], or the id of an image.
 IMAGE = re.compile(
@@ -36,3 +37,32 @@ def normal_reference(image: str) -> str:
     if at:
         return f"{folder}{slash}{last.partition(':')[0]}@{digest}"
     return image if ":" in last else f"{image}:latest"
+
+
+def registry_of(image: str) -> str | None:
+    """The registry that a reference names, None for the engine's own (docs: docker image reference).
+
+    The first part is a registry where it has a dot or a port or is ``localhost``.
+    """
+    first, slash, _rest = image.partition("/")
+    named = slash and ("." in first or ":" in first or first == "localhost")
+    return first if named and first not in ("docker.io", "index.docker.io") else None
+
+
+def repository_of(image: str) -> str:
+    """A reference without its tag and digest, as the engine lists it."""
+    name = normal_reference(image).partition("@")[0]
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}"
+
+
+def short(image: str) -> str:
+    """An id or digest as people compare it: the first twelve digits, as the engine shows them."""
+    _name, at, digest = image.rpartition("sha256:")
+    return digest[:12] if at else image
+
+
+def named_digest(image: str, digests: t.Iterable[str]) -> str | None:
+    """The digest of an image in the repository that a reference names, of all that the engine knows of it."""
+    wanted = f"{repository_of(image)}@"
+    return next((digest for digest in digests if digest.startswith(wanted)), None)

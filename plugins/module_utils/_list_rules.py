@@ -35,6 +35,7 @@ class Surroundings:
     - ``listening``: port -> name of the program that listens there on the host.
     - ``deployed``: deployment -> port, of what this collection already runs on the host.
     - ``images``: references of the images that are on the host or will be loaded; None: any image can be pulled.
+    - ``image_envs``: reference -> variables of the ``env`` of its langgraph.json that are to be merged.
     - ``proxy``: what answers on the ports, haproxy or none.
     - ``running_revisions``: how many revisions of a deployment may run at the same time.
     - ``connections``: deployment -> connections that its replicas on all hosts may open together.
@@ -46,6 +47,7 @@ class Surroundings:
     listening: t.Mapping[int, str] = field(default_factory=dict)
     deployed: t.Mapping[str, int] = field(default_factory=dict)
     images: t.Collection[str] | None = None
+    image_envs: t.Mapping[str, t.Mapping[str, str]] = field(default_factory=dict)
     max_connections: int | None = None
     redis_databases: int | None = None
     bind_address: str = "127.0.0.1"
@@ -196,5 +198,5 @@ def image_problems(checked: t.Sequence[Values], images: t.Collection[str] | None
         return
     for values in checked:
         if values["state"] != "absent" and values["image"] and normal_reference(values["image"]) not in images:
-            remedy = "load it there, list its archive in langgraph_image_archives, or set langgraph_image_pull: missing"
+            remedy = "load it there, list its archive in image_archives or its folder in image_builds, or set image_pull: always"
             yield Problem(values["_label"], "image", f"the host has no image '{shown(values['image'])}'", remedy)

@@ -50,10 +50,10 @@ class Problem:
         }
 
 
-def shown(value: t.Any) -> str:
+def shown(value: t.Any, longest: int = LONGEST_SHOWN) -> str:
     """A value that is no secret, on one line and not longer than a line should be."""
     text = " ".join("".join(character if character.isprintable() else " " for character in str(value)).split())
-    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def shown_key(key: t.Any) -> str:

@@ -17,6 +17,7 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import short
 from ansible_collections.selfhost.langgraph.plugins.module_utils._proxy import Route
 
 # What the public address of a deployment is made of; none of it needs a new container where a proxy stands in front.
@@ -57,6 +58,8 @@ class Content:
     environment: str
     drain_seconds: int
     image: str = field(default="", compare=False)
+    # What the image's registry calls it, where it came from one.
+    digest: str = field(default="", compare=False)
 
     @property
     def config(self) -> str:
@@ -103,6 +106,7 @@ class Revision:
             self.environment,
             int(self.record.get("drain_seconds", 0)),
             str(self.record.get("image", "")),
+            str(self.record.get("image_digest") or ""),
         )
 
     @property
@@ -151,7 +155,7 @@ class Deployment:
         return next((revision for revision in self.revisions if revision.number == number), None)
 
 
-def make_content(deployment: t.Mapping[str, t.Any], image_id: str, network: str) -> Content:
+def make_content(deployment: t.Mapping[str, t.Any], image_id: str, network: str, digest: str = "") -> Content:
     """The content that the module's suboptions of a deployment ask for."""
     arguments = (
         "--network",
@@ -163,7 +167,9 @@ def make_content(deployment: t.Mapping[str, t.Any], image_id: str, network: str)
         *_resources(deployment),
         image_id,
     )
-    return Content(image_id, arguments, deployment["environment"], deployment["drain_seconds"], deployment["image"])
+    return Content(
+        image_id, arguments, deployment["environment"], deployment["drain_seconds"], deployment["image"], digest
+    )
 
 
 def _resources(deployment: t.Mapping[str, t.Any]) -> t.Iterator[str]:
@@ -186,6 +192,7 @@ def make_record(
         "number": number,
         "image": content.image,
         "image_id": content.image_id,
+        "image_digest": content.digest or None,
         "arguments": list(content.arguments),
         "drain_seconds": content.drain_seconds,
         "config": content.config,
@@ -263,6 +270,14 @@ def content_differences(old: Content | None, new: Content) -> t.Iterator[str]:
     )
 
 
+def image_change(old: Content | None, new: Content | None) -> str | None:
+    """The image before and after, as people compare them; None where it stays. Digests where a registry gave both."""
+    if old is None or new is None or old.image_id == new.image_id:
+        return None
+    before, after = (old.digest, new.digest) if old.digest and new.digest else (old.image_id, new.image_id)
+    return f"{short(before)} to {short(after)}"
+
+
 def setting_differences(old: t.Mapping[str, t.Any], new: t.Mapping[str, t.Any], keys: t.Iterable[str]) -> list[str]:
     """The settings that differ."""
     return [key for key in keys if old.get(key) != new.get(key)]
@@ -287,7 +302,7 @@ def masked(content: Content | None, settings: t.Mapping[str, t.Any] | None, othe
     )
     if content:
         shown |= {"image": content.image, "image_id": content.image_id, "options": list(content.arguments[:-1])}
-        shown["drain_seconds"] = content.drain_seconds
+        shown |= {"drain_seconds": content.drain_seconds} | ({"image_digest": content.digest} if content.digest else {})
     lines = [json.dumps(shown, indent=2, sort_keys=True)] if shown else []
     mine = variables(content.environment if content else None)
     theirs = variables(other.environment if other else None)

@@ -161,14 +161,16 @@ def _shown_url(deployment: t.Mapping[str, t.Any]) -> str:
 def _changes(services: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
     """What happens to each deployment that does not just go on, and why.
 
-    ``bot: roll to revision 4 (image_id); runs in flight before: 2 running, after: 1 pending, 2 running``
+    ``bot: roll to revision 4 (image 48b0ab8bb9a1 to 9c217d3f6a02); runs in flight before: 2 running, after: 1 pending, 2 running``
     """
     for service in services:
         if not service["changed"]:
             continue
         to = {"create": " revision", "roll": " to revision"}.get(service["action"], "")
         to = f"{to} {service['revision']}" if to else ""
-        why = f" ({', '.join(service['reasons'])})" if service["reasons"] else ""
+        change = service.get("image_change")
+        reasons = [f"image {change}" if reason == "image_id" and change else reason for reason in service["reasons"]]
+        why = f" ({', '.join(reasons)})" if reasons else ""
         cost = ", which interrupts it" if service["interrupts"] else ""
         yield f"{service['name']}: {service['action']}{to}{why}{cost}{_in_flight(service.get('runs') or {})}"
 

@@ -18,7 +18,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     public_url,
 )
 
-RECORD = ("image", "image_id", "created", "created_by", "reasons", "schema_before")
+RECORD = ("image", "image_id", "image_digest", "created", "created_by", "reasons", "schema_before")
 OUTCOME = ("result", "at", "schema", "cause", "line")
 
 

@@ -112,7 +112,7 @@ options:
     default: langgraph
   coming_images:
     description:
-      - References with ids of images that an earlier task of the play loads. Check mode takes them for present.
+      - References with ids, or digests, of images that an earlier task of the play brings. Check mode takes them for present.
     type: dict
     default: {}
   proxy:
@@ -191,7 +191,13 @@ deployments:
       description: The revision that serves afterwards.
       type: int
     image_id:
-      description: Id of the image that it runs.
+      description: Id of the image that it runs. In check mode the digest, where the image has to be pulled yet.
+      type: str
+    image_digest:
+      description: What its registry calls the image; null where it came another way.
+      type: str
+    image_change:
+      description: The image before and after, in short; null where it stays.
       type: str
     runs:
       description:
@@ -206,6 +212,8 @@ deployments:
     - action: roll
       changed: true
       image_id: sha256:0f3a
+      image_digest: null
+      image_change: 9b1c to 0f3a
       interrupts: false
       name: support-bot
       reasons: [image_id, variable LOG_LEVEL]

@@ -112,6 +112,9 @@ deployments:
         image_id:
           description: Id of its image.
           type: str
+        image_digest:
+          description: What its registry calls the image; null where it came another way.
+          type: str
         created:
           description: When it was made.
           type: str
@@ -153,6 +156,20 @@ images:
   description: References of the images that are on the host, with their ids.
   returned: always
   type: dict
+engine:
+  description: What matters of the host's engine for images.
+  returned: always
+  type: dict
+  contains:
+    architecture:
+      description: Architecture of the host, as images name it.
+      type: str
+    root:
+      description: Folder of the engine; null where there is none yet.
+      type: str
+    free:
+      description: Free bytes in it; null where there is none yet.
+      type: int
 files:
   description: SHA-256 of each of O(files); null where it is missing, or not root's with mode 0644.
   returned: always
@@ -178,6 +195,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _docker,
+    _image_load,
     _ports,
     _revision_store,
     _schema,
@@ -196,14 +214,17 @@ def deployments(config_dir: str) -> list[dict[str, t.Any]]:
     return described
 
 
-def images() -> dict[str, str]:
-    """References to ids; a host without an engine has none."""
+def engine() -> tuple[dict[str, str], dict[str, t.Any]]:
+    """References of images to ids, and what matters of the engine; a host without one has neither."""
+    nothing: dict[str, t.Any] = {"architecture": _docker.architecture(os.uname().machine), "root": None, "free": None}
     if _docker.DOCKER_IMPORT_ERROR is not None:
-        return {}
+        return {}, nothing
     try:
-        return _docker.image_ids(_docker.connect())
+        client = _docker.connect()
+        told = _docker.engine(client)
+        return _docker.image_ids(client), {**told, "free": _image_load.free_bytes(told["root"])}
     except _docker.EngineError:
-        return {}
+        return {}, nothing
 
 
 def fingerprint(path: str) -> str | None:
@@ -232,10 +253,12 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    images, engine_facts = engine()
     module.exit_json(
         deployments=deployments(module.params["config_dir"]),
         missing_libraries=missing_libraries(),
-        images=images(),
+        images=images,
+        engine=engine_facts,
         files={path: fingerprint(path) for path in module.params["files"]},
         listening={str(port): program for port, program in _ports.listening().items()},
     )

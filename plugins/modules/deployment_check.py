@@ -49,6 +49,16 @@ options:
     type: list
     elements: path
     default: []
+  image_builds:
+    description:
+      - Application folders on the control node that images are built from, each a mapping with the suboptions of
+        O(selfhost.langgraph.image_build#module:builds), and two of its own. With C(merge_env=true), the C(env) of its
+        C(langgraph.json), which is no part of an image, is given to the deployments that run it. C(push) says whether it is
+        pushed to its registry, by default where its name has one.
+      - Their images count as being on the host. Nothing is built here; each C(langgraph.json) is read and must be JSON.
+      - A base image that floats, and an C(env) that is not merged, are warned about.
+    type: raw
+    default: []
   image_archives:
     description:
       - Files on the control node that C(docker save) wrote. Their images count as being on the host, because they will
@@ -58,11 +68,11 @@ options:
     default: []
   image_pull:
     description:
-      - With V(missing), images that neither the host nor an archive has are pulled later.
-      - With V(never), they are refused.
+      - With V(always) or V(missing), images that no folder and no archive gives are pulled later.
+      - With V(never), they are refused where the host does not have them.
     type: str
-    choices: [missing, never]
-    default: missing
+    choices: [always, missing, never]
+    default: always
   max_connections:
     description: The C(max_connections) of a Postgres that the collection does not size. The pools must fit in it.
     type: int
@@ -114,20 +124,31 @@ deployments:
   returned: success
   type: list
   elements: dict
-load:
-  description: Archives on the control node whose images the host lacks. Hidden from every output.
+images:
+  description:
+    - What images the deployments need, where each comes from and what the host has under its name. Hidden from every output.
+    - The filters P(selfhost.langgraph.images_to_resolve#filter) and P(selfhost.langgraph.image_plan#filter) take it.
   returned: success
   type: list
-  elements: str
-pull:
-  description: Images that neither the host nor an archive has. Hidden from every output.
-  returned: success
-  type: list
-  elements: str
-coming_images:
-  description: References with ids of the images that loading RV(load) brings. Hidden from every output.
+  elements: dict
+engine:
+  description: What the host's engine has, and what matters of it for images. Hidden from every output.
   returned: success
   type: dict
+builds:
+  description:
+    - Those of O(image_builds) that a deployment of the host needs, as M(selfhost.langgraph.image_build) takes them. Hidden
+      from every output.
+  returned: success
+  type: list
+  elements: dict
+pushes:
+  description:
+    - Images of RV(builds) that go to a registry, as M(selfhost.langgraph.registry_image_info) takes them. Hidden from every
+      output.
+  returned: success
+  type: list
+  elements: dict
 files:
   description: SHA-256 of each of O(files); null where it is missing, or not root's with mode 0644. Hidden from every output.
   returned: success

@@ -81,6 +81,8 @@ deployments:
     - action: roll
       changed: true
       image_id: sha256:0f3a
+      image_digest: null
+      image_change: 9b1c to 0f3a
       interrupts: false
       name: support-bot
       reasons: [rollback from revision 4]

@@ -26,7 +26,8 @@ mkdir -p "$BUILD/demo"
 {
   "$TOOLS/host.sh" inventory "server=$HOST"
   # What a user keeps beside the inventory stays in build/ here.
-  echo "      langgraph_image_archives: [$BUILD/images/demo-agent.tar]"
+  # The look-alike of the vendor's base image is on this machine, and needs no network.
+  echo "      image_builds: [{image: 'demo-agent:1', folder: '$EXAMPLE/app', base_image: $PREFIX/langgraph-api, pull: false, network: none}]"
   echo "      langgraph_secret_key: \"{{ lookup('ansible.builtin.password', '$BUILD/demo/secret_key', length=64) }}\""
 } >"$INVENTORY"
 run "ansible-playbook site.yml" play

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -13,13 +14,17 @@ import socket
 import subprocess
 import sys
 import typing as t
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import shown
+
 ROOT = Path(__file__).parents[4]
+# `ansible-test` runs this where the collection is installed; in the repository it is a link in build/.
+COLLECTIONS = ROOT / "build/collections" if (ROOT / "build/collections").exists() else ROOT.parents[2]
 KEY = "planted-secret-key-0123456789abcdef"
 BOT = {"name": "support-bot", "image": "bot:1", "port": 18123, "langsmith_api_key": "planted-api-key"}
 OTHER = {
@@ -35,6 +40,23 @@ OTHER = {
     "edition": "enterprise",
 }
 SPILL = {"env": {"A": "planted-env\nplanted-line"}, "langgraph_aes_key": "planted-short"}
+
+# What a build has of secrets.
+SECRETS = {"build_args": {"TOKEN": "planted-arg"}, "build_secrets": {"NPM": "planted-build-secret"}}
+# Files of the folder app, beside the inventory.
+APP = {
+    "langgraph.json": {"graphs": {}, "env": "sub/.env"},
+    "merged.json": {"graphs": {}, "env": {"MODEL": "planted-model", "LOG_LEVEL": "DEBUG", "REDIS_URI": "planted-uri"}},
+    "pinned.json": {"graphs": {}, "api_version": "0.7.1"},
+    "list.json": ["planted-item"],
+    "no-env.json": {"env": ".none"},
+    "bad-env.json": {"env": "../bad.env"},
+    "bad-name.json": {"env": {"planted name": "planted-value"}},
+    "spill.json": {"env": {"SPILL": "planted-one\nplanted-two"}},
+    "sub/deep.json": {"graphs": {}, "env": ".env"},
+    "text.json": "planted-text",
+    "sub/.env": "FROM_SUB=planted-sub\n",
+}
 
 # Title: the host's variables, and the lines to be seen.
 BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
@@ -94,10 +116,97 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         ["deployment 'support-bot', option 'port': port TAKEN of the host is taken by 'PROGRAM'; choose a free port"],
     ),
     "image-missing": (
-        {"langgraph_deployments": [{**BOT, "image": "no/such:1"}], "langgraph_image_pull": "never"},
+        {"langgraph_deployments": [{**BOT, "image": "no/such:1"}], "image_pull": "never"},
         [
             "deployment 'support-bot', option 'image': the host has no image 'no/such:1'; load it there, list its "
-            "archive in langgraph_image_archives, or set langgraph_image_pull: missing"
+            "archive in image_archives or its folder in image_builds, or set image_pull: always"
+        ],
+    ),
+    "image-by-its-build": (
+        {
+            "langgraph_deployments": [BOT, {**OTHER, "image": "no/such:1"}],
+            "image_builds": [{"image": "bot:1", "folder": "app", "api_version": "0.7.1"}],
+            "image_pull": "never",
+        },
+        [
+            "deployment 'research', option 'image': the host has no image 'no/such:1'; load it there, list its "
+            "archive in image_archives or its folder in image_builds, or set image_pull: always"
+        ],
+    ),
+    "builds-are-a-mapping": (
+        {"langgraph_deployments": [BOT], "image_builds": {"bot:1": "app"}},
+        ["deployment '-', option 'image_builds': is a mapping; write a list, one entry a folder"],
+    ),
+    "builds-types": (
+        {
+            "langgraph_deployments": [BOT],
+            "image_builds": [
+                "planted-text",
+                {**SECRETS, "image": "bot", "folder": 5, "push": "yes"},
+                {
+                    "image": "bot:1",
+                    "folder": "app",
+                    "build_args": {"A": ["planted-list"]},
+                    "build_secrets": "planted-s",
+                },
+                {"image": "bot:1", "folder": "app", "imoge": "x", "readable_build_args": ["TOKEN=planted-r"]},
+            ],
+        },
+        [
+            "deployment 'image_builds number 1', option '-': is not a mapping; write a mapping with at least image and "
+            "folder",
+            "deployment 'image_builds number 2', option 'folder': is a number; it must be text",
+            "deployment 'image_builds number 2', option 'push': is text; it must be true or false",
+            "deployment 'image_builds number 2', option 'image': 'bot' has no tag; give each release a tag of its own",
+            "deployment 'image_builds number 3', option 'build_secrets': is text; it must be a mapping of texts",
+            "deployment 'image_builds number 3', option 'build_args': A is a list; it must be text: write it in quotes",
+            "deployment 'image_builds number 4', option 'imoge': is not an option of a build; did you mean 'image'?",
+            "deployment 'image_builds number 4', option 'readable_build_args': 'TOKEN' is not among build_args; remove it or "
+            "give its value in build_args",
+            "deployment 'image_builds number 4', option 'image': is built twice; give each folder an image of its own",
+        ],
+    ),
+    "builds-files": (
+        {
+            "langgraph_deployments": [{**BOT, "prot": 1}],
+            "image_builds": [
+                {**SECRETS, "image": "a:1", "folder": "none"},
+                {**SECRETS, "image": "b:1", "folder": "bad.env"},
+                {**SECRETS, "image": "c:1", "folder": "app", "config": "none.json"},
+                {**SECRETS, "image": "d:1", "folder": "app", "config": "text.json"},
+                {**SECRETS, "image": "e:1", "folder": "app", "config": "list.json"},
+                {**SECRETS, "image": "f:1", "folder": "app", "config": "no-env.json"},
+                {**SECRETS, "image": "g:1", "folder": "app", "config": "bad-env.json"},
+                {**SECRETS, "image": "h:1", "folder": "app", "config": "bad-name.json"},
+            ],
+        },
+        [
+            "deployment 'image_builds number 1', option 'folder': there is no folder 'none' on the control node; give the "
+            "path of the application",
+            "deployment 'image_builds number 2', option 'folder': there is no folder 'bad.env' on the control node; give "
+            "the path of the application",
+            "deployment 'image_builds number 3', option 'config': 'FOLDER/app' has no file 'none.json'; give its path in "
+            "the folder",
+            "deployment 'image_builds number 4', option 'config': text.json is not JSON (Expecting value: line 1 column 1 "
+            "(char 0)); correct the file",
+            "deployment 'image_builds number 5', option 'config': list.json is a list, not a mapping; correct the file",
+            "deployment 'image_builds number 6', option 'config': no-env.json names '.none' as env, and there is no such "
+            "file; correct the file",
+            "deployment 'image_builds number 7', option 'config': bad-env.json names '../bad.env' as env: line 2 is not "
+            "NAME=value; correct the file",
+            "deployment 'image_builds number 8', option 'config': bad-name.json has a name in env that is no name of a "
+            "variable; correct the file",
+            "deployment 'support-bot', option 'prot': is not an option of a deployment; did you mean 'port'?",
+        ],
+    ),
+    "merged-env": (
+        {
+            "langgraph_deployments": [BOT],
+            "image_builds": [{"image": "bot:1", "folder": "app", "config": "spill.json", "merge_env": True}],
+        },
+        [
+            "deployment 'support-bot', option 'env.SPILL': has a line break; the engine's environment file cannot hold one: "
+            "encode it, as base64 say"
         ],
     ),
     "env-file": (
@@ -155,11 +264,58 @@ REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
     "no-key": ({"langgraph_deployments": [BOT], "langgraph_secret_key": ""}, "langgraph_secret_key is shorter than 32"),
     "not-a-list": ({"langgraph_deployments": {"support-bot": BOT}}, "langgraph_deployments"),
     "no-archive": (
-        {"langgraph_deployments": [BOT], "langgraph_image_archives": ["none.tar"]},
-        "langgraph_image_archives: there is no file 'none.tar' on the control node",
+        {"langgraph_deployments": [BOT], "image_archives": ["none.tar"]},
+        "image_archives: there is no file 'none.tar' on the control node",
     ),
 }
-GOOD = {"good": {"langgraph_deployments": [BOT, OTHER, {"name": "gone", "state": "absent"}]}}
+BUILDS = [
+    {
+        **SECRETS,
+        "image": "docker.io/library/bot:1",
+        "folder": "app",
+        "config": "merged.json",
+        "api_version": "0.7.1",
+        "merge_env": True,
+    },
+    {
+        **SECRETS,
+        "image": "r.example:5000/r:1",
+        "folder": "{{ inventory_dir }}/app",
+        "config": "pinned.json",
+        "pull": False,
+    },
+    {**SECRETS, "image": "nobody:1", "folder": "app", "config": "pinned.json", "readable_build_args": ["TOKEN"]},
+]
+GOOD = {
+    "good": {"langgraph_deployments": [BOT, OTHER, {"name": "gone", "state": "absent"}]},
+    "good-builds": {
+        "langgraph_deployments": [{**BOT, "log_level": "INFO"}, {**OTHER, "image": "r.example:5000/r:1"}],
+        "image_builds": BUILDS,
+        "image_pull": "never",
+    },
+    "warned": {
+        "langgraph_deployments": [BOT],
+        "image_builds": [
+            {**SECRETS, "image": "bot:1", "folder": "app"},
+            {**SECRETS, "image": "two:1", "folder": "app", "config": "pinned.json"},
+            {**SECRETS, "image": "three:1", "folder": "app", "config": "merged.json", "api_version": "0.7"},
+            {**SECRETS, "image": "four:1", "folder": "app", "config": "sub/deep.json", "pull": False},
+            {**SECRETS, "image": "five:1", "folder": "app", "base_image": "x:1", "merge_env": True},
+        ],
+    },
+}
+WARNINGS = [
+    "image_builds number 1, image 'bot:1': its base floats, a later build may take a newer server; set api_version to a "
+    "full version",
+    "image_builds number 1, image 'bot:1': env of langgraph.json (FROM_SUB) is not part of an image; set merge_env: true "
+    "or give it in env",
+    "image_builds number 3, image 'three:1': its base floats, a later build may take a newer server; set api_version to a "
+    "full version",
+    "image_builds number 3, image 'three:1': env of merged.json (LOG_LEVEL, MODEL, REDIS_URI) is not part of an image; "
+    "set merge_env: true or give it in env",
+    "image_builds number 4, image 'four:1': env of sub/deep.json (FROM_SUB) is not part of an image; set merge_env: true "
+    "or give it in env",
+]
 
 PLAY = """
 - hosts: all
@@ -179,7 +335,13 @@ PLAY = """
           - __langgraph_checked.deployments[1].variables.SHIFTS == '3'
           - __langgraph_checked.deployments[1].redis_password == 'planted-' ~ 'redis'
           - __langgraph_checked.deployments[1].variables.LANGGRAPH_CLOUD_LICENSE_KEY == 'planted-' ~ 'licence'
-          - __langgraph_checked.pull == ['bot:1', 'r:1']
+          - __langgraph_checked.images | map(attribute='image') == ['bot:1', 'r:1']
+          - __langgraph_checked.images | map(attribute='deployments') == [['support-bot'], ['research']]
+          - __langgraph_checked.images | map(attribute='source') | unique == ['registry']
+          - __langgraph_checked.engine.architecture | length > 0
+          - __langgraph_checked.engine.images is mapping
+          - __langgraph_checked.builds == []
+          - __langgraph_checked.pushes == []
           - __langgraph_checked.deployments[1].connection_limit == 3 * 32
           - __langgraph_checked.longest_drain == 180
           # Of what the units run, and of the units: none of them is on this host, or none is up to date.
@@ -187,6 +349,29 @@ PLAY = """
           - "'/usr/local/lib/langgraph/langgraph-drain.py' in __langgraph_checked.files"
           - __langgraph_checked.missing_libraries is subset(['psycopg'])
         quiet: true
+      when: inventory_hostname == 'good'
+    - name: Use what the check gave of builds
+      ansible.builtin.assert:
+        that:
+          - __langgraph_checked.images | map(attribute='source') == ['build', 'build']
+          # Those that a deployment of the host needs, with their folders on the control node.
+          - __langgraph_checked.builds | map(attribute='image') == ['docker.io/library/bot:1', 'r.example:5000/r:1']
+          - __langgraph_checked.builds | map(attribute='folder') | unique == [inventory_dir ~ '/app']
+          - __langgraph_checked.builds[0].build_args == dict(TOKEN='planted-' ~ 'arg')
+          - __langgraph_checked.builds[0].build_secrets == dict(NPM='planted-' ~ 'build-secret')
+          - "'merge_env' not in __langgraph_checked.builds[0] and 'env' not in __langgraph_checked.builds[0]"
+          - __langgraph_checked.pushes == [dict(image='r.example:5000/r:1', deployments=['research'], optional=true)]
+          - __langgraph_checked.deployments[0].variables.MODEL == 'planted-' ~ 'model'
+          - __langgraph_checked.deployments[0].variables.LOG_LEVEL == 'INFO'
+          - "'REDIS_URI' not in __langgraph_checked.deployments[0].variables"
+          - "'MODEL' not in __langgraph_checked.deployments[1].variables"
+        quiet: true
+      when: inventory_hostname == 'good-builds'
+    - name: See that nothing is merged where that is not wished
+      ansible.builtin.assert:
+        that: "'FROM_SUB' not in __langgraph_checked.deployments[0].variables"
+        quiet: true
+      when: inventory_hostname == 'warned'
 """
 
 
@@ -206,19 +391,37 @@ class Run:
     code: int
     output: str
     failed: dict[str, dict[str, t.Any]]
+    taken: int  # a port of this host while it ran
+    folder: str
 
 
-@pytest.fixture(scope="module")
-def taken() -> t.Iterator[int]:
-    """A port of this host that this very program holds."""
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One run for all tests.
+
+    `ansible-test` gives each test a process of its own, and a folder for what tests leave; there they share what was said.
+    """
+    folder, kept = tmp_path_factory.mktemp("check"), ROOT / "tests/output"
+    if not kept.exists() or "PYTEST_XDIST_TESTRUNUID" not in os.environ:
+        return check(folder)
+    with (kept / f"check-{os.environ['PYTEST_XDIST_TESTRUNUID']}.json").open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        told = file.read()
+        if not told:
+            json.dump(asdict(check(folder)), file)
+            file.seek(0)
+            told = file.read()
+    return Run(**json.loads(told))
+
+
+def check(folder: Path) -> Run:
+    """Check every list; hosts are independent of each other. This very program holds a port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
+        return play(folder, server.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, taken: int) -> Run:
-    """Check every list in one run; hosts are independent of each other."""
-    folder = tmp_path_factory.mktemp("check")
+def play(folder: Path, taken: int) -> Run:
     hosts = {
         **{name: variables for name, (variables, _lines) in (BAD | REFUSED).items()},
         **GOOD,
@@ -238,29 +441,33 @@ def run(tmp_path_factory: pytest.TempPathFactory, taken: int) -> Run:
     (folder / "play.yml").write_text(PLAY)
     (folder / "bad.env").write_text("A=planted-a\nplanted-line-of-a-file\n")
     (folder / "good.env").write_text(encrypted("FROM_FILE=planted-file\n"))
+    (folder / "app/sub").mkdir(parents=True)
+    for name, content in APP.items():
+        (folder / "app" / name).write_text(content if isinstance(content, str) else json.dumps(content))
     (folder / "vault-password").write_text(VAULT_PASSWORD)
     environment = {
         **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build/collections"),
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_HOME": str(folder / "home"),
         "ANSIBLE_VAULT_PASSWORD_FILE": "vault-password",
         "ANSIBLE_FORKS": "4",
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
     }
-    command = [Path(sys.executable).with_name("ansible-playbook"), "-vvv", "--diff", "-i", "hosts.yml", "play.yml"]
+    command = [sys.executable, "-m", "ansible.cli.playbook", "-vvv", "--diff", "-i", "hosts.yml", "play.yml"]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     found = re.findall(r"^fatal: \[([\w-]+)\]: FAILED! => (\{\n.*?^\})", done.stdout, re.DOTALL | re.MULTILINE)
     failed = {host: json.loads(result) for host, result in found}
-    return Run(done.returncode, done.stdout + done.stderr, failed)
+    return Run(done.returncode, done.stdout + done.stderr, failed, taken, str(folder))
 
 
 @pytest.mark.parametrize("title", BAD)
-def test_bad_list(title: str, run: Run, taken: int) -> None:
+def test_bad_list(title: str, run: Run) -> None:
     program = Path(f"/proc/{os.getpid()}/comm").read_text().strip()
-    expected = [line.replace("TAKEN", str(taken)).replace("PROGRAM", program) for line in BAD[title][1]]
+    expected = [line.replace("TAKEN", str(run.taken)).replace("PROGRAM", program) for line in BAD[title][1]]
+    expected = [line.replace("'FOLDER/app'", f"'{shown(f'{run.folder}/app')}'") for line in expected]
     result = run.failed[title]
     assert result["msg"].splitlines() == expected
     told = [
@@ -279,7 +486,15 @@ def test_refused(title: str, run: Run) -> None:
 
 def test_good_list_passes_and_is_usable(run: Run) -> None:
     assert set(run.failed) == {*BAD, *REFUSED}, run.output[-3000:]
-    assert re.search(r"good\s+: ok=\d+\s+changed=0\s+unreachable=0\s+failed=0", run.output)
+    for title in GOOD:
+        assert re.search(rf"^{title}\s+: ok=\d+\s+changed=0\s+unreachable=0\s+failed=0", run.output, re.MULTILINE)
+
+
+def test_what_is_worth_a_warning_is_warned_of_and_nothing_else(run: Run) -> None:
+    """Each stands in the output, though the result of the task is hidden."""
+    warned = re.findall(r"^\[WARNING\]: (.*(?:\n(?!\[WARNING\]|TASK|ok|fatal|$).*)*)", run.output, re.MULTILINE)
+    told = [" ".join(text.split()) for text in warned]
+    assert sorted(text for text in told if text.startswith("image_builds")) == sorted(WARNINGS)
 
 
 def test_nothing_secret_is_shown(run: Run) -> None:

@@ -143,6 +143,43 @@ def test_image_under_its_long_name(host: Host) -> None:
     assert actions(host.converge(bot(image="docker.io/library/bot:1"))) == ["create"]
 
 
+DIGESTS = [f"r.example/bot@sha256:{letter * 64}" for letter in "ab"]
+
+
+def test_what_the_registry_calls_an_image(host: Host) -> None:
+    """Two releases from a registry are told by its digests, and kept in the record."""
+    host.images |= {"r.example/bot:1": "sha256:1", DIGESTS[0]: "sha256:1", f"other/bot@sha256:{'c' * 64}": "sha256:1"}
+    (first,) = host.converge(bot(image="r.example/bot:1"))["deployments"]
+    assert (first["image_digest"], first["image_change"]) == (DIGESTS[0], None)
+    assert host.file(1, "revision.json")["image_digest"] == DIGESTS[0]
+    host.images |= {"r.example/bot:1": "sha256:2", DIGESTS[1]: "sha256:2"}
+    wanted = bot(image="r.example/bot:1")
+    (planned,), (done,) = (host.converge(wanted, check_mode=mode)["deployments"] for mode in (True, False))
+    for told in (planned, done):
+        assert (told["image_digest"], told["image_change"]) == (DIGESTS[1], "aaaaaaaaaaaa to bbbbbbbbbbbb")
+    (again,) = host.converge(wanted)["deployments"]
+    assert (again["changed"], again["image_digest"], again["image_change"]) == (False, DIGESTS[1], None)
+    back = host.roll_back()["deployments"][0]
+    assert (back["image_digest"], back["image_change"]) == (DIGESTS[0], "bbbbbbbbbbbb to aaaaaaaaaaaa")
+
+
+def test_an_image_that_no_registry_has(host: Host) -> None:
+    host.converge(bot())
+    (told,) = host.converge(bot(image="bot:2"))["deployments"]
+    assert (told["image_digest"], told["image_change"]) == (None, "1 to 2")
+    assert host.file(2, "revision.json")["image_digest"] is None
+
+
+def test_check_mode_takes_a_digest_that_is_to_be_pulled_for_the_image(host: Host) -> None:
+    """Its id is not known before."""
+    host.images |= {"r.example/bot:1": "sha256:1", DIGESTS[0]: "sha256:1"}
+    host.converge(bot(image="r.example/bot:1"))
+    coming = {"r.example/bot:1": DIGESTS[1]}
+    (told,) = host.converge(bot(image="r.example/bot:1"), check_mode=True, coming_images=coming)["deployments"]
+    assert (told["action"], told["image_digest"]) == ("roll", DIGESTS[1])
+    assert told["image_change"] == "aaaaaaaaaaaa to bbbbbbbbbbbb"
+
+
 def test_a_deployment_that_is_not_in_the_list_keeps_its_place_in_the_proxy(host: Host) -> None:
     host.converge(bot())
     host.converge(bot("two", port=8124))
@@ -214,21 +251,56 @@ def test_two_deployments_exchange_their_ports_and_no_container_is_touched(host: 
     host.converge(bot(), bot("two", port=8124))
     host.clients = {"bot", "two"}
     assert actions(host.converge(bot(port=8124), bot("two"))) == ["route", "route"]
-    assert host.calls == [("proxy",), ("write", "bot/deployment.json"), ("write", "two/deployment.json")]
-    assert host.unanswered == []
+    assert host.calls == [
+        ("proxy",),
+        ("write", "switched.json"),
+        ("write", "bot/deployment.json"),
+        ("write", "two/deployment.json"),
+    ]
+    assert (host.unanswered, (host.folder / "switched.json").exists()) == ([], False)
     assert "frontend port-8124 from langgraph" in (host.proxy_loaded or "")
     assert host.converge(bot(port=8124), bot("two"))["changed"] is False
 
 
-def test_killed_between_the_records_of_two_that_exchange_their_ports(host: Host) -> None:
+def exchange_and_kill(host: Host, touch: int, **more: t.Any) -> None:
+    """Two deployments exchange their ports, and the module is killed at a touch: the proxy's file is the first."""
     host.converge(bot(), bot("two", port=8124))
-    host.kill_at_touch = 4
+    host.clients, host.kill_at_touch = {"bot", "two"}, touch
     with pytest.raises(Killed):
-        host.converge(bot(port=8124), bot("two"))
-    assert {host.deployment(name).settings["port"] for name in ("bot", "two")} == {8124}  # type: ignore[index]
+        host.converge(bot(port=8124), bot("two", **more))
+
+
+def ports(host: Host) -> list[int]:
+    return [(host.deployment(name).settings or {})["port"] for name in ("bot", "two")]
+
+
+@pytest.mark.parametrize(("touch", "found"), [(3, [8123, 8124]), (4, [8124, 8123]), (5, [8124, 8123])])
+def test_killed_between_the_records_of_two_that_exchange_their_ports(host: Host, touch: int, found: list[int]) -> None:
+    exchange_and_kill(host, touch)
+    assert ports(host) == found
     assert host.converge(bot(port=8124), bot("two"), check_mode=True)["changed"] is True
+    assert ports(host) == found
     assert host.converge(bot(port=8124), bot("two"))["failures"] == []
+    assert (ports(host), host.unanswered) == ([8124, 8123], [])
     assert host.converge(bot(port=8124), bot("two"))["changed"] is False
+
+
+@pytest.mark.parametrize("touch", [4, 5])
+def test_a_rollback_after_a_kill_between_two_records(host: Host, touch: int) -> None:
+    exchange_and_kill(host, touch)
+    assert host.roll_back(revision=1, check_mode=True)["changed"] is True
+    assert (host.roll_back(revision=1)["failures"], ports(host)) == ([], [8124, 8123])
+    assert (host.roll_back(revision=1)["changed"], host.unanswered) == (False, [])
+
+
+def test_a_bad_release_after_a_kill_between_two_records(host: Host) -> None:
+    """What the proxy names is what serves by the record then: nothing else starts at boot."""
+    exchange_and_kill(host, 9, image="bot:2")
+    assert host.calls[-2:] == [("write", "switched.json"), ("write", "bot/deployment.json")]
+    (failure,) = host.converge(bot(port=8124), bot("two", environment=EXITS))["failures"]
+    assert (failure["revision"], failure["serving"]) == (3, 2)
+    assert [host.unit(number, "two").enabled for number in (1, 2, 3)] == [False, True, False]
+    assert (host.answers("two"), host.unanswered) == (2, [])
 
 
 EXCHANGES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
@@ -357,6 +429,19 @@ def test_a_first_revision_that_fails(host: Host) -> None:
     assert (host.deployment().settings, host.running()) == (None, [])
     assert host.converge(bot())["failures"] == []
     assert host.answers() == 2
+
+
+def test_a_first_revision_that_is_tried_again_is_drained_no_more(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.kill_at_stage = "switched"
+    with pytest.raises(Killed):
+        host.converge(bot())
+    with monkeypatch.context() as patch:
+        patch.setattr(host, "_healthy", lambda *_revision: False)
+        assert host.converge(bot())["failures"]
+    assert host.draining() == [1]
+    assert host.converge(bot())["failures"] == []
+    host.finish_drains()
+    assert (host.answers(), host.running()) == (1, [1])
 
 
 def test_one_bad_release_does_not_hold_up_the_others(host: Host) -> None:

@@ -476,8 +476,8 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {"images": {"research:1"}},
         line(
             "image",
-            "the host has no image 'support-bot:1'; load it there, list its archive in langgraph_image_archives, "
-            "or set langgraph_image_pull: missing",
+            "the host has no image 'support-bot:1'; load it there, list its archive in image_archives or its folder in "
+            "image_builds, or set image_pull: always",
         ),
     ),
     "bad image is told once": (
@@ -724,6 +724,80 @@ def test_env_file_is_folded_in() -> None:
         "LANGSMITH_RUNS_ENDPOINTS": '{"https://a":"key"}',
         "N_JOBS_PER_WORKER": "7",
     }
+
+
+IMAGE_ENV = {
+    "MODEL": "image",
+    "TEMPERATURE": "image",
+    "TOP_K": "image",
+    "LOG_LEVEL": "DEBUG",
+    "N_JOBS_PER_WORKER": "3",
+    "CORS_ALLOW_ORIGINS": "https://a, b",
+    # A developer's own servers: the collection computes them.
+    "REDIS_URI": "redis://localhost",
+    "DATABASE_URI": "postgres://localhost",
+}
+
+
+def own(variables: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if name in {*IMAGE_ENV, "FILE", "LOG_JSON"}}
+
+
+def test_the_env_of_an_image_is_folded_in() -> None:
+    (found,) = complete(BOT, image_envs={"support-bot:1": IMAGE_ENV})
+    assert own(found["variables"]) == {
+        "MODEL": "image",
+        "TEMPERATURE": "image",
+        "TOP_K": "image",
+        "LOG_LEVEL": "DEBUG",
+        "N_JOBS_PER_WORKER": "3",
+        "CORS_ALLOW_ORIGINS": "https://a,b",
+    }
+
+
+def test_what_a_deployment_says_wins_over_its_file_and_that_over_the_image() -> None:
+    entry = bot(env_file="x", env={"MODEL": "env"}, n_jobs_per_worker=7)
+    text = "MODEL=file\nTEMPERATURE=file\nLOG_LEVEL=ERROR\nN_JOBS_PER_WORKER=5\nFILE=file\n"
+    (found,) = complete(entry, env_files={"x": text}, image_envs={"support-bot:1": IMAGE_ENV})
+    assert own(found["variables"]) == {
+        "MODEL": "env",
+        "TEMPERATURE": "file",
+        "TOP_K": "image",
+        "FILE": "file",
+        "LOG_LEVEL": "ERROR",
+        "N_JOBS_PER_WORKER": "7",
+        "CORS_ALLOW_ORIGINS": "https://a,b",
+    }
+
+
+@pytest.mark.parametrize("image", ["support-bot:1", "docker.io/library/support-bot:1"])
+def test_the_env_of_an_image_is_found_however_the_image_is_written(image: str) -> None:
+    (found,) = complete(bot(image=image), image_envs={"support-bot:1": {"MODEL": "image"}})
+    assert found["variables"]["MODEL"] == "image"
+
+
+def test_only_deployments_of_that_image_get_its_env() -> None:
+    found = complete(BOT, OTHER, {"name": "gone", "state": "absent"}, image_envs={"support-bot:1": {"MODEL": "image"}})
+    assert ["MODEL" in item["variables"] for item in found] == [True, False, False]
+
+
+def test_a_credential_may_come_with_the_image() -> None:
+    (found,) = complete(bot(langsmith_api_key=...), image_envs={"support-bot:1": {"LANGSMITH_API_KEY": "lsv2"}})
+    assert found["variables"]["LANGSMITH_API_KEY"] == "lsv2"
+
+
+@pytest.mark.parametrize("image", [None, 5, [], "", ...])
+def test_an_image_that_is_none_has_no_env(image: t.Any) -> None:
+    found = lines(bot(image=image), image_envs={"support-bot:1": {"MODEL": "image"}})
+    assert [text.split("'")[3] for text in found] == ["image"]
+
+
+def test_what_is_wrong_with_the_env_of_an_image_is_told() -> None:
+    found = lines(BOT, image_envs={"support-bot:1": {"N_JOBS_PER_WORKER": "many", "A": "s3cr3t-Value-91\nx"}})
+    assert [text.partition(";")[0] for text in found] == [
+        "deployment 'support-bot', option 'n_jobs_per_worker': is text (many)",
+        "deployment 'support-bot', option 'env.A': has a line break",
+    ]
 
 
 def test_generation_changes_both_passwords_and_nothing_else() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import decode_mark, encode_mark, identifier
@@ -105,7 +105,6 @@ entries = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(worlds(), entries)
 def test_a_plan_cures_everything_once(world: World, wanted: list[dict[str, t.Any]]) -> None:
     if list(entry_problems(wanted)) or list(world_problems(wanted, world)):
@@ -130,7 +129,6 @@ def test_a_plan_cures_everything_once(world: World, wanted: list[dict[str, t.Any
     }
 
 
-@settings(max_examples=200, deadline=None)
 @given(worlds(), entries)
 def test_no_number_gets_two_names(world: World, wanted: list[dict[str, t.Any]]) -> None:
     def doubles(some: World) -> set[int]:

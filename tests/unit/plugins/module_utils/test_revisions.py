@@ -52,6 +52,50 @@ def test_arguments() -> None:
     assert " ".join(content().arguments).endswith("no-new-privileges sha256:one")
 
 
+ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+# Id and digest before and after, and what is told.
+IMAGE_CHANGES: dict[str, tuple[tuple[str, str], tuple[str, str], str | None]] = {
+    "same image": ((ONE, ""), (ONE, ""), None),
+    "same image, which a registry knows now": ((ONE, ""), (ONE, f"r.example/bot@{TWO}"), None),
+    "another": ((ONE, ""), (TWO, ""), "111111111111 to 222222222222"),
+    "by digest": (
+        (ONE, f"r.example/bot@sha256:{'a' * 64}"),
+        (TWO, f"r.example/bot@sha256:{'b' * 64}"),
+        "aaaaaaaaaaaa to bbbbbbbbbbbb",
+    ),
+    "from a registry to an archive": ((ONE, f"r.example/bot@{TWO}"), (TWO, ""), "111111111111 to 222222222222"),
+    "in check mode, to be pulled yet": (
+        (ONE, f"bot@sha256:{'a' * 64}"),
+        (f"bot@{TWO}", f"bot@{TWO}"),
+        "aaaaaaaaaaaa to 222222222222",
+    ),
+    "in check mode, not built yet": ((ONE, ""), ("not built yet", ""), "111111111111 to not built yet"),
+}
+
+
+@pytest.mark.parametrize("title", IMAGE_CHANGES)
+def test_image_change(title: str) -> None:
+    (old, old_digest), (new, new_digest), told = IMAGE_CHANGES[title]
+    before, after = (make_content(bot(), *pair) for pair in ((old, "net", old_digest), (new, "net", new_digest)))
+    assert _revisions.image_change(before, after) == told
+    assert _revisions.image_change(None, after) is _revisions.image_change(before, None) is None
+
+
+def test_the_digest_is_recorded_and_makes_no_revision() -> None:
+    """An image that was loaded, and is found in a registry later, is the same one."""
+    known = make_content(bot(), "sha256:one", "langgraph", f"r.example/bot@{ONE}")
+    plain = make_content(bot(), "sha256:one", "langgraph")
+    record = make_record(known, 1, reasons=["new"], by="ann", at="now", schema="16")
+    assert record["image_digest"] == f"r.example/bot@{ONE}"
+    kept = Revision(1, record, known.environment).content
+    assert kept
+    assert kept.digest == f"r.example/bot@{ONE}"
+    assert kept == known == plain
+    assert f'"image_digest": "r.example/bot@{ONE}"' in masked(known, None, None, "after")
+    assert "image_digest" not in masked(plain, None, None, "after")
+    assert make_record(plain, 1, reasons=["new"], by="ann", at="now", schema="16")["image_digest"] is None
+
+
 def test_a_record_gives_the_content_back() -> None:
     revision = made(1)
     assert revision.content == content()

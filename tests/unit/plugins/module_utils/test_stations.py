@@ -135,6 +135,14 @@ CHANGES: dict[str, tuple[dict[str, t.Any], str]] = {
 }
 
 
+def test_an_image_that_changes_is_told_by_what_it_was_and_is() -> None:
+    service = done("research", "roll", "image_id", "variable MODEL", revision=4)
+    told = _stations.table(CHECKED, NUMBERS, {}, [{**service, "image_change": "48b0ab8bb9a1 to 9c217d3f6a02"}])
+    assert told[4:] == ["research: roll to revision 4 (image 48b0ab8bb9a1 to 9c217d3f6a02, variable MODEL)"]
+    told = _stations.table(CHECKED, NUMBERS, {}, [{**service, "image_change": None}])
+    assert told[4:] == ["research: roll to revision 4 (image_id, variable MODEL)"]
+
+
 @pytest.mark.parametrize(("service", "line"), CHANGES.values(), ids=CHANGES)
 def test_what_changes_stands_below_the_table(service: dict[str, t.Any], line: str) -> None:
     assert _stations.table(CHECKED, NUMBERS, {}, [service])[4:] == [line]

@@ -104,6 +104,7 @@ def test_a_revision() -> None:
         "active": "active",
         "image": "bot:2",
         "image_id": "sha256:2",
+        "image_digest": None,
         "created": AT.format(number=2),
         "created_by": "ann",
         "reasons": ["image_id", "variable MODEL"],

@@ -17,8 +17,8 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _ports, _schema
 from ansible_collections.selfhost.langgraph.plugins.modules.container_service_info import (
     deployments,
+    engine,
     fingerprint,
-    images,
     missing_libraries,
 )
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import SECRET, Host, bot, install
@@ -107,9 +107,11 @@ def test_a_host_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
         raise _docker.EngineError("does not answer")
 
     monkeypatch.setattr(_docker, "connect", refuse)
-    assert images() == {}
+    images, facts = engine()
+    assert (images, facts["root"], facts["free"]) == ({}, None, None)
+    assert facts["architecture"] == _docker.architecture(os.uname().machine)
     monkeypatch.setattr(_docker, "DOCKER_IMPORT_ERROR", "no module")
-    assert images() == {}
+    assert engine() == (images, facts)
 
 
 def test_libraries_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options of the modules that roll out: documented as they are, passed by the role, and no secret among them."""
+"""Options of every module are documented as they are; those of a rollout are passed by the role, and no secret among them."""
 
 from __future__ import annotations
 
@@ -16,38 +16,19 @@ import yaml
 
 from ansible_collections.selfhost.langgraph.plugins.doc_fragments._rollout import ModuleDocFragment
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import DEFAULT_RUNNING_REVISIONS
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.modules.helper import (
+    MODULES,
+    NAMES,
+    arguments,
+    called,
+    documentation,
+    documented,
+)
 
 ROOT = Path(__file__).parents[4]
 BASE = "ansible_collections.selfhost.langgraph.plugins.modules"
-MODULES = ("container_service", "deployment_rollback", "health", "container_service_info")
 SHARED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
 KEYS = ("type", "elements", "default", "choices", "required")
-
-
-class Started(Exception):
-    """A module that has said what it takes."""
-
-
-def arguments(name: str) -> dict[str, t.Any]:
-    """What a module hands to Ansible."""
-    seen: dict[str, t.Any] = {}
-
-    def start(argument_spec: dict[str, t.Any], supports_check_mode: bool) -> t.NoReturn:
-        assert supports_check_mode
-        seen.update(argument_spec)
-        raise Started
-
-    module = importlib.import_module(f"{BASE}.{name}")
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Started):
-        patch.setattr(module, "QuietModule" if hasattr(module, "QuietModule") else "AnsibleModule", start)
-        module.main()
-    return seen
-
-
-def documented(name: str) -> dict[str, t.Any]:
-    documentation = yaml.safe_load(importlib.import_module(f"{BASE}.{name}").DOCUMENTATION)
-    shared = SHARED if "selfhost.langgraph._rollout" in documentation["extends_documentation_fragment"] else {}
-    return {**documentation["options"], **shared}
 
 
 def compare(spec: dict[str, t.Any], options: dict[str, t.Any]) -> None:
@@ -57,6 +38,33 @@ def compare(spec: dict[str, t.Any], options: dict[str, t.Any]) -> None:
             assert spec[name].get(key) == option.get(key), f"{key} of {name}"
         if "suboptions" in option:
             compare(spec[name]["options"], option["suboptions"])
+
+
+def sentences(options: dict[str, t.Any], inside: str = "") -> None:
+    """Each option has a type, and says what it is in whole sentences."""
+    for name, option in options.items():
+        assert option["type"], f"{inside}{name}"
+        told = option["description"]
+        for text in [told] if isinstance(told, str) else told:
+            assert text.endswith("."), f"{inside}{name}"
+        # What a module cannot do without has no default, and a list says of what.
+        assert not (option.get("required") and "default" in option), f"{inside}{name}"
+        assert ("elements" in option) == (option["type"] == "list"), f"{inside}{name}"
+        sentences(option.get("suboptions") or {}, f"{inside}{name}.")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_module_is_documented(name: str) -> None:
+    told = documentation(name)
+    assert told["module"] == name
+    assert re.fullmatch(r"\d+\.\d+\.\d+", told["version_added"])
+    assert not told["short_description"].endswith(".")
+    sentences(documented(name))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_has_a_check_mode(name: str) -> None:
+    assert called(name)["supports_check_mode"] is True
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -99,6 +107,8 @@ def test_the_sample_is_what_is_returned(name: str) -> None:
         "reasons",
         "revision",
         "image_id",
+        "image_digest",
+        "image_change",
         "runs",
         "snapshot",
     }

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Both hosts as one fleet, with the registry of a third."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import typing as t
+from pathlib import Path
+
+import yaml
+from plays import PROJECT, run_playbook
+
+HOSTS = ("selfhost-langgraph-bookworm", "selfhost-langgraph-trixie")
+REGISTRY_HOST = "selfhost-langgraph-registry"
+PASSWORD = "PLANTED-registry-password"
+SCENARIO = PROJECT / "molecule/images"
+APPLICATION = PROJECT / "examples/single-host/app"
+BASE = "selfhost-langgraph/langgraph-api"
+
+
+def command(*words: str, **options: t.Any) -> str:
+    """Run a command on this machine; give what it printed."""
+    done = subprocess.run(words, capture_output=True, text=True, check=False, **options)
+    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+class Fleet:
+    """Both hosts that run deployments, and the registry's."""
+
+    def __init__(self) -> None:
+        address = command(str(PROJECT / "tests/tools/host.sh"), "address", REGISTRY_HOST)
+        self.registry = f"{address}:5000"
+        self.pushed = f"{self.registry}/team/pushed-bot"
+        self.small = f"{self.registry}/team/small"
+        text = (
+            (SCENARIO / "inventory/group_vars/all.yml").read_text().replace("{{ registry_name }}:5000", self.registry)
+        )
+        self.variables = yaml.safe_load(text.replace("{{ project }}", str(PROJECT)))
+
+        # Of another image than those of the scenario.
+        self.archive = PROJECT / "build/images/demo-agent.tar"
+
+    @property
+    def deployments(self) -> list[dict[str, t.Any]]:
+        """The scenario's deployments."""
+        return self.variables["langgraph_deployments"]
+
+    def play(self, *arguments: str, hosts: t.Sequence[str] = HOSTS, **variables: t.Any) -> t.Any:
+        """Run the role langgraph over hosts, with variables on top of the inventory's."""
+        playbook = str(PROJECT / "molecule/tasks/hold.yml")
+        limit = ("--limit", ",".join(hosts))
+        return run_playbook(SCENARIO / "inventory", playbook, (*limit, *arguments), variables)
+
+    def on(self, host: str, *words: str) -> str:
+        """Run a command on a host."""
+        return command("docker", "exec", host, *words)
+
+    def images(self) -> dict[str, dict[str, str]]:
+        """Host -> image, as deployments name it -> id."""
+        form = "{{.Repository}}:{{.Tag}} {{.ID}}"
+        return {
+            host: dict(
+                line.split() for line in self.on(host, "docker", "images", "--no-trunc", "--format", form).splitlines()
+            )
+            for host in HOSTS
+        }
+
+    def serving(self, name: str) -> dict[str, dict[str, t.Any]]:
+        """Host -> record of the revision of a deployment that serves."""
+        found = {}
+        for host in HOSTS:
+            number = json.loads(self.on(host, "cat", f"/etc/langgraph/{name}/deployment.json"))["serving"]
+            found[host] = json.loads(self.on(host, "cat", f"/etc/langgraph/{name}/revisions/{number}/revision.json"))
+        return found
+
+    def containers(self) -> dict[str, str]:
+        """Host -> its containers that run, with the time of their start."""
+        form = "{{.Names}} {{.ID}} {{.RunningFor}}"
+        return {
+            host: self.on(host, "docker", "ps", "--no-trunc", "--format", form.rpartition(" ")[0]) for host in HOSTS
+        }
+
+    @contextlib.contextmanager
+    def unchanged(self) -> t.Iterator[None]:
+        """Whatever the block does, the hosts run what they ran, and have the images that they had."""
+        for host in HOSTS:
+            # What an earlier test has replaced goes by itself when it has drained.
+            busy = "systemctl list-units --plain --no-legend --state=active,activating 'langgraph-drain@*' | grep -q ."
+            self.on(host, "sh", "-c", f"for n in $(seq 90); do {busy} || exit 0; sleep 1; done; exit 1")
+        before = self.containers(), self.images()
+        yield
+        assert (self.containers(), self.images()) == before
+
+    def refused(self, *arguments: str, says: str, **variables: t.Any) -> str:
+        """A play that has to end with one line and change nothing; give its output."""
+        with self.unchanged():
+            done = self.play(*arguments, **variables)
+        assert done.returncode != 0, done.stdout
+        assert re.search(says, flat(done.stdout)), done.stdout
+        assert "changed=0 " in done.stdout
+        assert re.search(r"changed=[1-9]", done.stdout) is None, done.stdout
+        return done.stdout
+
+    @contextlib.contextmanager
+    def login(self, folder: Path) -> t.Iterator[dict[str, str]]:
+        """This machine's client with a login to the registry: the environment that it needs."""
+        environment = {**os.environ, "DOCKER_CONFIG": str(folder)}
+        words = ["docker", "login", "--username", "langgraph", "--password-stdin", self.registry]
+        command(*words, input=PASSWORD, env=environment)
+        yield environment
+
+
+def flat(text: str) -> str:
+    """A text on one line: YAML breaks long ones."""
+    return " ".join(text.replace("''", "'").split())

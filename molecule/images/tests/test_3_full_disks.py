@@ -1,0 +1,200 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A disk that is full while an image is pulled, loaded or built: one line says so, what serves goes on, space comes back.
+
+One host's engine gets a small disk in memory, with its own deployment on it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from fleet import BASE, HOSTS, command, flat
+from plays import PROJECT
+
+HOST = HOSTS[1]
+ROOT = "/var/lib/docker"
+FREE = 300_000_000
+# One byte each: 80 MB in an archive, next to nothing in a registry, and 320 MB on a disk.
+MANY_FILES = "RUN python3 -c \"[open(f'/srv/{n}', 'w').write('x') for n in range(80000)]\""
+# The pure-Python packages that the CLI consists of.
+CLI = (
+    "langgraph_cli",
+    "click",
+    "dotenv",
+    "httpx",
+    "httpcore",
+    "h11",
+    "anyio",
+    "certifi",
+    "idna",
+    "sniffio",
+    "pathspec",
+)
+
+
+@pytest.fixture(scope="module")
+def small(fleet, tmp_path_factory):
+    """The host with a small engine: the base image, a deployment that serves, and FREE bytes left."""
+    fleet.on(HOST, "sh", "-c", f"systemctl stop docker.socket docker && mount -t tmpfs -o size=1500m tmpfs {ROOT}")
+    try:
+        fleet.on(HOST, "systemctl", "start", "docker")
+        network = yaml.safe_load((PROJECT / "roles/docker/defaults/main.yml").read_text())
+        bridge = f"com.docker.network.bridge.name={network['docker_network_bridge']}"
+        addresses = ("--subnet", network["docker_network_subnet"], "--gateway", network["docker_network_gateway"])
+        fleet.on(HOST, "docker", "network", "create", "-o", bridge, *addresses, network["docker_network_name"])
+        command("sh", "-c", f"docker save {BASE}:3.11 | docker exec -i {HOST} docker load")
+        with fleet.login(tmp_path_factory.mktemp("login")) as environment:
+            command("docker", "tag", "demo-agent:1", f"{fleet.small}:1")
+            command("docker", "push", "-q", f"{fleet.small}:1", env=environment)
+        served = play(
+            fleet, image_builds=[], langgraph_deployments=[{**fleet.deployments[1], "image": f"{fleet.small}:1"}]
+        )
+        assert served.returncode == 0, served.stdout
+        free = free_bytes(fleet)
+        fleet.on(HOST, "fallocate", "-l", str(free - FREE), f"{ROOT}/filler")
+        yield fleet
+    finally:
+        ends = "docker ps -q | xargs -r docker kill; systemctl stop 'langgraph@*' 'langgraph-drain@*'"
+        fleet.on(HOST, "sh", "-c", f"{ends}; systemctl stop docker.socket docker; umount {ROOT}")
+        fleet.on(HOST, "systemctl", "start", "docker")
+        restored = play(fleet, hosts=HOSTS, langgraph_deployments=fleet.deployments)
+        assert restored.returncode == 0, restored.stdout
+
+
+def play(fleet, **variables):
+    return fleet.play(**{"hosts": (HOST,), **variables})
+
+
+def free_bytes(fleet):
+    return int(fleet.on(HOST, "df", "--output=avail", "-B1", ROOT).splitlines()[-1])
+
+
+def refused(fleet, says, image, **variables):
+    """The play says one line; the container that serves is the same one, and the space is there again."""
+    name = fleet.deployments[1]["name"]
+    before, free = running(fleet), free_bytes(fleet)
+    wanted = [{**fleet.deployments[1], "image": image}]
+    done = play(fleet, langgraph_deployments=wanted, **variables)
+    assert done.returncode != 0
+    assert says in flat(done.stdout), done.stdout
+    assert name in before
+    assert running(fleet) == before
+    assert '"ok":true' in fleet.on(HOST, "curl", "-sf", "http://127.0.0.1:8132/ok?check_db=1")
+    assert free_bytes(fleet) > free - 5_000_000
+    assert fleet.on(HOST, "sh", "-c", "find /var/tmp/langgraph-* -type f") == ""
+
+
+def running(fleet):
+    return fleet.on(HOST, "docker", "ps", "--no-trunc", "--format", "{{.Names}} {{.ID}}")
+
+
+@pytest.fixture(scope="module")
+def made(fleet):
+    """Make an image of the base and one more line on this machine; give its name with that of a registry."""
+    names = []
+
+    def make(name, line):
+        # Of the repository that serves: what it has in common with that need not be pulled.
+        tag = f"{fleet.small}:{name}"
+        names.append(tag)
+        # Made once: the engine knows the steps of the second test.
+        command("docker", "build", "-q", "-t", tag, "-", input=f"FROM demo-agent:1\n{line}\n")
+        return tag
+
+    yield make
+    for name in names:
+        command("docker", "rmi", "-f", name)
+
+
+def push(fleet, folder, tag):
+    with fleet.login(folder) as environment:
+        command("docker", "push", "-q", tag, env=environment)
+
+
+def test_too_large_to_pull(small, made, tmp_path):
+    """A registry tells the size of a download: what cannot fit is not begun."""
+    tag = made("large", "RUN head -c 120000000 /dev/urandom >/srv/random")
+    push(small, tmp_path, tag)
+    says = "to pull it the host needs about 480 MB and has 300 MB free"
+    refused(small, says, tag, image_builds=[])
+
+
+def test_full_while_it_is_pulled(small, made, tmp_path):
+    tag = made("many", MANY_FILES)
+    push(small, tmp_path, tag)
+    refused(small, "no space left on device", tag, image_builds=[])
+
+
+def test_too_large_to_load(small, made, tmp_path):
+    tag = made("large", "RUN head -c 200000000 /dev/urandom >/srv/random")
+    command("docker", "save", "-o", str(tmp_path / "large.tar"), tag)
+    says = f"deployment 'shipped-bot', option 'image': to load it the host needs 400 MB in {ROOT} and has 300 MB free"
+    refused(small, says, tag, image_builds=[], image_archives=[str(tmp_path / "large.tar")])
+
+
+def test_full_while_it_is_loaded(small, made, tmp_path):
+    tag = made("many", MANY_FILES)
+    command("docker", "save", "-o", str(tmp_path / "many.tar"), tag)
+    says = (
+        f"image '{tag}': the disk of the engine was full while it was loaded, nothing of it was kept; free some space"
+    )
+    refused(small, says, tag, image_builds=[], image_archives=[str(tmp_path / "many.tar")])
+
+
+@pytest.fixture
+def cli(fleet):
+    """The CLI on a host: a build host has it from its package, which no test needs to download."""
+    site = (
+        Path(json.__file__).parent.parent
+        if not hasattr(sys, "prefix")
+        else next(Path(sys.prefix).glob("lib/*/site-packages"))
+    )
+    packages = [name for name in CLI if (site / name).is_dir()]
+    extra = [path.name for path in site.glob("typing_extensions.py")]
+    command(
+        "sh",
+        "-c",
+        f"tar -C {site} -c {' '.join(packages + extra)} | docker exec -i {HOST} sh -c 'mkdir -p /opt/cli && tar -C /opt/cli -x'",
+    )
+    script = '#!/bin/sh\nPYTHONPATH=/opt/cli exec python3 -m langgraph_cli "$@"\n'
+    command(
+        "docker",
+        "exec",
+        "-i",
+        HOST,
+        "sh",
+        "-c",
+        "cat >/usr/local/bin/langgraph && chmod +x /usr/local/bin/langgraph",
+        input=script,
+    )
+    yield
+    fleet.on(HOST, "rm", "-rf", "/opt/cli", "/usr/local/bin/langgraph")
+
+
+def test_full_while_it_is_built(small, cli, application):
+    """The host builds for itself; what the build had used goes, so that its own deployments have room."""
+    entry = application("shipped-bot:2", config={"dockerfile_lines": ["RUN head -c 2000000000 /dev/zero >/srv/big"]})
+    says = "image 'shipped-bot:2': 'langgraph build' failed: the disk of the build host was full, what the build had used was"
+    refused(small, says, "shipped-bot:2", image_builds=[entry], image_build_host=HOST)
+
+
+def test_a_build_host_builds_from_the_folder_that_it_is_sent(small, cli, application):
+    """Last, as it makes a revision: a folder of the control node, without what .dockerignore leaves out."""
+    files = {".dockerignore": "*.secret\n", "left.secret": "PLANTED-file", "RELEASE": "3"}
+    entry = application("shipped-bot:3", files=files)
+    done = play(
+        small,
+        langgraph_deployments=[{**small.deployments[1], "image": "shipped-bot:3"}],
+        image_builds=[entry],
+        image_build_host=HOST,
+    )
+    assert done.returncode == 0, done.stdout
+    container = next(line.split()[0] for line in running(small).splitlines() if "shipped-bot" in line)
+    held = small.on(HOST, "docker", "exec", container, "ls", "-A", f"/deps/{Path(entry['folder']).name}").split()
+    assert "RELEASE" in held
+    assert "left.secret" not in held

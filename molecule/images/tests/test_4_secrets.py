@@ -1,0 +1,136 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Logins and build arguments show nowhere: not in outputs, lists of processes, histories of images, or files of others."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+
+import pytest
+from fleet import HOSTS, PASSWORD, command, flat
+
+ARGUMENT, MOUNTED = "PLANTED-build-argument", "PLANTED-build-secret"
+SECRETS = (PASSWORD, ARGUMENT, MOUNTED, "PLANTED-secret-key", "PLANTED-wrong")
+
+
+def found_in(text):
+    return [secret for secret in SECRETS if secret in text]
+
+
+class Watch:
+    """All command lines and environments' sizes of this machine, hosts included, while a block runs."""
+
+    def __init__(self):
+        self.seen = set()
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def _look(self):
+        while not self._ends.is_set():
+            self.seen.update(subprocess.check_output(["ps", "-ewwo", "args"], text=True).splitlines())
+            time.sleep(0.02)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_rest):
+        self._ends.set()
+        self._thread.join()
+
+
+def test_a_login_and_arguments_show_nowhere_while_they_are_used(fleet, application):
+    """Build, push, pull at -vvv with all of them in use. A proxy with a password is what Docker keeps out of histories."""
+    image = f"{fleet.registry}/team/pushed-bot:secret"
+    lines = ["RUN echo ${#HTTPS_PROXY} >/length"]
+    proxy = f"http://user:{ARGUMENT}@proxy.example:3128"
+    files = {"RELEASE": str(time.time())}
+    entry = application(image, files, {"dockerfile_lines": lines}, build_args={"HTTPS_PROXY": proxy})
+    deployments = [{**fleet.deployments[0], "image": image}]
+    with Watch() as watch:
+        done = fleet.play("-vvv", "--diff", image_builds=[entry], langgraph_deployments=deployments)
+    assert done.returncode == 0, done.stdout
+    assert "Push the images" in done.stdout
+    assert "Pull the images" in done.stdout
+    assert found_in(done.stdout + done.stderr) == []
+    assert any("--build-arg=HTTPS_PROXY" in line for line in watch.seen)
+    assert found_in("\n".join(watch.seen)) == []
+    assert found_in(command("docker", "history", "--no-trunc", image) + command("docker", "inspect", image)) == []
+    assert command("docker", "run", "--rm", "--entrypoint", "cat", image, "/length") == str(len(proxy))
+
+
+def test_an_argument_that_would_stay_readable_is_refused(fleet, application):
+    """Docker writes the arguments of a RUN line into the image's history: no name for such an image, and no layers."""
+    image = "shipped-bot:readable"
+    entry = application(
+        image, config={"dockerfile_lines": ["ARG TOKEN", 'RUN test -n "$TOKEN"']}, build_args={"TOKEN": ARGUMENT}
+    )
+    before = command("docker", "images", "-aq", "--no-trunc")
+    output = fleet.refused(
+        "-vvv",
+        says=f"image '{image}', option 'build_args': the value of TOKEN stays readable in the image; move it to build_secrets",
+        image_builds=[entry],
+        langgraph_deployments=[{**fleet.deployments[1], "image": image}],
+    )
+    assert found_in(output) == []
+    assert set(command("docker", "images", "-aq", "--no-trunc").split()) <= set(before.split())
+
+
+def test_a_failed_build_shows_its_lines_without_the_values(fleet, application):
+    config = {"dockerfile_lines": ["ARG TOKEN", "RUN echo token is $TOKEN && false"]}
+    entry = application("shipped-bot:failed", config=config, build_args={"TOKEN": ARGUMENT})
+    output = fleet.refused(
+        "-vvv",
+        says="image 'shipped-bot:failed': 'langgraph build' failed",
+        image_builds=[entry],
+        langgraph_deployments=[{**fleet.deployments[1], "image": "shipped-bot:failed"}],
+    )
+    assert "token is ********" in flat(output)
+    assert found_in(output) == []
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "journalctl --no-pager",
+        "find / -xdev -type f -perm /044 -size -1M -newer /etc/hostname -exec grep -l PLANTED {} +",
+        "find /run /root/.docker /etc/docker -type f -exec grep -l 'PLANTED\\|\"auth\"' {} +",
+    ],
+)
+def test_nothing_is_left_on_a_host(fleet, host, words):
+    done = subprocess.run(["docker", "exec", host, "sh", "-c", words], capture_output=True, text=True, check=False)
+    shown = done.stdout
+    assert found_in(shown) == []
+    assert "find" not in words or shown == ""
+
+
+def test_a_credential_helper_gives_the_login(fleet, bot):
+    """The distribution's helpers speak the same protocol, Amazon's among them; this one knows one registry."""
+    answer = json.dumps({"Username": "langgraph", "Secret": PASSWORD})
+    script = f"#!/bin/sh\nread -r registry; [ \"$registry\" = '{fleet.registry}' ] && echo '{answer}' || exit 1\n"
+    path = "/usr/local/bin/docker-credential-planted"
+    image = f"{fleet.pushed}:1"
+    for host in HOSTS:
+        words = ["docker", "exec", "-i", host, "sh", "-c", f"cat >{path}; chmod 700 {path}"]
+        command(*words, input=script)
+        fleet.on(host, "sh", "-c", f"docker rmi -f {image}; true")
+    try:
+        registries = [{"registry": fleet.registry, "credential_helper": "planted"}]
+        done = fleet.play(
+            "-vvv", image_builds=[], image_registries=registries, langgraph_deployments=bot("pushed-bot", image)[:1]
+        )
+    finally:
+        for host in HOSTS:
+            fleet.on(host, "rm", path)
+    assert done.returncode == 0, done.stdout
+    assert found_in(done.stdout) == []
+    fleet.refused(
+        says="the host has no program 'docker-credential-planted'; install it there, or give username and password",
+        image_builds=[],
+        image_registries=registries,
+        langgraph_deployments=fleet.deployments[:1],
+    )

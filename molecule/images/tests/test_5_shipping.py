@@ -1,0 +1,79 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A transfer that is interrupted goes on with the part where it ended; what arrives damaged is sent again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from fleet import HOSTS, SCENARIO, command
+from plays import PROJECT
+
+HOST = HOSTS[0]
+SPOOL = "/var/tmp/langgraph-images"
+
+
+@pytest.fixture(scope="module")
+def large(fleet, tmp_path_factory):
+    """An archive of an image that needs several parts, and the list that runs it."""
+    tag, path = "shipped-bot:large", tmp_path_factory.mktemp("large") / "large.tar"
+    line = "RUN head -c 330000000 /dev/urandom >/srv/random"
+    command("docker", "build", "-q", "-t", tag, "-", input=f"FROM demo-agent:1\n{line}\n")
+    command("docker", "save", "-o", str(path), tag)
+    yield {
+        "image_builds": [],
+        "image_archives": [str(path)],
+        "langgraph_deployments": [{**fleet.deployments[1], "image": tag}],
+    }
+    command("docker", "rmi", "-f", tag)
+
+
+def parts(fleet):
+    """Names and times of the parts that wait on the host."""
+    found = fleet.on(HOST, "sh", "-c", f"find {SPOOL} -name 'part-*' -printf '%p %T@\\n' 2>/dev/null | sort")
+    return dict(line.split() for line in found.splitlines())
+
+
+def test_it_goes_on_where_it_ended(fleet, large):
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(large, file)
+        file.flush()
+        words = ["ansible-playbook", "-i", str(SCENARIO / "inventory"), "--limit", HOST, "-e", f"@{file.name}"]
+        environment = {**os.environ, "MOLECULE_PROJECT_DIRECTORY": str(PROJECT), "ANSIBLE_PIPELINING": "true"}
+        process = subprocess.Popen(
+            [*words, str(PROJECT / "molecule/tasks/hold.yml")],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=PROJECT,
+        )
+        deadline = time.monotonic() + 120
+        while len(parts(fleet)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        # By name: Ansible's workers have sessions of their own.
+        command("pkill", "-KILL", "-f", file.name)
+        process.wait()
+    first = parts(fleet)
+    assert 2 <= len(first) < 5
+    damaged = min(first)
+    fleet.on(HOST, "sh", "-c", f"echo damaged >>{damaged}")
+
+    done = fleet.play("-vvv", hosts=(HOST,), **large)
+    assert done.returncode == 0, done.stdout
+    sent = {name for name in first if re.search(rf"PUT \S+/{Path(name).name}", done.stdout)}
+    assert sent == {damaged}
+    assert parts(fleet) == {}
+    assert f"{HOST}: shipped-bot:large: 330 MB of 330 MB there" in done.stdout
+
+
+def test_nothing_is_shipped_twice(fleet, large):
+    done = fleet.play(hosts=(HOST,), **large)
+    assert done.returncode == 0, done.stdout
+    assert "MB there" not in done.stdout

@@ -1,0 +1,35 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the scenarios' tests run playbooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import typing as t
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+
+
+def run_playbook(
+    inventory: Path, playbook: str, arguments: t.Sequence[str], variables: t.Mapping[str, t.Any], **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a playbook over hosts of an inventory, with variables on top of the inventory's."""
+    command = ["ansible-playbook", "-i", str(inventory), playbook, *arguments]
+    environment = {
+        **os.environ,
+        "ANSIBLE_PIPELINING": "true",
+        # Molecule forces colours, which part the numbers that tests look for.
+        "ANSIBLE_FORCE_COLOR": "false",
+        "MOLECULE_PROJECT_DIRECTORY": str(PROJECT),
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": os.environ.get("ANSIBLE_CALLBACK_RESULT_FORMAT", "yaml"),
+        **settings,
+    }
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(variables, file)
+        file.flush()
+        command += ["--extra-vars", f"@{file.name}"]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=PROJECT)

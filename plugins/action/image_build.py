@@ -1,0 +1,117 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tarfile
+import tempfile
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.basic import missing_required_lib
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._control_node import copy_file, find_file
+
+DOCKER_MISSING = False
+try:
+    from docker.utils.build import exclude_paths
+except ImportError:
+    DOCKER_MISSING = True
+
+display = Display()
+Vars = dict[str, t.Any]
+SPOOL = "/var/tmp/langgraph-builds"
+# What says how an image is made; the secrets of a build are no part of the image.
+_HASHED = ("config", "base_image", "api_version", "network", "build_args")
+
+
+class ActionModule(ActionBase):
+    """Build images where the task runs, from folders of the control node."""
+
+    _supports_check_mode = True
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: Vars | None = None) -> Vars:
+        """Ask what is built already, ship the folders of the rest, build."""
+        super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        if DOCKER_MISSING:
+            raise AnsibleActionFail(f"on the control node: {missing_required_lib('docker')}")
+        arguments = dict(self._task.args)
+        builds = [self._complete(build, task_vars) for build in arguments.get("builds") or ()]
+        result = self._module({**arguments, "builds": builds}, task_vars)
+        if result.get("failed") or self._task.check_mode:
+            return result
+        missing = [build for build in builds if result["images"][build["image"]]["action"] == "build"]
+        if not missing:
+            return result
+        for number, build in enumerate(missing, start=1):
+            display.display(f"  building {build['image']} from {build['folder']} ({number} of {len(missing)})")
+            build["path"] = build["folder"] if self._local() else self._ship(build, task_vars)
+        return self._module({**arguments, "builds": builds}, task_vars)
+
+    def _complete(self, build: Vars, task_vars: Vars) -> Vars:
+        build = {key: value for key, value in build.items() if value is not None}
+        folder = find_file(self, str(build.get("folder")), task_vars)
+        if folder is None or not os.path.isdir(folder):
+            raise AnsibleActionFail(
+                f"image '{build.get('image')}', option 'folder': there is no folder '{build.get('folder')}'"
+            )
+        build |= {"image": normal_reference(build["image"]), "folder": os.path.abspath(folder)}
+        return {**build, "source": source_hash(build)}
+
+    def _local(self) -> bool:
+        return self._connection.transport == "local"
+
+    def _ship(self, build: Vars, task_vars: Vars) -> str:
+        """Bring the context of a build to the build host."""
+        target = f"{SPOOL}/{build['source'][:24]}.tar"
+        made = {"path": SPOOL, "state": "directory", "mode": "0700"}
+        self._execute_module(module_name="ansible.builtin.file", module_args=made, task_vars=task_vars)
+        with tempfile.TemporaryDirectory(prefix="langgraph-build-") as folder:
+            packed = os.path.join(folder, "context.tar")
+            with tarfile.open(packed, "w") as archive:
+                for path in context(build["folder"]):
+                    archive.add(os.path.join(build["folder"], path), path, recursive=False)
+            done = copy_file(self, packed, target, task_vars)
+        if done.get("failed"):
+            raise AnsibleActionFail(f"image '{build['image']}': its folder cannot be shipped: {done.get('msg')}")
+        return target
+
+    def _module(self, arguments: Vars, task_vars: Vars) -> Vars:
+        return self._execute_module(
+            module_name="selfhost.langgraph.image_build", module_args=arguments, task_vars=task_vars
+        )
+
+
+def context(folder: str) -> list[str]:
+    """What docker build takes of a folder, sorted: all but what .dockerignore leaves out (docs: docker build context)."""
+    ignored: list[str] = []
+    path = os.path.join(folder, ".dockerignore")
+    if os.path.isfile(path):
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            lines = [line.strip() for line in file]
+        ignored = [line for line in lines if line and not line.startswith("#")]
+    return sorted(exclude_paths(folder, ignored))
+
+
+def source_hash(build: t.Mapping[str, t.Any]) -> str:
+    """Identify what an image is made from: the files with their modes, and the options that say how."""
+    digest = hashlib.sha256(json.dumps({key: build.get(key) for key in _HASHED}, sort_keys=True).encode())
+    for path in context(build["folder"]):
+        full = os.path.join(build["folder"], path)
+        mode = os.lstat(full).st_mode
+        digest.update(os.fsencode(f"\0{path}\0{mode:o}\0"))
+        if os.path.islink(full):
+            digest.update(os.fsencode(os.readlink(full)))
+        elif os.path.isfile(full):
+            with open(full, "rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

@@ -1,0 +1,166 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import (
+    ArchivedImage,
+    ArchiveError,
+    archive_images,
+    shipped_size,
+    write_parts,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load import SPOOL
+from ansible_collections.selfhost.langgraph.plugins.module_utils._image_plan import megabytes
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._control_node import copy_file, find_file
+
+display = Display()
+Vars = dict[str, t.Any]
+# The engine unpacks an archive beside its store before it takes its layers.
+UNPACKED = 2
+
+
+class ModuleFailed(RuntimeError):
+    """A module failed on the host; its result is the task's."""
+
+    def __init__(self, result: Vars) -> None:
+        super().__init__(result.get("msg"))
+        self.result = result
+
+
+class ActionModule(ActionBase):
+    """Ship the layers of images that the host lacks, in parts, and have them loaded."""
+
+    _supports_check_mode = True
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: Vars | None = None) -> Vars:
+        """Look, ship, load."""
+        super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        _validated, options = self.validate_argument_spec(
+            argument_spec={
+                "images": {
+                    "type": "list",
+                    "elements": "dict",
+                    "required": True,
+                    "options": {
+                        "archive": {"type": "path", "required": True},
+                        "image": {"type": "str", "required": True},
+                        "image_id": {"type": "str"},
+                        "deployments": {"type": "list", "elements": "str", "default": []},
+                    },
+                }
+            }
+        )
+        try:
+            return self._bring(options["images"], task_vars)
+        except ModuleFailed as failure:
+            return failure.result
+        except ArchiveError as error:
+            raise AnsibleActionFail(str(error)) from error
+
+    def _bring(self, wanted: list[Vars], task_vars: Vars) -> Vars:
+        images = [self._found(item, task_vars) for item in wanted]
+        here = self._module("container_service_info", {}, task_vars)["images"]
+        missing = [item for item in images if here.get(item["image"]) != item["image_id"]]
+        if not missing:
+            return {"changed": False, "images": []}
+        looked_for = [
+            {"image_id": item["image_id"], "layers": [layer.diff_id for layer in item["content"].layers]}
+            for item in missing
+        ]
+        host = self._module("image_layers_info", {"images": looked_for}, task_vars)
+        for item in missing:
+            item["there"] = host["there"][item["image_id"]]
+            item["size"] = shipped_size(item["content"], item["there"])
+        problem = _space_problem(missing, host)
+        if problem:
+            raise AnsibleActionFail(problem)
+        if not self._task.check_mode:
+            self._ship_and_load(missing, task_vars)
+        return {"changed": True, "images": [_told(item) for item in missing]}
+
+    def _found(self, item: Vars, task_vars: Vars) -> Vars:
+        path = find_file(self, item["archive"], task_vars) or item["archive"]
+        image = normal_reference(item["image"])
+        archived = archive_images(path)
+        if image not in archived:
+            held = ", ".join(sorted(archived)) or "none"
+            raise AnsibleActionFail(f"image_archives: '{path}' has no image '{image}'; it has {held}")
+        content = archived[image]
+        return {**item, "archive": path, "image": image, "image_id": content.image_id, "content": content}
+
+    def _ship_and_load(self, missing: list[Vars], task_vars: Vars) -> None:
+        for item in missing:
+            # One image may have two names, each an archive of its own.
+            named = hashlib.sha256(f"{item['image']} {item['image_id']}".encode()).hexdigest()
+            item["spool"] = f"{SPOOL}/{named[:24]}-{item['there']}"
+        for folder in (SPOOL, *(item["spool"] for item in missing)):
+            made = {"path": folder, "state": "directory", "mode": "0700"}
+            self._module("ansible.builtin.file", made, task_vars)
+        for item in missing:
+            self._ship(item, task_vars)
+        keys = ("archive", "image", "image_id", "spool")
+        self._module("image_load", {"images": [{key: item[key] for key in keys} for item in missing]}, task_vars)
+
+    def _ship(self, item: Vars, task_vars: Vars) -> None:
+        folder, sent = tempfile.mkdtemp(prefix="langgraph-image-"), 0
+
+        def ship(part: str, number: int) -> None:
+            nonlocal sent
+            done = copy_file(self, part, f"{item['spool']}/part-{number:04d}", task_vars)
+            if done.get("failed") or done.get("unreachable"):
+                raise ModuleFailed(done)
+            sent += done.get("size", 0)
+            if item["size"]:
+                progress = f"{megabytes(min(sent, item['size']))} of {megabytes(item['size'])}"
+                display.display(f"  {task_vars['inventory_hostname']}: {item['image']}: {progress} there")
+
+        try:
+            write_parts(item["archive"], item["image"], item["there"], folder, ship)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _module(self, name: str, arguments: Vars, task_vars: Vars) -> Vars:
+        full = name if "." in name else f"selfhost.langgraph.{name}"
+        result = self._execute_module(module_name=full, module_args=arguments, task_vars=task_vars)
+        if result.get("failed"):
+            raise ModuleFailed(result)
+        return result
+
+
+def _space_problem(missing: list[Vars], host: Vars) -> str | None:
+    """One line where the host has too little space; nothing has been shipped yet."""
+    size = sum(item["size"] for item in missing)
+    spool = size if host["spool_free"] is None else 0
+    label = ", ".join(dict.fromkeys(name for item in missing for name in item["deployments"])) or "-"
+    needs = ((size * UNPACKED + spool, host["free"], host["root"]), (size, host["spool_free"], SPOOL))
+    for needed, free, folder in needs:
+        if free is not None and needed > free:
+            finding = f"to load it the host needs {megabytes(needed)} in {folder} and has {megabytes(free)} free"
+            return str(Problem(label, "image", finding, "free some space or give it a larger disk"))
+    return None
+
+
+def _told(item: Vars) -> Vars:
+    content: ArchivedImage = item["content"]
+    return {
+        "image": item["image"],
+        "image_id": item["image_id"],
+        "layers": len(content.layers),
+        "layers_there": item["there"],
+        "shipped": item["size"],
+    }

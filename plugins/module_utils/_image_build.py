@@ -1,0 +1,226 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Building images with ``langgraph build``: what is built already, the command, its failure in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import sys
+import tempfile
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _revision_store
+from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import shown
+
+SOURCE_LABEL = "selfhost.langgraph.source"
+BASE_LABEL = "selfhost.langgraph.base"
+LOG_LINES = 25
+# Lines of a build's output that tell why it failed, the most telling first.
+_CAUSES = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"no space left on device",
+        r"because .* (not found|no versions?|unsatisfiable)|no solution found",
+        r"could not find a version|no matching distribution",
+        r"^\s*(error|usage)[: ]",
+        r"\b[a-z.]*(error|exception)\b:",
+        r"denied|not found|failed",
+    )
+)
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+Build = t.Mapping[str, t.Any]
+
+
+class BuildError(RuntimeError):
+    """An image cannot be built; the text names it and the cause, ``log`` has the last lines."""
+
+    def __init__(self, message: str, log: t.Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.log = list(log)
+
+
+def built(client: _docker.Client, build: Build) -> dict[str, t.Any] | None:
+    """The image of a build, where it was made from the same source and its base is still the same; else None."""
+    found = _docker.inspect_image(client, build["image"])
+    labels = ((found or {}).get("Config") or {}).get("Labels") or {}
+    if found is None or labels.get(SOURCE_LABEL) != build["source"]:
+        return None
+    base, _space, base_id = labels.get(BASE_LABEL, "").partition(" ")
+    now = _docker.inspect_image(client, base) if base else None
+    # A base that is gone has not changed.
+    return None if now is not None and now["Id"] != base_id else found
+
+
+def program(name: str) -> str:
+    """Find the CLI beside this Python, else on the path. Raises BuildError."""
+    beside = os.path.join(os.path.dirname(sys.executable), name)
+    found = beside if os.access(beside, os.X_OK) else shutil.which(name)
+    if found is None:
+        raise BuildError(
+            f"there is no program '{name}' on the build host; install the Python package langgraph-cli there"
+        )
+    return found
+
+
+@contextlib.contextmanager
+def folders(builds: t.Sequence[Build]) -> t.Iterator[dict[str, str]]:
+    """The applications' folders, by image: as they are, or unpacked from the archives that were shipped."""
+    with contextlib.ExitStack() as stack:
+        found: dict[str, str] = {}
+        for build in builds:
+            found[build["image"]] = build["path"]
+            if build["path"].endswith(".tar"):
+                # Two images of one folder share it.
+                stack.callback(pathlib.Path(build["path"]).unlink, missing_ok=True)
+                private = stack.enter_context(tempfile.TemporaryDirectory(prefix="langgraph-build-"))
+                # The CLI calls it so in the image too: two build hosts must not make two images of one folder.
+                folder = os.path.join(private, os.path.basename(build["folder"]))
+                shutil.unpack_archive(build["path"], folder, "tar")
+                found[build["image"]] = folder
+        yield found
+
+
+def validate(cli: str, build: Build, folder: str) -> str:
+    """Have the CLI check the configuration and the files that it names; give the base image. Raises BuildError."""
+    config = os.path.join(folder, build["config"])
+    if not os.path.isfile(config):
+        raise BuildError(f"image '{build['image']}', option 'config': the folder has no file '{build['config']}'")
+    _check(build, [cli, "validate", "-c", config], folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        dockerfile = os.path.join(scratch, "Dockerfile")
+        # It resolves the paths of graphs and dependencies, which `validate` does not.
+        _check(build, [cli, "dockerfile", dockerfile, "-c", config, *_base_options(build)], folder)
+        with open(dockerfile, encoding="utf-8") as file:
+            lines = [line.split() for line in file if line.startswith("FROM ")]
+    return lines[0][1] if lines else ""
+
+
+def _check(build: Build, command: t.Sequence[str], folder: str) -> None:
+    code, lines = _run(command, folder, {}, ())
+    if code != 0:
+        raise BuildError(f"image '{build['image']}', option 'config': {build['config']}: {_cause(lines)}", lines)
+
+
+def _base_options(build: Build) -> list[str]:
+    options = ["--base-image", build["base_image"]] if build["base_image"] else []
+    return options + (["--api-version", build["api_version"]] if build["api_version"] else [])
+
+
+def make(client: _docker.Client, cli: str, build: Build, folder: str, base: str) -> dict[str, t.Any]:
+    """Build one image and give it its name only when it is complete and tells no secret. Raises BuildError."""
+    image, unnamed = build["image"], f"langgraph-build:{build['source'][:24]}"
+    if build["pull"]:
+        # Here rather than by the CLI, which does the same: which base it was is written into the image.
+        code, lines = _run(["docker", "pull", base], folder, {}, ())
+        if code != 0:
+            raise BuildError(f"image '{image}', option 'base_image': '{base}' cannot be pulled: {_cause(lines)}", lines)
+    base_id = (_docker.inspect_image(client, base) or {}).get("Id")
+    if base_id is None:
+        raise BuildError(f"image '{image}', option 'base_image': the build host has no image '{base}'; set pull: true")
+    before = _docker.all_image_ids(client)
+    labels = {SOURCE_LABEL: build["source"], BASE_LABEL: f"{base} {base_id}"}
+    code, lines = _build(cli, build, folder, labels, unnamed)
+    if code != 0:
+        cause = _cause(lines)
+        if "no space left" in cause.lower():
+            # What a build leaves for the next one to go on with is what fills the disk.
+            _docker.remove_images(client, _docker.all_image_ids(client) - before)
+            cause = "the disk of the build host was full, what the build had used was given back; free some space"
+        raise BuildError(f"image '{image}': 'langgraph build' failed: {cause}", lines)
+    try:
+        name = _readable(client, unnamed, build)
+        if name:
+            _docker.remove_image(client, unnamed)
+            _docker.remove_images(client, _docker.all_image_ids(client) - before)
+            raise BuildError(
+                f"image '{image}', option 'build_args': the value of {name} stays readable in the image; move it to "
+                "build_secrets, or list its name in readable_build_args"
+            )
+        _docker.tag_image(client, unnamed, image)
+    finally:
+        _docker.remove_image(client, unnamed)
+    return _docker.inspect_image(client, image) or {}
+
+
+def _build(cli: str, build: Build, folder: str, labels: t.Mapping[str, str], tag: str) -> tuple[int, list[str]]:
+    config = os.path.join(folder, build["config"])
+    command = [cli, "build", "-t", tag, "-c", config, *_base_options(build), "--no-pull", "--force-rm"]
+    command += [f"--network={build['network']}"] if build["network"] else []
+    command += [f"--label={name}={value}" for name, value in labels.items()]
+    # The value comes from the environment, where no list of processes shows it.
+    command += [f"--build-arg={name}" for name in build["build_args"]]
+    secret = [*build["build_args"].values(), *build["build_secrets"].values()]
+    environment = dict(build["build_args"])
+    with tempfile.TemporaryDirectory(prefix="langgraph-build-") as private:
+        for name, value in build["build_secrets"].items():
+            path = os.path.join(private, name)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                file.write(value)
+            command.append(f"--secret=id={name},src={path}")
+            environment["DOCKER_BUILDKIT"] = "1"
+        return _run(command, folder, environment, secret)
+
+
+def _readable(client: _docker.Client, image: str, build: Build) -> str | None:
+    """Name of a build argument or secret whose value an owner of the image can read in its history or environment."""
+    text = _docker.image_texts(client, image)
+    for name, value in build["build_args"].items():
+        if name not in build["readable_build_args"] and value and any(f"{name}={value}" in line for line in text):
+            return name
+    secrets = build["build_secrets"].items()
+    return next(
+        (name for name, value in secrets if value.strip() and any(value.strip() in line for line in text)), None
+    )
+
+
+def _run(
+    command: t.Sequence[str], folder: str, environment: t.Mapping[str, str], secret: t.Sequence[str]
+) -> tuple[int, list[str]]:
+    """Run the CLI; give its exit code and its last lines, without colours and without what is secret."""
+    quiet = {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "NO_COLOR": "1"}
+    done = run(command, folder=folder, environment={**quiet, **environment}, one_output=True)
+    text = _COLOUR.sub("", done.stdout)
+    for value in sorted(filter(str.strip, secret), key=len, reverse=True):
+        text = text.replace(value, "********")
+    lines = [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+    return done.returncode, lines[-LOG_LINES:]
+
+
+def _cause(lines: t.Sequence[str]) -> str:
+    """The line of the output that tells the cause, else its last one."""
+    for pattern in _CAUSES:
+        found = next((line for line in reversed(lines) if pattern.search(line)), None)
+        if found is not None:
+            return shown(found.strip(), longest=300)
+    return shown(lines[-1], longest=300) if lines else "it said nothing"
+
+
+def forget(client: _docker.Client, image_id: str, config_dir: str) -> None:
+    """Remove the image that a name stood for before, unless it has another name or a kept revision needs it."""
+    deployments = _revision_store.read(config_dir, _revision_store.deployment_names(config_dir)).values()
+    kept = {item.content.image_id for deployment in deployments for item in deployment.revisions if item.content}
+    if image_id not in kept:
+        _docker.remove_image(client, image_id)
+
+
+def told(image: str, found: t.Mapping[str, t.Any] | None, action: str) -> dict[str, t.Any]:
+    """One entry of the module's result."""
+    found = found or {}
+    return {
+        "image": normal_reference(image),
+        "action": action,
+        "image_id": found.get("Id"),
+        "digests": list(found.get("RepoDigests") or ()),
+        "architecture": found.get("Architecture"),
+    }

@@ -1,0 +1,218 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_build
+short_description: Build images from application folders with langgraph build
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Builds images of LangGraph applications with C(langgraph build), on the control node or on a build host, to which the
+    folder is shipped without what its C(.dockerignore) leaves out.
+  - An image that was made from the same files and options is left as it is, and nothing is built.
+  - Every C(langgraph.json) is checked by the CLI before the first image is built. An image gets its name only when it is
+    complete.
+requirements:
+  - The Python package C(langgraph-cli) and the Docker client on the build host.
+  - The Python library C(docker) on the control node and on the build host.
+extends_documentation_fragment:
+  - selfhost.langgraph._attributes
+  - selfhost.langgraph._attributes.action
+attributes:
+  action:
+    support: full
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+  platform:
+    platforms: linux
+    support: full
+options:
+  builds:
+    description: The images to build.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      image:
+        description:
+          - Name and tag that the image gets. One with a registry, C(REGISTRY/NAME:TAG), can be pushed there.
+        type: str
+        required: true
+      folder:
+        description: Folder of the application on the control node. All of it is the context of the build.
+        type: path
+        required: true
+      config:
+        description: Path of C(langgraph.json) in O(builds[].folder).
+        type: str
+        default: langgraph.json
+      base_image:
+        description: Base image, instead of the one that the CLI chooses.
+        type: str
+      api_version:
+        description:
+          - Version of the server. Without it, here or in C(langgraph.json), the base floats; another build may take a newer one.
+        type: str
+      pull:
+        description: Whether the base image is pulled. With V(false), the build host's own is used.
+        type: bool
+        default: true
+      network:
+        description: The network of the build's steps, as C(docker build) has it. V(none) is a build without network.
+        type: str
+      build_args:
+        description:
+          - Values for C(ARG) lines of C(dockerfile_lines). They reach the build by its environment, never by a command line.
+          - A value that stays readable in the image, as one used in a C(RUN) line does, is refused, unless its name is in
+            O(builds[].readable_build_args).
+        type: dict
+        default: {}
+      readable_build_args:
+        description: Names of O(builds[].build_args) that anybody who has the image may read.
+        type: list
+        elements: str
+        default: []
+      build_secrets:
+        description:
+          - Secrets for C(RUN --mount=type=secret,id=NAME) lines of C(dockerfile_lines). They need BuildKit, which is
+            Debian's package C(docker-buildx) where the engine is newer than 22.
+          - Another value builds nothing anew.
+        type: dict
+        default: {}
+      path:
+        description: Folder on the build host, or an archive of it. The part on the control node sets it.
+        type: path
+      source:
+        description: Hash of all that the image is made from. The part on the control node sets it.
+        type: str
+  program:
+    description: The CLI on the build host. A name is looked for beside the Python interpreter, then on the path.
+    type: str
+    default: langgraph
+  config_dir:
+    description: Folder that holds the deployments of the build host, if it has any. An image that they need is not removed.
+    type: path
+    default: /etc/langgraph
+seealso:
+  - module: selfhost.langgraph.image_load
+  - module: community.docker.docker_image_push
+"""
+
+EXAMPLES = r"""
+- name: Build the application's image
+  selfhost.langgraph.image_build:
+    builds:
+      - image: registry.example.com/support-bot:1.4.2
+        folder: ../support-bot
+        api_version: 0.16.7
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+images:
+  description: The images, by name.
+  returned: success
+  type: dict
+  contains:
+    image:
+      description: Name of the image.
+      type: str
+    action:
+      description: V(keep) where nothing has changed, else V(build).
+      type: str
+    image_id:
+      description: Id of the image; null in check mode where it has to be built.
+      type: str
+    digests:
+      description: What registries call it, once it has been pushed.
+      type: list
+      elements: str
+    architecture:
+      description: Architecture that it is made for.
+      type: str
+log:
+  description: Last lines of a build that failed, without the values of build arguments and secrets.
+  returned: failure
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import missing_required_lib
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_build
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
+
+
+def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, dict[str, t.Any]]:
+    """Build what is not there yet, where its folder is; give every image. Raises BuildError, EngineError."""
+    client = _docker.connect()
+    found = {build["image"]: _image_build.built(client, build) for build in params["builds"]}
+    images = {name: _image_build.told(name, image, "keep") for name, image in found.items() if image is not None}
+    missing = [build for build in params["builds"] if build["image"] not in images]
+    there = [build for build in missing if build["path"] and not check_mode]
+    if not there:
+        return images | {build["image"]: _image_build.told(build["image"], None, "build") for build in missing}
+    cli = _image_build.program(params["program"])
+    with _image_build.folders(there) as folders:
+        bases = {build["image"]: _image_build.validate(cli, build, folders[build["image"]]) for build in there}
+        for build in there:
+            name = build["image"]
+            before = _docker.inspect_image(client, name)
+            made = _image_build.make(client, cli, build, folders[name], bases[name])
+            images[name] = _image_build.told(name, made, "build")
+            if before and before["Id"] != made.get("Id"):
+                _image_build.forget(client, before["Id"], params["config_dir"])
+    return images
+
+
+def main() -> None:
+    """Read the options and hand over."""
+    build = {
+        "image": {"type": "str", "required": True},
+        "folder": {"type": "path", "required": True},
+        "config": {"type": "str", "default": "langgraph.json"},
+        "base_image": {"type": "str"},
+        "api_version": {"type": "str"},
+        "pull": {"type": "bool", "default": True},
+        "network": {"type": "str"},
+        "build_args": {"type": "dict", "default": {}, "no_log": True},
+        "readable_build_args": {"type": "list", "elements": "str", "default": []},
+        "build_secrets": {"type": "dict", "default": {}, "no_log": True},
+        "path": {"type": "path"},
+        "source": {"type": "str"},
+    }
+    module = QuietModule(
+        argument_spec={
+            "builds": {"type": "list", "elements": "dict", "required": True, "options": build},
+            "program": {"type": "str", "default": "langgraph"},
+            "config_dir": {"type": "path", "default": "/etc/langgraph"},
+        },
+        supports_check_mode=True,
+    )
+    if _docker.DOCKER_IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("docker"), exception=_docker.DOCKER_IMPORT_ERROR)
+    try:
+        images = build_all(module.params, check_mode=module.check_mode)
+    except _image_build.BuildError as error:
+        module.fail_json(msg=str(error), log=error.log)
+    except _docker.EngineError as error:
+        module.fail_json(msg=str(error))
+    changed = any(image["action"] == "build" for image in images.values())
+    # None of it is secret. Masked, ids and names would be garbled by a build argument as short as "1".
+    module.no_log_values = set()
+    module.exit_json(changed=changed, images=images, invocation={})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_layers_info
+short_description: Read which layers of images the host has
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Tells of each image how many of its layers, from the lowest up, the host's engine has from other images already, so that
+    only the rest need be shipped. Tells the free space too.
+  - M(selfhost.langgraph.image_load) uses it.
+requirements:
+  - The Python library C(docker) on the host (Debian's C(python3-docker)).
+extends_documentation_fragment:
+  - selfhost.langgraph._attributes
+  - selfhost.langgraph._attributes.info_module
+attributes:
+  platform:
+    platforms: linux
+    support: full
+options:
+  images:
+    description: The images to look for.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      image_id:
+        description: Id of the image.
+        type: str
+        required: true
+      layers:
+        description: Digests of its layers, the lowest first, as its configuration has them.
+        type: list
+        elements: str
+        required: true
+"""
+
+EXAMPLES = r"""
+- name: Read how much of an image the host has
+  selfhost.langgraph.image_layers_info:
+    images:
+      - image_id: sha256:48b0ab8bb9a16a999193430dba4a21ad4a53d61fd760347f465440bc9d69206e
+        layers:
+          - sha256:1f8fd0b1a2a9f7b7a8f14ac1ee05e2d2f5c0d7ea1c0f7a2f6bb0e9f4e7c56f2a
+"""
+
+RETURN = r"""
+there:
+  description: How many of its first layers the host has, by id of the image.
+  returned: success
+  type: dict
+root:
+  description: Folder of the engine.
+  returned: success
+  type: str
+free:
+  description: Free bytes in the folder of the engine.
+  returned: success
+  type: int
+spool_free:
+  description: Free bytes where parts of archives wait to be loaded; null where that is the same disk.
+  returned: success
+  type: int
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load
+
+
+def main() -> None:
+    """Read and report."""
+    module = AnsibleModule(
+        argument_spec={
+            "images": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "image_id": {"type": "str", "required": True},
+                    "layers": {"type": "list", "elements": "str", "required": True},
+                },
+            }
+        },
+        supports_check_mode=True,
+    )
+    if _docker.DOCKER_IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("docker"), exception=_docker.DOCKER_IMPORT_ERROR)
+    try:
+        client = _docker.connect()
+        root = _docker.engine(client)["root"]
+        there = _image_load.layers_there(client, module.params["images"])
+    except _docker.EngineError as error:
+        module.fail_json(msg=str(error))
+    apart = os.stat(root).st_dev != os.stat(os.path.dirname(_image_load.SPOOL)).st_dev
+    spool_free = _image_load.free_bytes(_image_load.SPOOL) if apart else None
+    module.exit_json(there=there, root=root, free=_image_load.free_bytes(root), spool_free=spool_free)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_image_info
+short_description: Read from registries which image a tag stands for
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Gives the digest that each image of a list has in its registry now, so that every host can run exactly that one.
+  - Asks through the host's engine, with its certificates and mirrors. Pulls nothing and stores no login.
+  - Fails with one line for each image that a registry does not give, which names the deployments, the cause and the remedy.
+requirements:
+  - The Python library C(docker) on the host (Debian's C(python3-docker)).
+extends_documentation_fragment:
+  - selfhost.langgraph._attributes
+  - selfhost.langgraph._attributes.info_module
+attributes:
+  platform:
+    platforms: linux
+    support: full
+options:
+  images:
+    description: The images to ask for.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      image:
+        description: Name of the image, with its registry and tag.
+        type: str
+        required: true
+      deployments:
+        description: Deployments that run it, for the messages.
+        type: list
+        elements: str
+        default: []
+      known:
+        description: Digests of the same repository that the hosts have; their layers do not count in RV(images.size).
+        type: list
+        elements: str
+        default: []
+      optional:
+        description: Whether the registry may lack the image. It is left out of the answer then.
+        type: bool
+        default: false
+  registries:
+    description: Logins of registries. One that is not listed is asked without a login.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      registry:
+        description: Host of the registry, with its port where images have it; V(docker.io) for the engine's own.
+        type: str
+        required: true
+      username:
+        description: User to log in as.
+        type: str
+      password:
+        description: Password or token of O(registries[].username).
+        type: str
+      credential_helper:
+        description:
+          - Program C(docker-credential-NAME) of the host that gives the login, for example V(ecr-login) for Amazon's registry.
+        type: str
+seealso:
+  - module: selfhost.langgraph.container_service
+  - module: community.docker.docker_image_pull
+"""
+
+EXAMPLES = r"""
+- name: Read which image the tag stands for now
+  selfhost.langgraph.registry_image_info:
+    images:
+      - image: registry.example.com/support-bot:1.4
+        deployments: [support-bot]
+    registries:
+      - registry: registry.example.com
+        username: deploy
+        password: "{{ vault_registry_password }}"
+"""
+
+RETURN = r"""
+images:
+  description: What the registries say, by O(images[].image).
+  returned: success
+  type: dict
+  contains:
+    digest:
+      description: The image by digest, as the engine pulls it.
+      type: str
+    architectures:
+      description: Architectures that it is made for.
+      type: list
+      elements: str
+    size:
+      description: Bytes of a download, null where the client on the host cannot tell.
+      type: int
+  sample:
+    registry.example.com/support-bot:1.4:
+      architectures: [amd64]
+      digest: registry.example.com/support-bot@sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
+      size: 184033210
+problems:
+  description: What has to be put right.
+  returned: failure
+  type: list
+  elements: dict
+  sample:
+    - deployment: support-bot
+      finding: "'registry.example.com/support-bot:1.4': the registry has no such image"
+      option: image
+      remedy: check name and tag, or push it first
+"""
+
+from ansible.module_utils.basic import missing_required_lib
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _registry
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
+
+
+def main() -> None:
+    """Read and report."""
+    module = QuietModule(
+        argument_spec={
+            "images": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "image": {"type": "str", "required": True},
+                    "deployments": {"type": "list", "elements": "str", "default": []},
+                    "known": {"type": "list", "elements": "str", "default": []},
+                    "optional": {"type": "bool", "default": False},
+                },
+            },
+            "registries": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "registry": {"type": "str", "required": True},
+                    "username": {"type": "str"},
+                    "password": {"type": "str", "no_log": True},
+                    "credential_helper": {"type": "str"},
+                },
+            },
+        },
+        supports_check_mode=True,
+    )
+    if _docker.DOCKER_IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("docker"), exception=_docker.DOCKER_IMPORT_ERROR)
+    try:
+        answers, problems = _registry.ask(_docker.connect(), module.params["images"], module.params["registries"])
+    except _docker.EngineError as error:
+        module.fail_json(msg=str(error))
+    if problems:
+        lines = "\n".join(str(problem) for problem in problems)
+        module.fail_json(msg=lines, problems=[problem.as_dict() for problem in problems])
+    # None of it is secret. Masked, digests and names would be garbled by a password that is a part of them.
+    module.no_log_values = set()
+    module.exit_json(images=answers, invocation={})
+
+
+if __name__ == "__main__":
+    main()

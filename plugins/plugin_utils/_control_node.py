@@ -1,0 +1,41 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What the action plugins have in common: files of the control node, and their way to the host."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+
+def find_file(action: ActionBase, path: str, task_vars: t.Mapping[str, t.Any]) -> str | None:
+    """Find a file or folder of the control node: beside the inventory, in the current folder, or where tasks look."""
+    beside = os.path.join(str(task_vars.get("inventory_dir") or os.getcwd()), os.path.expanduser(path))
+    found = next((name for name in (beside, os.path.abspath(path)) if os.path.exists(name)), None)
+    try:
+        return found or action._find_needle("files", path)
+    except AnsibleError:
+        return None
+
+
+def copy_file(action: ActionBase, source: str, target: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Have ``ansible.builtin.copy`` bring a file of root alone to the host; what is there with the same checksum stays."""
+    task = action._task.copy()
+    task.args = {"src": source, "dest": target, "mode": "0600", "owner": "root", "group": "root"}
+    copy = action._shared_loader_obj.action_loader.get(
+        "ansible.builtin.copy",
+        task=task,
+        connection=action._connection,
+        play_context=action._play_context,
+        loader=action._loader,
+        templar=action._templar,
+        shared_loader_obj=action._shared_loader_obj,
+    )
+    return copy.run(task_vars=task_vars)

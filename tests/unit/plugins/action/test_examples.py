@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Examples of what action plugins do pass their validation, which comes before that of the module, where it has one."""
+
+from __future__ import annotations
+
+import importlib
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
+from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.modules.helper import problems, uses
+
+FOLDER = Path(__file__).parents[4] / "plugins/action"
+NAMES = [path.stem for path in sorted(FOLDER.glob("[a-z]*.py")) if "validate_argument_spec(" in path.read_text()]
+
+
+class Stop(Exception):
+    """A plugin that has said what it takes."""
+
+
+def called(name: str) -> dict[str, t.Any]:
+    """What the action hands to Ansible."""
+    action = importlib.import_module(f"ansible_collections.selfhost.langgraph.plugins.action.{name}")
+    seen: dict[str, t.Any] = {}
+
+    def validate(_self: t.Any, **given: t.Any) -> t.NoReturn:
+        seen.update(given)
+        raise Stop
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
+        patch.setattr(action.ActionModule, "__init__", lambda _self: None)
+        patch.setattr(action.ActionModule, "validate_argument_spec", validate)
+        patch.setattr(action.ActionBase, "run", lambda *_arguments: {})
+        action.ActionModule().run()
+    return seen
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_examples_are_valid(name: str) -> None:
+    asked = called(name)
+    assert uses(name)
+    for given in uses(name):
+        assert problems(given, asked["argument_spec"], asked) == []
+
+
+def test_deployments_of_the_examples_are_good_ones() -> None:
+    """The list itself is raw for Ansible: what it may hold is the check's own matter."""
+    for given in uses("deployment_check"):
+        # The file of the example holds what its deployment is not given beside it.
+        files = {
+            item["env_file"]: "LANGSMITH_API_KEY=from-the-file" for item in given["deployments"] if "env_file" in item
+        }
+        _deployments, found = check_deployments(given["deployments"], Surroundings("k" * 32, env_files=files))
+        assert found == []

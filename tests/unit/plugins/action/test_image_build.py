@@ -1,0 +1,187 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an image is made from: every file that docker build takes, with its mode, and the options that say how."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.action.image_build import context, source_hash
+
+FILES = {
+    "langgraph.json": "{}",
+    "src/agent.py": "graph = 1\n",
+    "src/deep/data.txt": "data\n",
+    ".env": "KEY=value\n",
+    "node_modules/x/index.js": "1\n",
+    ".git/HEAD": "ref\n",
+    "notes.md": "notes\n",
+    "run.sh": "#!/bin/sh\n",
+    "same.sh": "#!/bin/sh\n",
+    "#odd": "no comment\n",
+}
+IGNORED = "node_modules\n#odd\n\n  .git/  \n*.md\n.env\nsrc/deep\n!src/deep/data.txt\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An application that ignores some of its files."""
+    app = tmp_path / "app"
+    for name, text in {**FILES, ".dockerignore": IGNORED}.items():
+        (app / name).parent.mkdir(parents=True, exist_ok=True)
+        (app / name).write_text(text)
+    (app / "link").symlink_to("run.sh")
+    (app / "folder-link").symlink_to("src")
+    (app / "empty").mkdir()
+    return app
+
+
+def hashed(folder: Path, **options: t.Any) -> str:
+    return source_hash({"folder": str(folder), "image": "bot:1", **options})
+
+
+def test_context(folder: Path) -> None:
+    assert context(str(folder)) == [
+        "#odd",
+        ".dockerignore",
+        "empty",
+        "folder-link",
+        "langgraph.json",
+        "link",
+        "run.sh",
+        "same.sh",
+        "src",
+        "src/agent.py",
+        "src/deep/data.txt",
+    ]
+
+
+def test_without_a_dockerignore_everything_counts(folder: Path) -> None:
+    (folder / ".dockerignore").unlink()
+    assert set(FILES) < set(context(str(folder)))
+
+
+def test_a_dockerignore_of_windows(folder: Path) -> None:
+    """Docker drops the mark at its beginning too (docs: .dockerignore, byte order mark)."""
+    expected = context(str(folder))
+    (folder / ".dockerignore").write_bytes(b"\xef\xbb\xbf" + IGNORED.replace("\n", "\r\n").encode())
+    assert context(str(folder)) == expected
+
+
+def test_a_link_to_a_folder_is_not_followed(folder: Path) -> None:
+    """It may lead out of the folder, or round in a circle."""
+    (folder / "src/circle").symlink_to("..")
+    assert [path for path in context(str(folder)) if "circle" in path] == ["src/circle"]
+
+
+def test_an_unchanged_folder_has_the_same_hash(folder: Path, tmp_path: Path) -> None:
+    before = hashed(folder)
+    assert hashed(folder) == before
+    os.utime(folder / "run.sh", (1, 1))
+    assert hashed(folder) == before
+    shutil.copytree(folder, tmp_path / "elsewhere", symlinks=True)
+    assert hashed(tmp_path / "elsewhere") == before
+
+
+def rename(path: Path) -> None:
+    path.rename(path.with_name("other.sh"))
+
+
+def relink(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("same.sh")
+
+
+def follow(path: Path) -> None:
+    """A file with the content of what the link leads to."""
+    text = path.read_text()
+    path.unlink()
+    path.write_text(text)
+
+
+CHANGES: dict[str, tuple[str, t.Callable[[Path], object]]] = {
+    "content": ("src/agent.py", lambda path: path.write_text("graph = 2\n")),
+    "mode": ("run.sh", lambda path: path.chmod(0o755)),
+    "mode of a folder": ("src", lambda path: path.chmod(0o700)),
+    "name": ("run.sh", rename),
+    "gone": ("run.sh", lambda path: path.unlink()),
+    "new": ("src/new.py", lambda path: path.write_text("")),
+    "new and empty folder": ("src/new", lambda path: path.mkdir()),
+    "link leads elsewhere": ("link", relink),
+    "link becomes a file": ("link", follow),
+    "ignored but for this": ("src/deep/data.txt", lambda path: path.write_text("other\n")),
+    "what is ignored": (".dockerignore", lambda path: path.write_text("node_modules\n")),
+}
+
+
+@pytest.mark.parametrize("title", CHANGES)
+def test_what_changes_the_image_changes_the_hash(title: str, folder: Path) -> None:
+    name, change = CHANGES[title]
+    before = hashed(folder)
+    change(folder / name)
+    assert hashed(folder) != before
+
+
+@pytest.mark.parametrize("name", [".env", "notes.md", "node_modules/x/index.js", ".git/HEAD", "src/deep/more.txt"])
+def test_what_is_ignored_does_not_count(name: str, folder: Path) -> None:
+    before = hashed(folder)
+    (folder / name).write_text("something else\n")
+    (folder / name).chmod(0o600)
+    assert hashed(folder) == before
+
+
+def test_files_do_not_run_into_one_another(folder: Path) -> None:
+    """Two files whose names and contents, put together, read the same."""
+    seen = set()
+    for one, other in (("ab", "c"), ("a", "bc"), ("abc", "")):
+        (folder / "x").write_text(one)
+        (folder / "y").write_text(other)
+        seen.add(hashed(folder))
+    assert len(seen) == 3
+
+
+OPTIONS = {
+    "config": "deploy/langgraph.json",
+    "base_image": "r.example/base:1",
+    "api_version": "0.7.1",
+    "network": "none",
+    "build_args": {"A": "1"},
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option_that_changes_the_image_changes_the_hash(option: str, folder: Path) -> None:
+    assert hashed(folder, **{option: OPTIONS[option]}) != hashed(folder)
+
+
+def test_the_order_of_build_arguments_does_not_count(folder: Path) -> None:
+    one, other = {"A": "1", "B": "2"}, {"B": "2", "A": "1"}
+    assert hashed(folder, build_args=one) == hashed(folder, build_args=other)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"image": "other:1"}, {"pull": False}, {"build_secrets": {"A": "1"}}, {"readable_build_args": ["A"]}],
+    ids=str,
+)
+def test_what_does_not_change_the_image_does_not_count(more: dict[str, t.Any], folder: Path) -> None:
+    assert hashed(folder, **more) == hashed(folder)
+
+
+def test_a_name_that_is_no_text_does_no_harm(folder: Path) -> None:
+    path = os.path.join(os.fsencode(folder), b"\xff")
+    try:
+        with open(path, "wb") as file:
+            file.write(b"x")
+    except OSError:
+        pytest.skip("the file system takes names in UTF-8 alone")
+    (folder / "odd").symlink_to(os.fsdecode(b"\xff"))
+    before = hashed(folder)
+    assert hashed(folder) == before

@@ -1,0 +1,208 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Shipping: what the host lacks, in parts, into a folder of its own for each image, or nothing where it has no room."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+import typing as t
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from ansible.errors import AnsibleActionFail
+
+from ansible_collections.selfhost.langgraph.plugins.action import image_load as action
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.image_files import (
+    Image,
+    classic,
+    layer,
+    oci,
+    sha,
+    write,
+)
+
+BOT = Image(["bot:1", "bot:latest"], [layer("base"), layer("tools", 50_000), layer("app")])
+OTHER = Image(["other:1"], [layer("base"), layer("other")])
+
+
+class Host:
+    """The modules as they are on a host: what was asked of them, and what was shipped."""
+
+    def __init__(self, folder: Path, images: dict[str, str], layers: t.Sequence[str] = (), **facts: t.Any) -> None:
+        self.folder, self.images, self.layers = folder, images, list(layers)
+        self.facts = {"root": "/var/lib/docker", "free": 10**9, "spool_free": None, **facts}
+        self.calls: list[str] = []
+        self.fails_at_part: int | None = None
+        self.shipped: list[str] = []
+
+    def module(self, name: str, arguments: dict[str, t.Any], _vars: t.Any) -> dict[str, t.Any]:
+        self.calls.append(name)
+        if name == "container_service_info":
+            return {"images": dict(self.images)}
+        if name == "image_layers_info":
+            there = {}
+            for image in arguments["images"]:
+                pairs = list(zip(image["layers"], self.layers))
+                there[image["image_id"]] = next((n for n, (a, b) in enumerate(pairs) if a != b), len(pairs))
+            return {"there": there, **self.facts}
+        if name == "ansible.builtin.file":
+            assert arguments["mode"] == "0700"
+            self._path(arguments["path"]).mkdir(exist_ok=True, parents=True)
+        if name == "image_load":
+            for item in arguments["images"]:
+                self._load(item)
+        return {}
+
+    def _path(self, path: str) -> Path:
+        return self.folder / path.removeprefix("/")
+
+    def _load(self, item: dict[str, t.Any]) -> None:
+        """As the engine does: layers that it has it needs no file for."""
+        parts = sorted(self._path(item["spool"]).iterdir())
+        with tarfile.open(fileobj=io.BytesIO(b"".join(part.read_bytes() for part in parts))) as archive:
+            (entry,) = json.loads(archive.extractfile("manifest.json").read())  # type: ignore[union-attr]
+            names = archive.getnames()
+        assert entry["RepoTags"] == [item["image"]]
+        missing = [name for name in entry["Layers"] if name not in names]
+        assert all(f"sha256:{name.removesuffix('.tar')}" in self.layers for name in missing)
+        self.images[item["image"]] = f"sha256:{entry['Config'].removesuffix('.json')}"
+        shutil.rmtree(self._path(item["spool"]))
+
+    def copy(self, _action: t.Any, source: str, target: str, _vars: t.Any) -> dict[str, t.Any]:
+        number = len(self.shipped) + 1
+        if number == self.fails_at_part:
+            return {"failed": True, "msg": "lost"}
+        self.shipped.append(target)
+        shutil.copy(source, self._path(target))
+        return {"size": Path(source).stat().st_size}
+
+
+class Plugin(action.ActionModule):
+    """The action without Ansible around it."""
+
+    def __init__(self, host: Host, check_mode: bool) -> None:
+        self._task: t.Any = SimpleNamespace(check_mode=check_mode)
+        self.host = host
+
+    def _module(self, name: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        return self.host.module(name, arguments, task_vars)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> str:
+    return write(tmp_path / "images.tar", classic(BOT, OTHER))
+
+
+def bring(host: Host, path: str, *images: str, check_mode: bool = False) -> dict[str, t.Any]:
+    wanted = [{"archive": path, "image": image, "deployments": [f"d-{image}"]} for image in images]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(action, "copy_file", host.copy)
+        patch.setattr(action, "find_file", lambda _action, name, _vars: name if Path(name).exists() else None)
+        return Plugin(host, check_mode)._bring(wanted, {"inventory_hostname": "h"})
+
+
+def ids(*contents: bytes) -> list[str]:
+    return [f"sha256:{sha(content)}" for content in contents]
+
+
+def test_what_the_host_lacks_is_shipped_and_loaded(tmp_path: Path, archive: str) -> None:
+    host = Host(tmp_path / "host", {}, ids(BOT.layers[0]))
+    result = bring(host, archive, "bot:1", "docker.io/library/other:1")
+    assert host.images == {"bot:1": BOT.image_id, "other:1": OTHER.image_id}
+    assert result["changed"] is True
+    assert result["images"][0] == {
+        "image": "bot:1",
+        "image_id": BOT.image_id,
+        "layers": 3,
+        "layers_there": 1,
+        "shipped": len(BOT.layers[1]) + len(BOT.layers[2]),
+    }
+    assert bring(host, archive, "bot:1", "other:1") == {"changed": False, "images": []}
+
+
+@pytest.mark.parametrize("images", [("bot:1", "bot:latest"), ("bot", "bot:1", "other:1")])
+def test_two_names_of_one_image(images: tuple[str, ...], tmp_path: Path, archive: str) -> None:
+    """Each is an archive of its own; their parts must not mix."""
+    host = Host(tmp_path / "host", {})
+    bring(host, archive, *images)
+    assert {host.images[normal_reference(image)] for image in images[:2]} == {BOT.image_id}
+
+
+def test_the_same_parts_go_to_the_same_place(tmp_path: Path, archive: str) -> None:
+    """What a broken transfer has brought is found there by the next."""
+    host = Host(tmp_path / "host", {})
+    host.fails_at_part = 1
+    with pytest.raises(action.ModuleFailed) as error:
+        bring(host, archive, "bot:1")
+    assert error.value.result == {"failed": True, "msg": "lost"}
+    assert "image_load" not in host.calls
+    places = []
+    for _attempt in range(2):
+        host = Host(tmp_path / "host", {})
+        bring(host, archive, "bot:1")
+        places.append(host.shipped)
+    assert places[0] == places[1]
+    # With other layers there, the parts are others.
+    host = Host(tmp_path / "host", {}, ids(BOT.layers[0]))
+    bring(host, archive, "bot:1")
+    assert set(host.shipped).isdisjoint(places[0])
+
+
+def test_check_mode_tells_and_ships_nothing(tmp_path: Path, archive: str) -> None:
+    host = Host(tmp_path / "host", {"bot:1": "sha256:older"})
+    result = bring(host, archive, "bot:1", check_mode=True)
+    assert (result["changed"], [item["image_id"] for item in result["images"]]) == (True, [BOT.image_id])
+    assert (host.shipped, host.images) == ([], {"bot:1": "sha256:older"})
+    assert set(host.calls) == {"container_service_info", "image_layers_info"}
+
+
+def test_an_image_that_the_archive_does_not_have(tmp_path: Path, archive: str) -> None:
+    with pytest.raises(AnsibleActionFail) as error:
+        bring(Host(tmp_path, {}), archive, "bot:2")
+    assert f"image_archives: '{archive}' has no image 'bot:2'; it has bot:1, bot:latest, other:1" in str(error.value)
+
+
+SHIPPED = sum(len(content) for content in BOT.layers)
+# Free space of the engine and of the spool (None: the same disk), and which of them is too small.
+SPACES: dict[str, tuple[int, int | None, str | None]] = {
+    "enough on one disk": (3 * SHIPPED, None, None),
+    "one byte too little": (3 * SHIPPED - 1, None, "/var/lib/docker"),
+    "enough on two": (2 * SHIPPED, SHIPPED, None),
+    "the engine's is too small": (2 * SHIPPED - 1, SHIPPED, "/var/lib/docker"),
+    "that of the parts is too small": (2 * SHIPPED, SHIPPED - 1, "/var/tmp/langgraph-images"),
+    "none at all": (0, None, "/var/lib/docker"),
+}
+
+
+@pytest.mark.parametrize("title", SPACES)
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_space(title: str, check_mode: bool, tmp_path: Path) -> None:
+    free, spool_free, folder = SPACES[title]
+    path = write(tmp_path / "images.tar", oci(BOT))
+    host = Host(tmp_path / "host", {}, free=free, spool_free=spool_free)
+    if folder is None:
+        assert bring(host, path, "bot:1", check_mode=check_mode)["changed"] is True
+        return
+    with pytest.raises(AnsibleActionFail) as error:
+        bring(host, path, "bot:1", check_mode=check_mode)
+    assert "deployment 'd-bot:1', option 'image': to load it the host needs " in str(error.value)
+    assert f" in {folder} and has " in str(error.value)
+    assert host.shipped == []
+
+
+def test_nothing_stays_on_the_control_node(tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    host = Host(tmp_path / "host", {})
+    bring(host, archive, "bot:1")
+    host.images, host.fails_at_part = {}, len(host.shipped) + 1
+    with pytest.raises(action.ModuleFailed):
+        bring(host, archive, "bot:1")
+    assert list((tmp_path / "tmp").iterdir()) == []

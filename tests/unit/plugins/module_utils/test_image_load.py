@@ -1,0 +1,181 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Loading from parts: what counts as there, and that nothing stays behind whatever the engine says."""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load
+from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load import (
+    LoadError,
+    free_bytes,
+    layers_there,
+    load,
+    remove_stale,
+)
+
+# Wanted layers, those of an image of the engine, and how many of the first are the same.
+COMMON = {
+    ("abc", "abc"): 3,
+    ("abc", "abcd"): 3,
+    ("abcd", "abc"): 3,
+    ("abc", "abd"): 2,
+    ("abc", "xbc"): 0,
+    ("abc", "bc"): 0,
+    ("abc", "cba"): 0,
+    ("abc", ""): 0,
+    ("", "abc"): 0,
+    ("aab", "ab"): 1,
+}
+
+
+@pytest.mark.parametrize(("wanted", "chain"), COMMON)
+def test_only_a_common_beginning_counts(wanted: str, chain: str) -> None:
+    assert _image_load._common(list(wanted), list(chain)) == COMMON[wanted, chain]
+    assert _image_load._common(list(chain), list(wanted)) == COMMON[wanted, chain]
+
+
+class Client:
+    """An engine with images by name, each known by its layers."""
+
+    def __init__(self, images: dict[str, str], driver: str = "", says: t.Sequence[dict[str, str]] = ()) -> None:
+        self.known, self.driver, self.says = images, driver, says
+        self.loaded = b""
+        self.brings: dict[str, str] = {}
+
+    def info(self) -> dict[str, t.Any]:
+        return {"DriverStatus": [["Backing Filesystem", "extfs"], ["driver-type", self.driver]]}
+
+    def images(self, **_how: bool) -> list[dict[str, t.Any]]:
+        return [{"Id": f"sha256:{layers}", "RepoTags": [name]} for name, layers in self.known.items()]
+
+    def inspect_image(self, image_id: str) -> dict[str, t.Any]:
+        layers = image_id.removeprefix("sha256:")
+        if layers not in self.known.values() or layers == "gone":
+            raise _docker.docker.errors.NotFound("no such image")
+        return {"Id": image_id, "RootFS": {"Layers": list(layers)}}
+
+    def load_image(self, data: t.Iterable[bytes]) -> t.Iterator[dict[str, str]]:
+        self.loaded = b"".join(data)
+        yield from self.says
+        self.known = {**self.known, **self.brings}
+
+
+def wanted(layers: str) -> dict[str, t.Any]:
+    return {"image_id": f"sha256:{layers}", "layers": list(layers)}
+
+
+def test_the_image_that_has_most_of_the_layers_counts() -> None:
+    client = Client({"a:1": "abx", "b:1": "abcx", "c:1": "zabc", "d:1": "gone"})
+    images = [wanted("abcd"), wanted("zz"), wanted("q")]
+    assert layers_there(client, images) == {"sha256:abcd": 3, "sha256:zz": 1, "sha256:q": 0}
+
+
+def test_an_engine_without_images_has_no_layers() -> None:
+    assert layers_there(Client({}), [wanted("abc")]) == {"sha256:abc": 0}
+
+
+def test_the_store_of_containerd_needs_every_layer() -> None:
+    client = Client({"a:1": "abc"}, driver="io.containerd.snapshotter.v1")
+    assert layers_there(client, [wanted("abcd")]) == {"sha256:abcd": 0}
+
+
+def test_free_bytes_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
+    here = os.statvfs(tmp_path)
+    found = free_bytes(str(tmp_path / "not/there/yet"))
+    # Others write to the disk meanwhile.
+    assert abs(found - here.f_bavail * here.f_frsize) < 2**30
+    assert free_bytes("/") > 0
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> str:
+    """Parts as they were shipped, and a file of copy that is none."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    for number in (2, 10, 1):
+        (folder / f"part-{number:04d}").write_bytes(f"<{number}>".encode())
+    (folder / ".part-0003.tmp").write_bytes(b"half")
+    return str(folder)
+
+
+def test_parts_are_loaded_in_their_order_and_removed(spool: str) -> None:
+    client = Client({"a:1": "old"}, says=[{"stream": "Loaded image: a:1"}])
+    client.brings = {"a:1": "new"}
+    load(client, "a:1", "sha256:new", spool)
+    assert client.loaded == b"<1><2><10>"
+    assert not Path(spool).exists()
+
+
+def test_large_parts_are_read_in_pieces(spool: str) -> None:
+    content = os.urandom(3 * 1024 * 1024 + 5)
+    Path(spool, "part-0001").write_bytes(content)
+    client = Client({"a:1": "new"})
+    load(client, "a:1", "sha256:new", spool)
+    assert client.loaded == content + b"<2><10>"
+
+
+FAILURES: dict[str, tuple[t.Any, str]] = {
+    "full disk": (
+        [{"stream": "Loading layer"}, {"error": "write /var/lib/docker/tmp/x: no space left on device"}],
+        "image 'a:1': the disk of the engine was full while it was loaded, nothing of it was kept; free some space",
+    ),
+    "refused": (
+        [{"error": "open /var/lib/docker/tmp/docker-import-1/abc/json: no such file or directory"}],
+        "image 'a:1': the engine did not load it (open /var/lib/docker/tmp/docker-import-1/abc/json: no such file or "
+        "directory)",
+    ),
+    "gone": (
+        _docker.docker.errors.DockerException("Connection aborted:\nRemote end closed"),
+        "image 'a:1': the engine did not load it (the Docker engine does not load the archive: Connection aborted: Remote "
+        "end closed)",
+    ),
+    "broken pipe": (
+        BrokenPipeError(32, "Broken pipe"),
+        "image 'a:1': the engine did not load it (the Docker engine does not load the archive: [Errno 32] Broken pipe)",
+    ),
+    "another image": ([], "image 'a:1': the engine has loaded it as another one than sha256:new"),
+}
+
+
+@pytest.mark.parametrize("title", FAILURES)
+def test_what_goes_wrong_is_one_line_and_leaves_no_parts(title: str, spool: str) -> None:
+    says, message = FAILURES[title]
+    client = Client({"a:1": "old"}, says=says if isinstance(says, list) else [])
+    if not isinstance(says, list):
+
+        def refuse(_data: t.Iterable[bytes]) -> t.NoReturn:
+            raise says
+
+        client.load_image = refuse  # type: ignore[method-assign,assignment]
+    with pytest.raises(LoadError) as error:
+        load(client, "a:1", "sha256:new", spool)
+    assert str(error.value) == message
+    assert not Path(spool).exists()
+
+
+def test_parts_that_are_gone(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match="image 'a:1': the engine did not load it"):
+        load(Client({}), "a:1", "sha256:new", str(tmp_path / "none"))
+
+
+def test_parts_of_yesterday_go_and_those_of_today_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = tmp_path / "spool"
+    monkeypatch.setattr(_image_load, "SPOOL", str(spool))
+    remove_stale()
+    for name, hours in (("old", 25), ("new", 23)):
+        (spool / name).mkdir(parents=True)
+        (spool / name / "part-0001").write_bytes(b"x")
+        then = time.time() - hours * 3600
+        os.utime(spool / name, (then, then))
+    remove_stale()
+    assert [path.name for path in spool.iterdir()] == ["new"]
+    assert (spool / "new/part-0001").exists()
