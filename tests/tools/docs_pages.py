@@ -1,0 +1,181 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write what the site has beside docs/ and the reference: the pages of variables and options, and where Ansible's own are.
+
+usage: docs_pages.py FOLDER   (which has the reference already, in reference/)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import typing as t
+import zlib
+from pathlib import Path
+
+import yaml
+from antsibull_docs_parser import dom
+from antsibull_docs_parser.parser import Context, parse
+from antsibull_docs_parser.rst import rst_escape, to_rst
+
+ROOT = Path(__file__).parents[2]
+COLLECTION = "selfhost.langgraph"
+# The order in which site.yml meets them; a role that is not named here follows.
+ORDER = ("langgraph", "docker", "redis", "postgres", "proxy")
+# What the reference refers to in Ansible's own documentation, so that building it fetches no inventory.
+ANSIBLE = {
+    "action_plugins": "plugins/action.html#action-plugins",
+    "ansible_configuration_settings": "reference_appendices/config.html#ansible-configuration-settings",
+    "common_return_values": "reference_appendices/common_return_values.html#common-return-values",
+}
+# The theme has a table of contents beside each page.
+CONTENTS = re.compile(r"^\.\. contents::\n(?:   :.*\n)+", re.MULTILINE)
+KINDS = {"str": "text", "int": "number", "float": "number", "bool": "true or false", "dict": "mapping"}
+HEAD = """\
+.. Copyright (c) 2026, the selfhost.langgraph authors
+   SPDX-License-Identifier: GPL-3.0-or-later
+
+"""
+VARIABLES = """\
+Variables
+=========
+
+Every variable of every role, as the roles themselves declare it. The last sentences of each say what changing it later does;
+where they speak of a new revision, nothing is interrupted (:doc:`upgrades`).
+
+What an entry of ``langgraph_deployments`` may have is on a page of its own, :doc:`options`.
+"""
+OPTIONS = """\
+Options of a deployment
+=======================
+
+What an entry of ``langgraph_deployments`` may have. The last sentences of each option say what changing it later does; where
+they speak of a new revision, nothing is interrupted (:doc:`upgrades`).
+
+.. code-block:: yaml
+
+   langgraph_deployments:
+     - name: support-bot
+       image: support-bot:1.4.2
+       port: 8123
+       langsmith_api_key: "{{ vault_langsmith_api_key }}"
+       env: {OPENAI_API_KEY: "{{ vault_openai_api_key }}"}
+
+"""
+
+
+def paragraphs(description: str | list[str], plugin: dom.PluginIdentifier) -> str:
+    """The sentences of an option, with its links."""
+    texts = [description] if isinstance(description, str) else description
+    entry_point = "main" if plugin.type == "role" else None
+    parsed = parse(texts, Context(current_plugin=plugin, role_entrypoint=entry_point), errors="exception")
+    return to_rst(parsed, current_plugin=plugin)
+
+
+def default_of(option: dict[str, t.Any], computed: bool) -> str:
+    """Its default in a few words; what is computed is told in the description."""
+    if option.get("required"):
+        return "required"
+    if "default" in option:
+        value = option["default"]
+        return f"default ``{value if isinstance(value, str) and value else json.dumps(value)}``"
+    return "default computed" if computed else "no default"
+
+
+def facts(option: dict[str, t.Any], computed: bool) -> str:
+    """Type, choices and default, on one line."""
+    kind = KINDS.get(option.get("type", "str"), option.get("type", "str"))
+    elements = option.get("elements")
+    of = f" of {KINDS.get(elements, elements)}s" if elements not in (None, "raw") else ""
+    choices = ", ".join(f"``{choice}``" for choice in option.get("choices", ()))
+    parts = [f"{kind}{of}", *([f"one of {choices}"] if choices else []), default_of(option, computed)]
+    return " · ".join(parts)
+
+
+def block(
+    name: str, option: dict[str, t.Any], plugin: dom.PluginIdentifier, mark: str, computed: bool
+) -> t.Iterator[str]:
+    """One variable: a heading, its facts, its description, and what its entries may have."""
+    yield f"{rst_escape(name)}\n{mark * (len(rst_escape(name)))}\n"
+    yield f"{facts(option, computed)}\n"
+    yield f"{paragraphs(option['description'], plugin)}\n"
+    for inner, suboption in option.get("options", {}).items():
+        text = paragraphs(suboption["description"], plugin).replace("\n", "\n  ")
+        yield f"``{inner}`` ({facts(suboption, False)})\n  {text}\n"
+
+
+def roles() -> list[str]:
+    """All roles, those of ORDER first."""
+    found = sorted(path.parents[1].name for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
+    return [name for name in ORDER if name in found] + [name for name in found if name not in ORDER]
+
+
+def variables() -> t.Iterator[str]:
+    """The page of the roles' variables."""
+    yield HEAD + VARIABLES
+    for role in roles():
+        specs = yaml.safe_load((ROOT / f"roles/{role}/meta/argument_specs.yml").read_text(encoding="utf-8"))
+        defaults = ROOT / f"roles/{role}/defaults/main.yml"
+        given = (yaml.safe_load(defaults.read_text(encoding="utf-8")) if defaults.exists() else None) or {}
+        main = specs["argument_specs"]["main"]
+        plugin = dom.PluginIdentifier(f"{COLLECTION}.{role}", "role")
+        yield f"Role {role}\n{'-' * (5 + len(role))}\n"
+        yield f"{paragraphs(main['short_description'], plugin)}. :ref:`In the reference <ansible_collections.{COLLECTION}.{role}_role>`.\n"
+        for name, option in main.get("options", {}).items():
+            yield from block(name, option, plugin, "~", given.get(name) is not None)
+
+
+def options() -> t.Iterator[str]:
+    """The page of a deployment's options."""
+    sys.path.insert(0, str(ROOT / "plugins/doc_fragments"))
+    from _deployment import ModuleDocFragment
+
+    fragment = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)
+    plugin = dom.PluginIdentifier(f"{COLLECTION}.deployment_check", "module")
+    yield HEAD + OPTIONS
+    for name, option in fragment["options"]["deployments"]["suboptions"].items():
+        yield from block(name, option, plugin, "-", False)
+
+
+def collection_labels(reference: Path) -> dict[str, str]:
+    """Modules and plugins of other collections that the reference refers to: label -> place."""
+    text = "".join(path.read_text(encoding="utf-8") for path in reference.glob("*.rst"))
+    labels = {}
+    for label in re.findall(r"<(ansible_collections\.[a-z0-9_.]+)>", text):
+        _root, namespace, name, page = label.split(".", 3)
+        if f"{namespace}.{name}" != COLLECTION:
+            anchor = label.replace(".", "-").replace("_", "-")
+            labels[label] = f"collections/{namespace}/{name}/{page}.html#{anchor}"
+    return labels
+
+
+def short(index: str) -> str:
+    """The reference's first page with titles that fit beside every page."""
+    index = re.sub(r"^Selfhost\.Langgraph\n=+$", "Modules and roles\n=================", index, flags=re.MULTILINE)
+    return re.sub(r"^    (\w+)_(module|filter|role)$", r"    \1 <\1_\2>", index, flags=re.MULTILINE)
+
+
+def inventory(labels: dict[str, str]) -> bytes:
+    """Labels of Ansible's documentation in the format of Sphinx's objects.inv, version 2."""
+    head = "# Sphinx inventory version 2\n# Project: Ansible\n# Version: \n# The remainder is compressed by zlib.\n"
+    lines = (f"{label} std:label -1 {place} {label.replace('_', ' ')}\n" for label, place in labels.items())
+    return head.encode() + zlib.compress("".join(lines).encode())
+
+
+def main() -> None:
+    """Write all of it."""
+    if len(sys.argv) != 2:
+        sys.exit(f"usage: {Path(sys.argv[0]).name} FOLDER")
+    folder = Path(sys.argv[1])
+    (folder / "variables.rst").write_text("\n".join(variables()), encoding="utf-8")
+    (folder / "options.rst").write_text("\n".join(options()), encoding="utf-8")
+    for path in (folder / "reference").glob("*.rst"):
+        path.write_text(CONTENTS.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
+    index = folder / "reference/index.rst"
+    index.write_text(short(index.read_text(encoding="utf-8")), encoding="utf-8")
+    (folder.parent / "ansible.inv").write_bytes(inventory(ANSIBLE | collection_labels(folder / "reference")))
+
+
+if __name__ == "__main__":
+    main()
