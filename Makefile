@@ -3,7 +3,7 @@
 # Everything happens in build/ and in containers named selfhost-langgraph-*; `make demo-down` removes all of it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint unit integration torture sanity molecule bench
+.PHONY: help demo demo-down test lint unit integration torture sanity newest importer smoke molecule bench docs
 ifndef SELFHOST_T0
 export SELFHOST_T0 := $(shell date +%s)
 endif
@@ -26,7 +26,7 @@ demo: ## a bare host, two LangGraph deployments on it, one run through each
 demo-down: ## remove every trace of demo and tests, and an engine that they started
 	@$(TOOLS)/down.sh all
 
-test: ## everything: lint, unit, integration, sanity, Molecule (PARTS='lint unit' for some)
+test: ## everything below but bench and docs (PARTS='lint unit' for some)
 	@$(TOOLS)/prepare.sh
 	@$(TOOLS)/test.sh $(PARTS)
 
@@ -52,9 +52,23 @@ torture: ## fifty processes claim two hundred deployments and are killed (ROUNDS
 	@CLAIMS_ROOTFS=$(CURDIR)/build/servers/trixie \
 	  python tests/torture/run.py --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
-sanity: ## ansible-test sanity
+sanity: ## ansible-test: the sanity tests and the unit tests (ARGS='--test pylint' for some sanity tests alone)
 	@$(TOOLS)/bootstrap.sh venv collections
-	@$(TOOLS)/sanity.sh $(ARGS)
+	@$(TOOLS)/ansible_test.sh sanity $(ARGS)
+	@$(if $(ARGS),,$(TOOLS)/ansible_test.sh units)
+
+newest: ## the same with the newest ansible-core on Python 3.13, in a container where this machine has none
+	@$(TOOLS)/bootstrap.sh venv collections
+	@$(TOOLS)/ansible_test.sh newest sanity $(ARGS)
+	@$(if $(ARGS),,$(TOOLS)/ansible_test.sh newest units)
+
+importer: ## what Galaxy's importer, ansible-builder and REUSE say of the tarball
+	@$(TOOLS)/bootstrap.sh venv collections
+	@$(TOOLS)/importer.sh
+
+smoke: ## the tarball, installed offline into a clean environment: documentation, playbooks, a refusal
+	@$(TOOLS)/bootstrap.sh venv collections
+	@$(TOOLS)/smoke.sh
 
 molecule: ## the scenario SCENARIO=default, or all of them with SCENARIO=
 	@$(TOOLS)/prepare.sh
@@ -65,3 +79,7 @@ molecule: ## the scenario SCENARIO=default, or all of them with SCENARIO=
 bench: ## the benchmarks, or some of them with ONLY=noop; writes build/benchmark.json
 	@$(TOOLS)/prepare.sh
 	@python tests/benchmark/run.py $(if $(ONLY),--only $(ONLY))
+
+docs: ## the documentation site in build/docs/html; a warning is an error
+	@$(TOOLS)/bootstrap.sh venv collections
+	@$(TOOLS)/docs.sh

@@ -2,7 +2,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Test images: rootfs -> bare systemd hosts; rootfs -> look-alike of the server's base image -> `langgraph build`.
-# usage: images.sh [host:RELEASE | servers:RELEASE | agent]...   RELEASE: bookworm, trixie
+# usage: images.sh [rootfs:RELEASE | host:RELEASE | servers:RELEASE | agent]...   RELEASE: bookworm, trixie
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 HOST_DIR=tests/images/host SERVER_DIR=tests/images/server APP_DIR=examples/single-host/app
@@ -69,14 +69,12 @@ servers() { # release
 
 # Wheels for the Python inside the image, whatever Python runs here.
 server_wheels() {
-  local dir=$BUILD/wheels/server glibc platforms=() arch
-  arch=$(uname -m)
-  for glibc in 5 12 17 24 26 27 28 31 34 35 36; do platforms+=(--platform "manylinux_2_${glibc}_$arch"); done
+  local dir=$BUILD/wheels/server options
+  mapfile -t options < <(wheels_for 3.11)
   mkdir -p "$dir"
   [ -e "$dir"/forbiddenfruit-*.whl ] || "$VENV/bin/pip" wheel -q --use-pep517 --no-deps --wheel-dir "$dir" \
     "$(grep ^forbiddenfruit requirements/server.txt)"   # has no wheel on PyPI
-  "$VENV/bin/pip" download -q --no-deps --only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 --abi abi3 \
-    --abi none "${platforms[@]}" --find-links "$dir" --dest "$dir" -r requirements/server.txt
+  "$VENV/bin/pip" download -q --no-deps "${options[@]}" --find-links "$dir" --dest "$dir" -r requirements/server.txt
 }
 
 server() { # what `langgraph build` takes as its base image
@@ -105,6 +103,7 @@ main() {
   mkdir -p "$BUILD/images"
   for what in "$@"; do
     case $what in
+      rootfs:*) have_image "$PREFIX/$what" || step "image $PREFIX/$what" rootfs "${what#rootfs:}" ;;
       host:*) host_ready "${what#host:}" || step "image $PREFIX/$what" host "${what#host:}" ;;
       servers:*) servers_ready "${what#servers:}" || step "$what" servers "${what#servers:}" ;;
       agent) agent_ready || step "image $AGENT_IMAGE" agent ;;

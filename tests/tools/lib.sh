@@ -61,8 +61,40 @@ export_tree() {
   exec 9>"$BUILD/tree.lock"
   flock 9                            # until this script ends: another one must not change it under our feet
   rm -rf "$TREE" && mkdir -p "$TREE"
-  (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard | xargs -0r ls -d 2>/dev/null \
+  # `ls` leaves out, and complains of, what is deleted and not committed yet.
+  (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard | { xargs -0r ls -d 2>/dev/null || true; } \
     | tar -c --verbatim-files-from -T - | tar -x -C "$TREE")
+}
+
+# The collection as Galaxy would get it, in $TARBALL. The build reads no .gitignore, so it starts from the export.
+build_tarball() {
+  local dist=$BUILD/dist
+  export_tree
+  rm -rf "$dist"
+  step "tarball" "$VENV/bin/ansible-galaxy" collection build --output-path "$dist" "$TREE"
+  TARBALL=$(echo "$dist"/*.tar.gz)
+}
+
+# own_venv NAME REQUIREMENTS [OPTION...]: a virtual environment in build/NAME for what must not meet the other tools.
+own_venv() {
+  local name=$1 hash
+  hash=$(hash_of "$2" requirements/constraints.txt)
+  if [ -x "$BUILD/$name/bin/python" ] && fresh "$name" "$hash"; then return; fi
+  step "virtual environment $name" make_own_venv "$BUILD/$name" "${@:2}"
+  stamp "$name" "$hash"
+}
+make_own_venv() { # folder, requirements, options of pip
+  rm -rf "$1"
+  "$VENV/bin/python" -m venv "$1"
+  "$1/bin/pip" install -q -r "$ROOT/$2" "${@:3}"
+}
+
+# Options for `pip download`: wheels for another Python than the one that runs here.
+wheels_for() { # 3.13
+  local glibc arch
+  arch=$(uname -m)
+  printf '%s\n' --only-binary=:all: --python-version "$1" --implementation cp --abi "cp${1/./}" --abi abi3 --abi none
+  for glibc in 5 12 17 24 26 27 28 31 34 35 36; do printf '%s\n' --platform "manylinux_2_${glibc}_$arch"; done
 }
 
 # A stamp remembers the hash of everything a result was made from.

@@ -12,6 +12,14 @@ check() { # title command...
 exists() { compgen -G "$TREE/$1" >/dev/null; }
 in_root() { (cd "$BUILD/tree" && "$@"); }
 
+# What the next release would make of the fragments, unless this version is released already.
+rehearse() {
+  local version
+  version=$(sed -n 's/^version: //p' galaxy.yml)
+  grep -q "^  $version:$" changelogs/changelog.yaml || antsibull-changelog release --version "$version" || return
+  grep -qF "v${version//./\\.}" CHANGELOG.md
+}
+
 export_tree
 cd "$TREE" || die "no tree"
 check "ruff" ruff check --quiet .
@@ -25,6 +33,8 @@ exists 'plugins/module_utils/*.py' && check "mypy" in_root \
 exists 'plugins/modules/*.py' && check "antsibull-docs" \
   antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
 check "antsibull-changelog" antsibull-changelog lint
+check "changelog fragments" "$ROOT/tests/tools/changelog.sh"
+check "rehearsal of the release notes" rehearse   # the last one, for it changes the tree
 mkdir -p "$BUILD/results"
 echo "$passed passed, $failed failed" >"$BUILD/results/lint"
 [ "$failed" = 0 ]

@@ -2,7 +2,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Everything that `make test` promises; goes on after a failure and ends with the sum of all parts.
-# usage: test.sh [PART...]   parts: lint unit integration sanity molecule
+# usage: test.sh [PART...]   parts: lint unit smoke importer sanity newest integration torture molecule
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 results=$BUILD/results
@@ -33,11 +33,24 @@ PY
   [ "$2" = 0 ] || [[ $sum != *", 0 failed" ]] || add "0 passed, 1 failed"
 }
 
+tool() { # script, arguments: counts as one
+  if "$ROOT/tests/tools/$1" "${@:2}"; then add "1 passed, 0 failed"; else add "0 passed, 1 failed"; fi
+}
+
+ansible_test() { # name of its results, arguments
+  local rc=0
+  tool ansible_test.sh "${@:2}" sanity
+  "$ROOT/tests/tools/ansible_test.sh" "${@:2}" units || rc=$?
+  add_junit "$results/units-$1-*.xml" "$rc"
+}
+
 part() {
   local rc=0
   case $1 in
     lint) "$ROOT/tests/tools/lint.sh" || rc=$?; add "$(cat "$results/lint" 2>/dev/null || echo 0 passed, 1 failed)" ;;
-    sanity) "$ROOT/tests/tools/sanity.sh" && add "1 passed, 0 failed" || add "0 passed, 1 failed" ;;
+    sanity) ansible_test own ;;
+    newest) ansible_test newest newest ;;
+    smoke | importer) tool "$1.sh" ;;
     unit) run "unit tests" make --no-print-directory -C "$ROOT" unit || rc=$?; add_junit "$results/unit.xml" "$rc" ;;
     integration)
       run "integration tests" make --no-print-directory -C "$ROOT" integration || rc=$?
@@ -49,7 +62,7 @@ part() {
   esac
 }
 
-[ $# != 0 ] || set -- lint unit integration torture sanity molecule
+[ $# != 0 ] || set -- lint unit smoke importer sanity newest integration torture molecule
 for name in "$@"; do part "$name"; done
 say "all parts done: $*"
 echo "$passed passed, $failed failed" | tee "$results/sum"

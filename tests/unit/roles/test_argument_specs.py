@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 PREFIXES = "|".join(ROLES)
 # Variables of other roles that a role's defaults look at, always with a default of their own.
-BORROWED = re.compile(r"\b((?:docker|redis|postgres|proxy)_[a-z0-9_]+)\s*\| default\(")
+BORROWED = re.compile(rf"\b((?:{PREFIXES})_[a-z0-9_]+)\s*\| default\(")
 
 
 def load(role: str, path: str) -> dict[str, t.Any]:
@@ -76,13 +76,6 @@ def test_entry_points_are_documented(role: str) -> None:
         assert (ROOT / "roles" / role / "tasks" / f"{name}.yml").exists()
 
 
-def test_the_check_takes_what_it_uses_and_specifies_it_alike() -> None:
-    check, main = specs("langgraph")["check"]["options"], specs("langgraph")["main"]["options"]
-    text = (ROOT / "roles/langgraph/tasks/check.yml").read_text()
-    assert set(re.findall(r"\blanggraph_\w+", text)) == set(check)
-    assert all(check[name] == main[name] for name in check)
-
-
 def files(role: str) -> t.Iterator[Path]:
     for folder in ("tasks", "templates", "handlers", "vars", "defaults"):
         yield from (path for path in (ROOT / "roles" / role / folder).glob("*") if path.is_file())
@@ -90,26 +83,117 @@ def files(role: str) -> t.Iterator[Path]:
 
 def made(text: str) -> set[str]:
     """Names that tasks register, set, or give to a loop."""
-    return set(re.findall(r"(?:register|loop_var): (\w+)", text)) | set(re.findall(r"^\s+(__\w+):", text, re.MULTILINE))
+    return set(re.findall(r"(?:register|loop_var|set_fact):\s+(\w+)", text)) | set(
+        re.findall(r"^\s+(__\w+):", text, re.MULTILINE)
+    )
+
+
+def code(path: Path) -> str:
+    """A file without its comments: to be told of is not to be used."""
+    return "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("#"))
+
+
+# What a role leaves for those after it.
+FACTS = {name for role in ROLES for path in files(role) for name in re.findall(r"set_fact:\s+(\w+)", code(path))}
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_variable_that_is_used_is_defined(role: str) -> None:
-    text = "\n".join(path.read_text() for path in files(role))
-    code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
-    known = {*load(role, "defaults/main.yml"), *load(role, "vars/main.yml"), *made(code), *BORROWED.findall(code)}
-    jinja = " ".join(re.findall(r"{{.*?}}|{%.*?%}|(?:when|that|failed_when|changed_when|until): .*", code, re.DOTALL))
+    text = "\n".join(code(path) for path in files(role))
+    own = {*load(role, "defaults/main.yml"), *load(role, "vars/main.yml"), *made(text)}
+    jinja = " ".join(re.findall(r"{{.*?}}|{%.*?%}|(?:when|that|failed_when|changed_when|until): .*", text, re.DOTALL))
     jinja = re.sub(r"'[^'\n]*'|selfhost\.langgraph\.\w+", "", jinja)
-    used = set(re.findall(rf"(?<![.\w])_{{0,2}}(?:{PREFIXES})_\w+", jinja))
-    assert used - known == set()
+    # With a colon after it, it is an option of a module, or given to a role.
+    used = set(re.findall(rf"(?<![.\w])_{{0,2}}(?:{PREFIXES})_\w+\b(?!:)", jinja))
+    assert used - own - FACTS - set(BORROWED.findall(text)) == set()
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_variable_that_is_defined_is_used(role: str) -> None:
-    text = "\n".join(path.read_text() for path in files(role))
-    shared = (ROOT / "playbooks/site.yml").read_text()
+    text = "\n".join(code(path) for path in files(role))
+    others = "\n".join(code(path) for other in ROLES if other != role for path in files(other))
+    shared = {*re.findall(r"\w+", code(ROOT / "playbooks/site.yml")), *BORROWED.findall(others)}
     for name in {*load(role, "defaults/main.yml"), *load(role, "vars/main.yml")}:
-        assert len(re.findall(rf"\b{name}\b", text)) > 1 or name in shared, name
+        assert re.search(rf"\b{name}\b(?!:)", text) or name in shared, name
+
+
+def reached(role: str, entry: str) -> set[str]:
+    """Variables of the role that an entry point uses: in its tasks and those it includes, their templates and constants."""
+    folder, constants = ROOT / "roles" / role, load(role, "vars/main.yml")
+    waiting, seen, text = [folder / f"tasks/{entry}.yml"], set(), ""
+    while waiting:
+        path = waiting.pop()
+        if path in seen or not path.exists():
+            continue
+        seen.add(path)
+        text += code(path)
+        waiting += [folder / "tasks" / name for name in re.findall(r"_tasks:\s+(?:file: )?([\w.]+\.yml)", code(path))]
+        if "builtin.template:" in code(path):
+            waiting += (folder / "templates").glob("*")
+        if "notify:" in code(path):
+            waiting.append(folder / "handlers/main.yml")
+    found: set[str] = set()
+    while new := set(re.findall(rf"\b_?{role}_\w+", text)) - found:
+        found |= new
+        text = " ".join(str(constants.get(name, "")) for name in new)
+    return found & set(load(role, "defaults/main.yml"))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_entry_point_specifies_what_it_uses_as_main_does(role: str) -> None:
+    main = specs(role)["main"]["options"]
+    for entry, spec in specs(role).items():
+        assert reached(role, entry) - set(spec["options"]) == set(), entry
+        assert all(spec["options"][name] == main[name] for name in spec["options"]), entry
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_default_stands_in_one_place(role: str) -> None:
+    own = set(load(role, "defaults/main.yml"))
+    assert own & set(load(role, "vars/main.yml")) == set()
+    for path in files(role):
+        assert own & set(BORROWED.findall(code(path))) == set(), path
+
+
+PUBLIC = {name: default for role in ROLES for name, default in load(role, "defaults/main.yml").items()}
+LITERAL = re.compile(rf"\b((?:{PREFIXES})_[a-z0-9_]+)\s*\| default\(('[^']*'|\d+|true|false|none|\[\]|{{}})\)")
+
+
+def test_what_a_role_or_a_playbook_takes_for_the_default_of_another_is_that() -> None:
+    paths = [path for role in ROLES for path in files(role)] + sorted((ROOT / "playbooks").glob("*.yml"))
+    borrowed = [(path, *found) for path in paths for found in LITERAL.findall(code(path))]
+    assert borrowed
+    for path, name, value in borrowed:
+        # A name that no role has as an input is a fact that a role sets, or a play's own.
+        if name in PUBLIC and not is_template(PUBLIC[name]):
+            expected = None if value == "none" else yaml.safe_load(value)
+            assert expected == PUBLIC[name], f"{path}: {name}"
+
+
+def table(role: str) -> t.Iterator[tuple[list[str], str]]:
+    """Names and default of each row of the README's table of variables."""
+    text = (ROOT / "roles" / role / "README.md").read_text()
+    for block in re.findall(r"^\| variable \| default \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE):
+        for row in block.splitlines():
+            names, default = row.strip("|").split(" | ")[:2]
+            yield re.findall(r"`(\w+)`", names), default
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_table_of_the_readme(role: str) -> None:
+    defaults, rows = load(role, "defaults/main.yml"), list(table(role))
+    for names, told in rows:
+        values = re.findall(r"`([^`]+)`", told)
+        for position, name in enumerate(names):
+            if values:
+                assert yaml.safe_load(values[position]) == defaults[name], name
+            else:  # in words, where there is none or where it is computed
+                assert is_template(defaults[name]) or defaults[name] in ("", None), name
+    text, named = (ROOT / "roles" / role / "README.md").read_text(), {name for names, _told in rows for name in names}
+    needed = {name for name, option in specs(role)["main"]["options"].items() if option.get("required")}
+    rest = f"All of them: `ansible-doc -t role selfhost.langgraph.{role}`"
+    assert needed <= named
+    assert named == set(defaults) or rest in text, set(defaults) - named
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the collection says of itself in several places is the same in all of them."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("[a-z]*.py"))
+DISTRIBUTIONS = {"yaml": "PyYAML"}
+
+
+def load(path: str) -> dict[str, t.Any]:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+GALAXY = load("galaxy.yml")
+GROUPS = load("meta/runtime.yml")["action_groups"]
+ENVIRONMENT = load("meta/execution-environment.yml")
+
+
+def pins(path: str) -> dict[str, str]:
+    """Name to version, or the least one."""
+    lines = (line.partition(";")[0].strip() for line in (ROOT / path).read_text().splitlines())
+    found = (re.fullmatch(r"([\w.-]+)(?:\[\w+\])?[=>]=([\w.]+)", line) for line in lines if line and line[0] != "#")
+    return {match[1]: match[2] for match in found if match}
+
+
+def test_the_group_of_all_modules() -> None:
+    assert GROUPS["all"] == MODULES
+
+
+def fragments(name: str) -> list[str]:
+    text = (ROOT / f"plugins/modules/{name}.py").read_text()
+    documentation = re.search(r'^DOCUMENTATION = r"""(.*?)^"""', text, re.DOTALL | re.MULTILINE)
+    assert documentation
+    return yaml.safe_load(documentation[1])["extends_documentation_fragment"]
+
+
+@pytest.mark.parametrize("group", ["redis", "postgres"])
+def test_a_group_is_who_shares_its_options(group: str) -> None:
+    assert GROUPS[group] == [name for name in MODULES if f"selfhost.langgraph._{group}" in fragments(name)]
+    assert GROUPS[group]
+
+
+def test_no_other_group() -> None:
+    assert set(GROUPS) == {"all", "redis", "postgres"}
+
+
+def test_the_execution_environment_names_files_that_are_there() -> None:
+    assert ENVIRONMENT["version"] == 3
+    assert set(ENVIRONMENT["dependencies"]) == {"galaxy", "python", "system"}
+    for name in ENVIRONMENT["dependencies"].values():
+        assert (ROOT / name).is_file()
+        assert name not in GALAXY["build_ignore"]
+
+
+def test_collections_are_asked_for_alike() -> None:
+    asked = {item["name"]: item["version"] for item in load("requirements.yml")["collections"]}
+    assert asked == GALAXY["dependencies"]
+    example = {item["name"] for item in load("examples/single-host/requirements.yml")["collections"]}
+    assert example == {"selfhost.langgraph", *asked}
+    bootstrap = (ROOT / "tests/tools/bootstrap.sh").read_text()
+    assert all(name.replace(".", "/") in bootstrap for name in asked)
+
+
+def test_roles_use_no_other_collection() -> None:
+    text = "\n".join(
+        path.read_text() for folder in ("roles", "playbooks") for path in sorted((ROOT / folder).rglob("*.yml"))
+    )
+    used = set(re.findall(r"\b(community\.\w+)\.\w+:", text))
+    assert used == set(GALAXY["dependencies"])
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def test_python_requirements_are_what_modules_import() -> None:
+    """A control node has PyYAML with ansible-core; a host has not."""
+    folders = {folder: sorted((ROOT / "plugins" / folder).glob("*.py")) for folder in ("modules", "module_utils")}
+    used = {name for paths in folders.values() for path in paths for name in imports(path)}
+    third_party = used - sys.stdlib_module_names - {"ansible", "ansible_collections"}
+    assert {DISTRIBUTIONS.get(name, name) for name in third_party} == set(pins("requirements.txt"))
+
+
+def test_unit_tests_have_the_versions_of_everything_else() -> None:
+    tools = pins("requirements/tools.txt")
+    needed = pins("tests/unit/requirements.txt")
+    assert needed == {name: tools[name] for name in needed}
+
+
+def test_the_version_of_ansible_is_one() -> None:
+    (oldest,) = re.fullmatch(r">=(\d+\.\d+)\.0", load("meta/runtime.yml")["requires_ansible"]).groups()  # type: ignore[union-attr]
+    assert f"ansible-core=={oldest}." in (ROOT / "requirements/tools.txt").read_text()
+    assert f"ansible-core {oldest}" in (ROOT / "README.md").read_text()
