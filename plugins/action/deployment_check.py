@@ -18,7 +18,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._image_builds i
     check_builds,
     pushes,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._image_plan import archive_problems, make_needs
+from ansible_collections.selfhost.langgraph.plugins.module_utils._image_plan import make_needs, need_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._langgraph_json import (
     ConfigError,
@@ -93,7 +93,7 @@ class ActionModule(ActionBase):
         problems += found
         references = [normal_reference(build["image"]) for build in builds if build["image"]]
         needs = make_needs(deployments, references, archives, host["images"], options["image_pull"])
-        problems += list(archive_problems(needs, host["engine"]["architecture"]))
+        problems += list(need_problems(needs, host["engine"]["architecture"]))
         if problems:
             lines = [str(problem) for problem in problems]
             return {"failed": True, "msg": "\n".join(lines), "problems": [problem.as_dict() for problem in problems]}

@@ -78,7 +78,7 @@ class ActionModule(ActionBase):
         with tempfile.TemporaryDirectory(prefix="langgraph-build-") as folder:
             packed = os.path.join(folder, "context.tar")
             with tarfile.open(packed, "w") as archive:
-                for path in context(build["folder"]):
+                for path in context(build["folder"], build.get("config") or "langgraph.json"):
                     archive.add(os.path.join(build["folder"], path), path, recursive=False)
             done = copy_file(self, packed, target, task_vars)
         if done.get("failed"):
@@ -91,21 +91,31 @@ class ActionModule(ActionBase):
         )
 
 
-def context(folder: str) -> list[str]:
+def context(folder: str, config: str = "langgraph.json") -> list[str]:
     """What docker build takes of a folder, sorted: all but what .dockerignore leaves out (docs: docker build context)."""
     ignored: list[str] = []
-    path = os.path.join(folder, ".dockerignore")
+    # The CLI builds in the folder of its configuration.
+    inside = os.path.dirname(os.path.normpath(config))
+    path = os.path.join(folder, inside, ".dockerignore")
     if os.path.isfile(path):
         with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
             lines = [line.strip() for line in file]
-        ignored = [line for line in lines if line and not line.startswith("#")]
+        ignored = [_below(inside, line) for line in lines if line and not line.startswith("#")]
     return sorted(exclude_paths(folder, ignored))
+
+
+def _below(folder: str, pattern: str) -> str:
+    """A pattern of .dockerignore as it reads from further up."""
+    if not folder:
+        return pattern
+    negated = "!" if pattern.startswith("!") else ""
+    return f"{negated}{folder}/{pattern.removeprefix('!').strip().lstrip('/')}"
 
 
 def source_hash(build: t.Mapping[str, t.Any]) -> str:
     """Identify what an image is made from: the files with their modes, and the options that say how."""
     digest = hashlib.sha256(json.dumps({key: build.get(key) for key in _HASHED}, sort_keys=True).encode())
-    for path in context(build["folder"]):
+    for path in context(build["folder"], build.get("config") or "langgraph.json"):
         full = os.path.join(build["folder"], path)
         mode = os.lstat(full).st_mode
         digest.update(os.fsencode(f"\0{path}\0{mode:o}\0"))

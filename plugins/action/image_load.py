@@ -74,15 +74,17 @@ class ActionModule(ActionBase):
 
     def _bring(self, wanted: list[Vars], task_vars: Vars) -> Vars:
         images = [self._found(item, task_vars) for item in wanted]
-        here = self._module("container_service_info", {}, task_vars)["images"]
-        missing = [item for item in images if here.get(item["image"]) != item["image_id"]]
-        if not missing:
-            return {"changed": False, "images": []}
         looked_for = [
-            {"image_id": item["image_id"], "layers": [layer.diff_id for layer in item["content"].layers]}
-            for item in missing
+            {
+                **{key: item[key] for key in ("image", "image_id")},
+                "layers": [layer.diff_id for layer in item["content"].layers],
+            }
+            for item in images
         ]
         host = self._module("image_layers_info", {"images": looked_for}, task_vars)
+        missing = [item for item in images if item["image"] not in host["present"]]
+        if not missing:
+            return {"changed": False, "images": []}
         for item in missing:
             item["there"] = host["there"][item["image_id"]]
             item["size"] = shipped_size(item["content"], item["there"])
@@ -108,10 +110,10 @@ class ActionModule(ActionBase):
             # One image may have two names, each an archive of its own.
             named = hashlib.sha256(f"{item['image']} {item['image_id']}".encode()).hexdigest()
             item["spool"] = f"{SPOOL}/{named[:24]}-{item['there']}"
-        for folder in (SPOOL, *(item["spool"] for item in missing)):
-            made = {"path": folder, "state": "directory", "mode": "0700"}
-            self._module("ansible.builtin.file", made, task_vars)
         for item in missing:
+            # With the folder above it, where that is missing.
+            made = {"path": item["spool"], "state": "directory", "mode": "0700"}
+            self._module("ansible.builtin.file", made, task_vars)
             self._ship(item, task_vars)
         keys = ("archive", "image", "image_id", "spool")
         self._module("image_load", {"images": [{key: item[key] for key in keys} for item in missing]}, task_vars)

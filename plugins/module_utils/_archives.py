@@ -21,7 +21,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._images import 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import shown
 
 # Bytes of one part on its way: what a broken transfer has to send again, at most.
-PART_SIZE = 64 * 1024 * 1024
+PART_SIZE = 128 * 1024 * 1024
 # What a file that is cut short, compressed in another way or of another make raises.
 _UNREADABLE = (OSError, EOFError, LookupError, TypeError, ValueError, AttributeError, zlib.error, tarfile.TarError)
 

@@ -37,6 +37,7 @@ _CAUSES = tuple(
         r"denied|not found|failed",
     )
 )
+_STEP = "failed to solve"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 Build = t.Mapping[str, t.Any]
@@ -191,8 +192,10 @@ def _run(
     quiet = {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "NO_COLOR": "1"}
     done = run(command, folder=folder, environment={**quiet, **environment}, one_output=True)
     text = _COLOUR.sub("", done.stdout)
-    for value in sorted(filter(str.strip, secret), key=len, reverse=True):
-        text = text.replace(value, "********")
+    # A builder may print each line of a value with something before it.
+    hidden = {part for value in secret for part in (value, *value.split("\n")) if part.strip()}
+    for part in sorted(hidden, key=len, reverse=True):
+        text = text.replace(part, "********")
     lines = [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
     return done.returncode, lines[-LOG_LINES:]
 
@@ -200,7 +203,8 @@ def _run(
 def _cause(lines: t.Sequence[str]) -> str:
     """The line of the output that tells the cause, else its last one."""
     for pattern in _CAUSES:
-        found = next((line for line in reversed(lines) if pattern.search(line)), None)
+        # BuildKit's own last line names the step alone.
+        found = next((line for line in reversed(lines) if pattern.search(line) and _STEP not in line), None)
         if found is not None:
             return shown(found.strip(), longest=300)
     return shown(lines[-1], longest=300) if lines else "it said nothing"

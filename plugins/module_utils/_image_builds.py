@@ -13,6 +13,7 @@ import re
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import IMAGE, normal_reference, registry_of
+from ansible_collections.selfhost.langgraph.plugins.module_utils._langgraph_json import TAGGED_BASE
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, kind, shown, shown_key
 
 PLACE = "image_builds"
@@ -104,6 +105,7 @@ def _rules(build: t.Mapping[str, t.Any]) -> t.Iterator[Problem]:
     elif image and build["push"] and registry_of(image) is None:
         finding = f"'{shown(image)}' names no registry to push to"
         yield Problem(label, "push", finding, "write REGISTRY/NAME:TAG as image, or leave push out")
+    yield from _base_rules(label, build["base_image"] or "")
     for name in ("config", "network", "base_image", "api_version", "folder"):
         if build[name] and (str(build[name]).startswith("-") or not str(build[name]).isprintable()):
             # It becomes a word of a command line.
@@ -120,6 +122,14 @@ def _rules(build: t.Mapping[str, t.Any]) -> t.Iterator[Problem]:
         if not isinstance(name, str) or name not in build["build_args"]:
             finding = f"'{shown_key(name)}' is not among build_args"
             yield Problem(label, "readable_build_args", finding, "remove it or give its value in build_args")
+
+
+def _base_rules(label: str, base: str) -> t.Iterator[Problem]:
+    """The CLI puts the Python version behind the base's name as its tag (0.4.40, config.docker_tag)."""
+    tagged = ":" in base.rpartition("/")[2] or "@" in base
+    if tagged and (TAGGED_BASE not in base or "@" in base):
+        finding = f"'{shown(base)}' has a tag or digest, and the CLI writes one of its own behind it"
+        yield Problem(label, "base_image", finding, "write the name alone, and the version as api_version")
 
 
 def build_options(build: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -26,6 +26,12 @@ class LoadError(RuntimeError):
     """The engine did not take an image; the text names it and the cause."""
 
 
+def present(client: _docker.Client, images: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
+    """Names of the wanted images that the engine has with the wanted id."""
+    ids = _docker.image_ids(client)
+    return [image["image"] for image in images if ids.get(image["image"]) == image["image_id"]]
+
+
 def layers_there(client: _docker.Client, images: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, int]:
     """Id of each wanted image -> how many of its first layers the engine has.
 

@@ -76,9 +76,12 @@ def _source(image: str, builds: t.Collection[str], archived: t.Collection[str], 
     return "host" if pull == "never" or image.startswith("sha256:") else "registry"
 
 
-def archive_problems(needs: Needs, architecture: str | None) -> t.Iterator[Problem]:
-    """Archives that are made for another machine than the host."""
+def need_problems(needs: Needs, architecture: str | None) -> t.Iterator[Problem]:
+    """What no registry can change: archives that are made for another machine than the host, and ids that it lacks."""
     for need in needs:
+        if need["source"] == "host" and need["image"].startswith("sha256:") and need["on_host"] is None:
+            finding = f"the host has no image '{short(need['image'])}', and an id cannot be pulled"
+            yield Problem(", ".join(need["deployments"]), "image", finding, "give its name, or load it there")
         if need["source"] == "archive":
             yield from _architecture_problems(need, [need["architecture"]], architecture)
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import (
@@ -18,6 +19,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._environment im
     to_variable,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import kind, shown
+
+# The one base image to whose tag the CLI adds, rather than that it replaces it.
+TAGGED_BASE = "/langgraph-server"
+_EXACT = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+([a-z0-9.-]*)")
 
 
 class ConfigError(ValueError):
@@ -36,17 +41,15 @@ def read_config(text: str) -> dict[str, t.Any]:
 
 
 def floats(config: t.Mapping[str, t.Any], base_image: str | None, api_version: str | None) -> bool:
-    """Whether another build may take another base: nothing says which version of the server it is.
+    """Whether another build may take another base: nothing says which version of the server it is, to the last part.
 
-    Docs: without ``api_version`` the base's tag is the Python version alone, which the vendor moves with each release;
-    a ``base_image`` with a tag or digest of its own is kept (langgraphjs#1955).
+    Docs: without ``api_version`` the base's tag is the Python version alone, which the vendor moves with each release
+    (langgraphjs#1955). Of images with a tag the CLI takes ``langgraph-server:VERSION`` alone (0.4.40, config.docker_tag).
     """
-    version = api_version or config.get("api_version")
     base = str(base_image or config.get("base_image") or "")
-    # A port is no tag; fewer than three parts move with each patch.
-    tagged = ":" in base.rpartition("/")[2] or "@" in base
-    exact = isinstance(version, str) and version.count(".") >= 2 and version[:1].isdigit()
-    return not (tagged or exact or config.get("_INTERNAL_docker_tag"))
+    of_base = base.rpartition("/")[2].partition(":")[2] if TAGGED_BASE in base else ""
+    exact = any(_EXACT.fullmatch(str(version)) for version in (api_version or config.get("api_version"), of_base))
+    return not (exact or config.get("_INTERNAL_docker_tag"))
 
 
 def baked_env(config: t.Mapping[str, t.Any], read_file: t.Callable[[str], str | None]) -> dict[str, str]:
@@ -68,4 +71,4 @@ def baked_env(config: t.Mapping[str, t.Any], read_file: t.Callable[[str], str | 
     for name in env:
         if not VARIABLE_NAME.fullmatch(str(name)):
             raise ConfigError("has a name in env that is no name of a variable")
-    return {str(name): to_variable(value) for name, value in env.items()}
+    return {str(name): to_variable(value) for name, value in env.items() if value is not None}

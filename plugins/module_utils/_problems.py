@@ -20,6 +20,7 @@ _KINDS: tuple[tuple[t.Any, str], ...] = (
     (t.Mapping, "a mapping"),
     ((list, tuple), "a list"),
     (datetime.date, "a date"),
+    (type(None), "null"),
 )
 
 

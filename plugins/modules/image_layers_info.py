@@ -31,6 +31,10 @@ options:
     elements: dict
     required: true
     suboptions:
+      image:
+        description: Name that the image shall have.
+        type: str
+        required: true
       image_id:
         description: Id of the image.
         type: str
@@ -46,12 +50,18 @@ EXAMPLES = r"""
 - name: Read how much of an image the host has
   selfhost.langgraph.image_layers_info:
     images:
-      - image_id: sha256:48b0ab8bb9a16a999193430dba4a21ad4a53d61fd760347f465440bc9d69206e
+      - image: support-bot:1.4.2
+        image_id: sha256:48b0ab8bb9a16a999193430dba4a21ad4a53d61fd760347f465440bc9d69206e
         layers:
           - sha256:1f8fd0b1a2a9f7b7a8f14ac1ee05e2d2f5c0d7ea1c0f7a2f6bb0e9f4e7c56f2a
 """
 
 RETURN = r"""
+present:
+  description: Names of the images that the host has already, under that name and with that id.
+  returned: success
+  type: list
+  elements: str
 there:
   description: How many of its first layers the host has, by id of the image.
   returned: success
@@ -86,6 +96,7 @@ def main() -> None:
                 "elements": "dict",
                 "required": True,
                 "options": {
+                    "image": {"type": "str", "required": True},
                     "image_id": {"type": "str", "required": True},
                     "layers": {"type": "list", "elements": "str", "required": True},
                 },
@@ -98,12 +109,14 @@ def main() -> None:
     try:
         client = _docker.connect()
         root = _docker.engine(client)["root"]
-        there = _image_load.layers_there(client, module.params["images"])
+        present = _image_load.present(client, module.params["images"])
+        missing = [image for image in module.params["images"] if image["image"] not in present]
+        there = _image_load.layers_there(client, missing) if missing else {}
     except _docker.EngineError as error:
         module.fail_json(msg=str(error))
     apart = os.stat(root).st_dev != os.stat(os.path.dirname(_image_load.SPOOL)).st_dev
     spool_free = _image_load.free_bytes(_image_load.SPOOL) if apart else None
-    module.exit_json(there=there, root=root, free=_image_load.free_bytes(root), spool_free=spool_free)
+    module.exit_json(present=present, there=there, root=root, free=_image_load.free_bytes(root), spool_free=spool_free)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ author:
 description:
   - Ships images from archives on the control node that C(docker save) wrote, and loads them. Layers that the host's engine
     has from another image stay behind.
-  - An archive travels in parts of 64 MB, each with its checksum. A run that was interrupted goes on with the part where it
+  - An archive travels in parts of 128 MB, each with its checksum. A run that was interrupted goes on with the part where it
     ended, if it is repeated within a day.
   - The space on the host is checked before anything is shipped. A load that fails leaves nothing.
 requirements:
@@ -128,7 +128,8 @@ def main() -> None:
         client = _docker.connect()
         for image in shipped if not module.check_mode else ():
             _image_load.load(client, image["image"], image["image_id"], image["spool"])
-        _image_load.remove_stale()
+        if not module.check_mode:
+            _image_load.remove_stale()
     except (_docker.EngineError, _image_load.LoadError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(shipped))

@@ -300,7 +300,13 @@ GOOD = {
             {**SECRETS, "image": "two:1", "folder": "app", "config": "pinned.json"},
             {**SECRETS, "image": "three:1", "folder": "app", "config": "merged.json", "api_version": "0.7"},
             {**SECRETS, "image": "four:1", "folder": "app", "config": "sub/deep.json", "pull": False},
-            {**SECRETS, "image": "five:1", "folder": "app", "base_image": "x:1", "merge_env": True},
+            {
+                **SECRETS,
+                "image": "five:1",
+                "folder": "app",
+                "base_image": "x/langgraph-server:0.2.18",
+                "merge_env": True,
+            },
         ],
     },
 }

@@ -44,14 +44,15 @@ class Host:
 
     def module(self, name: str, arguments: dict[str, t.Any], _vars: t.Any) -> dict[str, t.Any]:
         self.calls.append(name)
-        if name == "container_service_info":
-            return {"images": dict(self.images)}
         if name == "image_layers_info":
             there = {}
             for image in arguments["images"]:
                 pairs = list(zip(image["layers"], self.layers))
                 there[image["image_id"]] = next((n for n, (a, b) in enumerate(pairs) if a != b), len(pairs))
-            return {"there": there, **self.facts}
+            present = [
+                image["image"] for image in arguments["images"] if self.images.get(image["image"]) == image["image_id"]
+            ]
+            return {"present": present, "there": there, **self.facts}
         if name == "ansible.builtin.file":
             assert arguments["mode"] == "0700"
             self._path(arguments["path"]).mkdir(exist_ok=True, parents=True)
@@ -160,7 +161,7 @@ def test_check_mode_tells_and_ships_nothing(tmp_path: Path, archive: str) -> Non
     result = bring(host, archive, "bot:1", check_mode=True)
     assert (result["changed"], [item["image_id"] for item in result["images"]]) == (True, [BOT.image_id])
     assert (host.shipped, host.images) == ([], {"bot:1": "sha256:older"})
-    assert set(host.calls) == {"container_service_info", "image_layers_info"}
+    assert set(host.calls) == {"image_layers_info"}
 
 
 def test_an_image_that_the_archive_does_not_have(tmp_path: Path, archive: str) -> None:

@@ -117,6 +117,14 @@ REFUSED: dict[str, tuple[tuple[t.Any, ...], list[str]]] = {
     "option for a word: base_image": ((build(base_image="--pull"),), line("base_image", HYPHEN)),
     "option for a word: api_version": ((build(api_version="-1"),), line("api_version", HYPHEN)),
     "option for a word: folder": ((build(folder="-bot"),), line("folder", HYPHEN)),
+    "tagged base": (
+        (build(base_image="r.example:5000/base:1"),),
+        line(
+            "base_image",
+            "'r.example:5000/base:1' has a tag or digest, and the CLI writes one of its own behind it; "
+            "write the name alone, and the version as api_version",
+        ),
+    ),
     "two lines": ((build(base_image="x\ny"),), line("base_image", HYPHEN)),
     "arg without a name": (
         (build(build_args={"": SECRET}),),
@@ -234,7 +242,7 @@ def test_what_names_a_registry_is_pushed(image: str, push: bool | None) -> None:
 
 EVERYTHING = build(
     config="sub/langgraph.json",
-    base_image="r.example/base:1",
+    base_image="r.example/base",
     api_version="0.7.1",
     pull=False,
     network="none",

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import ArchivedImage
 from ansible_collections.selfhost.langgraph.plugins.module_utils._image_plan import (
     NOT_BUILT,
-    archive_problems,
     make_needs,
     megabytes,
+    need_problems,
     plan_images,
     to_resolve,
 )
@@ -128,12 +128,12 @@ def test_what_the_host_has_under_that_name() -> None:
 @pytest.mark.parametrize(("made_for", "host", "refused"), [("arm64", "amd64", True), ("amd64", "amd64", False)])
 def test_an_archive_for_another_machine(made_for: str, host: str, refused: bool) -> None:
     wanted = make_needs(deployments(bot="b:1"), [], {"b.tar": {"b:1": archived(1, made_for)}}, {}, "always")
-    assert [str(problem) for problem in archive_problems(wanted, host)] == refused * [
+    assert [str(problem) for problem in need_problems(wanted, host)] == refused * [
         "deployment 'bot', option 'image': 'b:1' is made for arm64, and the host is amd64; build it for amd64"
     ]
     # Neither an archive that does not say it nor a host of which nothing is known is refused.
     silent = make_needs(deployments(bot="b:1"), [], {"b.tar": {"b:1": archived(1, "")}}, {}, "always")
-    assert list(archive_problems(silent, host)) == list(archive_problems(wanted, None)) == []
+    assert list(need_problems(silent, host)) == list(need_problems(wanted, None)) == []
 
 
 # What to ask registries

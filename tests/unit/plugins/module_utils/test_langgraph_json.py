@@ -30,11 +30,13 @@ BASES: dict[str | None, bool] = {
     "r.example/langgraph-api": False,
     "r.example:5000/langgraph-api": False,
     "r.example:5000/team/langgraph-api": False,
-    "langchain/langgraph-api:0.7.1": True,
-    "r.example/langgraph-api:3.12": True,
-    "r.example:5000/langgraph-api:0.7.1": True,
-    f"langchain/langgraph-api@{DIGEST}": True,
-    f"r.example:5000/langgraph-api@{DIGEST}": True,
+    # The CLI puts another tag behind these, which the check refuses.
+    "langchain/langgraph-api:0.7.1": False,
+    f"langchain/langgraph-api@{DIGEST}": False,
+    "langchain/langgraph-server:0.2.18": True,
+    "r.example:5000/team/langgraph-server:0.2.18": True,
+    "langchain/langgraph-server:0.2": False,
+    "langchain/langgraph-server": False,
 }
 VERSIONS: dict[t.Any, bool] = {
     None: False,
@@ -62,8 +64,8 @@ def test_floats(base: str | None, version: t.Any) -> None:
 
 
 def test_the_option_wins_over_the_file() -> None:
-    assert floats({"base_image": "x:1"}, "y", None)
-    assert not floats({"base_image": "x"}, "y:1", None)
+    assert floats({"base_image": "x/langgraph-server:0.2.18"}, "y", None)
+    assert not floats({"base_image": "x"}, "y/langgraph-server:0.2.18", None)
     assert floats({"api_version": "0.7.1"}, None, "0.7")
     assert not floats({"api_version": "0.7"}, None, "0.7.1")
 
@@ -130,7 +132,7 @@ CONFIGS = {
     '{"env": {"A": s3cr3t-Value-91}}': "is not JSON (Expecting value: line 1 column 15 (char 14))",
     "[]": "is a list, not a mapping",
     '"s3cr3t-Value-91"': "is text, not a mapping",
-    "null": "is a nonetype, not a mapping",
+    "null": "is null, not a mapping",
     "5": "is a number, not a mapping",
 }
 
