@@ -31,9 +31,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     Deployment,
     Wanted,
     image_change,
+    is_public,
     make_content,
     masked,
+    meet,
     previous,
+    routes,
     variables,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import (
@@ -147,9 +150,25 @@ def roll_back(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t
                 f"deployment '{params['name']}', option 'revision': an interrupted run left the proxy with another revision "
                 "than the host's record; say which revision to go back to, or run the playbook site first"
             )
+        _refuse_what_is_in_the_way(found, params["name"])
         return [back_to(found[params["name"]], params, _docker.image_ids(client).values())]
 
     return _carry_out(wanted, params, client, check_mode=check_mode)
+
+
+def _refuse_what_is_in_the_way(found: t.Mapping[str, Deployment], name: str) -> None:
+    """The proxy can be told nothing while the container of another deployment has a port that it needs."""
+    needed = {(route.bind_address, route.port) for route in routes(found.values())}
+    for other in found.values():
+        for revision in other.revisions if other.name != name else ():
+            slot = revision.slot
+            if not (revision.running and slot and is_public(slot)):
+                continue
+            if any(meet(slot["address"], slot["port"], *address) for address in needed):
+                raise Refused(
+                    f"deployment '{name}', option 'name': an interrupted run left revision {revision.number} of deployment "
+                    f"'{other.name}' on port {slot['port']}, which the proxy needs; run the playbook site first"
+                )
 
 
 def _check_name(name: str) -> None:

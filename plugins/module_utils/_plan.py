@@ -63,8 +63,12 @@ def plan(wanted: t.Sequence[Wanted], found: t.Mapping[str, Deployment], keep: in
     steps = []
     for item in wanted:
         deployment = found.get(item.name) or Deployment(item.name)
-        step = _step(item, deployment)
-        if step.action != "remove" and not step.new:
+        if item.content is None:
+            # Files of a run that did not get so far as a revision may have secrets too.
+            steps.append(Step(item.name, "remove" if item.name in found else "keep"))
+            continue
+        step = _step(item, item.content, deployment)
+        if not step.new:
             old = (revision.number for revision in to_prune(deployment, keep))
             prune = tuple(number for number in old if number != step.revision)
             told = (f"revision {number} is no longer kept" for number in prune)
@@ -81,18 +85,16 @@ def interrupts(step: Step, wanted: Wanted, found: Deployment | None) -> bool:
     return step.action in ("restart", "start", "wait", "remove")
 
 
-def _step(wanted: Wanted, found: Deployment) -> Step:
-    if wanted.content is None:
-        return Step(wanted.name, "remove" if found.settings is not None or found.revisions else "keep")
+def _step(wanted: Wanted, content: Content, found: Deployment) -> Step:
     if wanted.revision is not None:
-        return _back(wanted, wanted.content, found, wanted.revision)
+        return _back(wanted, content, found, wanted.revision)
     serving = found.serving
     if serving is None or found.settings is None:
-        return _new(wanted.name, "create", ("new",), wanted.content, found)
+        return _new(wanted.name, "create", ("new",), content, found)
     changes = setting_differences(found.settings, wanted.settings, ("proxy", *ADDRESS, *LIMITS))
-    if not serving.intact or serving.content != wanted.content:
-        different = tuple(content_differences(serving.content if serving.intact else None, wanted.content))
-        return _new(wanted.name, "roll", (*different, *changes), wanted.content, found)
+    if not serving.intact or serving.content != content:
+        different = tuple(content_differences(serving.content if serving.intact else None, content))
+        return _new(wanted.name, "roll", (*different, *changes), content, found)
     return _same(wanted, found, serving, tuple(changes))
 
 

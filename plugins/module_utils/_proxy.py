@@ -33,6 +33,9 @@ _NOBODY_LINES = (
 )
 _DESCRIPTION = re.compile(r"^    description (\S+)$", re.MULTILINE)
 _BIND = re.compile(r"^    bind (\S+):(\d+)(?: |$)", re.MULTILINE)
+_TARGET = re.compile(
+    r"^backend (\S+) from langgraph\n(?:    http-request .*\n)*    server revision-(\d+) ", re.MULTILINE
+)
 _NAME = re.compile(r"[a-z0-9-]+")
 # What could end a word of the configuration, or mean something within one.
 _PLAIN = re.compile(r"[!-~]+")
@@ -93,6 +96,11 @@ def mark(text: str) -> str:
 def listeners(text: str) -> list[tuple[str, int]]:
     """The addresses and ports that a worker with this configuration listens on."""
     return [(address.strip("[]"), int(port)) for address, port in _BIND.findall(text)]
+
+
+def targets(text: str) -> set[tuple[str, int]]:
+    """The deployments that a configuration sends requests to, each with its revision."""
+    return {(name, int(number)) for name, number in _TARGET.findall(text)}
 
 
 def _check(route: Route) -> None:

@@ -11,6 +11,8 @@ of what serves; written last, when it does.
 ``CONFIG_DIR/NAME/revisions/N/``: ``revision.json`` and ``environment`` never change; ``slot.json`` (the address that the
 container is published on) and ``outcome.json`` (how its start ended) are written when they are known, ``drain.json`` by
 the unit that ended it.
+``CONFIG_DIR/switched.json``: the records of several that have switched at once, until each is in its place. They are
+written together or not at all: half of an exchange of addresses would be a host that no proxy can serve.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     unit_name,
 )
 
+SWITCHED = "switched.json"
+
 
 def deployment_names(config_dir: str) -> list[str]:
     """The deployments that the host has files of, sorted."""
@@ -44,11 +48,20 @@ def read(config_dir: str, names: t.Sequence[str]) -> dict[str, Deployment]:
     instances = [(name, number) for name in names for number in numbers[name]]
     units = [function(*item) for item in instances for function in (unit_name, drain_unit_name)]
     states = _systemd.unit_states(units)
-    found = {}
+    switched, found = _switched(config_dir), {}
     for name in names:
+        settings = switched.get(name) or read_json(_record(config_dir, name))
         revisions = tuple(_revision(config_dir, name, number, states) for number in numbers[name])
-        found[name] = Deployment(name, read_json(os.path.join(config_dir, name, "deployment.json")), revisions)
+        found[name] = Deployment(name, settings, revisions)
     return found
+
+
+def _record(config_dir: str, name: str) -> str:
+    return os.path.join(config_dir, name, "deployment.json")
+
+
+def _switched(config_dir: str) -> dict[str, t.Any]:
+    return read_json(os.path.join(config_dir, SWITCHED)) or {}
 
 
 def _numbers(config_dir: str, name: str) -> list[int]:
@@ -66,7 +79,7 @@ def _revision(config_dir: str, name: str, number: int, states: t.Mapping[str, _s
         record=read_json(os.path.join(folder, "revision.json")),
         environment=_text(os.path.join(folder, "environment")),
         outcome=read_json(os.path.join(folder, "outcome.json")),
-        slot=read_json(os.path.join(folder, "slot.json")),
+        slot=read_json(_slot(config_dir, name, number)),
         active=state.active,
         enabled=state.enabled,
         draining=states[drain_unit_name(name, number)].active in ("active", "activating"),
@@ -116,14 +129,49 @@ def write_revision(config_dir: str, name: str, record: t.Mapping[str, t.Any], en
     os.rename(staged, folder)
 
 
-def write_settings(config_dir: str, name: str, settings: t.Mapping[str, t.Any]) -> None:
-    """Record the settings and which revision serves."""
-    _replace(os.path.join(config_dir, name, "deployment.json"), _dump(settings))
+def write_settings(config_dir: str, settings: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
+    """Record the settings of deployments and which revisions serve, of all of them or, where it is killed, of none."""
+    if len(settings) > 1:
+        _replace(os.path.join(config_dir, SWITCHED), _dump(settings))
+    for name, record in settings.items():
+        _replace(_record(config_dir, name), _dump(record))
+    _unlink(os.path.join(config_dir, SWITCHED))
+
+
+def remove_settings(config_dir: str, name: str) -> None:
+    """From now on no revision of it serves."""
+    _unlink(_record(config_dir, name))
+
+
+def is_half_written(config_dir: str) -> bool:
+    """Whether a run was killed while it wrote the records of several deployments; read() has them as they are to be."""
+    return bool(_switched(config_dir))
+
+
+def finish_writing(config_dir: str) -> None:
+    """Put the records in their places that such a run left."""
+    present = set(deployment_names(config_dir))
+    write_settings(config_dir, {name: record for name, record in _switched(config_dir).items() if name in present})
 
 
 def write_slot(config_dir: str, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
     """Record the address that a revision's container is published on."""
-    _replace(os.path.join(revision_folder(config_dir, name, number), "slot.json"), _dump(slot))
+    stage_slot(config_dir, name, number, slot)
+    put_slot(config_dir, name, number)
+
+
+def stage_slot(config_dir: str, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
+    """Write it beside the present one: what a full disk can keep from happening."""
+    _stage(_slot(config_dir, name, number), _dump(slot))
+
+
+def put_slot(config_dir: str, name: str, number: int) -> None:
+    """Have what was staged be the address from now on."""
+    _put(_slot(config_dir, name, number))
+
+
+def _slot(config_dir: str, name: str, number: int) -> str:
+    return os.path.join(revision_folder(config_dir, name, number), "slot.json")
 
 
 def write_outcome(config_dir: str, name: str, number: int, outcome: t.Mapping[str, t.Any]) -> None:
@@ -167,7 +215,15 @@ def _dump(content: t.Mapping[str, t.Any]) -> str:
 
 
 def _replace(path: str, text: str) -> None:
+    _stage(path, text)
+    _put(path)
+
+
+def _stage(path: str, text: str) -> None:
     _write(f"{path}.new", text)
+
+
+def _put(path: str) -> None:
     os.replace(f"{path}.new", path)
 
 

@@ -28,6 +28,8 @@ RUNNING = ("active", "activating", "reloading")
 # Below the ports that the kernel gives to clients (docs: ip_local_port_range, 32768 and up).
 LOOPBACK_PORTS = range(30000, 32768)
 
+EVERY_ADDRESS = {"0.0.0.0", "::"}
+
 
 def instance(deployment: str, number: int) -> str:
     """What one revision is called in unit and container names; a deployment's name has no dot."""
@@ -217,14 +219,42 @@ def route(name: str, settings: t.Mapping[str, t.Any], number: int, slot: t.Mappi
     )
 
 
-def routes(deployments: t.Iterable[Deployment]) -> list[Route]:
-    """The routes of all deployments that stand behind the proxy and have a revision that serves there."""
+def routes(deployments: t.Collection[Deployment]) -> list[Route]:
+    """The routes of all deployments that stand behind the proxy and have a revision that serves there.
+
+    Where another's container has the port itself, as after an exchange that failed for one of them, there is no way.
+    """
     found = []
     for deployment in deployments:
         settings, serving = deployment.settings or {}, deployment.serving
-        if settings.get("proxy") == "haproxy" and serving and serving.slot and is_in_place(serving.slot, settings):
+        if settings.get("proxy") != "haproxy" or holder_of_port(deployment, deployments):
+            continue
+        if serving and serving.slot and is_in_place(serving.slot, settings):
             found.append(route(deployment.name, settings, serving.number, serving.slot))
     return found
+
+
+def holder_of_port(deployment: Deployment, others: t.Iterable[Deployment]) -> str | None:
+    """Which other deployment's container is itself at the public address of this one, or may have to go back there."""
+    mine = deployment.settings or {}
+    for other in others if mine else ():
+        theirs, serving = other.settings or {}, other.serving
+        if other.name == deployment.name or theirs.get("proxy") != "none" or serving is None:
+            continue
+        if (theirs.get("kept") or is_in_place(serving.slot, theirs)) and same_port(mine, theirs):
+            return other.name
+    return None
+
+
+def same_port(mine: t.Mapping[str, t.Any], theirs: t.Mapping[str, t.Any]) -> bool:
+    """Whether the public addresses of two deployments are one listener, or cannot both be listened on."""
+    return meet(mine["bind_address"], mine["port"], theirs["bind_address"], theirs["port"])
+
+
+def meet(address: str, port: int, other_address: str, other_port: int) -> bool:
+    """Whether two programs cannot listen on these addresses at the same time."""
+    addresses = {address.strip("[]"), other_address.strip("[]")}
+    return port == other_port and (len(addresses) == 1 or bool(addresses & EVERY_ADDRESS))
 
 
 def is_public(slot: t.Mapping[str, t.Any] | None) -> bool:

@@ -37,10 +37,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     Wanted,
     container_name,
     drain_unit_name,
+    holder_of_port,
     is_in_place,
     is_public,
     make_record,
+    route,
     routes,
+    same_port,
     to_prune,
     unit_name,
     unused_images,
@@ -95,11 +98,17 @@ class Rollout:
         self._ports: set[int] = set()
         # Deployments that cannot have two revisions side by side, as they were.
         self._interrupted: dict[str, Deployment] = {}
+        # Revisions whose containers run elsewhere than they shall, as they were.
+        self._moved: dict[str, Revision] = {}
         # What this run let drain: deployment -> numbers.
         self._drained: dict[str, set[int]] = {}
 
     def run(self) -> list[Report]:
         """Apply all of it; failures of single deployments are in their reports."""
+        _revision_store.finish_writing(self._options.config_dir)
+        # What serves by the record is what the proxy's file may name from now on.
+        _systemd.enable([unit_name(step.name, self._revision(step).number) for step in self._steps if step.enable])
+        self._revive()
         self._remove([step.name for step in self._steps if step.action == "remove"])
         # What can fail, as on a full disk, comes while everything still runs.
         for step in self._steps:
@@ -118,6 +127,11 @@ class Rollout:
             # The proxy may still send clients to a stray where it could not be told otherwise.
             if settled and step not in cleared:
                 self._drain(step.name, step.strays)
+        for report in self._reports.values():
+            deployment = self._world.get(report.step.name)
+            if report.failure and deployment and holder_of_port(deployment, self._world.values()):
+                # It runs, and another one has got its port by now.
+                report.failure.pop("serving", None)
         self._prune()
         return [self._reports[step.name] for step in self._steps]
 
@@ -131,6 +145,25 @@ class Rollout:
             lost = [run for drain in reports.values() for run in (drain.get("runs") or {}).get("lost", ())]
             if lost and report.failure is None:
                 report.failure = _failure(report.step, "lost_runs", f"{len(lost)} runs were lost: {', '.join(lost)}")
+
+    def _revive(self) -> None:
+        """Start what serves by the record where a killed run has stopped it, and left the proxy with another one.
+
+        The proxy is told of all deployments at once, and goes by the record: clients are to find something there.
+        """
+        named, removed = _proxy.targets(_haproxy.read() or ""), [s.name for s in self._steps if s.action == "remove"]
+        revived = []
+        for name, deployment in self._world.items():
+            settings, serving = deployment.settings or {}, deployment.serving
+            if serving is None or serving.running or name in removed or settings.get("proxy") != "haproxy":
+                continue
+            if is_in_place(serving.slot, settings) and any(
+                n == name and number != serving.number for n, number in named
+            ):
+                revived.append((name, serving))
+        _systemd.start([unit_name(name, serving.number) for name, serving in revived])
+        for name, serving in revived:
+            self._replace_revision(name, replace(serving, active="active"))
 
     # Files
 
@@ -163,11 +196,13 @@ class Rollout:
             slot = {"address": "127.0.0.1", "port": self._free_port()}
         slot["healthy_deadline"] = deadline
         if slot != revision.slot:
-            if fresh and revision.running and not in_place:
-                # What an interrupted run left where it can no longer be.
-                _systemd.stop([unit_name(step.name, revision.number)])
+            _revision_store.stage_slot(self._options.config_dir, step.name, revision.number, slot)
+            if in_place or (fresh and not revision.running):
+                _revision_store.put_slot(self._options.config_dir, step.name, revision.number)
+            else:
+                # The file says where the container is until that has stopped.
+                self._moved[step.name] = revision
                 revision = replace(revision, active="inactive")
-            _revision_store.write_slot(self._options.config_dir, step.name, revision.number, slot)
             self._replace_revision(step.name, replace(revision, slot=slot))
 
     def _free_port(self) -> int:
@@ -188,12 +223,17 @@ class Rollout:
             if self._serving(step) and (step.action == "restart" or (step.action == "roll" and self._is_direct(step))):
                 self._interrupted[step.name] = self._world[step.name]
         for name, deployment in self._interrupted.items():
-            # A proxy that goes lets go of the port before the container takes it.
-            self._world[name] = replace(deployment, settings={**(deployment.settings or {}), "proxy": "none"})
+            # A proxy that goes lets go of the port before the container takes it. One that a container had is kept for it.
+            settings = deployment.settings or {}
+            direct = {"proxy": "none", "kept": settings.get("proxy") == "none"}
+            self._world[name] = replace(deployment, settings={**settings, **direct})
         if any(step.starts and self._is_direct(step) for step in self._steps):
             self._let_go()
-        serving = {name: deployment.serving for name, deployment in self._interrupted.items()}
-        _systemd.stop([unit_name(name, revision.number) for name, revision in serving.items() if revision])
+        serving = ((name, deployment.serving) for name, deployment in self._interrupted.items())
+        stopping = [*self._moved.items(), *((name, revision) for name, revision in serving if revision)]
+        _systemd.stop(list(dict.fromkeys(unit_name(name, revision.number) for name, revision in stopping)))
+        for name, revision in self._moved.items():
+            _revision_store.put_slot(self._options.config_dir, name, revision.number)
 
     def _is_direct(self, step: Step) -> bool:
         """Whether the container itself has the public port, before or afterwards."""
@@ -206,10 +246,13 @@ class Rollout:
         """End strays early where they hold the public port, or the last place among the revisions that may run."""
         public, crowded = [], []
         for step in self._steps:
-            revisions = self._world[step.name].revisions if step.strays and step.starts else ()
+            revisions = self._world[step.name].revisions if step.strays else ()
             if any(r.number in step.strays and is_public(r.slot) for r in revisions):
                 public.append(step)
-            elif sum(r.running for r in revisions if r.number != step.revision) >= self._options.max_running:
+            elif (
+                step.starts
+                and sum(r.running for r in revisions if r.number != step.revision) >= self._options.max_running
+            ):
                 crowded.append(step)
         # The proxy sends nobody to what has the public port itself, and cannot be told anything while that has it.
         for step in public:
@@ -254,8 +297,9 @@ class Rollout:
 
     def _fits(self, steps: t.Sequence[Step]) -> bool:
         """Whether the proxy can take all of them over, beside what else the host has."""
+        world = {**self._world, **{step.name: self._served(step) for step in steps}}
         try:
-            proxy_text({**self._world, **{step.name: self._served(step) for step in steps}})
+            proxy_text(world, [step.name for step in steps])
         except ValueError:
             return False
         return True
@@ -264,9 +308,10 @@ class Rollout:
         """Have a revision run and stay healthy for the time asked for; else say why not."""
         options, deployment, revision = self._options, self._world[step.name], self._revision(step)
         wanted, report = self._wanted[step.name], self._reports[step.name]
-        if step.action == "roll":
-            # A revision that is being drained may be the one to go back to.
+        if step.action in ("create", "roll"):
+            # A revision that is being drained may be the one to go back to, or to try again.
             _systemd.stop([drain_unit_name(step.name, revision.number)])
+        if step.action == "roll":
             _bring_up.make_room(deployment, revision.number, options.max_running)
             if options.snapshot_dir and wanted.revision is None:
                 report.snapshot = _bring_up.snapshot(options.snapshot_dir, step.name, revision, deployment.serving)
@@ -290,31 +335,46 @@ class Rollout:
 
     def _fail(self, step: Step, failure: dict[str, t.Any]) -> None:
         """Keep the failed revision for inspection, stopped, and have the old one serve on."""
-        revision = self._revision(step)
-        if step.action in ("create", "roll"):
-            # A run that was killed may have had the proxy send clients to it, and may have enabled it.
-            self._let_go()
-            _systemd.disable([unit_name(step.name, revision.number)])
-            if revision.running and not self._is_direct(step):
-                # It may hold sessions of before, as one that was to be rolled back to while it drained.
-                self._drain(step.name, (revision.number,))
-            else:
-                # It may have taken runs from the queue, which get their grace. The play waits for a port alone.
-                _systemd.stop([unit_name(step.name, revision.number)], block=self._is_direct(step))
-        if step.action in ("create", "roll") and not revision.served:
+        revision, serving = self._revision(step), self._serving(step)
+        fresh = step.action in ("create", "roll")
+        # A run that was killed may have had the proxy send clients to it, and may have enabled it.
+        if fresh and (self._let_go() or (step.name, revision.number) not in _proxy.targets(_haproxy.read() or "")):
+            self._end_failed(step, revision)
+        if fresh and not revision.served:
             outcome = {
                 "result": "failed",
                 "at": _now(),
                 **{key: failure[key] for key in ("code", "cause", "line", "log")},
             }
             _revision_store.write_outcome(self._options.config_dir, step.name, revision.number, outcome)
-        serving = self._serving(step)
-        if step.action == "roll" and serving:
+        goes_on = step.action == "roll"
+        if serving and step.name in self._interrupted:
+            goes_on = self._put_back(step, serving)
+        if serving and goes_on:
             failure["serving"] = serving.number
-            if step.name in self._interrupted:
-                self._world[step.name] = self._interrupted[step.name]
-                _systemd.start([unit_name(step.name, serving.number)])
         self._reports[step.name].failure = failure
+
+    def _end_failed(self, step: Step, revision: Revision) -> None:
+        _systemd.disable([unit_name(step.name, revision.number)])
+        if revision.running and not self._is_direct(step):
+            # It may hold sessions of before, as one that was to be rolled back to while it drained.
+            self._drain(step.name, (revision.number,))
+        else:
+            # It may have taken runs from the queue, which get their grace. The play waits for a port alone.
+            _systemd.stop([unit_name(step.name, revision.number)], block=self._is_direct(step))
+
+    def _put_back(self, step: Step, serving: Revision) -> bool:
+        """Start again what was interrupted, where it was; False where that was no place for it before."""
+        self._world[step.name] = before = self._interrupted[step.name]
+        moved = self._moved.get(step.name)
+        if moved and moved.number == serving.number:
+            if not is_in_place(moved.slot, before.settings or {}):
+                return False
+            _systemd.stop([unit_name(step.name, serving.number)])
+            _revision_store.write_slot(self._options.config_dir, step.name, serving.number, moved.slot or {})
+            self._replace_revision(step.name, moved)
+        _systemd.start([unit_name(step.name, serving.number)])
+        return True
 
     # The switch
 
@@ -324,14 +384,12 @@ class Rollout:
             return
         before = {step.name: self._serving(step) for step in steps}
         old_world = dict(self._world)
-        _systemd.enable(
-            [unit_name(step.name, self._revision(step).number) for step in steps if step.starts or step.enable]
-        )
+        _systemd.enable([unit_name(step.name, self._revision(step).number) for step in steps if step.starts])
         reach("enabled")
         for step in steps:
             self._world[step.name] = self._served(step)
         try:
-            self._load_proxy()
+            self._load_proxy([step.name for step in steps])
         except _haproxy.ProxyError as error:
             self._world = old_world
             self._switch_apart(steps, str(error))
@@ -339,6 +397,8 @@ class Rollout:
         reach("switched")
         for step in steps:
             self._record(step)
+        records = {step.name: self._world[step.name].settings or {} for step in steps}
+        _revision_store.write_settings(self._options.config_dir, records)
         reach("recorded")
         for step in steps:
             old = before[step.name]
@@ -373,7 +433,8 @@ class Rollout:
         return replace(deployment, settings=settings)
 
     def _record(self, step: Step) -> None:
-        deployment, revision = self._world[step.name], self._revision(step)
+        """Record how the start ended; which revision serves is recorded for all at once."""
+        revision = self._revision(step)
         if step.action in ("create", "roll"):
             uri = variables(revision.environment).get("DATABASE_URI")
             schema = _schema.read(uri) or (revision.outcome or {}).get("schema")
@@ -385,17 +446,16 @@ class Rollout:
             slot = {**revision.slot, "healthy_deadline": deadline}
             _revision_store.write_slot(self._options.config_dir, step.name, revision.number, slot)
             self._replace_revision(step.name, replace(revision, slot=slot))
-        _revision_store.write_settings(self._options.config_dir, step.name, deployment.settings or {})
 
     def _take_back(self, steps: t.Sequence[Step], why: str) -> None:
         """The proxy goes on with what it had: so does the host."""
         for step in steps:
             self._fail(step, _failure(step, "proxy", why))
 
-    def _load_proxy(self) -> None:
+    def _load_proxy(self, asking: t.Iterable[str] = ()) -> None:
         """Have the proxy run what the host's deployments ask for; nothing where it does already."""
         try:
-            text = proxy_text(self._world)
+            text = proxy_text(self._world, asking)
         except ValueError as error:
             raise _haproxy.ProxyError(str(error)) from error
         if text is not None:
@@ -424,13 +484,18 @@ class Rollout:
         _systemd.start([drain_unit_name(name, number) for number in numbers if number not in now])
 
     def _remove(self, names: t.Sequence[str]) -> None:
-        """Take the way to it away, then stop it, and delete its files last: a killed run is finished by the next."""
+        """Take the way to it away, the record that it serves, then stop it, and delete its files last.
+
+        A killed run is finished by the next, and until then nothing leads clients to what is half gone.
+        """
         for name in names:
             self._world[name] = replace(self._world[name], settings=None)
         if names:
             self._let_go()
         numbers = {name: [revision.number for revision in self._world[name].revisions] for name in names}
         _systemd.stop([drain_unit_name(name, number) for name in names for number in numbers[name]])
+        for name in names:
+            _revision_store.remove_settings(self._options.config_dir, name)
         _systemd.disable_now([unit_name(name, number) for name in names for number in numbers[name]])
         for name in names:
             for number in numbers[name]:
@@ -480,10 +545,32 @@ class Rollout:
         self._world[name] = replace(deployment, revisions=(*others, revision))
 
 
-def proxy_text(world: t.Mapping[str, Deployment]) -> str | None:
-    """What the proxy has to run for the deployments of a host; None where it has never been asked for."""
+def proxy_text(world: t.Mapping[str, Deployment], asking: t.Iterable[str] = ()) -> str | None:
+    """What the proxy has to run for the deployments of a host; None where it has never been asked for.
+
+    ValueError where they cannot go together, or where another one still has the address that one is ``asking`` for.
+    """
     found = routes(world.values())
+    for name in asking:
+        _refuse_taken(
+            world[name], [other for other in world.values() if other.name not in (name, *(r.name for r in found))]
+        )
     return _proxy.render(found) if found or _haproxy.read() is not None else None
+
+
+def _refuse_taken(deployment: Deployment, unrouted: t.Iterable[Deployment]) -> None:
+    """Those that the proxy does not serve at the moment have their addresses all the same: to come back to."""
+    mine = deployment.settings or {}
+    for other in unrouted:
+        theirs = other.settings or {}
+        if mine.get("proxy") != "haproxy" or other.serving is None or not same_port(mine, theirs):
+            continue
+        if theirs["proxy"] == "none":
+            raise ValueError(
+                f"deployment '{deployment.name}' cannot have port {mine['port']}: deployment '{other.name}' has it "
+                "without the proxy"
+            )
+        _proxy.render([route(item.name, item.settings or {}, 0, {"port": 1}) for item in (deployment, other)])
 
 
 def _failure(step: Step, code: str, cause: str) -> dict[str, t.Any]:

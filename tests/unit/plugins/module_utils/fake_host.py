@@ -80,6 +80,7 @@ class Host:
     kill_at_touch: int | None = None
     clients: set[str] = field(default_factory=set)
     unanswered: list[str] = field(default_factory=list)
+    lost_at_boot: list[str] = field(default_factory=list)
     dumps: list[str] = field(default_factory=list)
     clock: float = 0.0
 
@@ -174,12 +175,20 @@ class Host:
         """Before each change: note it, have clients ask, and die where the test wants that."""
         if call:
             self.calls.append(call)
+        named = ((name, int(number)) for name, number, _port in _BACKEND.findall(self.proxy_file or ""))
+        self.lost_at_boot += [
+            f"{name}.{number} before {call}" for name, number in named if not self._starts(name, number)
+        ]
         self.unanswered += [f"{name} before {call}" for name in self.clients if self.answers(name) is None]
         if self.kill_at_touch is not None:
             self.kill_at_touch -= 1
             if self.kill_at_touch <= 0:
                 self.kill_at_touch = None
                 raise Killed
+
+    def _starts(self, name: str, number: int) -> bool:
+        """Whether a revision starts at boot."""
+        return self.unit(number, name).enabled
 
     def reach(self, stage: str) -> None:
         if stage == self.kill_at_stage:
@@ -216,7 +225,7 @@ class Host:
         name, number = self._split(unit)
         slot, environment = self.file(number, "slot.json", name), self._environment(name, number)
         taken = {other.published[1] for other in self.units.values() if other.published}
-        taken |= {port for _address, port in _proxy.listeners(self.proxy_loaded or "")}
+        taken |= {port for _address, port in _proxy.listeners(self.proxy_loaded or "")} | set(self.strangers)
         state.active = "failed" if slot["port"] in taken or EXITS in environment else "active"
         if state.active == "active":
             state.published = (slot["address"], slot["port"])
@@ -353,11 +362,11 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
     if one_by_one:
         patch.setattr(_rollout, "ThreadPoolExecutor", OneByOne)
         patch.setattr(_rollout, "wait", lambda futures, return_when: ({next(iter(futures))}, set()))
-    write = _revision_store._replace
+    put = _revision_store._put
 
-    def note_and_write(path: str, text: str) -> None:
+    def note_and_put(path: str) -> None:
         host.touch("write", str(Path(path).relative_to(host.folder)))
-        write(path, text)
+        put(path)
 
-    patch.setattr(_revision_store, "_replace", note_and_write)
+    patch.setattr(_revision_store, "_put", note_and_put)
     return host

@@ -295,7 +295,7 @@ def test_a_rollback_after_a_kill_between_two_records(host: Host, touch: int) -> 
 
 def test_a_bad_release_after_a_kill_between_two_records(host: Host) -> None:
     """What the proxy names is what serves by the record then: nothing else starts at boot."""
-    exchange_and_kill(host, 9, image="bot:2")
+    exchange_and_kill(host, 10, image="bot:2")
     assert host.calls[-2:] == [("write", "switched.json"), ("write", "bot/deployment.json")]
     (failure,) = host.converge(bot(port=8124), bot("two", environment=EXITS))["failures"]
     assert (failure["revision"], failure["serving"]) == (3, 2)
@@ -573,7 +573,7 @@ def test_without_a_proxy_the_old_one_starts_again(host: Host, release: str) -> N
 def test_without_a_proxy_ports_are_exchanged_by_stopping_both_first(host: Host) -> None:
     host.converge(bot(), bot("two", port=8124), proxy="none")
     assert actions(host.converge(bot(port=8124), bot("two"), proxy="none")) == ["restart", "restart"]
-    assert host.calls[2] == ("stop", "bot.1", "two.1")
+    assert host.calls[0] == ("stop", "bot.1", "two.1")
     assert (host.answers("bot"), host.answers("two")) == (1, 1)
     assert host.converge(bot(port=8124), bot("two"), proxy="none")["changed"] is False
 
@@ -598,6 +598,106 @@ def test_proxy_comes_and_goes(host: Host, before: str, after: str, changes: dict
     assert host.answers() == (2 if changes else 1)
     assert len(host.running()) == 1
     assert host.converge(bot(**changes), proxy=after)["changed"] is False
+
+
+@pytest.mark.parametrize("reboot", [False, True], ids=["goes on", "reboots"])
+@pytest.mark.parametrize("before", ["haproxy", "none"])
+def test_killed_before_a_container_moves(host: Host, before: str, reboot: bool) -> None:
+    """The file says where it is until it has been stopped."""
+    host.converge(bot(), proxy=before)
+    host.kill_at_stage = "written"
+    with pytest.raises(Killed):
+        host.converge(bot(), proxy="none" if before == "haproxy" else "haproxy")
+    if reboot:
+        host.reboot()
+    assert (host.file(1, "slot.json")["port"], host.answers()) == (30000 if before == "haproxy" else 8123, 1)
+    assert host.converge(bot(), proxy=before)["changed"] is False
+
+
+@pytest.mark.parametrize("before", ["haproxy", "none"])
+def test_a_restart_that_fails_is_taken_back(host: Host, before: str) -> None:
+    host.converge(bot(), proxy=before)
+    host.strangers = {8124: "nginx"}
+    (failure,) = host.converge(bot(port=8124), proxy="none")["failures"]
+    assert (failure["revision"], failure["serving"]) == (1, 1)
+    assert (host.answers(), host.running(), (host.deployment().settings or {})["port"]) == (1, [1], 8123)
+    assert host.converge(bot(), proxy=before)["changed"] is False
+
+
+def test_a_port_that_another_has_got_without_the_proxy(host: Host) -> None:
+    """two cannot go back to where bot is by now; that keeps nobody else from being told to the proxy."""
+    host.converge(bot(), bot("two", port=8124), bot("three", port=8125))
+    (failure,) = host.converge(bot(port=8124, image="bot:2"), bot("two", environment=EXITS), proxy="none")["failures"]
+    assert (failure["name"], "serving" in failure) == ("two", False)
+    assert host.roll_back(revision=2)["failures"] == host.roll_back("three", revision=1)["failures"] == []
+    assert [host.answers(name) for name in ("bot", "two", "three")] == [2, None, 1]
+    assert host.converge(bot(), bot("two", port=8124))["failures"] == []
+    assert [host.answers(name) for name in ("bot", "two", "three")] == [3, 1, 1]
+
+
+def test_a_port_that_another_has_without_the_proxy_is_not_given_away(host: Host) -> None:
+    host.converge(bot(), proxy="none")
+    (failure,) = host.converge(bot("two"))["failures"]
+    assert failure["cause"] == "deployment 'two' cannot have port 8123: deployment 'bot' has it without the proxy"
+    assert (host.answers("bot"), host.answers("two")) == (1, None)
+
+
+def test_a_port_stays_that_of_what_an_interrupted_restart_left_elsewhere(host: Host) -> None:
+    host.converge(bot())
+    host.kill_at_stage = "enabled"
+    with pytest.raises(Killed):
+        host.converge(bot(port=8124), proxy="none")
+    failures = host.converge(bot(port=8124, environment=EXITS), bot("two"))["failures"]
+    assert [(failure["name"], failure["code"]) for failure in failures] == [("bot", "exited"), ("two", "proxy")]
+    assert failures[1]["cause"] == (
+        "deployments 'bot', 'two' share 127.0.0.1:8123: each needs a hostname or prefix of its own"
+    )
+    assert host.converge(bot(port=8124), bot("two"))["failures"] == []
+    assert (host.answers("bot"), host.answers("two")) == (1, 1)
+
+
+def test_a_port_is_kept_for_what_may_have_to_go_back_there(host: Host) -> None:
+    """two took bot's port without the proxy, and bot has been going to it ever since: two is put back all the same."""
+    wanted = [bot(port=8124, environment=NEVER_HEALTHY), bot("two")]
+    host.converge(bot())
+    assert [failure["name"] for failure in host.converge(*wanted, proxy="none")["failures"]] == ["bot"]
+    failures = host.converge(*wanted)["failures"]
+    assert [(failure["name"], failure.get("serving")) for failure in failures] == [("bot", None), ("two", 1)]
+    assert (host.answers("bot"), host.answers("two")) == (None, 1)
+    assert host.converge(bot(port=8124), bot("two"))["failures"] == []
+    assert (host.answers("bot"), host.answers("two")) == (1, 1)
+
+
+def test_a_stray_in_public_ends_before_the_proxy_is_told_where_nothing_starts(host: Host) -> None:
+    host.converge(bot())
+    host.kill_at_stage = "enabled"
+    with pytest.raises(Killed):
+        host.converge(bot(image="bot:2"), proxy="none")
+    host.reboot()
+    assert host.running() == [1, 2]
+    result = host.converge(bot())
+    assert (actions(result), result["failures"], host.answers(), host.running()) == (["keep"], [], 1, [1])
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_rollback_is_refused_while_the_stray_of_another_has_its_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check_mode: bool
+) -> None:
+    # Without threads, so that it is known how far the run got.
+    host = install(Host(tmp_path), monkeypatch, one_by_one=True)
+    host.converge(bot())
+    host.kill_at_stage = "healthy"
+    with pytest.raises(Killed):
+        host.converge(bot("two"), bot(port=8124, image="bot:2"), proxy="none")
+    assert (host.running("bot"), host.running("two")) == ([2], [1])
+    with pytest.raises(Refused) as refused:
+        host.roll_back(revision=1, check_mode=check_mode)
+    assert str(refused.value) == (
+        "deployment 'bot', option 'name': an interrupted run left revision 1 of deployment 'two' on port 8123, which the "
+        "proxy needs; run the playbook site first"
+    )
+    assert host.converge(bot(), bot("two", port=8124))["failures"] == []
+    assert host.roll_back(revision=1)["failures"] == []
 
 
 @pytest.mark.parametrize(("before", "after"), [("haproxy", "none"), ("none", "haproxy")])
@@ -737,6 +837,25 @@ def test_remove_is_finished_after_a_kill(served: Host, touch: int) -> None:
         served.converge(GONE)
     assert actions(served.converge(GONE)) == ["remove"]
     assert (list(served.folder.iterdir()), served.running(), served.containers) == ([], [], set())
+
+
+def test_what_is_half_removed_gets_no_clients(host: Host) -> None:
+    host.converge(bot(), bot("two", port=8124))
+    host.kill_at_touch = 5
+    with pytest.raises(Killed):
+        host.converge(GONE)
+    assert host.calls[-2:] == [("disable_now", "bot.1"), ("rm", "langgraph-bot.1")]
+    assert host.converge(bot(image="bot:2"), {**GONE, "name": "two"})["failures"] == []
+    assert (host.answers(), host.lost_at_boot) == (2, [])
+
+
+def test_files_without_a_revision_are_removed_too(host: Host) -> None:
+    """A full disk cut a first run short: there may be half an environment."""
+    (host.folder / "bot/revisions/.new").mkdir(parents=True)
+    (host.folder / "bot/revisions/.new/environment").write_text(SECRET)
+    assert actions(host.converge(GONE)) == ["remove"]
+    assert list(host.folder.iterdir()) == []
+    assert host.converge(GONE)["changed"] is False
 
 
 # Back

@@ -226,6 +226,7 @@ PLANS: dict[str, tuple[Wanted, Deployment | None, Step]] = {
     "to be gone": (Wanted("bot"), SERVING, step("remove", revision=None)),
     "gone": (Wanted("bot"), None, step("keep", revision=None)),
     "half gone: files": (Wanted("bot"), Deployment("bot", None, (revision(1),)), step("remove", revision=None)),
+    "half gone: a folder": (Wanted("bot"), Deployment("bot"), step("remove", revision=None)),
     "half gone: settings": (Wanted("bot"), Deployment("bot", SETTINGS), step("remove", revision=None)),
 }
 UNCHANGED = {

@@ -14,7 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._proxy import Route, listeners, mark, render
+from ansible_collections.selfhost.langgraph.plugins.module_utils._proxy import (
+    Route,
+    listeners,
+    mark,
+    render,
+    targets,
+)
 
 ALONE = Route("bot", 3, 30001, "127.0.0.1", 8123)
 
@@ -89,6 +95,14 @@ def test_listeners_of_nothing_and_with_tls() -> None:
         ("::1", 9),
         ("127.0.0.1", 8123),
     ]
+
+
+def test_targets() -> None:
+    assert targets("") == targets(render([])) == set()
+    assert targets(render([ALONE, Route("b", 7, 30002, "::1", 9, prefix="/b")])) == {
+        (ALONE.name, ALONE.revision),
+        ("b", 7),
+    }
 
 
 SHARED = [

@@ -555,7 +555,32 @@ def test_what_clients_may_still_reach_makes_no_room(served: Host) -> None:
     assert (served.answers(), served.running(), served.draining(), served.unanswered) == (2, [1, 2], [], [])
 
 
+def test_a_failed_one_that_clients_may_still_reach_is_not_drained(
+    served: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill(served, "switched", bot(image="bot:2"))
+    served.proxy_refuses = "no new worker within 30 s, the old worker goes on serving"
+    fail_check(served, monkeypatch, 2)
+    assert served.converge(bot(image="bot:2"))["failures"]
+    assert (served.answers(), served.unit(2).enabled, served.draining()) == (2, True, [])
+    served.proxy_refuses = None
+    assert served.converge(bot())["failures"] == []
+    assert (served.answers(), served.draining()) == (1, [2])
+    assert (served.unanswered, served.lost_at_boot) == ([], [])
+
+
 # Back after an interrupted run
+
+
+@pytest.mark.parametrize("wanted", [bot(), bot(environment=EXITS)], ids=["asked for", "fails"])
+def test_clients_go_back_only_to_what_runs(served: Host, wanted: dict[str, t.Any]) -> None:
+    """The record says 1, which is stopped, and the proxy has 2: 1 starts before the proxy is told anything."""
+    kill(served, "switched", bot(image="bot:2"))
+    _systemd.stop(["langgraph@bot.1.service"])
+    assert served.answers() == 2
+    result = served.converge(wanted, {**GONE, "name": "two"})
+    assert [failure["serving"] for failure in result["failures"]] == ([1] if EXITS in wanted["environment"] else [])
+    assert (served.answers(), served.draining(), served.unanswered) == (1, [2], [])
 
 
 INTERRUPTED = (
