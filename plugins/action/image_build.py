@@ -18,6 +18,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._control_node import copy_file, find_file
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._progress import listed, progress
 
 DOCKER_MISSING = False
 try:
@@ -52,10 +53,11 @@ class ActionModule(ActionBase):
         missing = [build for build in builds if result["images"][build["image"]]["action"] == "build"]
         if not missing:
             return result
-        for number, build in enumerate(missing, start=1):
-            display.display(f"  building {build['image']} from {build['folder']} ({number} of {len(missing)})")
+        for build in missing:
+            display.display(f"  building {build['image']} from {build['folder']}")
             build["path"] = build["folder"] if self._local() else self._ship(build, task_vars)
-        return self._module({**arguments, "builds": builds}, task_vars)
+        with progress(f"building {listed([build['image'] for build in missing])}"):
+            return self._module({**arguments, "builds": builds}, task_vars)
 
     def _complete(self, build: Vars, task_vars: Vars) -> Vars:
         build = {key: value for key, value in build.items() if value is not None}

@@ -30,8 +30,13 @@ requirements:
   - The Python library C(psycopg) on the host, where schema versions are to be recorded and snapshots to be taken.
 extends_documentation_fragment:
   - selfhost.langgraph._attributes
+  - selfhost.langgraph._attributes.action
   - selfhost.langgraph._rollout
 attributes:
+  action:
+    support: full
+    details:
+      - That part says every 15 seconds what is waited for.
   check_mode:
     support: full
   diff_mode:

@@ -170,6 +170,9 @@ engine:
     free:
       description: Free bytes in it; null where there is none yet.
       type: int
+    certificates:
+      description: Registries whose certificate it trusts, with the SHA-256 of that.
+      type: dict
 files:
   description: SHA-256 of each of O(files); null where it is missing, or not root's with mode 0644.
   returned: always
@@ -186,6 +189,7 @@ listening:
   sample: {"22": sshd}
 """
 
+import glob
 import hashlib
 import os
 import stat
@@ -217,14 +221,21 @@ def deployments(config_dir: str) -> list[dict[str, t.Any]]:
 def engine() -> tuple[dict[str, str], dict[str, t.Any]]:
     """References of images to ids, and what matters of the engine; a host without one has neither."""
     nothing: dict[str, t.Any] = {"architecture": _docker.architecture(os.uname().machine), "root": None, "free": None}
+    nothing["certificates"] = certificates()
     if _docker.DOCKER_IMPORT_ERROR is not None:
         return {}, nothing
     try:
         client = _docker.connect()
         told = _docker.engine(client)
-        return _docker.image_ids(client), {**told, "free": _image_load.free_bytes(told["root"])}
+        return _docker.image_ids(client), {**nothing, **told, "free": _image_load.free_bytes(told["root"])}
     except _docker.EngineError:
         return {}, nothing
+
+
+def certificates(folder: str = "/etc/docker/certs.d") -> dict[str, str | None]:
+    """Hash of the certificate of each registry (docs: verify repository client with certificates)."""
+    found = glob.glob(f"{folder}/*/ca.crt")
+    return {os.path.basename(os.path.dirname(path)): fingerprint(path) for path in found}
 
 
 def fingerprint(path: str) -> str | None:

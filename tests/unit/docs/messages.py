@@ -54,6 +54,7 @@ LIBRARY = "Failed to import the required Python library (*) on *"
 SENTENCE = re.compile(r"[a-z']+ [a-z']+ [a-z']+ [a-z']+")
 # File -> what in it is no message: parts of lines in tables, of files, of what is asked of others.
 NOT_MESSAGES: dict[str, re.Pattern[str]] = {
+    "container_service.py": re.compile("s to become healthy"),
     "_container_service.py": re.compile("not on the host yet"),
     "_diagnosis.py": re.compile("DB index"),
     "_image_build.py": re.compile("no space left|could not find"),

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _ports, _schema
+from ansible_collections.selfhost.langgraph.plugins.modules import container_service_info
 from ansible_collections.selfhost.langgraph.plugins.modules.container_service_info import (
     deployments,
     engine,
@@ -112,6 +113,15 @@ def test_a_host_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert facts["architecture"] == _docker.architecture(os.uname().machine)
     monkeypatch.setattr(_docker, "DOCKER_IMPORT_ERROR", "no module")
     assert engine() == (images, facts)
+
+
+def test_certificates_of_registries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "registry.example:5000/ca.crt"
+    path.parent.mkdir()
+    path.write_bytes(CONTENT)
+    monkeypatch.setattr(container_service_info, "fingerprint", lambda found: f"hash of {Path(found).name}")
+    assert container_service_info.certificates(str(tmp_path)) == {"registry.example:5000": "hash of ca.crt"}
+    assert container_service_info.certificates(str(tmp_path / "none")) == {}
 
 
 def test_libraries_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
