@@ -55,7 +55,10 @@ class Fleet:
         """Run the role langgraph over hosts, with variables on top of the inventory's."""
         playbook = str(PROJECT / "molecule/tasks/hold.yml")
         limit = ("--limit", ",".join(hosts))
-        return run_playbook(SCENARIO / "inventory", playbook, (*limit, *arguments), variables)
+        done = run_playbook(SCENARIO / "inventory", playbook, (*limit, *arguments), variables)
+        # Molecule's settings send failures and details there.
+        done.stdout += done.stderr
+        return done
 
     def on(self, host: str, *words: str) -> str:
         """Run a command on a host."""
