@@ -34,7 +34,7 @@ HOST = "selfhost-langgraph-bench"
 BASE = "selfhost-langgraph/langgraph-api"
 FOLDER = BUILD / "bench-images"
 PASSWORD = "of-the-benchmark-registry-alone"
-REPETITIONS = 3
+REPETITIONS = int(os.environ.get("SELFHOST_BENCH_REPETITIONS", "3"))
 NAME = "bench-agent"
 
 
