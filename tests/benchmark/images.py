@@ -105,7 +105,9 @@ def _measure(
             bare(host, image)
         minute[side] = time.monotonic() - begin
         say(f"{side}, a minute: {minute[side]:.1f} s")
-    again = [play("images.yml", *_wanted(image, address), title="nothing changed").wall_s for _ in range(REPETITIONS)]
+    again = [
+        play("images.yml", *_wanted(image, address), title="nothing changed").wall_s for _number in range(REPETITIONS)
+    ]
     release = {side: statistics.median(values) for side, values in seconds.items()}
     return {
         "first": {**_rounded(first), "ratio": round(first["ours"] / first["bare"], 3)},

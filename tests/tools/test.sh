@@ -62,8 +62,8 @@ part() {
   esac
 }
 
-# ansible-test runs the unit tests too, on the oldest and the newest ansible-core.
-[ $# != 0 ] || set -- lint docs smoke importer sanity newest integration torture molecule
+# ansible-test runs the unit tests too, on the oldest and the newest ansible-core, but for those of langgraph's own CLI.
+[ $# != 0 ] || set -- lint unit docs smoke importer sanity newest integration torture molecule
 for name in "$@"; do part "$name"; done
 say "all parts done: $*"
 echo "$passed passed, $failed failed" | tee "$results/sum"

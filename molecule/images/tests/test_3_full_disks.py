@@ -7,10 +7,9 @@ One host's engine gets a small disk in memory, with its own deployment on it.
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from fleet import BASE, HOSTS, command, flat
@@ -149,11 +148,7 @@ def test_full_while_it_is_loaded(small, made, tmp_path):
 @pytest.fixture
 def cli(fleet):
     """The CLI on a host: a build host has it from its package, which no test needs to download."""
-    site = (
-        Path(json.__file__).parent.parent
-        if not hasattr(sys, "prefix")
-        else next(Path(sys.prefix).glob("lib/*/site-packages"))
-    )
+    site = Path(click.__file__).parents[1]
     packages = [name for name in CLI if (site / name).is_dir()]
     extra = [path.name for path in site.glob("typing_extensions.py")]
     command(

@@ -38,7 +38,7 @@ BOT = Image(["bot:1", "bot:latest"], [layer("base"), layer("tools", 9000), layer
 OTHER = Image(["example.org:5000/team/other:2"], [layer("base"), layer("other")], "arm64")
 UNNAMED = Image(None)
 
-Layout = t.Callable[..., dict[str, bytes | str]]
+Layout = t.Callable[..., "dict[str, bytes | str]"]
 both = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 
 
