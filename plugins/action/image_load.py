@@ -20,7 +20,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._archives impor
     shipped_size,
     write_parts,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load import SPOOL
+from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load import IMAGE_OPTIONS, SPOOL
 from ansible_collections.selfhost.langgraph.plugins.module_utils._image_plan import megabytes
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
@@ -56,12 +56,7 @@ class ActionModule(ActionBase):
                     "type": "list",
                     "elements": "dict",
                     "required": True,
-                    "options": {
-                        "archive": {"type": "path", "required": True},
-                        "image": {"type": "str", "required": True},
-                        "image_id": {"type": "str"},
-                        "deployments": {"type": "list", "elements": "str", "default": []},
-                    },
+                    "options": IMAGE_OPTIONS,
                 }
             }
         )

@@ -18,6 +18,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._problems impor
 
 # Of root alone; a part that was shipped waits here for the rest, also for a later run.
 SPOOL = "/var/tmp/langgraph-images"
+# What the module image_load and its part on the control node both take of an image.
+IMAGE_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "archive": {"type": "path", "required": True},
+    "image": {"type": "str", "required": True},
+    "image_id": {"type": "str"},
+    "deployments": {"type": "list", "elements": "str", "default": []},
+}
 _STALE_SECONDS = 24 * 3600
 _CHUNK = 1024 * 1024
 

@@ -110,13 +110,7 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {
-                    "archive": {"type": "path", "required": True},
-                    "image": {"type": "str", "required": True},
-                    "image_id": {"type": "str"},
-                    "deployments": {"type": "list", "elements": "str", "default": []},
-                    "spool": {"type": "path"},
-                },
+                "options": {**_image_load.IMAGE_OPTIONS, "spool": {"type": "path"}},
             }
         },
         supports_check_mode=True,
