@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -108,6 +109,8 @@ def prepare(revision):
         docker("rm", "--force", revision.container)
     docker(
         "create",
+        # The first process of a container ignores SIGTERM until it asks for it, and a server needs seconds to get there.
+        "--init",
         *("--name", revision.container, "--hostname", revision.name, "--restart", "no"),
         *("--label", f"{CONFIG_LABEL}={revision.label}", "--publish", f"{revision.publish}:8000"),
         *("--env-file", os.path.join(revision.folder, "environment")),
@@ -132,6 +135,7 @@ def wait(revision):
     seconds, url = revision.slot["healthy_deadline"], f"{revision.url}/ok"
     deadline = time.monotonic() + seconds
     client = int(os.environ.get("MAINPID", "0"))
+    signal.signal(signal.SIGTERM, lambda *_signal: give_up(revision, client))
     while not _probe.ask(url, timeout=5).ok:
         if client and not os.path.exists(f"/proc/{client}"):
             sys.exit(f"the container exited before it answered {url}")
@@ -139,6 +143,17 @@ def wait(revision):
             docker("stop", "--time", "10", revision.container, check=False)
             sys.exit(f"no healthy answer from {url} within {seconds} s")
         time.sleep(INTERVAL)
+
+
+def give_up(revision, client):
+    """End a start half-way, as a shutdown asks for it: systemd calls no ExecStop then, and what it sends the client is lost
+    where the container does not run yet."""
+    running = True
+    while running:
+        docker("stop", "--time", str(revision.record["drain_seconds"]), revision.container, check=False)
+        time.sleep(INTERVAL)
+        running = client and os.path.exists(f"/proc/{client}")
+    sys.exit(128 + signal.SIGTERM)
 
 
 def stop(revision):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import typing as t
@@ -49,6 +50,9 @@ def helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Any:
     module = load("langgraph-container", monkeypatch)
     monkeypatch.setattr(module, "CONFIG_DIR", str(tmp_path))
     monkeypatch.setattr(module.time, "sleep", lambda _seconds: None)
+    # The tests' own process keeps its answer to SIGTERM.
+    module.handlers = {}
+    monkeypatch.setattr(module.signal, "signal", module.handlers.__setitem__)
     return module
 
 
@@ -134,7 +138,7 @@ def test_a_container_that_never_started_counts_as_crashed(slept: t.Any) -> None:
 def create(helper: t.Any, revision: t.Any) -> list[str]:
     """The command that makes the container."""
     return [
-        *("create", "--name", "langgraph-bot.3", "--hostname", "bot", "--restart", "no"),
+        *("create", "--init", "--name", "langgraph-bot.3", "--hostname", "bot", "--restart", "no"),
         *("--label", f"selfhost.langgraph.config={LABEL}", "--publish", "127.0.0.1:30001:8000"),
         *("--env-file", f"{helper.CONFIG_DIR}/bot/revisions/3/environment", *CONTENT.arguments),
     ]
@@ -239,6 +243,26 @@ def test_wait_ends_with_the_container(
     monkeypatch.setenv("MAINPID", "4194304")
     with pytest.raises(SystemExit, match="^the container exited before it answered http://127.0.0.1:30001/ok$"):
         helper.wait(revision)
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_start_that_is_given_up_ends_the_container_as_soon_as_it_runs(
+    helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    """The engine's client may be about to start it as the signal comes."""
+    left = iter([True] * (rounds - 1) + [False])
+
+    def ask(_url: str, timeout: float) -> t.NoReturn:
+        helper.handlers[signal.SIGTERM](signal.SIGTERM, None)
+        raise AssertionError("it goes on")
+
+    monkeypatch.setenv("MAINPID", "4194304")
+    monkeypatch.setattr(helper.os.path, "exists", lambda path: path == "/proc/4194304" and next(left))
+    monkeypatch.setattr(sys.modules["_probe"], "ask", ask)
+    with pytest.raises(SystemExit) as ended:
+        helper.wait(revision)
+    assert ended.value.code == 143
+    assert engine.calls == [["stop", "--time", "180", "langgraph-bot.3"]] * rounds
 
 
 def test_stop_gives_the_server_its_time(
