@@ -39,10 +39,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     routes,
     variables,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import (
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import Rollout
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import (
     Options,
     Report,
-    Rollout,
     RolloutError,
     proxy_text,
 )

@@ -34,6 +34,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _rollout,
     _runs,
     _schema,
+    _switch,
     _systemd,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._probe import Answer
@@ -42,6 +43,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
 SECRET = "s3cr3t-of-the-environment"
 # In an environment: what the server makes of it.
 EXITS, NEVER_HEALTHY = "MODE=exits\n", "MODE=never-healthy\n"
+# An entry of the module's option ``deployments``; others are made by bot().
+GONE = {"name": "bot", "state": "absent"}
 _BACKEND = re.compile(r"^backend (\S+) from \w+\n(?:    http-request.*\n)*    server revision-(\d+) \S+:(\d+)$", re.M)
 
 
@@ -356,8 +359,9 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
     patch.setattr(_schema, "read", lambda _uri: host.schema)
     patch.setattr(_schema, "take_snapshot", lambda _uri, path: host.dumps.append(path))
     clock = SimpleNamespace(time=lambda: 0.0, monotonic=lambda: host.clock, sleep=host.sleep)
-    for module in (_rollout, _bring_up):
+    for module in (_rollout, _bring_up, _switch):
         patch.setattr(module, "reach", host.reach)
+    for module in (_rollout, _bring_up):
         patch.setattr(module, "time", clock)
     if one_by_one:
         patch.setattr(_rollout, "ThreadPoolExecutor", OneByOne)

@@ -21,16 +21,16 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _docker,
     _haproxy,
     _revision_store,
-    _rollout,
     _schema,
     _systemd,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import sentence
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import RolloutError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import RolloutError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import STAGES
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import (
     EXITS,
+    GONE,
     NEVER_HEALTHY,
     SECRET,
     Host,
@@ -40,23 +40,6 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake
 )
 
 BAD_RELEASES = {"exits at boot": EXITS, "never becomes healthy": NEVER_HEALTHY}
-GONE = {"name": "bot", "state": "absent"}
-
-
-@pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    """A host without anything."""
-    folder = tmp_path / "etc"
-    folder.mkdir()
-    return install(Host(folder), monkeypatch)
-
-
-@pytest.fixture
-def served(host: Host) -> Host:
-    """The same with a deployment that clients ask all the time."""
-    host.converge(bot())
-    host.clients = {"bot"}
-    return host
 
 
 def actions(result: dict[str, t.Any]) -> list[str]:
@@ -1061,7 +1044,7 @@ def test_failures_are_told_in_one_line_a_deployment() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [_docker.EngineError, _systemd.SystemdError, _haproxy.ProxyError, _rollout.RolloutError, Refused]
+    "error", [_docker.EngineError, _systemd.SystemdError, _haproxy.ProxyError, RolloutError, Refused]
 )
 def test_what_can_go_wrong_is_told_in_its_own_words(error: type[Exception]) -> None:
     def refuse(*_arguments: t.Any, **_more: t.Any) -> t.NoReturn:

@@ -28,7 +28,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._image_build im
     program,
     validate,
 )
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import Host, bot, install
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import Host, bot
 
 SECRET = "s3cr3t-Value-91"
 CLI = Path(sys.executable).with_name("langgraph")
@@ -531,9 +531,7 @@ def test_the_cli_takes_what_it_is_called_with(tmp_path: Path) -> None:
     assert SECRET not in command + "\n".join(lines)
 
 
-def test_images_that_kept_revisions_need_are_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "etc").mkdir()
-    host = install(Host(tmp_path / "etc"), monkeypatch)
+def test_images_that_kept_revisions_need_are_not_forgotten(host: Host) -> None:
     host.converge(bot())
     host.converge(bot(image="bot:2"))
     host.calls.clear()

@@ -24,39 +24,21 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _docker,
     _probe,
     _revision_store,
-    _rollout,
     _schema,
     _systemd,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import ProxyError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._probe import Answer
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import RolloutHost
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import (
     EXITS,
+    GONE,
     NEVER_HEALTHY,
     Host,
     Killed,
     bot,
-    install,
 )
-
-GONE = {"name": "bot", "state": "absent"}
-
-
-@pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    """A host without anything."""
-    folder = tmp_path / "etc"
-    folder.mkdir()
-    return install(Host(folder), monkeypatch)
-
-
-@pytest.fixture
-def served(host: Host) -> Host:
-    """The same with a deployment that clients ask all the time."""
-    host.converge(bot())
-    host.clients = {"bot"}
-    return host
 
 
 def kill(host: Host, stage: str, *deployments: dict[str, t.Any], **options: t.Any) -> None:
@@ -246,7 +228,7 @@ def dumps(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         moment = begin + datetime.timedelta(seconds=next(moments))
         return moment.isoformat()
 
-    monkeypatch.setattr(_rollout, "_now", now)
+    monkeypatch.setattr(RolloutHost, "now", staticmethod(now))
     return tmp_path / "dumps"
 
 

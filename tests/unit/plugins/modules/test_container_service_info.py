@@ -22,7 +22,7 @@ from ansible_collections.selfhost.langgraph.plugins.modules.container_service_in
     fingerprint,
     missing_libraries,
 )
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import SECRET, Host, bot, install
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import SECRET, Host, bot
 
 CONTENT = b"[Unit]\n"
 
@@ -68,11 +68,8 @@ def test_a_file_that_is_not_there(path: str) -> None:
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+def host(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A host with a deployment, whose revision 1 is being drained."""
-    folder = tmp_path / "etc"
-    folder.mkdir()
-    host = install(Host(folder), monkeypatch)
     monkeypatch.setattr(_ports, "sessions", lambda port: port - 30000)
     host.converge(bot(), bot("two", port=8124))
     host.converge(bot(image="bot:2"))

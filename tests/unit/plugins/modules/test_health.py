@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
 
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _probe
 from ansible_collections.selfhost.langgraph.plugins.module_utils._probe import Answer, Target
 from ansible_collections.selfhost.langgraph.plugins.modules.health import examine, explain_all
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import SECRET, Host, bot, install
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import SECRET, Host, bot
 
 TARGETS = {"bot": Target("https://127.0.0.1:443/bot", "bot.example.com"), "two": Target("http://127.0.0.1:8124")}
 
@@ -68,11 +67,8 @@ def test_what_does_not_answer_is_not_asked_for_its_database(monkeypatch: pytest.
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+def host(host: Host) -> Host:
     """A host whose revision 2 serves."""
-    folder = tmp_path / "etc"
-    folder.mkdir()
-    host = install(Host(folder), monkeypatch)
     host.converge(bot())
     host.converge(bot(image="bot:2"))
     host.journal = [f"it died of {SECRET}"]

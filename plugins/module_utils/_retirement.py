@@ -1,0 +1,108 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The end of revisions and deployments: drained, cleared away, removed with all they have, pruned where not kept."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _bring_up, _docker, _revision_store, _systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils._plan import Step
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
+    Revision,
+    container_name,
+    drain_unit_name,
+    is_public,
+    to_prune,
+    unit_name,
+    unused_images,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import RolloutHost
+
+
+def drain(host: RolloutHost, name: str, numbers: t.Sequence[int]) -> None:
+    """Let revisions end in their own time, under systemd. Where no proxy holds sessions, they end now."""
+    if not numbers:
+        return
+    host.drained.setdefault(name, set()).update(numbers)
+    deployment = host.world[name]
+    direct = (deployment.settings or {}).get("proxy") == "none"
+    now = [r.number for r in deployment.revisions if r.number in numbers and (direct or is_public(r.slot))]
+    _systemd.disable_now([unit_name(name, number) for number in now])
+    for number in now:
+        _docker.remove_container(host.client, container_name(name, number))
+    _systemd.start([drain_unit_name(name, number) for number in numbers if number not in now])
+
+
+def clear_the_way(host: RolloutHost, steps: t.Sequence[Step]) -> list[Step]:
+    """End strays early where they hold the public port, or the last place among the revisions that may run.
+
+    Give the steps whose strays are gone.
+    """
+    public, crowded = [], []
+    for step in steps:
+        revisions = host.world[step.name].revisions if step.strays else ()
+        if any(r.number in step.strays and is_public(r.slot) for r in revisions):
+            public.append(step)
+        elif step.starts and sum(r.running for r in revisions if r.number != step.revision) >= host.options.max_running:
+            crowded.append(step)
+    # The proxy sends nobody to what has the public port itself, and cannot be told anything while that has it.
+    for step in public:
+        drain(host, step.name, step.strays)
+    if crowded and not host.let_go():
+        return public
+    for step in crowded:
+        drain(host, step.name, step.strays)
+    return [*public, *crowded]
+
+
+def remove(host: RolloutHost, names: t.Sequence[str]) -> None:
+    """Take the way to it away, the record that it serves, then stop it, and delete its files last.
+
+    A killed run is finished by the next, and until then nothing leads clients to what is half gone.
+    """
+    for name in names:
+        host.world[name] = replace(host.world[name], settings=None)
+    if names:
+        host.let_go()
+    numbers = {name: [revision.number for revision in host.world[name].revisions] for name in names}
+    _systemd.stop([drain_unit_name(name, number) for name in names for number in numbers[name]])
+    for name in names:
+        _revision_store.remove_settings(host.options.config_dir, name)
+    _systemd.disable_now([unit_name(name, number) for name in names for number in numbers[name]])
+    for name in names:
+        for number in numbers[name]:
+            _docker.remove_container(host.client, container_name(name, number))
+        _revision_store.remove_deployment(host.options.config_dir, name)
+        host.world.pop(name)
+
+
+def prune(host: RolloutHost, steps: t.Sequence[Step]) -> None:
+    """Remove what is older than what is kept, and images that only it needed."""
+    world = _revision_store.read(host.options.config_dir, sorted(host.world))
+    pruned: list[Revision] = []
+    for step in steps:
+        if step.action == "remove" or step.name not in world:
+            continue
+        for revision in to_prune(world[step.name], host.options.keep_revisions):
+            _remove_revision(host, step.name, revision)
+            pruned.append(revision)
+    gone = {id(revision) for revision in pruned}
+    kept = [r for deployment in world.values() for r in deployment.revisions if id(r) not in gone]
+    for image_id in unused_images(pruned, kept):
+        _docker.remove_image(host.client, image_id)
+
+
+def _remove_revision(host: RolloutHost, name: str, revision: Revision) -> None:
+    options, number = host.options, revision.number
+    _systemd.disable([unit_name(name, number)] if revision.enabled else [])
+    _systemd.reset_failed([unit_name(name, number), drain_unit_name(name, number)])
+    _docker.remove_container(host.client, container_name(name, number))
+    if options.snapshot_dir:
+        _revision_store.remove_file(_bring_up.snapshot_path(options.snapshot_dir, name, revision))
+    _revision_store.remove_revision(options.config_dir, name, number)
