@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the unit langgraph@NAME.N.service runs: langgraph-container.py prepare|run|wait|stop NAME.N.
 
-The unit's main process is the engine's client, attached to the container, so that the journal has its log and
+The unit's main process keeps the engine's client, attached to the container, so that the journal has its log and
 systemd sees its exit code. Nothing here knows Ansible: after a reboot this folder and the revision's suffice.
 """
 
@@ -119,11 +119,27 @@ def prepare(revision):
 
 
 def run(revision):
-    """Become the engine's client. A container that outlived the engine's restart is joined, not started again."""
+    """Keep the engine's client. A container that outlived the engine's restart is joined, not started again.
+
+    While a unit starts, systemd asks no ExecStop to end it but tells the main process, and what it tells the client is
+    lost where the container does not run yet. So that waits here, and ends the container as soon as it can be ended.
+    """
+    told = {signal.SIGTERM, signal.SIGCHLD}
+    signal.pthread_sigmask(signal.SIG_BLOCK, told)
     found = inspect(revision.container)
-    if found is not None and found["State"]["Running"]:
-        os.execvp("docker", ["docker", "attach", "--no-stdin", revision.container])
-    os.execvp("docker", ["docker", "start", "--attach", revision.container])
+    outlived = found is not None and found["State"]["Running"]
+    verb = ["attach", "--no-stdin"] if outlived else ["start", "--attach"]
+    client = subprocess.Popen(
+        ["docker", *verb, revision.container], preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, told)
+    )
+    ending = False
+    while client.poll() is None:
+        if ending:
+            docker("stop", "--time", str(revision.record["drain_seconds"]), revision.container, check=False)
+            time.sleep(INTERVAL)
+        else:
+            ending = signal.sigwait(told) == signal.SIGTERM
+    sys.exit(client.returncode if client.returncode >= 0 else 128 - client.returncode)
 
 
 def wait(revision):
@@ -135,7 +151,6 @@ def wait(revision):
     seconds, url = revision.slot["healthy_deadline"], f"{revision.url}/ok"
     deadline = time.monotonic() + seconds
     client = int(os.environ.get("MAINPID", "0"))
-    signal.signal(signal.SIGTERM, lambda *_signal: give_up(revision, client))
     while not _probe.ask(url, timeout=5).ok:
         if client and not os.path.exists(f"/proc/{client}"):
             sys.exit(f"the container exited before it answered {url}")
@@ -143,17 +158,6 @@ def wait(revision):
             docker("stop", "--time", "10", revision.container, check=False)
             sys.exit(f"no healthy answer from {url} within {seconds} s")
         time.sleep(INTERVAL)
-
-
-def give_up(revision, client):
-    """End a start half-way, as a shutdown asks for it: systemd calls no ExecStop then, and what it sends the client is lost
-    where the container does not run yet."""
-    running = True
-    while running:
-        docker("stop", "--time", str(revision.record["drain_seconds"]), revision.container, check=False)
-        time.sleep(INTERVAL)
-        running = client and os.path.exists(f"/proc/{client}")
-    sys.exit(128 + signal.SIGTERM)
 
 
 def stop(revision):

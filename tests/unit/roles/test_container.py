@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 import typing as t
 from pathlib import Path
 
@@ -50,9 +52,6 @@ def helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Any:
     module = load("langgraph-container", monkeypatch)
     monkeypatch.setattr(module, "CONFIG_DIR", str(tmp_path))
     monkeypatch.setattr(module.time, "sleep", lambda _seconds: None)
-    # The tests' own process keeps its answer to SIGTERM.
-    module.handlers = {}
-    monkeypatch.setattr(module.signal, "signal", module.handlers.__setitem__)
     return module
 
 
@@ -187,23 +186,76 @@ def test_where_it_is_published(helper: t.Any, tmp_path: Path, address: str, publ
     assert (revision.publish, revision.url) == (publish, url)
 
 
-@pytest.mark.parametrize(("running", "verb"), [(True, ["attach", "--no-stdin"]), (False, ["start", "--attach"])])
-def test_run_becomes_the_engines_client(
-    helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch, running: bool, verb: list[str]
-) -> None:
-    engine.found, became = state(running), []
+DOCKER = """#!/bin/sh
+echo "$@" >>"$0.calls"
+case $1 in
+  container) cat "$0.found" 2>/dev/null || { echo "Error: No such container: x" >&2; exit 1; } ;;
+  start | attach)
+    trap : TERM  # lost, as where the container does not run yet
+    touch "$0.running"
+    while [ -e "$0.running" ]; do sleep 0.01; done
+    exit 7 ;;
+  stop)
+    stopped=$(grep -c ^stop "$0.calls")
+    [ "$stopped" -lt 2 ] || rm "$0.running" ;;
+esac
+"""
 
-    class Became(Exception):
-        pass
 
-    def become(_program: str, command: list[str]) -> None:
-        became.append(command)
-        raise Became
+class Run:
+    """The step ``run`` as a process of its own, with an engine's client that writes down what it is asked."""
 
-    monkeypatch.setattr(helper.os, "execvp", become)
-    with pytest.raises(Became):
-        helper.run(revision)
-    assert became == [["docker", *verb, "langgraph-bot.3"]]
+    def __init__(self, helper: t.Any, folder: Path) -> None:
+        self.docker = folder / "docker"
+        self.docker.write_text(DOCKER)
+        self.docker.chmod(0o755)
+        environment = {"PATH": f"{folder}:{os.environ['PATH']}", "LANGGRAPH_CONFIG_DIR": helper.CONFIG_DIR}
+        self.command, self.environment = [sys.executable, helper.__file__, "run", "bot.3"], environment
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command, env=self.environment)
+        self.wait_for(self.running)
+
+    @property
+    def running(self) -> Path:
+        return Path(f"{self.docker}.running")
+
+    @property
+    def calls(self) -> list[str]:
+        return Path(f"{self.docker}.calls").read_text().splitlines()
+
+    @staticmethod
+    def wait_for(path: Path) -> None:
+        deadline = time.monotonic() + 20
+        while not path.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def keeper(helper: t.Any, revision: t.Any, tmp_path: Path) -> t.Iterator[Run]:
+    """The step, ended whatever comes of the test."""
+    run = Run(helper, tmp_path)
+    yield run
+    run.running.unlink(missing_ok=True)
+    run.process.wait(20)
+
+
+@pytest.mark.parametrize(("running", "verb"), [(True, "attach --no-stdin"), (False, "start --attach")])
+def test_run_ends_as_the_container_does(keeper: Run, running: bool, verb: str) -> None:
+    Path(f"{keeper.docker}.found").write_text(json.dumps([state(running)]))
+    keeper.start()
+    keeper.running.unlink()
+    assert keeper.process.wait(20) == 7
+    assert keeper.calls == ["container inspect langgraph-bot.3", f"{verb} langgraph-bot.3"]
+
+
+def test_run_ends_the_container_as_soon_as_it_can_be_ended(keeper: Run) -> None:
+    """The engine says that it stopped a container that does not run yet, too."""
+    keeper.start()
+    keeper.process.send_signal(signal.SIGTERM)
+    assert keeper.process.wait(20) == 7
+    assert keeper.calls[2:] == ["stop --time 180 langgraph-bot.3"] * 2
 
 
 def answers(*healthy: bool) -> t.Callable[..., t.Any]:
@@ -243,26 +295,6 @@ def test_wait_ends_with_the_container(
     monkeypatch.setenv("MAINPID", "4194304")
     with pytest.raises(SystemExit, match="^the container exited before it answered http://127.0.0.1:30001/ok$"):
         helper.wait(revision)
-
-
-@pytest.mark.parametrize("rounds", [1, 3])
-def test_a_start_that_is_given_up_ends_the_container_as_soon_as_it_runs(
-    helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch, rounds: int
-) -> None:
-    """The engine's client may be about to start it as the signal comes."""
-    left = iter([True] * (rounds - 1) + [False])
-
-    def ask(_url: str, timeout: float) -> t.NoReturn:
-        helper.handlers[signal.SIGTERM](signal.SIGTERM, None)
-        raise AssertionError("it goes on")
-
-    monkeypatch.setenv("MAINPID", "4194304")
-    monkeypatch.setattr(helper.os.path, "exists", lambda path: path == "/proc/4194304" and next(left))
-    monkeypatch.setattr(sys.modules["_probe"], "ask", ask)
-    with pytest.raises(SystemExit) as ended:
-        helper.wait(revision)
-    assert ended.value.code == 143
-    assert engine.calls == [["stop", "--time", "180", "langgraph-bot.3"]] * rounds
 
 
 def test_stop_gives_the_server_its_time(
