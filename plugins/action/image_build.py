@@ -47,6 +47,12 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"on the control node: {missing_required_lib('docker')}")
         arguments = dict(self._task.args)
         builds = [self._complete(build, task_vars) for build in arguments.get("builds") or ()]
+        if self._local():
+            # What is built already is found on the way: each call costs as much as a small build takes.
+            for build in builds:
+                build["path"] = build["folder"]
+            with progress(f"building {listed([build['image'] for build in builds])}"):
+                return self._module({**arguments, "builds": builds}, task_vars)
         result = self._module({**arguments, "builds": builds}, task_vars)
         if result.get("failed") or self._task.check_mode:
             return result
@@ -55,7 +61,7 @@ class ActionModule(ActionBase):
             return result
         for build in missing:
             display.display(f"  building {build['image']} from {build['folder']}")
-            build["path"] = build["folder"] if self._local() else self._ship(build, task_vars)
+            build["path"] = self._ship(build, task_vars)
         with progress(f"building {listed([build['image'] for build in missing])}"):
             return self._module({**arguments, "builds": builds}, task_vars)
 

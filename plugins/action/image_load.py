@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 import typing as t
@@ -24,7 +25,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load imp
 from ansible_collections.selfhost.langgraph.plugins.module_utils._image_plan import megabytes
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._control_node import copy_file, find_file
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._control_node import find_file
 
 display = Display()
 Vars = dict[str, t.Any]
@@ -87,7 +88,8 @@ class ActionModule(ActionBase):
         if problem:
             raise AnsibleActionFail(problem)
         if not self._task.check_mode:
-            self._ship_and_load(missing, task_vars)
+            for item in missing:
+                self._ship_and_load(item, host["spooled"], task_vars)
         return {"changed": True, "images": [_told(item) for item in missing]}
 
     def _found(self, item: Vars, task_vars: Vars) -> Vars:
@@ -100,28 +102,29 @@ class ActionModule(ActionBase):
         content = archived[image]
         return {**item, "archive": path, "image": image, "image_id": content.image_id, "content": content}
 
-    def _ship_and_load(self, missing: list[Vars], task_vars: Vars) -> None:
-        for item in missing:
-            # One image may have two names, each an archive of its own.
-            named = hashlib.sha256(f"{item['image']} {item['image_id']}".encode()).hexdigest()
-            item["spool"] = f"{SPOOL}/{named[:24]}-{item['there']}"
-        for item in missing:
-            # With the folder above it, where that is missing.
-            made = {"path": item["spool"], "state": "directory", "mode": "0700"}
-            self._module("ansible.builtin.file", made, task_vars)
-            self._ship(item, task_vars)
-        keys = ("archive", "image", "image_id", "spool")
-        self._module("image_load", {"images": [{key: item[key] for key in keys} for item in missing]}, task_vars)
-
-    def _ship(self, item: Vars, task_vars: Vars) -> None:
+    def _ship_and_load(self, item: Vars, spooled: t.Mapping[str, str], task_vars: Vars) -> None:
+        """Bring the parts that do not wait on the host already, and have it load them."""
+        # One image may have two names, each an archive of its own.
+        named = hashlib.sha256(f"{item['image']} {item['image_id']}".encode()).hexdigest()
+        spool = f"{SPOOL}/{named[:24]}-{item['there']}"
         folder, sent = tempfile.mkdtemp(prefix="langgraph-image-"), 0
+        # The last part on its way: the host takes it in as the next one comes, or as the image is loaded.
+        coming: Vars = {}
 
-        def ship(part: str, number: int) -> None:
-            nonlocal sent
-            done = copy_file(self, part, f"{item['spool']}/part-{number:04d}", task_vars)
-            if done.get("failed") or done.get("unreachable"):
-                raise ModuleFailed(done)
-            sent += done.get("size", 0)
+        def take_in(**more: t.Any) -> None:
+            told = {**{key: item[key] for key in ("archive", "image", "image_id")}, "spool": spool, **coming, **more}
+            self._module("image_load", {"images": [told]}, task_vars)
+
+        def ship(part: str) -> None:
+            nonlocal sent, coming
+            name = os.path.basename(part)
+            with open(part, "rb") as file:
+                checksum = hashlib.file_digest(file, "sha256").hexdigest()
+            if spooled.get(f"{spool}/{name}") != checksum:
+                if coming:
+                    take_in()
+                coming = {"part": self._put(part, name), "checksum": checksum}
+            sent += os.path.getsize(part)
             if item["size"]:
                 progress = f"{megabytes(min(sent, item['size']))} of {megabytes(item['size'])}"
                 display.display(f"  {task_vars['inventory_hostname']}: {item['image']}: {progress} there")
@@ -130,6 +133,17 @@ class ActionModule(ActionBase):
             write_parts(item["archive"], item["image"], item["there"], folder, ship)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+        take_in(complete=True)
+
+    def _put(self, source: str, name: str) -> str:
+        """Bring a file to the folder of this task on the host."""
+        shell = self._connection._shell
+        if shell.tmpdir is None:
+            self._make_tmp_path()
+        target = shell.join_path(shell.tmpdir, name)
+        self._transfer_file(source, target)
+        self._fixup_perms2((shell.tmpdir, target), execute=False)
+        return target
 
     def _module(self, name: str, arguments: Vars, task_vars: Vars) -> Vars:
         full = name if "." in name else f"selfhost.langgraph.{name}"

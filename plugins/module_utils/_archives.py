@@ -105,13 +105,13 @@ def shipped_size(image: ArchivedImage, there: int) -> int:
 
 
 def write_parts(
-    path: str, reference: str, there: int, folder: str, ship: t.Callable[[str, int], None], part_size: int = PART_SIZE
+    path: str, reference: str, there: int, folder: str, ship: t.Callable[[str], None], part_size: int = PART_SIZE
 ) -> None:
     """Write an archive of one image without its first ``there`` layers, in parts of a bounded size.
 
     The engine takes layers that it has from its own store, by their digests, and needs no file for them (seen: engines
-    20.10 and 26.1 with overlay2). Each part is a file in ``folder`` that is handed to ``ship`` with its number as soon
-    as it is full, and removed after. The same image gives the same parts, so that a transfer can go on where it ended.
+    20.10 and 26.1 with overlay2). Each part is a file in ``folder`` that is handed to ``ship`` as soon as it is full,
+    and removed after. The same image gives the same parts, so that a transfer can go on where it ended.
     """
     image = archive_images(path)[reference]
     with (
@@ -140,7 +140,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 class _Parts:
     """A file to write to that is cut into parts, each handed on when it is full."""
 
-    def __init__(self, folder: str, ship: t.Callable[[str, int], None], part_size: int) -> None:
+    def __init__(self, folder: str, ship: t.Callable[[str], None], part_size: int) -> None:
         self._folder, self._ship, self._part_size = folder, ship, part_size
         self._number, self._written = 0, 0
         self._file: t.BinaryIO | None = None
@@ -175,5 +175,5 @@ class _Parts:
         if self._file is not None:
             self._file.close()
             self._file = None
-            self._ship(self._path, self._number)
+            self._ship(self._path)
             os.remove(self._path)

@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _revision_store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
@@ -97,20 +98,21 @@ def validate(cli: str, build: Build, folder: str) -> str:
     config = os.path.join(folder, build["config"])
     if not os.path.isfile(config):
         raise BuildError(f"image '{build['image']}', option 'config': the folder has no file '{build['config']}'")
-    _check(build, [cli, "validate", "-c", config], folder)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(max_workers=2) as pool:
         dockerfile = os.path.join(scratch, "Dockerfile")
-        # It resolves the paths of graphs and dependencies, which `validate` does not.
-        _check(build, [cli, "dockerfile", dockerfile, "-c", config, *_base_options(build)], folder)
+        # The second one resolves the paths of graphs and dependencies, which `validate` does not. Most of their time is
+        # the CLI's own start.
+        commands = (
+            [cli, "validate", "-c", config],
+            [cli, "dockerfile", dockerfile, "-c", config, *_base_options(build)],
+        )
+        for code, lines in pool.map(lambda command: _run(command, folder, {}, ()), commands):
+            if code != 0:
+                problem = f"image '{build['image']}', option 'config': {build['config']}: {_cause(lines)}"
+                raise BuildError(problem, lines)
         with open(dockerfile, encoding="utf-8") as file:
-            lines = [line.split() for line in file if line.startswith("FROM ")]
-    return lines[0][1] if lines else ""
-
-
-def _check(build: Build, command: t.Sequence[str], folder: str) -> None:
-    code, lines = _run(command, folder, {}, ())
-    if code != 0:
-        raise BuildError(f"image '{build['image']}', option 'config': {build['config']}: {_cause(lines)}", lines)
+            found = [line.split() for line in file if line.startswith("FROM ")]
+    return found[0][1] if found else ""
 
 
 def _base_options(build: Build) -> list[str]:

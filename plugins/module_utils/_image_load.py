@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pathlib
 import shutil
 import time
 import typing as t
@@ -64,6 +66,36 @@ def free_bytes(folder: str) -> int:
         folder = os.path.dirname(folder)
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize
+
+
+def waiting(spool: str = SPOOL) -> dict[str, str]:
+    """Path of each part that waits on the host -> its checksum (SHA-256, in hexadecimal)."""
+    return {str(path): checksum(str(path)) for path in sorted(pathlib.Path(spool).glob("*/part-*"))}
+
+
+def checksum(path: str) -> str:
+    """The checksum of a file, as parts have it."""
+    digest = hashlib.sha256()
+    for piece in _read([path]):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def take_in(image: str, spool: str, part: str, wanted: str) -> None:
+    """Move a part that has arrived to those that wait, of root alone. Raises LoadError where it is not what was sent."""
+    try:
+        found = checksum(part)
+        if found != wanted:
+            raise LoadError(f"image '{image}': a part of it was damaged on its way; run the play again")
+        os.makedirs(os.path.dirname(spool), mode=0o700, exist_ok=True)
+        os.makedirs(spool, mode=0o700, exist_ok=True)
+        # From another disk it is copied, which may be killed half-way.
+        moved = shutil.move(part, os.path.join(spool, f".{os.path.basename(part)}"))
+        os.chmod(moved, 0o600)
+        os.chown(moved, os.geteuid(), os.getegid())
+        os.replace(moved, os.path.join(spool, os.path.basename(part)))
+    except OSError as error:
+        raise LoadError(f"image '{image}': a part of it cannot be kept on the host ({error.strerror})") from error
 
 
 def load(client: _docker.Client, image: str, image_id: str, spool: str) -> None:

@@ -62,6 +62,10 @@ present:
   returned: success
   type: list
   elements: str
+spooled:
+  description: SHA-256 of each part of an archive that waits on the host since a transfer was interrupted, by its path.
+  returned: success
+  type: dict
 there:
   description: How many of its first layers the host has, by id of the image.
   returned: success
@@ -112,11 +116,13 @@ def main() -> None:
         present = _image_load.present(client, module.params["images"])
         missing = [image for image in module.params["images"] if image["image"] not in present]
         there = _image_load.layers_there(client, missing) if missing else {}
+        spooled = _image_load.waiting() if missing else {}
     except _docker.EngineError as error:
         module.fail_json(msg=str(error))
     apart = os.stat(root).st_dev != os.stat(os.path.dirname(_image_load.SPOOL)).st_dev
     spool_free = _image_load.free_bytes(_image_load.SPOOL) if apart else None
-    module.exit_json(present=present, there=there, root=root, free=_image_load.free_bytes(root), spool_free=spool_free)
+    free = {"root": root, "free": _image_load.free_bytes(root), "spool_free": spool_free}
+    module.exit_json(present=present, there=there, spooled=spooled, **free)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,16 @@ options:
       spool:
         description: Folder of the host that has the archive in parts. The part on the control node sets it.
         type: path
+      part:
+        description: File of the host that has just arrived and belongs there. The part on the control node sets it.
+        type: path
+      checksum:
+        description: SHA-256 of O(images[].part). The part on the control node sets it.
+        type: str
+      complete:
+        description: Whether that was the last part. The part on the control node sets it.
+        type: bool
+        default: false
 seealso:
   - module: community.docker.docker_image_export
   - module: community.docker.docker_image_load
@@ -97,33 +107,43 @@ images:
       type: int
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load
 
+SHIPPED_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "spool": {"type": "path"},
+    "part": {"type": "path"},
+    "checksum": {"type": "str", "no_log": False},
+    "complete": {"type": "bool", "default": False},
+}
+
 
 def main() -> None:
-    """Load what has been shipped."""
+    """Take in what has been shipped, and load what is complete."""
     module = AnsibleModule(
         argument_spec={
             "images": {
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {**_image_load.IMAGE_OPTIONS, "spool": {"type": "path"}},
+                "options": {**_image_load.IMAGE_OPTIONS, **SHIPPED_OPTIONS},
             }
         },
         supports_check_mode=True,
     )
     if _docker.DOCKER_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("docker"), exception=_docker.DOCKER_IMPORT_ERROR)
-    shipped = [image for image in module.params["images"] if image["spool"]]
+    shipped = [image for image in module.params["images"] if image["spool"] and not module.check_mode]
     try:
-        client = _docker.connect()
-        for image in shipped if not module.check_mode else ():
-            _image_load.load(client, image["image"], image["image_id"], image["spool"])
-        if not module.check_mode:
-            _image_load.remove_stale()
+        for image in shipped:
+            if image["part"]:
+                _image_load.take_in(image["image"], image["spool"], image["part"], image["checksum"])
+            if image["complete"]:
+                _image_load.load(_docker.connect(), image["image"], image["image_id"], image["spool"])
+        _image_load.remove_stale()
     except (_docker.EngineError, _image_load.LoadError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(shipped))

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import shutil
@@ -18,6 +19,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.selfhost.langgraph.plugins.action import image_load as action
+from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import write_parts
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.image_files import (
     Image,
@@ -41,6 +43,8 @@ class Host:
         self.calls: list[str] = []
         self.fails_at_part: int | None = None
         self.shipped: list[str] = []
+        self.arrived = folder / "arrived"
+        self.arrived.mkdir(parents=True)
 
     def module(self, name: str, arguments: dict[str, t.Any], _vars: t.Any) -> dict[str, t.Any]:
         self.calls.append(name)
@@ -52,14 +56,21 @@ class Host:
             present = [
                 image["image"] for image in arguments["images"] if self.images.get(image["image"]) == image["image_id"]
             ]
-            return {"present": present, "there": there, **self.facts}
-        if name == "ansible.builtin.file":
-            assert arguments["mode"] == "0700"
-            self._path(arguments["path"]).mkdir(exist_ok=True, parents=True)
-        if name == "image_load":
-            for item in arguments["images"]:
+            return {"present": present, "there": there, "spooled": self.waiting(), **self.facts}
+        for item in arguments["images"]:
+            if "part" in item:
+                target = self._path(item["spool"]) / Path(item["part"]).name
+                target.parent.mkdir(exist_ok=True, parents=True)
+                assert sha(Path(item["part"]).read_bytes()) == item["checksum"]
+                Path(item["part"]).rename(target)
+            if item.get("complete"):
                 self._load(item)
         return {}
+
+    def waiting(self) -> dict[str, str]:
+        """The parts on the host, with their checksums."""
+        parts = sorted(self.folder.glob("var/**/part-*"))
+        return {f"/{part.relative_to(self.folder)}": sha(part.read_bytes()) for part in parts}
 
     def _path(self, path: str) -> Path:
         return self.folder / path.removeprefix("/")
@@ -76,13 +87,12 @@ class Host:
         self.images[item["image"]] = f"sha256:{entry['Config'].removesuffix('.json')}"
         shutil.rmtree(self._path(item["spool"]))
 
-    def copy(self, _action: t.Any, source: str, target: str, _vars: t.Any) -> dict[str, t.Any]:
-        number = len(self.shipped) + 1
-        if number == self.fails_at_part:
-            return {"failed": True, "msg": "lost"}
-        self.shipped.append(target)
-        shutil.copy(source, self._path(target))
-        return {"size": Path(source).stat().st_size}
+    def put(self, source: str, name: str) -> str:
+        """As the connection brings a file."""
+        if len(self.shipped) + 1 == self.fails_at_part:
+            raise AnsibleActionFail("lost")
+        self.shipped.append(name)
+        return shutil.copy(source, self.arrived / name)
 
 
 class Plugin(action.ActionModule):
@@ -95,6 +105,9 @@ class Plugin(action.ActionModule):
     def _module(self, name: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         return self.host.module(name, arguments, task_vars)
 
+    def _put(self, source: str, name: str) -> str:
+        return self.host.put(source, name)
+
 
 @pytest.fixture
 def archive(tmp_path: Path) -> str:
@@ -104,7 +117,6 @@ def archive(tmp_path: Path) -> str:
 def bring(host: Host, path: str, *images: str, check_mode: bool = False) -> dict[str, t.Any]:
     wanted = [{"archive": path, "image": image, "deployments": [f"d-{image}"]} for image in images]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(action, "copy_file", host.copy)
         patch.setattr(action, "find_file", lambda _action, name, _vars: name if Path(name).exists() else None)
         return Plugin(host, check_mode)._bring(wanted, {"inventory_hostname": "h"})
 
@@ -136,24 +148,60 @@ def test_two_names_of_one_image(images: tuple[str, ...], tmp_path: Path, archive
     assert {host.images[normal_reference(image)] for image in images[:2]} == {BOT.image_id}
 
 
-def test_the_same_parts_go_to_the_same_place(tmp_path: Path, archive: str) -> None:
-    """What a broken transfer has brought is found there by the next."""
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Archives of several parts."""
+    monkeypatch.setattr(action, "write_parts", functools.partial(write_parts, part_size=20_480))
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_what_a_broken_transfer_has_brought_is_not_sent_again(tmp_path: Path, archive: str) -> None:
+    whole = Host(tmp_path / "whole", {})
+    bring(whole, archive, "bot:1")
+    assert len(whole.shipped) > 3
     host = Host(tmp_path / "host", {})
-    host.fails_at_part = 1
-    with pytest.raises(action.ModuleFailed) as error:
+    host.fails_at_part = 4
+    with pytest.raises(AnsibleActionFail, match="lost"):
         bring(host, archive, "bot:1")
-    assert error.value.result == {"failed": True, "msg": "lost"}
-    assert "image_load" not in host.calls
-    places = []
-    for _attempt in range(2):
-        host = Host(tmp_path / "host", {})
-        bring(host, archive, "bot:1")
-        places.append(host.shipped)
-    assert places[0] == places[1]
-    # With other layers there, the parts are others.
-    host = Host(tmp_path / "host", {}, ids(BOT.layers[0]))
+    assert [Path(path).name for path in host.waiting()] == whole.shipped[:3]
+    damaged = host.folder / next(iter(host.waiting())).removeprefix("/")
+    damaged.write_bytes(b"damaged")
+    host.fails_at_part, host.shipped = None, []
     bring(host, archive, "bot:1")
-    assert set(host.shipped).isdisjoint(places[0])
+    assert host.shipped == [whole.shipped[0], *whole.shipped[3:]]
+    assert host.images == {"bot:1": BOT.image_id}
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_all_parts_wait_already(tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run before was killed as the image was to be loaded."""
+    host = Host(tmp_path / "host", {})
+    with monkeypatch.context() as patch:
+        patch.setattr(host, "_load", lambda _item: None)
+        bring(host, archive, "bot:1")
+    assert (host.images, len(host.waiting())) == ({}, len(host.shipped))
+    host.shipped = []
+    bring(host, archive, "bot:1")
+    assert (host.images, host.shipped) == ({"bot:1": BOT.image_id}, [])
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_with_other_layers_there_the_parts_are_others(tmp_path: Path, archive: str) -> None:
+    host = Host(tmp_path / "host", {})
+    host.fails_at_part = 4
+    with pytest.raises(AnsibleActionFail):
+        bring(host, archive, "bot:1")
+    host.fails_at_part, host.shipped, host.layers = None, [], ids(BOT.layers[0])
+    bring(host, archive, "bot:1")
+    assert host.images == {"bot:1": BOT.image_id}
+    assert len(host.waiting()) == 3
+
+
+def test_one_part_takes_one_call(tmp_path: Path, archive: str) -> None:
+    """A release is a few MB, and each call of a module takes as long as sending them."""
+    host = Host(tmp_path / "host", {}, ids(*BOT.layers[:2]))
+    bring(host, archive, "bot:1")
+    assert host.calls == ["image_layers_info", "image_load"]
 
 
 def test_check_mode_tells_and_ships_nothing(tmp_path: Path, archive: str) -> None:
@@ -204,6 +252,6 @@ def test_nothing_stays_on_the_control_node(tmp_path: Path, archive: str, monkeyp
     host = Host(tmp_path / "host", {})
     bring(host, archive, "bot:1")
     host.images, host.fails_at_part = {}, len(host.shipped) + 1
-    with pytest.raises(action.ModuleFailed):
+    with pytest.raises(AnsibleActionFail):
         bring(host, archive, "bot:1")
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -169,8 +169,8 @@ class Parts:
         self.folder = folder
         self.parts: list[bytes] = []
 
-    def __call__(self, path: str, number: int) -> None:
-        assert number == len(self.parts) + 1
+    def __call__(self, path: str) -> None:
+        assert Path(path).name == f"part-{len(self.parts) + 1:04d}"
         # Only the part that is on its way takes space.
         assert [str(file) for file in self.folder.iterdir()] == [path]
         self.parts.append(Path(path).read_bytes())
@@ -240,15 +240,15 @@ def test_a_layer_that_an_image_has_twice(tmp_path: Path) -> None:
 def test_a_part_that_cannot_be_sent_is_the_last(tmp_path: Path) -> None:
     sent = []
 
-    def ship(path: str, number: int) -> None:
-        sent.append(number)
-        if number == 2:
+    def ship(path: str) -> None:
+        sent.append(Path(path).name)
+        if len(sent) == 2:
             raise ConnectionError("lost")
 
     path = write(tmp_path / "a.tar", classic(Image(["bot:1"], [layer("app", 300_000)])))
     with pytest.raises(ConnectionError):
         write_parts(path, "bot:1", 0, str(tmp_path), ship, 61_440)
-    assert sent == [1, 2]
+    assert sent == ["part-0001", "part-0002"]
 
 
 def test_shipped_size(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 import typing as t
@@ -16,10 +17,13 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load
 from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load import (
     LoadError,
+    checksum,
     free_bytes,
     layers_there,
     load,
     remove_stale,
+    take_in,
+    waiting,
 )
 
 # Wanted layers, those of an image of the engine, and how many of the first are the same.
@@ -165,6 +169,51 @@ def test_what_goes_wrong_is_one_line_and_leaves_no_parts(title: str, spool: str)
 def test_parts_that_are_gone(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="image 'a:1': the engine did not load it"):
         load(Client({}), "a:1", "sha256:new", str(tmp_path / "none"))
+
+
+@pytest.fixture
+def arrived(tmp_path: Path) -> Path:
+    """A part in the folder of a task."""
+    path = tmp_path / "arrived/part-0003"
+    path.parent.mkdir()
+    path.write_bytes(b"<3>")
+    path.chmod(0o644)
+    return path
+
+
+def test_a_part_that_has_arrived_waits_for_the_rest(tmp_path: Path, arrived: Path) -> None:
+    spool = tmp_path / "all/spool"
+    take_in("a:1", str(spool), str(arrived), checksum(str(arrived)))
+    assert not arrived.exists()
+    assert [path.name for path in spool.iterdir()] == ["part-0003"]
+    assert [(path.stat().st_mode & 0o777) for path in (spool.parent, spool, spool / "part-0003")] == [
+        0o700,
+        0o700,
+        0o600,
+    ]
+    assert waiting(str(spool.parent)) == {str(spool / "part-0003"): hashlib.sha256(b"<3>").hexdigest()}
+
+
+def test_a_part_takes_the_place_of_a_damaged_one(spool: str, arrived: Path) -> None:
+    part = arrived.rename(arrived.with_name("part-0001"))
+    take_in("a:1", spool, str(part), checksum(str(part)))
+    assert Path(spool, "part-0001").read_bytes() == b"<3>"
+
+
+def test_a_part_that_arrived_damaged_is_not_taken_in(spool: str, arrived: Path) -> None:
+    with pytest.raises(LoadError, match="image 'a:1': a part of it was damaged on its way; run the play again"):
+        take_in("a:1", spool, str(arrived), "0" * 64)
+    assert not Path(spool, "part-0003").exists()
+
+
+def test_a_part_that_finds_no_place(tmp_path: Path, arrived: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LoadError, match=r"image 'a:1': a part of it cannot be kept on the host \(\w+"):
+        take_in("a:1", str(tmp_path / "file/spool"), str(arrived), checksum(str(arrived)))
+
+
+def test_nothing_waits_where_nothing_was_shipped(tmp_path: Path) -> None:
+    assert waiting(str(tmp_path / "none")) == {}
 
 
 def test_parts_of_yesterday_go_and_those_of_today_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
