@@ -27,7 +27,7 @@ demo-down: ## remove every trace of demo and tests, and an engine that they star
 	@$(TOOLS)/down.sh all
 
 test: ## everything below but bench and docs (PARTS='lint unit' for some)
-	@$(TOOLS)/prepare.sh
+	@$(TOOLS)/bootstrap.sh engine
 	@$(TOOLS)/test.sh $(PARTS)
 
 lint: ## ruff, yamllint, ansible-lint, mypy, antsibull

@@ -16,6 +16,7 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_build
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._control_node import copy_file, find_file
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._progress import listed, progress
@@ -48,7 +49,10 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         builds = [self._complete(build, task_vars) for build in arguments.get("builds") or ()]
         if self._local():
-            # What is built already is found on the way: each call costs as much as a small build takes.
+            # A call of a module takes as long as all the rest of a re-run.
+            there = built_here(builds)
+            if there is not None:
+                return {"changed": False, "images": there}
             for build in builds:
                 build["path"] = build["folder"]
             with progress(f"building {listed([build['image'] for build in builds])}"):
@@ -97,6 +101,17 @@ class ActionModule(ActionBase):
         return self._execute_module(
             module_name="selfhost.langgraph.image_build", module_args=arguments, task_vars=task_vars
         )
+
+
+def built_here(builds: t.Sequence[Vars]) -> dict[str, Vars] | None:
+    """What the module says where all images are built already; None where it has something to do, or to complain of."""
+    try:
+        client = _docker.connect()
+        found = {build["image"]: _image_build.built(client, build) for build in builds}
+    except _docker.EngineError:
+        return None
+    images = {name: _image_build.told(name, image, "keep") for name, image in found.items() if image is not None}
+    return images if len(images) == len(found) else None
 
 
 def context(folder: str, config: str = "langgraph.json") -> list[str]:

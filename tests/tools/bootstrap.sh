@@ -84,15 +84,10 @@ PY
   ln -sfn "$ROOT" "$target/selfhost/langgraph"
 }
 
-main() {
+python_parts() {
   local part hash
   for part in "$@"; do
     case $part in
-      engine)
-        command -v mmdebstrap >/dev/null && answers && continue
-        if [ -d /run/systemd/system ] && ! answers; then touch "$BUILD/engine.systemd"; fi
-        step "packages" packages
-        step "container engine" engine_up ;;
       venv)
         hash=$(hash_of requirements/tools.txt requirements/constraints.txt)
         [ -x "$VENV/bin/ansible-playbook" ] && fresh venv "$hash" && continue
@@ -103,6 +98,21 @@ main() {
         [ -e "$ANSIBLE_COLLECTIONS_PATH/ansible_collections/selfhost/langgraph" ] && fresh collections "$hash" && continue
         step "collections" collections
         stamp collections "$hash" ;;
+    esac
+  done
+}
+
+main() {
+  local part
+  for part in "$@"; do
+    case $part in
+      engine)
+        command -v mmdebstrap >/dev/null && answers && continue
+        if [ -d /run/systemd/system ] && ! answers; then touch "$BUILD/engine.systemd"; fi
+        step "packages" packages
+        step "container engine" engine_up ;;
+      # Of two that come at once, the second waits and finds it done.
+      venv | collections) (flock 9 && python_parts "$part") 9>"$BUILD/bootstrap.lock" ;;
       *) die "unknown part $part" ;;
     esac
   done

@@ -112,4 +112,5 @@ main() {
   done
 }
 cd "$ROOT"
-main "$@"
+# Of two that come at once, the second waits and finds it done.
+(flock 9 && main "$@") 9>"$BUILD/images.lock"

@@ -44,7 +44,8 @@ def test_killed_at_a_stage(world, bot, play, roll, tmp_path, stage):
     assert (load.failed, load.report["streams"]["cut"]) == (0, 0), load.errors
     assert one_serves(world) == newest + 1
     assert f"KILLED_AT={stage}" in world.host.check_output(f"docker exec langgraph-{world.instance(NAME)} env")
-    assert "changed=0 " in roll(wanted).stdout
+    if stage == STAGES[-1]:
+        assert "changed=0 " in roll(wanted).stdout
 
 
 @pytest.mark.release("trixie")

@@ -10,7 +10,7 @@ import pytest
 
 PORT = 8443
 # Each release has its half of the long tests; the role itself is installed, and used by all of them, on both.
-pytestmark = pytest.mark.release("bookworm")
+pytestmark = pytest.mark.release("trixie")
 HOSTS = ("support.example.com", "research.example.com")
 
 

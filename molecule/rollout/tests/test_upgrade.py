@@ -47,7 +47,9 @@ def test_upgrade_and_rollback_under_load(world, bot, roll, tmp_path):
         time.sleep(PHASE_SECONDS)
         load.mark("during").touch()
         done = roll(bot(image="demo-agent:2", **MANY_JOBS))
-        assert re.search(rf"{NAME}: roll to revision {before + 1} \(image \w{{12}} to \w{{12}}\)", done.stdout), done.stdout
+        assert re.search(rf"{NAME}: roll to revision {before + 1} \(image \w{{12}} to \w{{12}}\)", done.stdout), (
+            done.stdout
+        )
         time.sleep(PHASE_SECONDS)
         load.mark("switch").touch()
         back = world.rollback(NAME)

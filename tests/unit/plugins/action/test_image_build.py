@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.action.image_build import context, source_hash
+from ansible_collections.selfhost.langgraph.plugins.action.image_build import built_here, context, source_hash
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker
 
 FILES = {
     "langgraph.json": "{}",
@@ -185,3 +186,49 @@ def test_a_name_that_is_no_text_does_no_harm(folder: Path) -> None:
     (folder / "odd").symlink_to(os.fsdecode(b"\xff"))
     before = hashed(folder)
     assert hashed(folder) == before
+
+
+class Engine:
+    """An engine with the images that it is given, by name: the source that each was made from."""
+
+    def __init__(self, sources: dict[str, str]) -> None:
+        self.sources = sources
+
+    def inspect_image(self, name: str) -> dict[str, t.Any]:
+        if name not in self.sources:
+            raise _docker.docker.errors.NotFound("no such image")
+        return {"Id": f"sha256:{name}", "Config": {"Labels": {"selfhost.langgraph.source": self.sources[name]}}}
+
+
+BUILDS = [{"image": "bot:1", "source": "a"}, {"image": "other:1", "source": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("sources", "whole"),
+    [
+        ({"bot:1": "a", "other:1": "b"}, True),
+        ({"bot:1": "a", "other:1": "a"}, False),
+        ({"bot:1": "a"}, False),
+        ({}, False),
+    ],
+    ids=str,
+)
+def test_where_all_is_built_no_module_is_needed(
+    sources: dict[str, str], whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_docker, "connect", lambda: Engine(sources))
+    found = built_here(BUILDS)
+    assert (found is not None) == whole
+    if found:
+        assert {name: (image["action"], image["image_id"]) for name, image in found.items()} == {
+            "bot:1": ("keep", "sha256:bot:1"),
+            "other:1": ("keep", "sha256:other:1"),
+        }
+
+
+def test_what_is_wrong_with_the_engine_is_for_the_module_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect() -> t.NoReturn:
+        raise _docker.EngineError("it does not answer")
+
+    monkeypatch.setattr(_docker, "connect", connect)
+    assert built_here(BUILDS) is None
