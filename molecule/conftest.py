@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -207,3 +208,20 @@ class World:
 def world(host) -> World:
     """The test host."""
     return World(host)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker."""
+    config.addinivalue_line("markers", "release(name): a long test that one release of Debian runs for both")
+
+
+@pytest.fixture(autouse=True)
+def _half(request: pytest.FixtureRequest) -> None:
+    """Leave a long test to the release that it is marked for."""
+    marker = request.node.get_closest_marker("release")
+    if (
+        marker
+        and marker.args[0] not in request.config.getoption("hosts")
+        and not os.environ.get("SELFHOST_LANGGRAPH_EVERYWHERE")
+    ):
+        pytest.skip(f"{marker.args[0]} runs it")

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import pytest
 
+# None of them depends on the release.
+pytestmark = pytest.mark.release("bookworm")
+
 
 @pytest.fixture
 def untouched(world):

@@ -1,26 +1,12 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of rollouts share: the list with one thing changed, and which release runs the long ones."""
+"""What the tests of rollouts share: the list with one thing changed, and the play that takes it."""
 
 from __future__ import annotations
 
-import os
 import typing as t
 
 import pytest
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker."""
-    config.addinivalue_line("markers", "release(name): a long test that one release of Debian runs for both")
-
-
-@pytest.fixture(autouse=True)
-def _half(request: pytest.FixtureRequest, world: t.Any) -> None:
-    """Leave a long test to the release that it is marked for."""
-    marker = request.node.get_closest_marker("release")
-    if marker and marker.args[0] not in world.name and not os.environ.get("SELFHOST_LANGGRAPH_EVERYWHERE"):
-        pytest.skip(f"{marker.args[0]} runs it")
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import pytest
 
 NAME, PORT = "support-bot", 8123
 
-KEPT = 5
+KEPT = 2
 UPGRADES = 10
 
 
@@ -28,6 +29,7 @@ def inventory(world):
 
 @pytest.mark.release("bookworm")
 def test_ten_upgrades_leak_nothing(world, bot, roll):
+    roll = functools.partial(roll, langgraph_keep_revisions=KEPT)
     world.drained(NAME)
     for number in range(KEPT):
         roll(bot(env={"UPGRADE": f"first {number}"}))
