@@ -105,7 +105,7 @@ def count_tasks(output: str) -> dict[str, int]:
     return {"run": int(recap[1]), "skipped": int(recap[2])}
 
 
-@pytest.mark.release("trixie")
+@pytest.mark.release("bookworm")
 def test_twenty_deployments_cost_as_many_tasks_as_two(world, group_vars):
     two = group_vars["langgraph_deployments"]
     twenty = two + [{**two[1], "name": f"extra-{index}", "port": 8200 + index, "memory": "256m"} for index in range(18)]

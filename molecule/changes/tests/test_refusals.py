@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 # None of them depends on the release.
-pytestmark = pytest.mark.release("bookworm")
+pytestmark = pytest.mark.release("trixie")
 
 
 @pytest.fixture
