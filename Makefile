@@ -36,7 +36,7 @@ lint: ## ruff, yamllint, ansible-lint, mypy, antsibull
 
 unit: ## the unit tests (ARGS='-k name' for pytest)
 	@$(TOOLS)/bootstrap.sh venv collections
-	@pytest --junitxml=build/results/unit.xml $(ARGS)
+	@pytest -n 2 --junitxml=build/results/unit.xml $(ARGS)
 
 integration: ## the claim modules against real servers of both releases (ARGS= for pytest)
 	@$(TOOLS)/bootstrap.sh engine venv collections
