@@ -56,9 +56,9 @@ run() {
 }
 
 # The files that git would ship, in the folder layout that Ansible's own tools insist on.
-TREE=$BUILD/tree/ansible_collections/selfhost/langgraph
+TREE=$BUILD/${LANE:-tree}/ansible_collections/selfhost/langgraph
 export_tree() {
-  exec 9>"$BUILD/tree.lock"
+  exec 9>"$BUILD/${LANE:-tree}.lock"
   flock 9                            # until this script ends: another one must not change it under our feet
   rm -rf "$TREE" && mkdir -p "$TREE"
   # `ls` leaves out, and complains of, what is deleted and not committed yet.
