@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from plays import PROJECT, run_playbook
+from plays import PROJECT, late, run_playbook
 
 INVENTORY = PROJECT / "molecule/inventory"
 DRIVER = PROJECT / "molecule/drive.py"
 LOAD = PROJECT / "molecule/load.py"
+EVERYWHERE = "SELFHOST_LANGGRAPH_EVERYWHERE"
 ADMIN = "redis-cli --no-auth-warning --user langgraph-admin -a $(cat /etc/redis/langgraph-admin.password)"
 
 
@@ -211,17 +212,15 @@ def world(host) -> World:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker."""
+    """Declare the markers."""
     config.addinivalue_line("markers", "release(name): a long test that one release of Debian runs for both")
+    config.addinivalue_line("markers", "essential: a test that runs however late it is")
 
 
-@pytest.fixture(autouse=True)
-def _half(request: pytest.FixtureRequest) -> None:
-    """Leave a long test to the release that it is marked for."""
-    marker = request.node.get_closest_marker("release")
-    if (
-        marker
-        and marker.args[0] not in request.config.getoption("hosts")
-        and not os.environ.get("SELFHOST_LANGGRAPH_EVERYWHERE")
-    ):
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave a long test to the release that it is marked for, and out where the time of the gate is nearly over."""
+    marker = item.get_closest_marker("release")
+    if marker and marker.args[0] not in item.config.getoption("hosts") and not os.environ.get(EVERYWHERE):
         pytest.skip(f"{marker.args[0]} runs it")
+    if late() and not item.get_closest_marker("essential"):
+        pytest.skip("left out, the gate is late; its scenario alone runs it")

@@ -58,7 +58,10 @@ part() {
       add_junit "$results/integration*.xml" "$rc" ;;
     torture)
       run "torture, two rounds" make --no-print-directory -C "$ROOT" torture && add "1 passed, 0 failed" || add "0 passed, 1 failed" ;;
-    molecule) run "molecule" make --no-print-directory -C "$ROOT" molecule SCENARIO= || rc=$?; add_junit "$results/molecule*.xml" "$rc" ;;
+    molecule)
+      run "molecule" make --no-print-directory -C "$ROOT" molecule SCENARIO= || rc=$?
+      add_junit "$results/molecule*.xml" "$rc"
+      say "$(cat "$results"/molecule*.xml | grep -o 'message="left out, the gate is late' | wc -l) tests left out for lack of time" ;;
     *) die "unknown part $1" ;;
   esac
 }

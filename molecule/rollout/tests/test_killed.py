@@ -60,6 +60,7 @@ def test_reboot_in_the_middle_of_a_drain(world, bot, roll, tmp_path):
     assert "changed=0 " in roll(bot(env={"REBOOT": "drain"})).stdout
 
 
+@pytest.mark.essential
 @pytest.mark.release("trixie")
 def test_reboot_in_the_middle_of_a_rollout(world, bot, play, roll):
     before, newest = world.settings(NAME)["serving"], world.revisions(NAME)[-1]

@@ -38,6 +38,7 @@ def nothing_lost(load):
     assert load.report["runs"]["lost"] == 0
 
 
+@pytest.mark.essential
 def test_upgrade_and_rollback_under_load(world, bot, roll, tmp_path):
     roll(bot(**MANY_JOBS))
     world.build("demo-agent:2", "FROM demo-agent:1\nLABEL release=2\n")
