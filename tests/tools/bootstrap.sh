@@ -84,22 +84,20 @@ PY
   ln -sfn "$ROOT" "$target/selfhost/langgraph"
 }
 
-python_parts() {
-  local part hash
-  for part in "$@"; do
-    case $part in
-      venv)
-        hash=$(hash_of requirements/tools.txt requirements/constraints.txt)
-        [ -x "$VENV/bin/ansible-playbook" ] && fresh venv "$hash" && continue
-        step "virtual environment" make_venv
-        stamp venv "$hash" ;;
-      collections)
-        hash=$(hash_of "$ANSIBLE_WHEEL" "$DEPENDENCIES")
-        [ -e "$ANSIBLE_COLLECTIONS_PATH/ansible_collections/selfhost/langgraph" ] && fresh collections "$hash" && continue
-        step "collections" collections
-        stamp collections "$hash" ;;
-    esac
-  done
+python_part() { # venv | collections
+  local hash
+  case $1 in
+    venv)
+      hash=$(hash_of requirements/tools.txt requirements/constraints.txt)
+      [ -x "$VENV/bin/ansible-playbook" ] && fresh venv "$hash" && return
+      step "virtual environment" make_venv
+      stamp venv "$hash" ;;
+    collections)
+      hash=$(hash_of "$ANSIBLE_WHEEL" "$DEPENDENCIES")
+      [ -e "$ANSIBLE_COLLECTIONS_PATH/ansible_collections/selfhost/langgraph" ] && fresh collections "$hash" && return
+      step "collections" collections
+      stamp collections "$hash" ;;
+  esac
 }
 
 main() {
@@ -112,7 +110,7 @@ main() {
         step "packages" packages
         step "container engine" engine_up ;;
       # Of two that come at once, the second waits and finds it done.
-      venv | collections) (flock 9 && python_parts "$part") 9>"$BUILD/bootstrap.lock" ;;
+      venv | collections) (flock 9 && python_part "$part") 9>"$BUILD/bootstrap.lock" ;;
       *) die "unknown part $part" ;;
     esac
   done
