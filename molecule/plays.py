@@ -21,10 +21,15 @@ def late() -> bool:
 
 
 def run_playbook(
-    inventory: Path, playbook: str, arguments: t.Sequence[str], variables: t.Mapping[str, t.Any], **settings: str
+    inventory: Path,
+    playbook: str,
+    arguments: t.Sequence[str],
+    variables: t.Mapping[str, t.Any],
+    by: t.Sequence[str] = (),
+    **settings: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a playbook over hosts of an inventory, with variables on top of the inventory's."""
-    command = ["ansible-playbook", "-i", str(inventory), playbook, *arguments]
+    """Run a playbook over hosts of an inventory, with variables on top of the inventory's; ``by``: what runs the command."""
+    command = [*by, "ansible-playbook", "-i", str(inventory), playbook, *arguments]
     environment = {
         **os.environ,
         "ANSIBLE_PIPELINING": "true",

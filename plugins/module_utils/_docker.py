@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 import traceback
 import typing as t
 
@@ -21,6 +23,7 @@ except ImportError:
 if t.TYPE_CHECKING:
     Client = t.Any
 
+SOCKET = "unix:///var/run/docker.sock"
 # How machines call themselves (uname -m), and how images call them (docs: GOARCH).
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
@@ -30,9 +33,10 @@ class EngineError(RuntimeError):
 
 
 def connect() -> Client:
-    """Open the engine's socket. Raises EngineError."""
+    """Open the engine's socket, or what DOCKER_HOST says, as the client of the command line does. Raises EngineError."""
+    address = os.environ.get("DOCKER_HOST") or SOCKET
     try:
-        client = docker.APIClient(base_url="unix:///var/run/docker.sock", version="auto", timeout=60)
+        client = docker.APIClient(base_url=address, version="auto", timeout=60)
     except docker.errors.DockerException as error:
         raise EngineError(f"the Docker engine does not answer on its socket: {error}") from error
     return client
@@ -134,6 +138,17 @@ def tag_image(client: Client, image: str, name: str) -> None:
     """Give an image one more name, NAME:TAG."""
     repository, _colon, tag = name.rpartition(":")
     client.tag(image, repository, tag)
+
+
+def build_cache_since(client: Client, begin: float) -> list[str]:
+    """Ids of what BuildKit has put into its cache since ``begin`` (seconds of the epoch). Raises EngineError."""
+    # The engine's times are in UTC and begin as this text does.
+    first = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(begin))
+    try:
+        cache = client.df().get("BuildCache") or ()
+    except (docker.errors.DockerException, OSError) as error:
+        raise EngineError(f"the Docker engine does not tell what it has cached: {error}") from error
+    return [item["ID"] for item in cache if item.get("CreatedAt", "") >= first]
 
 
 def remove_images(client: Client, image_ids: t.Collection[str]) -> None:

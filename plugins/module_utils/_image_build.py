@@ -15,17 +15,23 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _revision_store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
+from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load import free_bytes
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import shown
 
 SOURCE_LABEL = "selfhost.langgraph.source"
 BASE_LABEL = "selfhost.langgraph.base"
 LOG_LINES = 25
+# Seconds that BuildKit gets to remove a step that failed (seen: two).
+_PATIENCE = 15
+# Of the bytes that were free; others use the disk too.
+_NEARLY_ALL = 0.8
 # Lines of a build's output that tell why it failed, the most telling first.
 _CAUSES = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -131,21 +137,16 @@ def make(client: _docker.Client, cli: str, build: Build, folder: str, base: str)
     base_id = (_docker.inspect_image(client, base) or {}).get("Id")
     if base_id is None:
         raise BuildError(f"image '{image}', option 'base_image': the build host has no image '{base}'; set pull: true")
-    before = _docker.all_image_ids(client)
+    before = _state(client)
     labels = {SOURCE_LABEL: build["source"], BASE_LABEL: f"{base} {base_id}"}
     code, lines = _build(cli, build, folder, labels, unnamed)
     if code != 0:
-        cause = _cause(lines)
-        if "no space left" in cause.lower():
-            # What a build leaves for the next one to go on with is what fills the disk.
-            _docker.remove_images(client, _docker.all_image_ids(client) - before)
-            cause = "the disk of the build host was full, what the build had used was given back; free some space"
-        raise BuildError(f"image '{image}': 'langgraph build' failed: {cause}", lines)
+        raise BuildError(f"image '{image}': 'langgraph build' failed: {_why(client, lines, before)}", lines)
     try:
         name = _readable(client, unnamed, build)
         if name:
             _docker.remove_image(client, unnamed)
-            _docker.remove_images(client, _docker.all_image_ids(client) - before)
+            _give_back(client, before)
             raise BuildError(
                 f"image '{image}', option 'build_args': the value of {name} stays readable in the image; move it to "
                 "build_secrets, or list its name in readable_build_args"
@@ -154,6 +155,58 @@ def make(client: _docker.Client, cli: str, build: Build, folder: str, base: str)
     finally:
         _docker.remove_image(client, unnamed)
     return _docker.inspect_image(client, image) or {}
+
+
+def _why(client: _docker.Client, lines: t.Sequence[str], before: _State) -> str:
+    """Why a build failed. What it leaves for the next one to go on with is what fills a disk, and goes first."""
+    cause = _cause(lines)
+    if "no space left" not in cause.lower():
+        return cause
+    if _give_back(client, before):
+        return "the disk of the build host was full, what the build had used was given back; free some space"
+    return (
+        "the disk of the build host is full, and BuildKit keeps what the build had used until the engine starts anew; "
+        "free some space there, then run systemctl restart docker and docker builder prune"
+    )
+
+
+class _State(t.NamedTuple):
+    """The engine before a build: its images, the time in seconds of the epoch, its folder and the free bytes there."""
+
+    images: set[str]
+    time: float
+    root: str
+    free: int
+
+
+def _state(client: _docker.Client) -> _State:
+    root = _docker.engine(client)["root"]
+    return _State(_docker.all_image_ids(client), time.time(), root, free_bytes(root))
+
+
+def _give_back(client: _docker.Client, before: _State) -> bool:
+    """Remove what a build has left for the next one to go on with: images between its steps, or BuildKit's cache.
+
+    Tells whether the space is there again. BuildKit removes a step that failed by itself, in a second or two, and cannot
+    even list its cache on a full disk until then; but where it finds no byte to note that down, it keeps the step until the
+    engine starts anew (seen: engine 26.1, metadata_v2.db: no space left on device).
+    """
+    _docker.remove_images(client, _docker.all_image_ids(client) - before.images)
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        with contextlib.suppress(_docker.EngineError):
+            _prune(_docker.build_cache_since(client, before.time))
+            if free_bytes(before.root) > before.free * _NEARLY_ALL:
+                return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(1)
+
+
+def _prune(cached: t.Sequence[str]) -> None:
+    if cached:
+        # The library's own call takes no filter before version 7; the engine reads this one as a pattern.
+        _run(["docker", "builder", "prune", "--all", "--force", f"--filter=id=^({'|'.join(cached)})$"], "/", {}, ())
 
 
 def _build(cli: str, build: Build, folder: str, labels: t.Mapping[str, str], tag: str) -> tuple[int, list[str]]:

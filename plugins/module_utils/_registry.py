@@ -153,7 +153,9 @@ def ask(
 
 def _size(digest: str, known: t.Sequence[str], auth: t.Mapping[str, str] | None) -> int | None:
     """Bytes of a download beside the layers of ``known`` digests; None where the client cannot tell."""
-    with tempfile.TemporaryDirectory(dir="/run", prefix="langgraph-registry-") as folder:
+    # In memory, where the module may write there: a control node need not be root's.
+    memory = "/run" if os.access("/run", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory, prefix="langgraph-registry-") as folder:
         if auth is not None:
             _write_login(folder, auth)
         wanted = _layers(digest, folder)

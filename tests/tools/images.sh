@@ -41,10 +41,24 @@ rootfs() { # release
   rm -f "$tar"
 }
 
-host_ready() { have_image "$PREFIX/host:$1" && fresh "host-$1" "$(hash_of "$HOST_DIR")"; }
+# BuildKit's client, which most machines with Docker have and Debian 12 has no package of, for those that build with it.
+BUILDX=$BUILD/docker/cli-plugins/docker-buildx
+buildx() {
+  mkdir -p "${BUILDX%/*}"
+  docker run --rm --label "$LABEL" --entrypoint sh "$PREFIX/host:trixie" -c 'dpkg-deb --fsys-tarfile /var/cache/apt/archives/docker-buildx_*.deb' \
+    | tar -xO ./usr/libexec/docker/cli-plugins/docker-buildx >"$BUILDX.new"
+  chmod +x "$BUILDX.new"
+  mv "$BUILDX.new" "$BUILDX"
+}
+
+host_ready() {
+  [ "$1" != trixie ] || [ -x "$BUILDX" ] || return
+  have_image "$PREFIX/host:$1" && fresh "host-$1" "$(hash_of "$HOST_DIR")"
+}
 host() { # release
   rootfs "$1"
   docker build --build-arg "RELEASE=$1" -t "$PREFIX/host:$1" "$HOST_DIR"
+  [ "$1" != trixie ] || buildx
   stamp "host-$1" "$(hash_of "$HOST_DIR")"
 }
 

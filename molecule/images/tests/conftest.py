@@ -11,13 +11,20 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from fleet import APPLICATION, BASE, Fleet
+from fleet import APPLICATION, BASE, Fleet, command
 
 
 @pytest.fixture(scope="session")
-def fleet() -> Fleet:
-    """The hosts."""
-    return Fleet()
+def fleet() -> t.Iterator[Fleet]:
+    """The hosts. Images that the tests have built here go, those of the scenario with it."""
+    found = Fleet()
+    yield found
+    filters = [f"--filter=reference={name}" for name in ("shipped-bot", "*/team/*", "langgraph-build")]
+    names = command("docker", "images", *filters, "--format", "{{.Repository}}:{{.Tag}}").split()
+    kept = {build["image"] for build in found.variables["image_builds"]}
+    left = [name for name in names if name not in kept and "<none>" not in name]
+    if left:
+        command("docker", "rmi", "-f", *left)
 
 
 @pytest.fixture

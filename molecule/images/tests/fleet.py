@@ -17,6 +17,7 @@ from plays import PROJECT, run_playbook
 
 HOSTS = ("selfhost-langgraph-bookworm", "selfhost-langgraph-trixie")
 REGISTRY_HOST = "selfhost-langgraph-registry"
+NOBODY = 65534
 PASSWORD = "PLANTED-registry-password"
 SCENARIO = PROJECT / "molecule/images"
 APPLICATION = PROJECT / "examples/single-host/app"
@@ -57,6 +58,32 @@ class Fleet:
         limit = ("--limit", ",".join(hosts))
         done = run_playbook(SCENARIO / "inventory", playbook, (*limit, *arguments), variables)
         # Molecule's settings send failures and details there.
+        done.stdout += done.stderr
+        return done
+
+    def play_as_user(self, home: Path, **variables: t.Any) -> t.Any:
+        """The same on one host by somebody who is not root on this machine, and is in the group docker."""
+        os.chown(home, NOBODY, NOBODY)
+        plugins = json.dumps({"cliPluginsExtraDirs": [str(PROJECT / "build/docker/cli-plugins")]})
+        (home / "docker").mkdir(exist_ok=True)
+        os.chown(home / "docker", NOBODY, NOBODY)
+        (home / "docker/config.json").write_text(plugins)
+        group = Path("/var/run/docker.sock").stat().st_gid
+        # They may read all, as the project, or the Python that runs it, may lie in root's home. They write nowhere.
+        reads = ("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search")
+        done = run_playbook(
+            SCENARIO / "inventory",
+            str(PROJECT / "molecule/tasks/hold.yml"),
+            ("--limit", HOSTS[0]),
+            variables,
+            by=("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", f"--groups={group}", *reads),
+            HOME=str(home),
+            ANSIBLE_HOME=str(home / "ansible"),
+            DOCKER_CONFIG=str(home / "docker"),
+            # Their home of the list of users is not there.
+            ANSIBLE_REMOTE_TMP="/tmp/.langgraph-user",
+            TMPDIR=str(home),
+        )
         done.stdout += done.stderr
         return done
 

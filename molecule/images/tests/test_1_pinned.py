@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from fleet import HOSTS, REGISTRY_HOST, command, flat
+from plays import PROJECT
 
 
 def test_both_hosts_run_the_same_image_by_digest(fleet):
@@ -29,7 +30,8 @@ def test_nobody_is_left_logged_in(fleet):
     for host in HOSTS:
         found = fleet.on(host, "sh", "-c", "ls -d /run/langgraph-registr* /root/.docker 2>/dev/null; true")
         assert found == ""
-    assert command("sh", "-c", "ls -d /run/langgraph-registr* 2>/dev/null; true") == ""
+    places = f"/run {PROJECT}/build/ansible/tmp ${{XDG_RUNTIME_DIR:-/run}}"
+    assert command("sh", "-c", f"find {places} -maxdepth 1 -name 'langgraph-registr*'") == ""
 
 
 def test_a_moved_tag_is_one_change_that_the_plan_shows(fleet, tmp_path):

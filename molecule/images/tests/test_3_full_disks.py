@@ -171,11 +171,41 @@ def cli(fleet):
     fleet.on(HOST, "rm", "-rf", "/opt/cli", "/usr/local/bin/langgraph")
 
 
+@pytest.fixture
+def buildkit(fleet):
+    """BuildKit's client on the host, which builds with the engine's own builder otherwise."""
+    fleet.on(HOST, "apt-get", "install", "--yes", "--no-install-recommends", "docker-buildx")
+    yield
+    fleet.on(HOST, "apt-get", "remove", "--yes", "docker-buildx")
+
+
+TOO_MUCH = {"dockerfile_lines": ["RUN head -c 2000000000 /dev/zero >/srv/big"]}
+FULL = "image 'shipped-bot:2': 'langgraph build' failed: the disk of the build host"
+
+
 def test_full_while_it_is_built(small, cli, application):
     """The host builds for itself; what the build had used goes, so that its own deployments have room."""
-    entry = application("shipped-bot:2", config={"dockerfile_lines": ["RUN head -c 2000000000 /dev/zero >/srv/big"]})
-    says = "image 'shipped-bot:2': 'langgraph build' failed: the disk of the build host was full, what the build had used was"
+    entry = application("shipped-bot:2", config=TOO_MUCH)
+    says = f"{FULL} was full, what the build had used was given back; free some space"
     refused(small, says, "shipped-bot:2", image_builds=[entry], image_build_host=HOST)
+
+
+def test_full_while_buildkit_builds_it(small, cli, buildkit, application):
+    """It gives back what it has used, or cannot until the engine starts anew: then the play says that, and it helps."""
+    entry = application("shipped-bot:2", config=TOO_MUCH)
+    before, free = running(small), free_bytes(small)
+    wanted = [{**small.deployments[1], "image": "shipped-bot:2"}]
+    done = play(small, langgraph_deployments=wanted, image_builds=[entry], image_build_host=HOST)
+    assert done.returncode != 0
+    says = flat(done.stdout)
+    if f"{FULL} is full, and BuildKit keeps what the build had used until the engine starts anew; free some" in says:
+        assert free_bytes(small) < free - 100_000_000
+        small.on(HOST, "truncate", "--size", "-32M", f"{ROOT}/filler")
+        small.on(HOST, "sh", "-c", "systemctl restart docker && docker builder prune --all --force")
+    else:
+        assert f"{FULL} was full, what the build had used was given back" in says, done.stdout
+    assert running(small) == before
+    assert free_bytes(small) > free - 5_000_000
 
 
 def test_a_build_host_builds_from_the_folder_that_it_is_sent(small, cli, application):

@@ -44,6 +44,13 @@ class Watch:
         self._thread.join()
 
 
+def build_cache():
+    """Ids of what BuildKit keeps on this machine."""
+    return {
+        item["ID"] for item in json.loads(command("docker", "system", "df", "-v", "--format", "{{json .BuildCache}}"))
+    }
+
+
 def test_a_login_and_arguments_show_nowhere_while_they_are_used(fleet, application):
     """Build, push, pull at -vvv with all of them in use. A proxy with a password is what Docker keeps out of histories."""
     image = f"{fleet.registry}/team/pushed-bot:secret"
@@ -64,13 +71,31 @@ def test_a_login_and_arguments_show_nowhere_while_they_are_used(fleet, applicati
     assert command("docker", "run", "--rm", "--entrypoint", "cat", image, "/length") == str(len(proxy))
 
 
+def test_a_secret_of_a_build_shows_nowhere(fleet, application):
+    """BuildKit mounts it for the one command that needs it; what that command prints of it is masked."""
+    image = "shipped-bot:mounted"
+    lines = ["RUN --mount=type=secret,id=TOKEN cat /run/secrets/TOKEN && wc -c </run/secrets/TOKEN >/length"]
+    entry = application(
+        image, {"RELEASE": str(time.time())}, {"dockerfile_lines": lines}, build_secrets={"TOKEN": MOUNTED}
+    )
+    deployments = [{**fleet.deployments[1], "image": image}]
+    with Watch() as watch:
+        done = fleet.play("-vvv", "--diff", hosts=ONE, image_builds=[entry], langgraph_deployments=deployments)
+    assert done.returncode == 0, done.stdout
+    assert found_in(done.stdout + done.stderr) == []
+    assert any("--secret=id=TOKEN" in line for line in watch.seen)
+    assert found_in("\n".join(watch.seen)) == []
+    assert found_in(command("docker", "history", "--no-trunc", image) + command("docker", "inspect", image)) == []
+    assert command("docker", "run", "--rm", "--entrypoint", "cat", image, "/length") == str(len(MOUNTED))
+
+
 def test_an_argument_that_would_stay_readable_is_refused(fleet, application):
     """Docker writes the arguments of a RUN line into the image's history: no name for such an image, and no layers."""
     image = "shipped-bot:readable"
     entry = application(
         image, config={"dockerfile_lines": ["ARG TOKEN", 'RUN test -n "$TOKEN"']}, build_args={"TOKEN": ARGUMENT}
     )
-    before = command("docker", "images", "-aq", "--no-trunc")
+    before, cached = command("docker", "images", "-aq", "--no-trunc"), build_cache()
     output = fleet.refused(
         "-vvv",
         hosts=ONE,
@@ -80,6 +105,7 @@ def test_an_argument_that_would_stay_readable_is_refused(fleet, application):
     )
     assert found_in(output) == []
     assert set(command("docker", "images", "-aq", "--no-trunc").split()) <= set(before.split())
+    assert build_cache() <= cached
 
 
 def test_a_failed_build_shows_its_lines_without_the_values(fleet, application):

@@ -36,6 +36,7 @@ CALLS: dict[str, int | str] = {
 GIVES: dict[str, int | None] = {
     "_build_warnings": None,
     "_variable": 0,
+    "_image_build.py:_why": None,
     "_image_load.py:_why": None,
     "_without_log": 1,
     "command_findings": None,

@@ -217,6 +217,7 @@ class Client:
     def __init__(self, **images: dict[str, t.Any]) -> None:
         self.known = {name.replace("_", ":"): image for name, image in images.items()}
         self.readable: list[str] = []
+        self.cache: list[dict[str, str]] = []
 
     def inspect_image(self, name: str) -> dict[str, t.Any]:
         by_id = {image["Id"]: image for image in self.known.values()}
@@ -227,6 +228,12 @@ class Client:
 
     def images(self, **_how: bool) -> list[dict[str, t.Any]]:
         return list(self.known.values())
+
+    def info(self) -> dict[str, t.Any]:
+        return {"DockerRootDir": "/"}
+
+    def df(self) -> dict[str, t.Any]:
+        return {"BuildCache": self.cache}
 
     def history(self, _name: str) -> list[dict[str, t.Any]]:
         return [{"CreatedBy": text} for text in self.readable]
@@ -491,6 +498,67 @@ def test_a_full_disk_gives_back_what_the_build_had_used(tmp_path: Path, programs
     with pytest.raises(BuildError, match="the disk of the build host was full, what the build had used was given back"):
         make(client, cli, build(), str(tmp_path), "base:3")
     assert sorted(removed) == ["sha256:left-1", "sha256:left-2"]
+
+
+def test_a_full_disk_gives_back_what_buildkit_has_kept(tmp_path: Path, programs: t.Callable[..., str]) -> None:
+    """What it had before this build is somebody else's, and stays."""
+    client = Client(base_3=BASE)
+    client.cache = [
+        {"ID": "old", "CreatedAt": "2026-11-26T01:58:50.925199328Z"},
+        {"ID": "one", "CreatedAt": "2099-11-26T01:58:50.925199328Z"},
+        {"ID": "two", "CreatedAt": "2099-11-26T01:58:50Z"},
+        {"ID": "no-time"},
+    ]
+    cli = programs('echo "write /x: no space left on device"; exit 1')
+    with pytest.raises(BuildError, match="what the build had used was given back"):
+        make(client, cli, build(pull=False), str(tmp_path), "base:3")
+    assert called(tmp_path, "docker") == ["builder", "prune", "--all", "--force", "--filter=id=^(one|two)$"]
+
+
+def test_buildkit_gets_time_to_give_back_what_a_failed_step_has_used(
+    tmp_path: Path, programs: t.Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk its cache cannot even be listed (engine 26.1: write metadata_v2.db: no space left on device)."""
+    client, asked = Client(base_3=BASE), []
+
+    def df() -> dict[str, t.Any]:
+        asked.append(1)
+        if len(asked) < answers_at:
+            raise _docker.docker.errors.DockerException("no space left on device")
+        return {"BuildCache": None}
+
+    client.df = df  # type: ignore[method-assign]
+    monkeypatch.setattr(_image_build.time, "sleep", lambda _seconds: None)
+    cli = programs('echo "write /x: no space left on device"; exit 1')
+    answers_at = 4
+    with pytest.raises(BuildError, match="what the build had used was given back"):
+        make(client, cli, build(pull=False), str(tmp_path), "base:3")
+    assert len(asked) == answers_at
+
+
+# Free bytes before the build and after it, and whether the cache can be listed.
+KEPT = {"no byte is free": (1000, 0, True), "little is free": (1000, 100, True), "no answer": (1000, 1000, False)}
+
+
+@pytest.mark.parametrize("title", KEPT)
+def test_what_buildkit_does_not_give_back_is_told(
+    title: str, tmp_path: Path, programs: t.Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It happens where not even what became of the step can be noted down; a start of the engine helps."""
+    *free, answers = KEPT[title]
+    client = Client(base_3=BASE)
+    if not answers:
+
+        def refuse() -> t.NoReturn:
+            raise _docker.docker.errors.DockerException("no space left on device")
+
+        client.df = refuse  # type: ignore[method-assign]
+    monkeypatch.setattr(_image_build, "_PATIENCE", 0)
+    monkeypatch.setattr(_image_build, "free_bytes", lambda _root: free.pop(0))
+    cli = programs('echo "write /x: no space left on device"; exit 1')
+    says = "the disk of the build host is full, and BuildKit keeps what the build had used until the engine starts anew"
+    with pytest.raises(BuildError, match=says):
+        make(client, cli, build(pull=False), str(tmp_path), "base:3")
 
 
 def test_a_base_that_cannot_be_had(tmp_path: Path, programs: t.Callable[..., str]) -> None:
