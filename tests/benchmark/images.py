@@ -3,14 +3,15 @@
 
 """What it takes to build an application's image and bring it to a host, beside the bare commands of the same run.
 
-Both sides build releases of the example's application that nobody has built before, in turns, on this machine, and bring
-them to the same host. Without a registry the bare commands are langgraph build, docker save, docker cp, docker load; with
-one, langgraph build, docker push, docker pull. Figures are seconds of wall time, Ansible's start included.
+Both sides build releases of the example's application that nobody has built before, by BuildKit, in turns, on this machine,
+and bring them to the same two hosts. Without a registry the bare commands are langgraph build, docker save, and docker cp and
+docker load for each host; with one, langgraph build, docker push, and docker pull on each. Figures are seconds of wall time,
+Ansible's start included. SELFHOST_BENCH_HOSTS=1 measures with one host.
 
 first
-    The host has no layer of the image: 450 MB have to travel.
+    The hosts have no layer of the image: 450 MB have to travel to each.
 release
-    The host has the release before: the median of three.
+    The hosts have the release before: the median of three.
 minute
     The same with a build that takes about a minute longer, as the installation of an application's packages does.
 unchanged
@@ -19,6 +20,7 @@ unchanged
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -31,6 +33,7 @@ from pathlib import Path
 from _bench import BUILD, HOST_TOOL, PROJECT, Host, play, say
 
 HOST = "selfhost-langgraph-bench"
+HOSTS = [HOST, f"{HOST}-2"][: int(os.environ.get("SELFHOST_BENCH_HOSTS", "2"))]
 BASE = "selfhost-langgraph/langgraph-api"
 FOLDER = BUILD / "bench-images"
 PASSWORD = "of-the-benchmark-registry-alone"
@@ -40,21 +43,23 @@ WAYS = os.environ.get("SELFHOST_BENCH_WAYS", "archive,registry").split(",")
 
 
 def run() -> dict[str, t.Any]:
-    """Measure both ways on one host."""
-    with Host(HOST) as host:
+    """Measure both ways."""
+    os.environ |= {"DOCKER_BUILDKIT": "1", "DOCKER_CONFIG": str(BUILD / "docker")}
+    with contextlib.ExitStack() as stack:
+        hosts = [stack.enter_context(Host(name)) for name in HOSTS]
         address = subprocess.check_output([HOST_TOOL, "address", HOST], text=True).strip()
         registry = f"{address}:5000"
         try:
-            play("site.yml", *_wanted("demo-agent:1"), title="install the host")
-            figures = {"archive": _measure(host, NAME, _bare_archive)} if "archive" in WAYS else {}
+            play("site.yml", *_wanted("demo-agent:1"), title="install the hosts")
+            figures = {"archive": _measure(hosts, NAME, _bare_archive)} if "archive" in WAYS else {}
             if "registry" not in WAYS:
-                return {"images": figures}
+                return {"images": {"hosts": len(HOSTS), **figures}}
             play("registry.yml", *_wanted("demo-agent:1", address), title="install a registry")
             _log_in(registry)
-            figures["registry"] = _measure(host, f"{registry}/{NAME}", _bare_registry, address)
+            figures["registry"] = _measure(hosts, f"{registry}/{NAME}", _bare_registry, address)
         finally:
             _clean(registry)
-    return {"images": figures}
+    return {"images": {"hosts": len(HOSTS), **figures}}
 
 
 def _wanted(image: str, address: str | None = None) -> tuple[str, ...]:
@@ -67,22 +72,34 @@ def _wanted(image: str, address: str | None = None) -> tuple[str, ...]:
     if address:
         variables |= {"registry_name": address, "registry_bind_address": address, "registry_password": PASSWORD}
         login = {"registry": f"{address}:5000", "username": "langgraph", "password": PASSWORD}
-        login["ca_certificate"] = "{{ registry_ca_pem | default('') }}"
+        login["ca_certificate"] = "{{ hostvars['selfhost-langgraph-bench'].registry_ca_pem | default('') }}"
         variables["image_registries"] = [login]
     path = BUILD / "bench-images.json"
     path.write_text(json.dumps(variables))
-    return "--extra-vars", f"@{path}"
+    inventory = BUILD / "bench-inventory.json"
+    more = {
+        "ansible_connection": "community.docker.docker",
+        "langgraph_secret_key": "of-the-benchmark-hosts-alone-0123456789",
+    }
+    groups = ("langgraph_hosts", "langgraph_redis", "langgraph_postgres")
+    servers = {f"{group}_server": "{{ inventory_hostname }}" for group in groups[1:]}
+    hosts = dict.fromkeys(HOSTS, more)
+    inventory.write_text(
+        json.dumps({"all": {"vars": servers, "children": {group: {"hosts": hosts} for group in groups}}})
+    )
+    return "-i", str(inventory), "--extra-vars", f"@{path}"
 
 
 def _measure(
-    host: Host, name: str, bare: t.Callable[[Host, str], None], address: str | None = None
+    hosts: list[Host], name: str, bare: t.Callable[[list[Host], str], None], address: str | None = None
 ) -> dict[str, t.Any]:
     """Seconds of ours and of the bare commands, and their ratios."""
     seconds: dict[str, list[float]] = {"ours": [], "bare": []}
     first: dict[str, float] = {}
     for side in ("bare", "ours"):
         # Neither side's first one finds a layer.
-        host.run("docker ps -aq | xargs -r docker rm -f; docker image prune --all --force", "empty the host")
+        for host in hosts:
+            host.run("docker ps -aq | xargs -r docker rm -f; docker image prune --all --force", "empty the host")
         for number in range(REPETITIONS + 1):
             image = f"{name}:{side}-{number}"
             _release(side)
@@ -90,7 +107,7 @@ def _measure(
             if side == "ours":
                 play("images.yml", *_wanted(image, address), title=f"build and ship {number}")
             else:
-                bare(host, image)
+                bare(hosts, image)
             took = time.monotonic() - begin
             say(f"{side} {number}: {took:.1f} s")
             if number:
@@ -105,7 +122,7 @@ def _measure(
         if side == "ours":
             play("images.yml", *_wanted(image, address), title="build and ship a minute")
         else:
-            bare(host, image)
+            bare(hosts, image)
         minute[side] = time.monotonic() - begin
         say(f"{side}, a minute: {minute[side]:.1f} s")
     again = [
@@ -149,20 +166,22 @@ def _bare_build(image: str) -> None:
     _command(*words, cwd=FOLDER / "bare")
 
 
-def _bare_archive(host: Host, image: str) -> None:
+def _bare_archive(hosts: list[Host], image: str) -> None:
     _bare_build(image)
     archive = FOLDER / "bare.tar"
     _command("docker", "save", "--output", str(archive), image)
-    _command("docker", "cp", str(archive), f"{host.name}:/var/tmp/bare.tar")
-    _command("docker", "exec", host.name, "docker", "load", "--quiet", "--input", "/var/tmp/bare.tar")
-    _command("docker", "exec", host.name, "rm", "/var/tmp/bare.tar")
+    for host in hosts:
+        _command("docker", "cp", str(archive), f"{host.name}:/var/tmp/bare.tar")
+        _command("docker", "exec", host.name, "docker", "load", "--quiet", "--input", "/var/tmp/bare.tar")
+        _command("docker", "exec", host.name, "rm", "/var/tmp/bare.tar")
     archive.unlink()
 
 
-def _bare_registry(host: Host, image: str) -> None:
+def _bare_registry(hosts: list[Host], image: str) -> None:
     _bare_build(image)
     _command("docker", "push", "--quiet", image, env={**os.environ, "DOCKER_CONFIG": str(FOLDER)})
-    _command("docker", "exec", "--env", "DOCKER_CONFIG=/run/bench", host.name, "docker", "pull", "--quiet", image)
+    for host in hosts:
+        _command("docker", "exec", "--env", "DOCKER_CONFIG=/run/bench", host.name, "docker", "pull", "--quiet", image)
 
 
 def _log_in(registry: str) -> None:
@@ -175,7 +194,8 @@ def _log_in(registry: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "ca.crt").write_text(found)
     _command(*words, input=PASSWORD, env={**os.environ, "DOCKER_CONFIG": str(FOLDER)})
-    _command("docker", "exec", "-i", "--env", "DOCKER_CONFIG=/run/bench", HOST, *words, input=PASSWORD)
+    for name in HOSTS:
+        _command("docker", "exec", "-i", "--env", "DOCKER_CONFIG=/run/bench", name, *words, input=PASSWORD)
 
 
 def _clean(registry: str) -> None:
@@ -189,8 +209,8 @@ def _clean(registry: str) -> None:
 
 def table(figures: t.Mapping[str, t.Any]) -> list[str]:
     """For people."""
-    lines = [f"{'seconds':<10}{'way':<10}{'ours':>8}{'bare':>8}{'ratio':>8}"]
-    for way, figure in figures["images"].items():
+    lines = [f"{figures['images']['hosts']} hosts", f"{'seconds':<10}{'way':<10}{'ours':>8}{'bare':>8}{'ratio':>8}"]
+    for way, figure in _ways(figures).items():
         for what in ("first", "release", "minute"):
             values = figure[what]
             lines.append(f"{what:<10}{way:<10}{values['ours']:>8}{values['bare']:>8}{values['ratio']:>8}")
@@ -198,12 +218,17 @@ def table(figures: t.Mapping[str, t.Any]) -> list[str]:
     return lines
 
 
+def _ways(figures: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {way: figure for way, figure in figures["images"].items() if way != "hosts"}
+
+
 def bars(figures: t.Mapping[str, t.Any]) -> list[tuple[str, float, float]]:
     """Issue: build and ship at most 1.1 times the bare commands; a re-run with nothing changed at most 3 s a host."""
     found = []
-    for way, figure in figures["images"].items():
+    for way, figure in _ways(figures).items():
         found += [
             (f"{way}, {what}: ours to bare", figure[what]["ratio"], 1.1) for what in ("first", "release", "minute")
         ]
-        found.append((f"{way}: seconds of an unchanged re-run", figure["unchanged"], 3.0))
+        hosts = figures["images"]["hosts"]
+        found.append((f"{way}: seconds a host of an unchanged re-run", round(figure["unchanged"] / hosts, 2), 3.0))
     return found

@@ -176,7 +176,7 @@ def buildkit(fleet):
     """BuildKit's client on the host, which builds with the engine's own builder otherwise."""
     fleet.on(HOST, "apt-get", "install", "--yes", "--no-install-recommends", "docker-buildx")
     yield
-    fleet.on(HOST, "apt-get", "remove", "--yes", "docker-buildx")
+    fleet.on(HOST, "sh", "-c", "apt-get remove --yes docker-buildx && rm -rf /root/.docker")
 
 
 TOO_MUCH = {"dockerfile_lines": ["RUN head -c 2000000000 /dev/zero >/srv/big"]}

@@ -167,3 +167,19 @@ def test_a_credential_helper_gives_the_login(fleet, bot):
         image_registries=registries,
         langgraph_deployments=fleet.deployments[:1],
     )
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_amazons_helper_is_installed_and_asked(fleet, bot, host):
+    """Of the distribution. Nobody is logged in at Amazon here, so that it has no login to give."""
+    registry = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+    done = fleet.play(
+        hosts=(host,),
+        image_builds=[],
+        image_registries=[{"registry": registry, "credential_helper": "ecr-login"}],
+        langgraph_deployments=bot("pushed-bot", f"{registry}/team/bot:1")[:1],
+    )
+    assert done.returncode != 0
+    says = f"deployment 'pushed-bot', option 'image': '{registry}/team/bot:1': 'docker-credential-ecr-login' has no login for it"
+    assert says in flat(done.stdout), done.stdout
+    fleet.on(host, "apt-get", "remove", "--yes", "amazon-ecr-credential-helper")
