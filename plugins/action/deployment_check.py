@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import typing as t
 
@@ -78,20 +79,24 @@ class ActionModule(ActionBase):
         raw = options["deployments"]
         if not isinstance(raw, (list, tuple)):
             raise AnsibleActionFail("langgraph_deployments is not a list; write one entry, '- name: ...', a deployment")
-        asked = {key: options[key] for key in ("config_dir", "files")}
-        host = self._execute_module(module_name=INFO_MODULE, module_args=asked, task_vars=task_vars)
-        if host.get("failed"):
-            return host
         try:
             paths = [find_file(self, path, task_vars) or path for path in options["image_archives"]]
             archives = {path: archive_images(path) for path in paths}
         except ArchiveError as error:
             raise AnsibleActionFail(str(error)) from error
         builds, warnings, problems = self._builds(options["image_builds"], task_vars)
+        references = [normal_reference(build["image"]) for build in builds if build["image"]]
+        asked = {
+            "config_dir": options["config_dir"],
+            "files": options["files"],
+            "images": sorted({*references, *itertools.chain(*archives.values())}),
+        }
+        host = self._execute_module(module_name=INFO_MODULE, module_args=asked, task_vars=task_vars)
+        if host.get("failed"):
+            return host
         surroundings = self._surroundings(raw, options, host, {"archives": archives, "builds": builds}, task_vars)
         deployments, found = check_deployments(raw, surroundings)
         problems += found
-        references = [normal_reference(build["image"]) for build in builds if build["image"]]
         needs = make_needs(deployments, references, archives, host["images"], options["image_pull"])
         problems += list(need_problems(needs, host["engine"]["architecture"]))
         if problems:

@@ -73,7 +73,8 @@ class ActionModule(ActionBase):
         looked_for = [
             {
                 **{key: item[key] for key in ("image", "image_id")},
-                "layers": [layer.diff_id for layer in item["content"].layers],
+                "layers": [layer.diff_id for layer in item["archived"].layers],
+                "content": item["archived"].content,
             }
             for item in images
         ]
@@ -83,7 +84,7 @@ class ActionModule(ActionBase):
             return {"changed": False, "images": []}
         for item in missing:
             item["there"] = host["there"][item["image_id"]]
-            item["size"] = shipped_size(item["content"], item["there"])
+            item["size"] = shipped_size(item["archived"], item["there"])
         problem = _space_problem(missing, host)
         if problem:
             raise AnsibleActionFail(problem)
@@ -99,8 +100,8 @@ class ActionModule(ActionBase):
         if image not in archived:
             held = ", ".join(sorted(archived)) or "none"
             raise AnsibleActionFail(f"image_archives: '{path}' has no image '{image}'; it has {held}")
-        content = archived[image]
-        return {**item, "archive": path, "image": image, "image_id": content.image_id, "content": content}
+        found = archived[image]
+        return {**item, "archive": path, "image": image, "image_id": found.image_id, "archived": found}
 
     def _ship_and_load(self, item: Vars, spooled: t.Mapping[str, str], task_vars: Vars) -> None:
         """Bring the parts that do not wait on the host already, and have it load them."""
@@ -112,7 +113,8 @@ class ActionModule(ActionBase):
         coming: Vars = {}
 
         def take_in(**more: t.Any) -> None:
-            told = {**{key: item[key] for key in ("archive", "image", "image_id")}, "spool": spool, **coming, **more}
+            told = {**{key: item[key] for key in ("archive", "image", "image_id")}, "content": item["archived"].content}
+            told |= {"spool": spool, **coming, **more}
             self._module("image_load", {"images": [told]}, task_vars)
 
         def ship(part: str) -> None:
@@ -167,11 +169,11 @@ def _space_problem(missing: list[Vars], host: Vars) -> str | None:
 
 
 def _told(item: Vars) -> Vars:
-    content: ArchivedImage = item["content"]
+    archived: ArchivedImage = item["archived"]
     return {
         "image": item["image"],
         "image_id": item["image_id"],
-        "layers": len(content.layers),
+        "layers": len(archived.layers),
         "layers_there": item["there"],
         "shipped": item["size"],
     }

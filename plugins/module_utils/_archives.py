@@ -17,7 +17,7 @@ import typing as t
 import zlib
 from dataclasses import dataclass
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import content_of, normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import shown
 
 # Bytes of one part on its way: what a broken transfer has to send again, at most.
@@ -47,6 +47,7 @@ class ArchivedImage:
     architecture: str
     config: str
     layers: tuple[Layer, ...]
+    content: str
 
 
 def archive_images(path: str) -> dict[str, ArchivedImage]:
@@ -83,7 +84,9 @@ def _image(archive: tarfile.TarFile, entry: t.Mapping[str, t.Any], sizes: t.Mapp
     if len(diff_ids) != len(members):
         raise ValueError("an image with other layers than its configuration says")
     layers = [Layer(diff_id, name, _size(archive, name, sizes)) for diff_id, name in zip(diff_ids, members)]
-    return ArchivedImage(_image_id(entry["Config"]), config.get("architecture", ""), entry["Config"], tuple(layers))
+    architecture = config.get("architecture", "")
+    content = content_of(diff_ids, config.get("config"), architecture)
+    return ArchivedImage(_image_id(entry["Config"]), architecture, entry["Config"], tuple(layers), content)
 
 
 def _size(archive: tarfile.TarFile, name: str, sizes: t.Mapping[str, int]) -> int:

@@ -13,6 +13,8 @@ import time
 import traceback
 import typing as t
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import content_of
+
 DOCKER_IMPORT_ERROR: str | None = None
 try:
     import docker
@@ -110,6 +112,17 @@ def load_image(client: Client, data: t.Iterable[bytes]) -> None:
                 raise EngineError(str(line["error"]))
     except (docker.errors.DockerException, OSError) as error:
         raise EngineError(f"the Docker engine does not load the archive: {error}") from error
+
+
+def content(client: Client, image: str) -> str | None:
+    """What is in an image, whatever its id is in this engine's store; None where it has none of that name."""
+    found = inspect_image(client, image)
+    return None if found is None else content_of_inspected(found)
+
+
+def content_of_inspected(found: t.Mapping[str, t.Any]) -> str:
+    """The same of what the engine has told of it."""
+    return content_of((found.get("RootFS") or {}).get("Layers") or (), found.get("Config"), found.get("Architecture"))
 
 
 def inspect_image(client: Client, image: str) -> dict[str, t.Any] | None:

@@ -280,6 +280,7 @@ def told(image: str, found: t.Mapping[str, t.Any] | None, action: str) -> dict[s
         "image": normal_reference(image),
         "action": action,
         "image_id": found.get("Id"),
+        "content": _docker.content_of_inspected(found) if found else None,
         "digests": list(found.get("RepoDigests") or ()),
         "architecture": found.get("Architecture"),
     }

@@ -36,9 +36,15 @@ class LoadError(RuntimeError):
 
 
 def present(client: _docker.Client, images: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
-    """Names of the wanted images that the engine has with the wanted id."""
+    """Names of the wanted images that the engine has with the wanted id, or the wanted content under another one."""
     ids = _docker.image_ids(client)
-    return [image["image"] for image in images if ids.get(image["image"]) == image["image_id"]]
+    return [
+        image["image"] for image in images if _is(client, ids.get(image["image"]), image["image_id"], image["content"])
+    ]
+
+
+def _is(client: _docker.Client, found: str | None, image_id: str, content: str) -> bool:
+    return found is not None and (found == image_id or _docker.content(client, found) == content)
 
 
 def layers_there(client: _docker.Client, images: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, int]:
@@ -98,7 +104,7 @@ def take_in(image: str, spool: str, part: str, wanted: str) -> None:
         raise LoadError(f"image '{image}': a part of it cannot be kept on the host ({error.strerror})") from error
 
 
-def load(client: _docker.Client, image: str, image_id: str, spool: str) -> None:
+def load(client: _docker.Client, image: str, image_id: str, content: str, spool: str) -> None:
     """Load one image from the parts in ``spool`` and remove them, whatever comes of it. Raises LoadError."""
     try:
         names = sorted(name for name in os.listdir(spool) if name.startswith("part-"))
@@ -107,7 +113,7 @@ def load(client: _docker.Client, image: str, image_id: str, spool: str) -> None:
         raise LoadError(_why(image, str(error))) from error
     finally:
         shutil.rmtree(spool, ignore_errors=True)
-    if _docker.image_ids(client).get(image) != image_id:
+    if not _is(client, _docker.image_ids(client).get(image), image_id, content):
         raise LoadError(f"image '{image}': the engine has loaded it as another one than {image_id}")
 
 

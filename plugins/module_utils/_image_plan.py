@@ -9,7 +9,7 @@
 Whatever the user wrote is pinned once a play, to a digest of the registry or to an id, for all hosts together. What
 ``deployment_check`` found of one host is a *need*: image (as written), deployments, source (build, archive, registry or
 host), on_host (the id that the host has under that name), digests (what the host has of the same repository), and of an
-archive its path, image_id and architecture.
+archive its path, image_id, architecture and content.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def make_needs(
         if need["source"] == "archive":
             path, found = archived[reference]
             need |= {"archive": path, "archive_id": found.image_id, "architecture": found.architecture}
+            need["content"] = found.content
         needs[reference] = need
     return list(needs.values())
 
@@ -117,8 +118,8 @@ def plan_images(
 ) -> dict[str, t.Any]:
     """What one host lacks; ``built_here``: the host has built the images itself since it was looked at.
 
-    ``needs`` are the host's own, ``hosts`` those of all; ``engine`` has images (reference -> id), architecture and free
-    (bytes); ``resolved`` and ``built`` are by image. Gives
+    ``needs`` are the host's own, ``hosts`` those of all; ``engine`` has images (reference or content -> id), architecture
+    and free (bytes); ``resolved`` and ``built`` are by image. Gives
 
     - coming: reference -> id, or NAME@DIGEST where the id is not known before, of what a later task brings;
     - pull: NAME@DIGEST; tag: image -> name that it shall get; load: archive, image, image_id; save: built images that the
@@ -138,7 +139,10 @@ def plan_images(
         if pin is None:
             continue
         reference, wanted = normal_reference(need["image"]), pin["pin"]
-        here = engine["images"].get(wanted)
+        here, content = engine["images"].get(wanted), pin.get("content")
+        if here is None and content is not None and content in engine["images"]:
+            # The store of another engine has given it that id.
+            here = wanted = engine["images"][content]
         if here is not None and (here == need["on_host"] or (built_here and need["source"] == "build")):
             continue
         plan["coming"][reference] = here or wanted
@@ -162,14 +166,15 @@ def _pin(
     """The one image that every host shall run: its pin, size and architectures; None: what the host has already."""
     reference = normal_reference(need["image"])
     if need["source"] == "archive":
-        return {"pin": need["archive_id"], "architectures": [need["architecture"]]}
+        return {"pin": need["archive_id"], "architectures": [need["architecture"]], "content": need["content"]}
     # A built image that was pushed is there for all hosts to pull.
     answer = resolved.get(reference)
     if answer is not None:
         return {"pin": answer["digest"], "size": answer["size"], "architectures": answer["architectures"]}
     if need["source"] == "build":
         made = built.get(reference, {})
-        return {"pin": made.get("image_id") or NOT_BUILT, "architectures": [made.get("architecture")]}
+        pin = {"pin": made.get("image_id") or NOT_BUILT, "architectures": [made.get("architecture")]}
+        return {**pin, "content": made.get("content")}
     return None
 
 

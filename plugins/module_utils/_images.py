@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import typing as t
 
@@ -19,6 +21,21 @@ IMAGE = re.compile(
     r"|sha256:[0-9a-f]{64}",
     re.ASCII,
 )
+
+
+# What of a configuration decides how a container runs, in any engine's words (OCI image specification, config).
+_RUNS = ("Cmd", "Entrypoint", "Env", "Labels", "User", "WorkingDir")
+
+
+def content_of(layers: t.Sequence[str], config: t.Mapping[str, t.Any] | None, architecture: str | None) -> str:
+    """Identify an image by what is in it: digests of its uncompressed layers, and what of its configuration counts.
+
+    Its id is the digest of the configuration in an engine's own store, and that of the manifest in the store of
+    containerd (docs: containerd image store), so that two engines may have one image under two ids.
+    """
+    counts = {key: (config or {}).get(key) or None for key in _RUNS}
+    text = json.dumps([list(layers), counts, architecture], sort_keys=True)
+    return f"content:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def normal_reference(image: str) -> str:

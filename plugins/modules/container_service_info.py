@@ -33,6 +33,12 @@ options:
     type: list
     elements: path
     default: []
+  images:
+    description: Names of images to tell apart by what is in them, too, as an id differs between an engine's own store and that of
+      containerd.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -153,7 +159,7 @@ deployments:
           description: When its drain began and ended, what was cut, and what became of the runs in flight.
           type: dict
 images:
-  description: References of the images that are on the host, with their ids.
+  description: References of the images that are on the host, with their ids; of O(images) what is in them too.
   returned: always
   type: dict
 engine:
@@ -218,8 +224,11 @@ def deployments(config_dir: str) -> list[dict[str, t.Any]]:
     return described
 
 
-def engine() -> tuple[dict[str, str], dict[str, t.Any]]:
-    """References of images to ids, and what matters of the engine; a host without one has neither."""
+def engine(names: t.Sequence[str]) -> tuple[dict[str, str], dict[str, t.Any]]:
+    """References of images, and contents of the named ones, to ids, and what matters of the engine.
+
+    A host without an engine has neither.
+    """
     nothing: dict[str, t.Any] = {"architecture": _docker.architecture(os.uname().machine), "root": None, "free": None}
     nothing["certificates"] = certificates()
     if _docker.DOCKER_IMPORT_ERROR is not None:
@@ -227,7 +236,11 @@ def engine() -> tuple[dict[str, str], dict[str, t.Any]]:
     try:
         client = _docker.connect()
         told = _docker.engine(client)
-        return _docker.image_ids(client), {**nothing, **told, "free": _image_load.free_bytes(told["root"])}
+        ids = _docker.image_ids(client)
+        contents = {_docker.content(client, ids[name]): ids[name] for name in names if name in ids}
+        # One may have gone since it was listed.
+        contents.pop(None, None)
+        return {**ids, **contents}, {**nothing, **told, "free": _image_load.free_bytes(told["root"])}
     except _docker.EngineError:
         return {}, nothing
 
@@ -261,10 +274,11 @@ def main() -> None:
         argument_spec={
             "config_dir": {"type": "path", "default": "/etc/langgraph"},
             "files": {"type": "list", "elements": "path", "default": []},
+            "images": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
-    images, engine_facts = engine()
+    images, engine_facts = engine(module.params["images"])
     module.exit_json(
         deployments=deployments(module.params["config_dir"]),
         missing_libraries=missing_libraries(),

@@ -132,6 +132,9 @@ images:
     image_id:
       description: Id of the image; null in check mode where it has to be built.
       type: str
+    content:
+      description: What is in the image, whatever its id is in an engine's store; null like the id.
+      type: str
     digests:
       description: What registries call it, once it has been pushed.
       type: list

@@ -39,6 +39,10 @@ options:
         description: Id of the image.
         type: str
         required: true
+      content:
+        description: What is in the image, as M(selfhost.langgraph.image_build) tells it. The host's engine may call it otherwise.
+        type: str
+        default: ""
       layers:
         description: Digests of its layers, the lowest first, as its configuration has them.
         type: list
@@ -58,7 +62,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 present:
-  description: Names of the images that the host has already, under that name and with that id.
+  description: Names of the images that the host has already, under that name and with that id or content.
   returned: success
   type: list
   elements: str
@@ -102,6 +106,7 @@ def main() -> None:
                 "options": {
                     "image": {"type": "str", "required": True},
                     "image_id": {"type": "str", "required": True},
+                    "content": {"type": "str", "default": ""},
                     "layers": {"type": "list", "elements": "str", "required": True},
                 },
             }

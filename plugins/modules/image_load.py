@@ -66,6 +66,9 @@ options:
       checksum:
         description: SHA-256 of O(images[].part). The part on the control node sets it.
         type: str
+      content:
+        description: What is in the image, whatever its id is. The part on the control node sets it.
+        type: str
       complete:
         description: Whether that was the last part. The part on the control node sets it.
         type: bool
@@ -118,6 +121,7 @@ SHIPPED_OPTIONS: dict[str, dict[str, t.Any]] = {
     "part": {"type": "path"},
     "checksum": {"type": "str", "no_log": False},
     "complete": {"type": "bool", "default": False},
+    "content": {"type": "str"},
 }
 
 
@@ -142,7 +146,7 @@ def main() -> None:
             if image["part"]:
                 _image_load.take_in(image["image"], image["spool"], image["part"], image["checksum"])
             if image["complete"]:
-                _image_load.load(_docker.connect(), image["image"], image["image_id"], image["spool"])
+                _image_load.load(_docker.connect(), image["image"], image["image_id"], image["content"], image["spool"])
         _image_load.remove_stale()
     except (_docker.EngineError, _image_load.LoadError) as error:
         module.fail_json(msg=str(error))

@@ -616,6 +616,7 @@ def test_told() -> None:
         "image": "bot:latest",
         "action": "keep",
         "image_id": "sha256:1",
+        "content": _docker.content_of_inspected(found),
         "digests": ["r.example/bot@sha256:2"],
         "architecture": "amd64",
     }
@@ -623,6 +624,7 @@ def test_told() -> None:
         "image": "bot:1",
         "action": "build",
         "image_id": None,
+        "content": None,
         "digests": [],
         "architecture": None,
     }

@@ -25,7 +25,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load imp
     take_in,
     waiting,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import content_of
 
+CONTENT = content_of(["other"], None, None)
 # Wanted layers, those of an image of the engine, and how many of the first are the same.
 COMMON = {
     ("abc", "abc"): 3,
@@ -114,7 +116,7 @@ def spool(tmp_path: Path) -> str:
 def test_parts_are_loaded_in_their_order_and_removed(spool: str) -> None:
     client = Client({"a:1": "old"}, says=[{"stream": "Loaded image: a:1"}])
     client.brings = {"a:1": "new"}
-    load(client, "a:1", "sha256:new", spool)
+    load(client, "a:1", "sha256:new", CONTENT, spool)
     assert client.loaded == b"<1><2><10>"
     assert not Path(spool).exists()
 
@@ -123,8 +125,14 @@ def test_large_parts_are_read_in_pieces(spool: str) -> None:
     content = os.urandom(3 * 1024 * 1024 + 5)
     Path(spool, "part-0001").write_bytes(content)
     client = Client({"a:1": "new"})
-    load(client, "a:1", "sha256:new", spool)
+    load(client, "a:1", "sha256:new", CONTENT, spool)
     assert client.loaded == content + b"<2><10>"
+
+
+def test_another_store_may_call_it_otherwise(spool: str) -> None:
+    """As that of containerd: what is in it counts then."""
+    client = Client({"a:1": "new"})
+    load(client, "a:1", "sha256:what-the-archive-says", content_of(["n", "e", "w"], None, None), spool)
 
 
 FAILURES: dict[str, tuple[t.Any, str]] = {
@@ -161,14 +169,14 @@ def test_what_goes_wrong_is_one_line_and_leaves_no_parts(title: str, spool: str)
 
         client.load_image = refuse  # type: ignore[method-assign,assignment]
     with pytest.raises(LoadError) as error:
-        load(client, "a:1", "sha256:new", spool)
+        load(client, "a:1", "sha256:new", CONTENT, spool)
     assert str(error.value) == message
     assert not Path(spool).exists()
 
 
 def test_parts_that_are_gone(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="image 'a:1': the engine did not load it"):
-        load(Client({}), "a:1", "sha256:new", str(tmp_path / "none"))
+        load(Client({}), "a:1", "sha256:new", CONTENT, str(tmp_path / "none"))
 
 
 @pytest.fixture

@@ -30,13 +30,17 @@ def image_id(number: int) -> str:
     return f"sha256:{number:064x}"
 
 
+def content(number: int) -> str:
+    return f"content:{number:064x}"
+
+
 def digest(image: str, number: int) -> str:
     """What a registry calls an image; another one than its id."""
     return f"{repository_of(image)}@sha256:{number + 256:064x}"
 
 
 def archived(number: int, architecture: str = "amd64") -> ArchivedImage:
-    return ArchivedImage(image_id(number), architecture, "config", ())
+    return ArchivedImage(image_id(number), architecture, "config", (), content(number))
 
 
 def deployments(**images: str) -> list[dict[str, t.Any]]:
@@ -266,7 +270,7 @@ PLANS: dict[str, tuple[dict[str, t.Any], dict[str, int], dict[str, t.Any], dict[
     ),
     "digest: there": (need(BY_DIGEST, "registry", 1), {BY_DIGEST: 1}, {"resolved": {BY_DIGEST: answer(TAG, 1)}}, {}),
     "archive: not there": (
-        need("a:1", "archive", archive="/a.tar", archive_id=image_id(5), architecture="amd64"),
+        need("a:1", "archive", archive="/a.tar", archive_id=image_id(5), content=content(5), architecture="amd64"),
         {},
         {},
         {
@@ -275,7 +279,7 @@ PLANS: dict[str, tuple[dict[str, t.Any], dict[str, int], dict[str, t.Any], dict[
         },
     ),
     "archive: an older one is there": (
-        need("a", "archive", 4, archive="/a.tar", archive_id=image_id(5), architecture=""),
+        need("a", "archive", 4, archive="/a.tar", archive_id=image_id(5), content=content(5), architecture=""),
         {"a:latest": 4},
         {},
         {
@@ -284,16 +288,40 @@ PLANS: dict[str, tuple[dict[str, t.Any], dict[str, int], dict[str, t.Any], dict[
         },
     ),
     "archive: there under another name": (
-        need("a:1", "archive", archive="/a.tar", archive_id=image_id(5), architecture="amd64"),
+        need("a:1", "archive", archive="/a.tar", archive_id=image_id(5), content=content(5), architecture="amd64"),
         {"b:1": 5},
         {},
         {"coming": {"a:1": image_id(5)}, "tag": [{"image": image_id(5), "name": "a:1"}]},
     ),
     "archive: there": (
-        need("a:1", "archive", 5, archive="/a.tar", archive_id=image_id(5), architecture="amd64"),
+        need("a:1", "archive", 5, archive="/a.tar", archive_id=image_id(5), content=content(5), architecture="amd64"),
         {"a:1": 5},
         {},
         {},
+    ),
+    "archive: there, as another store calls it": (
+        need("a:1", "archive", 9, archive="/a.tar", archive_id=image_id(5), content=content(5), architecture="amd64"),
+        {"a:1": 9, content(5): 9},
+        {},
+        {},
+    ),
+    "build: there, as another store calls it": (
+        need("b:1", "build", 9),
+        {"b:1": 9, content(7): 9},
+        {"built": {"b:1": {"image_id": image_id(7), "content": content(7), "architecture": "amd64"}}},
+        {},
+    ),
+    "build: under another name, as another store calls it": (
+        need("b:1", "build"),
+        {"c:1": 9, content(7): 9},
+        {"built": {"b:1": {"image_id": image_id(7), "content": content(7), "architecture": "amd64"}}},
+        {"coming": {"b:1": image_id(9)}, "tag": [{"image": image_id(9), "name": "b:1"}]},
+    ),
+    "build: another one is there, in another store": (
+        need("b:1", "build", 9),
+        {"b:1": 9, content(8): 9},
+        {"built": {"b:1": {"image_id": image_id(7), "content": content(7), "architecture": "amd64"}}},
+        {"coming": {"b:1": image_id(7)}, "save": [{"image": "b:1", "deployments": ["bot"]}]},
     ),
     "build: not there": (
         need("b:1", "build"),
@@ -401,7 +429,7 @@ WRONG: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
         ["'b:1' is made for arm64, and the host is amd64; build it for amd64"],
     ),
     "archive: another machine": (
-        need("a:1", "archive", archive="/a.tar", archive_id=image_id(5), architecture="arm64"),
+        need("a:1", "archive", archive="/a.tar", archive_id=image_id(5), content=content(5), architecture="arm64"),
         {},
         ["'a:1' is made for arm64, and the host is amd64; build it for amd64"],
     ),

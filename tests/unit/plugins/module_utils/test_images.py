@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import (
     IMAGE,
+    content_of,
     named_digest,
     normal_reference,
     registry_of,
@@ -93,3 +94,25 @@ def test_the_digest_of_the_repository_that_is_named(image: str) -> None:
     """One image may have been pulled from several registries, or pushed to them."""
     assert named_digest(image, DIGESTS) == NAMED[image]
     assert named_digest(image, []) is None
+
+
+CONFIG = {"Cmd": ["serve"], "Entrypoint": None, "Env": ["A=1"], "Labels": {"x": "1"}, "User": "", "WorkingDir": "/deps"}
+
+
+def test_content_is_the_same_in_every_engines_words() -> None:
+    """What is empty is null, empty or missing; what an engine adds for itself does not count."""
+    told = {key: value for key, value in CONFIG.items() if value} | {
+        "Hostname": "",
+        "Image": "sha256:1",
+        "Entrypoint": [],
+    }
+    assert content_of(["a", "b"], told, "amd64") == content_of(["a", "b"], CONFIG, "amd64")
+    assert content_of([], None, None) == content_of((), {}, None)
+
+
+@pytest.mark.parametrize("key", CONFIG)
+def test_content_differs_where_a_container_would(key: str) -> None:
+    known = content_of(["a", "b"], CONFIG, "amd64")
+    assert content_of(["a", "b"], {**CONFIG, key: ["other"]}, "amd64") != known
+    assert content_of(["b", "a"], CONFIG, "amd64") != known
+    assert content_of(["a", "b"], CONFIG, "arm64") != known

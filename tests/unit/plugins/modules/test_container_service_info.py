@@ -105,11 +105,11 @@ def test_a_host_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
         raise _docker.EngineError("does not answer")
 
     monkeypatch.setattr(_docker, "connect", refuse)
-    images, facts = engine()
+    images, facts = engine(["bot:1"])
     assert (images, facts["root"], facts["free"]) == ({}, None, None)
     assert facts["architecture"] == _docker.architecture(os.uname().machine)
     monkeypatch.setattr(_docker, "DOCKER_IMPORT_ERROR", "no module")
-    assert engine() == (images, facts)
+    assert engine(["bot:1"]) == (images, facts)
 
 
 def test_certificates_of_registries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
