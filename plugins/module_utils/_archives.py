@@ -22,6 +22,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._problems impor
 
 # Bytes of one part on its way: what a broken transfer has to send again, at most.
 PART_SIZE = 128 * 1024 * 1024
+# Bytes that are copied at once; tarfile's own 10 kB take seconds for an image.
+_BUFFER = 1024 * 1024
 # What a file that is cut short, compressed in another way or of another make raises.
 _UNREADABLE = (OSError, EOFError, LookupError, TypeError, ValueError, AttributeError, zlib.error, tarfile.TarError)
 
@@ -120,7 +122,7 @@ def write_parts(
     with (
         tarfile.open(path) as archive,
         _Parts(folder, ship, part_size) as parts,
-        tarfile.open(fileobj=parts, mode="w|") as thin,  # type: ignore[call-overload]
+        tarfile.open(fileobj=parts, mode="w|", bufsize=_BUFFER, copybufsize=_BUFFER) as thin,  # type: ignore[call-overload]
     ):
         names = [f"{layer.diff_id.partition(':')[2]}.tar" for layer in image.layers]
         config_name = f"{image.image_id.partition(':')[2]}.json"

@@ -60,19 +60,13 @@ options:
       spool:
         description: Folder of the host that has the archive in parts. The part on the control node sets it.
         type: path
-      part:
-        description: File of the host that has just arrived and belongs there. The part on the control node sets it.
-        type: path
-      checksum:
-        description: SHA-256 of O(images[].part). The part on the control node sets it.
-        type: str
+      checksums:
+        description: SHA-256 of each part, by its name. The part on the control node sets it.
+        type: dict
+        default: {}
       content:
         description: What is in the image, whatever its id is. The part on the control node sets it.
         type: str
-      complete:
-        description: Whether that was the last part. The part on the control node sets it.
-        type: bool
-        default: false
 seealso:
   - module: community.docker.docker_image_export
   - module: community.docker.docker_image_load
@@ -118,15 +112,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker,
 
 SHIPPED_OPTIONS: dict[str, dict[str, t.Any]] = {
     "spool": {"type": "path"},
-    "part": {"type": "path"},
-    "checksum": {"type": "str", "no_log": False},
-    "complete": {"type": "bool", "default": False},
+    "checksums": {"type": "dict", "default": {}},
     "content": {"type": "str"},
 }
 
 
 def main() -> None:
-    """Take in what has been shipped, and load what is complete."""
+    """Load what has been shipped."""
     module = AnsibleModule(
         argument_spec={
             "images": {
@@ -143,10 +135,8 @@ def main() -> None:
     shipped = [image for image in module.params["images"] if image["spool"] and not module.check_mode]
     try:
         for image in shipped:
-            if image["part"]:
-                _image_load.take_in(image["image"], image["spool"], image["part"], image["checksum"])
-            if image["complete"]:
-                _image_load.load(_docker.connect(), image["image"], image["image_id"], image["content"], image["spool"])
+            _image_load.verify(image["image"], image["spool"], image["checksums"])
+            _image_load.load(_docker.connect(), image["image"], image["image_id"], image["content"], image["spool"])
         _image_load.remove_stale()
     except (_docker.EngineError, _image_load.LoadError) as error:
         module.fail_json(msg=str(error))

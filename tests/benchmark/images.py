@@ -66,7 +66,9 @@ def _wanted(image: str, address: str | None = None) -> tuple[str, ...]:
     """The one deployment, its image built from the folder, as extra variables in a file."""
     entry = {"name": "bench", "image": image, "port": 8123, "edition": "none"}
     variables: dict[str, t.Any] = {"langgraph_deployments": [entry], "langgraph_proxy": "none"}
-    if image != "demo-agent:1":
+    if image == "demo-agent:1":
+        variables |= {"image_archives": [str(BUILD / "images/demo-agent.tar")], "image_pull": "never"}
+    else:
         build = {"folder": str(FOLDER / "ours"), "base_image": BASE, "pull": False, "network": "none"}
         variables |= {"image_builds": [{"image": image, **build}], "image_archives": [], "image_pull": "always"}
     if address:

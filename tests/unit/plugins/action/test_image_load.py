@@ -58,13 +58,11 @@ class Host:
             ]
             return {"present": present, "there": there, "spooled": self.waiting(), **self.facts}
         for item in arguments["images"]:
-            if "part" in item:
-                target = self._path(item["spool"]) / Path(item["part"]).name
-                target.parent.mkdir(exist_ok=True, parents=True)
-                assert sha(Path(item["part"]).read_bytes()) == item["checksum"]
-                Path(item["part"]).rename(target)
-            if item.get("complete"):
-                self._load(item)
+            waiting = {
+                Path(path).name: found for path, found in self.waiting().items() if path.startswith(item["spool"])
+            }
+            assert waiting == item["checksums"]
+            self._load(item)
         return {}
 
     def waiting(self) -> dict[str, str]:
@@ -87,6 +85,11 @@ class Host:
         self.images[item["image"]] = f"sha256:{entry['Config'].removesuffix('.json')}"
         shutil.rmtree(self._path(item["spool"]))
 
+    def keep(self, part: str, spool: str) -> None:
+        """As a shell of the host moves it."""
+        self._path(spool).mkdir(exist_ok=True, parents=True)
+        Path(part).rename(self._path(spool) / Path(part).name)
+
     def put(self, source: str, name: str) -> str:
         """As the connection brings a file."""
         if len(self.shipped) + 1 == self.fails_at_part:
@@ -107,6 +110,9 @@ class Plugin(action.ActionModule):
 
     def _put(self, source: str, name: str) -> str:
         return self.host.put(source, name)
+
+    def _keep(self, image: str, part: str, spool: str) -> None:
+        self.host.keep(part, spool)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load imp
     layers_there,
     load,
     remove_stale,
-    take_in,
+    verify,
     waiting,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import content_of
@@ -179,45 +179,20 @@ def test_parts_that_are_gone(tmp_path: Path) -> None:
         load(Client({}), "a:1", "sha256:new", CONTENT, str(tmp_path / "none"))
 
 
-@pytest.fixture
-def arrived(tmp_path: Path) -> Path:
-    """A part in the folder of a task."""
-    path = tmp_path / "arrived/part-0003"
-    path.parent.mkdir()
-    path.write_bytes(b"<3>")
-    path.chmod(0o644)
-    return path
+def test_parts_that_arrived_as_they_were_sent(spool: str) -> None:
+    sent = {f"part-{number:04d}": hashlib.sha256(f"<{number}>".encode()).hexdigest() for number in (1, 2, 10)}
+    verify("a:1", spool, sent)
+    assert waiting(str(Path(spool).parent)) == {f"{spool}/{name}": found for name, found in sent.items()}
 
 
-def test_a_part_that_has_arrived_waits_for_the_rest(tmp_path: Path, arrived: Path) -> None:
-    spool = tmp_path / "all/spool"
-    take_in("a:1", str(spool), str(arrived), checksum(str(arrived)))
-    assert not arrived.exists()
-    assert [path.name for path in spool.iterdir()] == ["part-0003"]
-    assert [(path.stat().st_mode & 0o777) for path in (spool.parent, spool, spool / "part-0003")] == [
-        0o700,
-        0o700,
-        0o600,
-    ]
-    assert waiting(str(spool.parent)) == {str(spool / "part-0003"): hashlib.sha256(b"<3>").hexdigest()}
-
-
-def test_a_part_takes_the_place_of_a_damaged_one(spool: str, arrived: Path) -> None:
-    part = arrived.rename(arrived.with_name("part-0001"))
-    take_in("a:1", spool, str(part), checksum(str(part)))
-    assert Path(spool, "part-0001").read_bytes() == b"<3>"
-
-
-def test_a_part_that_arrived_damaged_is_not_taken_in(spool: str, arrived: Path) -> None:
+@pytest.mark.parametrize("name", ["part-0002", "part-0003"])
+def test_a_part_that_is_damaged_or_gone(name: str, spool: str) -> None:
+    """It goes, the others wait for the next run."""
+    sent = {"part-0001": checksum(f"{spool}/part-0001"), name: "0" * 64}
     with pytest.raises(LoadError, match="image 'a:1': a part of it was damaged on its way; run the play again"):
-        take_in("a:1", spool, str(arrived), "0" * 64)
-    assert not Path(spool, "part-0003").exists()
-
-
-def test_a_part_that_finds_no_place(tmp_path: Path, arrived: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(LoadError, match=r"image 'a:1': a part of it cannot be kept on the host \(\w+"):
-        take_in("a:1", str(tmp_path / "file/spool"), str(arrived), checksum(str(arrived)))
+        verify("a:1", spool, sent)
+    assert not Path(spool, name).exists()
+    assert Path(spool, "part-0001").exists()
 
 
 def test_nothing_waits_where_nothing_was_shipped(tmp_path: Path) -> None:
