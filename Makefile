@@ -23,7 +23,7 @@ help: ## this list
 demo: ## a bare host, two LangGraph deployments on it, one run through each
 	@$(TOOLS)/demo.sh
 
-demo-down: ## remove every trace of demo and tests, and an engine that they started
+demo-down: ## remove demo, tests and an engine that they started; Debian packages stay
 	@$(TOOLS)/down.sh all
 
 test: ## everything below but bench and docs (PARTS='lint unit' for some)

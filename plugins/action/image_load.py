@@ -27,6 +27,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._image_plan imp
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._control_node import find_file
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._progress import progress
 
 display = Display()
 Vars = dict[str, t.Any]
@@ -130,7 +131,8 @@ class ActionModule(ActionBase):
             shutil.rmtree(folder, ignore_errors=True)
         told = {key: item[key] for key in ("archive", "image", "image_id")}
         told |= {"content": item["archived"].content, "spool": spool, "checksums": checksums}
-        self._module("image_load", {"images": [told]}, task_vars)
+        with progress(f"{task_vars['inventory_hostname']}: loading {item['image']}"):
+            self._module("image_load", {"images": [told]}, task_vars)
 
     def _put(self, source: str, name: str) -> str:
         """Bring a file to the folder of this task on the host."""

@@ -34,7 +34,10 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        return f"deployment '{self.deployment}', option '{self.option}': {self.finding}; {self.remedy}"
+        # An entry of image_builds calls itself so, and is no deployment.
+        entry = self.deployment.startswith("image_builds ")
+        place = self.deployment if entry else f"deployment '{self.deployment}'"
+        return f"{place}, option '{self.option}': {self.finding}; {self.remedy}"
 
     @property
     def place(self) -> tuple[str, str]:

@@ -8,13 +8,22 @@ set -euo pipefail
 
 images() {
   docker image ls --format '{{.Repository}}:{{.Tag}}' "$PREFIX/*" | xargs -r docker image rm --force >/dev/null
-  docker image ls --quiet demo-agent | xargs -r docker image rm --force >/dev/null
+  # Not by force: deployments of this machine may use it.
+  docker image ls --format '{{.Repository}}:{{.Tag}}' demo-agent | xargs -r docker image rm >/dev/null \
+    || say "demo-agent stays: containers of this machine use it"
   docker image prune --force --filter "label=$LABEL" >/dev/null
   say "images are gone"
 }
 
 engine() {
   local pid
+  if [ -e "$BUILD/engine.systemd" ] || [ -s "$BUILD/engine.pid" ]; then
+    if docker ps --quiet 2>/dev/null | grep -q .; then
+      say "the engine goes on: it runs containers that are not of the project"
+      rm -f "$BUILD/engine.systemd" "$BUILD/engine.pid"
+      return
+    fi
+  fi
   if [ -e "$BUILD/engine.systemd" ]; then
     systemctl stop docker.service docker.socket
     rm "$BUILD/engine.systemd"

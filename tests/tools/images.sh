@@ -12,20 +12,23 @@ SERVERS="redis-server postgresql pgbouncer"
 # The machine's own package sources, for another release where needed: never written into the repository.
 sources_for() { # release -> file, in the format (and with the extension) of the original
   local file out
-  for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
-    grep -qsE '^(deb |URIs:)' "$file" || continue
+  for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.{sources,list}; do
+    # Others may lie beside them, of programs that are no part of Debian.
+    grep -qsE '^(deb |Suites:).*\b(bookworm|trixie)\b' "$file" && grep -qsE '^(deb |Components:).*\bmain\b' "$file" || continue
     out=$BUILD/images/$1.${file##*.}
     sed -E "/cdrom:/d; /^deb-src/d; s/\b(bookworm|trixie)\b/$1/g; s/[[:space:]]non-free-firmware//" "$file" >"$out"
     echo "$out"
     return
   done
-  die "no Debian package sources in /etc/apt/sources.list or /etc/apt/sources.list.d/debian.sources"
+  die "no package sources of Debian 12 or 13 in /etc/apt/sources.list or /etc/apt/sources.list.d"
 }
 
 bootstrap_rootfs() { # release, tar
+  local sources
+  sources=$(sources_for "$1")
   mmdebstrap --variant=minbase --include=python3,ca-certificates --aptopt='Acquire::Check-Valid-Until "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
-    --dpkgopt='path-exclude=/usr/share/locale/*' "$1" "$2" "$(sources_for "$1")"
+    --dpkgopt='path-exclude=/usr/share/locale/*' "$1" "$2" "$sources"
 }
 
 rootfs() { # release

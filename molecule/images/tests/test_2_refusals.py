@@ -17,11 +17,11 @@ from fleet import HOSTS, REGISTRY_HOST, flat
 BROKEN: dict[str, tuple[dict[str, t.Any], str]] = {
     "no-langgraph-json": (
         {"config": "other.json"},
-        r"'image_builds number 1', option 'config': '\S+' has no file 'other.json'; give its path in the folder",
+        r"image_builds number 1, option 'config': '\S+' has no file 'other.json'; give its path in the folder",
     ),
     "not-json": (
         {"text": '{"graphs": '},
-        r"'image_builds number 1', option 'config': langgraph.json is not JSON .*; correct the file",
+        r"image_builds number 1, option 'config': langgraph.json is not JSON .*; correct the file",
     ),
     "no-graphs": (
         {"text": '{"dependencies": ["."], "graphs": {}}'},

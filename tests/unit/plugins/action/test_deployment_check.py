@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
 
 ROOT = Path(__file__).parents[4]
 # `ansible-test` runs this where the collection is installed; in the repository it is a link in build/.
@@ -153,17 +153,17 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             ],
         },
         [
-            "deployment 'image_builds number 1', option '-': is not a mapping; write a mapping with at least image and "
+            "image_builds number 1, option '-': is not a mapping; write a mapping with at least image and "
             "folder",
-            "deployment 'image_builds number 2', option 'folder': is a number; it must be text",
-            "deployment 'image_builds number 2', option 'push': is text; it must be true or false",
-            "deployment 'image_builds number 2', option 'image': 'bot' has no tag; give each release a tag of its own",
-            "deployment 'image_builds number 3', option 'build_secrets': is text; it must be a mapping of texts",
-            "deployment 'image_builds number 3', option 'build_args': A is a list; it must be text: write it in quotes",
-            "deployment 'image_builds number 4', option 'imoge': is not an option of a build; did you mean 'image'?",
-            "deployment 'image_builds number 4', option 'readable_build_args': 'TOKEN' is not among build_args; remove it or "
+            "image_builds number 2, option 'folder': is a number; it must be text",
+            "image_builds number 2, option 'push': is text; it must be true or false",
+            "image_builds number 2, option 'image': 'bot' has no tag; give each release a tag of its own",
+            "image_builds number 3, option 'build_secrets': is text; it must be a mapping of texts",
+            "image_builds number 3, option 'build_args': A is a list; it must be text: write it in quotes",
+            "image_builds number 4, option 'imoge': is not an option of a build; did you mean 'image'?",
+            "image_builds number 4, option 'readable_build_args': 'TOKEN' is not among build_args; remove it or "
             "give its value in build_args",
-            "deployment 'image_builds number 4', option 'image': is built twice; give each folder an image of its own",
+            "image_builds number 4, option 'image': is built twice; give each folder an image of its own",
         ],
     ),
     "builds-files": (
@@ -181,20 +181,20 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             ],
         },
         [
-            "deployment 'image_builds number 1', option 'folder': there is no folder 'none' on the control node; give the "
+            "image_builds number 1, option 'folder': there is no folder 'none' on the control node; give the "
             "path of the application",
-            "deployment 'image_builds number 2', option 'folder': there is no folder 'bad.env' on the control node; give "
+            "image_builds number 2, option 'folder': there is no folder 'bad.env' on the control node; give "
             "the path of the application",
-            "deployment 'image_builds number 3', option 'config': 'FOLDER/app' has no file 'none.json'; give its path in "
+            "image_builds number 3, option 'config': 'FOLDER/app' has no file 'none.json'; give its path in "
             "the folder",
-            "deployment 'image_builds number 4', option 'config': text.json is not JSON (Expecting value: line 1 column 1 "
+            "image_builds number 4, option 'config': text.json is not JSON (Expecting value: line 1 column 1 "
             "(char 0)); correct the file",
-            "deployment 'image_builds number 5', option 'config': list.json is a list, not a mapping; correct the file",
-            "deployment 'image_builds number 6', option 'config': no-env.json names '.none' as env, and there is no such "
+            "image_builds number 5, option 'config': list.json is a list, not a mapping; correct the file",
+            "image_builds number 6, option 'config': no-env.json names '.none' as env, and there is no such "
             "file; correct the file",
-            "deployment 'image_builds number 7', option 'config': bad-env.json names '../bad.env' as env: line 2 is not "
+            "image_builds number 7, option 'config': bad-env.json names '../bad.env' as env: line 2 is not "
             "NAME=value; correct the file",
-            "deployment 'image_builds number 8', option 'config': bad-name.json has a name in env that is no name of a "
+            "image_builds number 8, option 'config': bad-name.json has a name in env that is no name of a "
             "variable; correct the file",
             "deployment 'support-bot', option 'prot': is not an option of a deployment; did you mean 'port'?",
         ],
@@ -476,11 +476,7 @@ def test_bad_list(title: str, run: Run) -> None:
     expected = [line.replace("'FOLDER/app'", f"'{shown(f'{run.folder}/app')}'") for line in expected]
     result = run.failed[title]
     assert result["msg"].splitlines() == expected
-    told = [
-        f"deployment '{p['deployment']}', option '{p['option']}': {p['finding']}; {p['remedy']}"
-        for p in result["problems"]
-    ]
-    assert told == expected
+    assert [str(Problem(**problem)) for problem in result["problems"]] == expected
 
 
 @pytest.mark.parametrize("title", REFUSED)

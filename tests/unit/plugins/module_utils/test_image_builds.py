@@ -41,7 +41,7 @@ def complete(*entries: t.Any) -> list[dict[str, t.Any]]:
 
 
 def line(option: str, text: str, number: int = 1) -> list[str]:
-    return [f"deployment 'image_builds number {number}', option '{option}': {text}"]
+    return [f"image_builds number {number}, option '{option}': {text}"]
 
 
 HYPHEN = "begins with a hyphen or has a line break; write the value alone"
