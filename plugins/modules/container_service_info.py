@@ -237,9 +237,9 @@ def engine(names: t.Sequence[str]) -> tuple[dict[str, str], dict[str, t.Any]]:
         client = _docker.connect()
         told = _docker.engine(client)
         ids = _docker.image_ids(client)
-        contents = {_docker.content(client, ids[name]): ids[name] for name in names if name in ids}
+        told_apart = ((_docker.content(client, ids[name]), ids[name]) for name in names if name in ids)
         # One may have gone since it was listed.
-        contents.pop(None, None)
+        contents = {content: image_id for content, image_id in told_apart if content is not None}
         return {**ids, **contents}, {**nothing, **told, "free": _image_load.free_bytes(told["root"])}
     except _docker.EngineError:
         return {}, nothing

@@ -153,8 +153,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             ],
         },
         [
-            "image_builds number 1, option '-': is not a mapping; write a mapping with at least image and "
-            "folder",
+            "image_builds number 1, option '-': is not a mapping; write a mapping with at least image and folder",
             "image_builds number 2, option 'folder': is a number; it must be text",
             "image_builds number 2, option 'push': is text; it must be true or false",
             "image_builds number 2, option 'image': 'bot' has no tag; give each release a tag of its own",
@@ -185,8 +184,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             "path of the application",
             "image_builds number 2, option 'folder': there is no folder 'bad.env' on the control node; give "
             "the path of the application",
-            "image_builds number 3, option 'config': 'FOLDER/app' has no file 'none.json'; give its path in "
-            "the folder",
+            "image_builds number 3, option 'config': 'FOLDER/app' has no file 'none.json'; give its path in the folder",
             "image_builds number 4, option 'config': text.json is not JSON (Expecting value: line 1 column 1 "
             "(char 0)); correct the file",
             "image_builds number 5, option 'config': list.json is a list, not a mapping; correct the file",
