@@ -122,8 +122,8 @@ class ActionModule(ActionBase):
                 self._keep(item["image"], self._put(part, name), spool)
             sent += os.path.getsize(part)
             if item["size"]:
-                progress = f"{megabytes(min(sent, item['size']))} of {megabytes(item['size'])}"
-                display.display(f"  {task_vars['inventory_hostname']}: {item['image']}: {progress} there")
+                there = f"{megabytes(min(sent, item['size']))} of {megabytes(item['size'])}"
+                display.display(f"  {task_vars['inventory_hostname']}: {item['image']}: {there} there")
 
         try:
             write_parts(item["archive"], item["image"], item["there"], folder, ship)

@@ -17,12 +17,11 @@ images() {
 
 engine() {
   local pid
-  if [ -e "$BUILD/engine.systemd" ] || [ -s "$BUILD/engine.pid" ]; then
-    if docker ps --quiet 2>/dev/null | grep -q .; then
-      say "the engine goes on: it runs containers that are not of the project"
-      rm -f "$BUILD/engine.systemd" "$BUILD/engine.pid"
-      return
-    fi
+  [ -e "$BUILD/engine.systemd" ] || [ -s "$BUILD/engine.pid" ] || return 0
+  if docker ps --quiet 2>/dev/null | grep -q .; then
+    say "the engine goes on: it runs containers that are not of the project"
+    rm -f "$BUILD/engine.systemd" "$BUILD/engine.pid"
+    return
   fi
   if [ -e "$BUILD/engine.systemd" ]; then
     systemctl stop docker.service docker.socket

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fleet import HOSTS, PASSWORD, command, flat
+from fleet import HOSTS, PASSWORD, flat
 
 
 @pytest.fixture
@@ -40,7 +40,6 @@ def test_they_build_push_and_ship(fleet, application, home):
     again = fleet.play_as_user(home, image_builds=builds, langgraph_deployments=wanted)
     assert re.findall(r"changed=(\d+)", again.stdout) == ["0"], again.stdout
     assert list(home.rglob("langgraph-registries*")) == []
-    command("docker", "rmi", "-f", *images.values())
 
 
 def test_a_certificate_that_is_roots_to_trust_ends_in_one_line(fleet, application, home):
@@ -64,4 +63,3 @@ def test_a_certificate_that_is_roots_to_trust_ends_in_one_line(fleet, applicatio
         f"or put it into {trusted} yourself"
     )
     assert says in flat(done.stdout), done.stdout
-    command("docker", "rmi", "-f", image)
