@@ -4,10 +4,10 @@
 # Every static check, each on what exists now; all of them run, then the exit code tells.
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
-failed=0 passed=0
+passed=0 failed=()
 
 check() { # title command...
-  if run "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  if run "$@"; then passed=$((passed + 1)); else failed+=("$1"); fi
 }
 exists() { compgen -G "$TREE/$1" >/dev/null; }
 in_root() { (cd "$BUILD/tree" && "$@"); }
@@ -36,5 +36,6 @@ check "antsibull-changelog" antsibull-changelog lint
 check "changelog fragments" "$ROOT/tests/tools/changelog.sh"
 check "rehearsal of the release notes" rehearse   # the last one, for it changes the tree
 mkdir -p "$BUILD/results"
-echo "$passed passed, $failed failed" >"$BUILD/results/lint"
-[ "$failed" = 0 ]
+echo "$passed passed, ${#failed[@]} failed" >"$BUILD/results/lint"
+printf '%s\n' "${failed[@]}" >"$BUILD/results/lint-failed"
+[ ${#failed[@]} = 0 ]

@@ -10,34 +10,25 @@ rm -rf "$results" && mkdir -p "$results"
 
 add() { echo "$1" >>"$results/counts"; } # "N passed, M failed"
 
-# pytest's own counts, from the XML files that it left; a part that died without one counts as one failure.
-add_junit() { # glob, exit code
-  local sum
-  sum=$(python3 - "$1" <<'PY'
-import glob
-import sys
-import xml.etree.ElementTree as ET
+failed() { add "0 passed, 1 failed"; echo "$1" >>"$results/failed"; } # what has no report of its own
 
-suites = [s for f in glob.glob(sys.argv[1]) for s in ET.parse(f).iter("testsuite")]
-total, bad, skipped = (
-    sum(int(s.get(k, 0)) for s in suites for k in keys) for keys in (("tests",), ("failures", "errors"), ("skipped",))
-)
-print(f"{total - bad - skipped} passed, {bad} failed")
-PY
-)
+# pytest's own counts, from the XML files that it left; a part that died without one counts as one failure.
+add_junit() { # name of the part, glob, exit code
+  local sum
+  sum=$(python3 "$ROOT/tests/tools/results.py" counts "$2")
   add "$sum"
-  [ "$2" = 0 ] || [[ $sum != *", 0 failed" ]] || add "0 passed, 1 failed"
+  [ "$3" = 0 ] || [[ $sum != *", 0 failed" ]] || failed "$1 (exit $3)"
 }
 
 tool() { # script, arguments: counts as one
-  if "$ROOT/tests/tools/$1" "${@:2}"; then add "1 passed, 0 failed"; else add "0 passed, 1 failed"; fi
+  if "$ROOT/tests/tools/$1" "${@:2}"; then add "1 passed, 0 failed"; else failed "$*"; fi
 }
 
 ansible_test() { # name of its results, arguments
   local rc=0
   tool ansible_test.sh "${@:2}" sanity
   "$ROOT/tests/tools/ansible_test.sh" "${@:2}" units || rc=$?
-  add_junit "$results/units-$1-*.xml" "$rc"
+  add_junit "units $1" "$results/units-$1-*.xml" "$rc"
 }
 
 part() {
@@ -47,20 +38,22 @@ part() {
     sanity) ansible_test own ;;
     newest) ansible_test newest newest ;;
     docs | smoke | importer) tool "$1.sh" ;;
-    unit) run "unit tests" make --no-print-directory -C "$ROOT" unit || rc=$?; add_junit "$results/unit.xml" "$rc" ;;
+    unit) run "unit tests" make --no-print-directory -C "$ROOT" unit || rc=$?; add_junit "$1" "$results/unit.xml" "$rc" ;;
     # The unit tests that ansible-test's environments leave out, for want of langgraph's CLI or git.
     cli)
       run "unit tests with langgraph's CLI" make --no-print-directory -C "$ROOT" unit \
         ARGS="tests/unit/tools tests/unit/plugins/module_utils/test_image_build.py" || rc=$?
-      add_junit "$results/unit.xml" "$rc" ;;
+      add_junit "$1" "$results/unit.xml" "$rc" ;;
     integration)
       run "integration tests" make --no-print-directory -C "$ROOT" integration || rc=$?
-      add_junit "$results/integration*.xml" "$rc" ;;
+      add_junit "$1" "$results/integration*.xml" "$rc" ;;
     torture)
-      run "torture, two rounds" make --no-print-directory -C "$ROOT" torture && add "1 passed, 0 failed" || add "0 passed, 1 failed" ;;
+      run "torture, two rounds" make --no-print-directory -C "$ROOT" torture && add "1 passed, 0 failed" || failed torture ;;
     molecule)
-      run "molecule" make --no-print-directory -C "$ROOT" molecule SCENARIO= || rc=$?
-      add_junit "$results/molecule*.xml" "$rc"
+      run "molecule" make --no-print-directory -C "$ROOT" molecule SCENARIO= | tee "$BUILD/log/molecule.log" || rc=$?
+      # What a playbook failed of stands in no report.
+      [ "$rc" = 0 ] || grep -A 6 -E 'fatal: |\[ERROR\]' "$BUILD/log/molecule.log" | tail -n 40 >"$results/molecule-failed"
+      add_junit "$1" "$results/molecule*.xml" "$rc"
       say "$(cat "$results"/molecule*.xml | grep -o 'message="left out, the gate is late' | wc -l) tests left out for lack of time" ;;
     *) die "unknown part $1" ;;
   esac
@@ -82,11 +75,15 @@ else
   (export LANE=tree-2 && parts newest integration torture) &
   lane=$!
   parts lint cli docs smoke importer sanity
-  wait "$lane" || add "0 passed, 1 failed"
+  wait "$lane" || failed "the lane of newest, integration and torture"
   parts molecule
 fi
-wait "$prepared" || add "0 passed, 1 failed"
+wait "$prepared" || failed "images of the test hosts"
 say "all parts done"
+{
+  cat "$results"/{,lint-,molecule-}failed 2>/dev/null | sed -n 's/^./failed: &/p'
+  python3 "$ROOT/tests/tools/results.py" failures "$results/*.xml"
+} | tee "$results/failures"
 awk '{passed += $1; failed += $3} END {print passed " passed, " failed " failed"; exit !passed || failed}' "$results/counts" \
   | tee "$results/sum"
 exit "${PIPESTATUS[0]}"
