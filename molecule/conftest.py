@@ -217,6 +217,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "essential: a test that runs however late it is")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Essential tests first: nothing that has to run is left when the time is over."""
+    items.sort(key=lambda item: item.get_closest_marker("essential") is None)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave a long test to the release that it is marked for, and out where the time of the gate is nearly over."""
     marker = item.get_closest_marker("release")

@@ -55,7 +55,10 @@ def main(what: str, pattern: str) -> None:
         print(counts(pattern))
         return
     found = failures(pattern)
-    print("\n".join(found[:SHOWN] + [f"and {len(found) - SHOWN} more"] * (len(found) > SHOWN)), end="\n" if found else "")
+    for paragraph in found[:SHOWN]:
+        print(paragraph)
+    if len(found) > SHOWN:
+        print(f"and {len(found) - SHOWN} more")
 
 
 if __name__ == "__main__":

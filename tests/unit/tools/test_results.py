@@ -33,8 +33,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one whole report and one that ends in the middle."""
     folder = tmp_path_factory.mktemp("reports")
     (folder / "test_some.py").write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", str(folder), "-p", "no:cacheprovider"]
-    subprocess.run([*command, "--junitxml", folder / "some.xml", folder / "test_some.py"], capture_output=True, check=False)
+    # Apart from the settings of this project.
+    options = ["-c", "/dev/null", "--rootdir", folder, "-p", "no:cacheprovider", "--junitxml", folder / "some.xml"]
+    subprocess.run([sys.executable, "-m", "pytest", *options, folder], capture_output=True, check=False)
     (folder / "torn.xml").write_text((folder / "some.xml").read_text()[:200])
     return folder
 
@@ -51,8 +52,10 @@ def test_counts(folder):
 def test_failures(folder):
     text = told("failures", f"{folder}/*.xml")
     assert "some: test_some::test_bad\n    E       AssertionError: three is not four\n" in text
-    assert "some: test_some::test_error\n" in text and "RuntimeError: no fixture today" in text
-    assert "test_good" not in text and "test_left_out" not in text
+    assert "some: test_some::test_error\n" in text
+    assert "RuntimeError: no fixture today" in text
+    assert "test_good" not in text
+    assert "test_left_out" not in text
 
 
 def test_no_reports(folder):
