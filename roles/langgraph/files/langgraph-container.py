@@ -9,6 +9,7 @@ systemd sees its exit code. Nothing here knows Ansible: after a reboot this fold
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ LONGEST_BACK_OFF = 60
 # A server that ran for so long has recovered; its next crash is the first again.
 RECOVERED_SECONDS = 600
 INTERVAL = 0.05
+TOLD_AGAIN = 0.5
 
 
 class Revision:
@@ -122,7 +124,7 @@ def run(revision):
     """Keep the engine's client. A container that outlived the engine's restart is joined, not started again.
 
     While a unit starts, systemd asks no ExecStop to end it but tells the main process, and what it tells the client is
-    lost where the container does not run yet. So that waits here, and ends the container as soon as it can be ended.
+    lost where the container does not run yet. So that waits here for either, and ends the container itself.
     """
     told = {signal.SIGTERM, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, told)
@@ -132,14 +134,25 @@ def run(revision):
     client = subprocess.Popen(
         ["docker", *verb, revision.container], preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, told)
     )
-    ending = False
     while client.poll() is None:
-        if ending:
-            docker("stop", "--time", str(revision.record["drain_seconds"]), revision.container, check=False)
-            time.sleep(INTERVAL)
-        else:
-            ending = signal.sigwait(told) == signal.SIGTERM
+        if signal.sigwait(told) == signal.SIGTERM:
+            end(revision, client)
     sys.exit(client.returncode if client.returncode >= 0 else 128 - client.returncode)
+
+
+def end(revision, client):
+    """End a container that may only start: until it has ended it is told so again and again, and then killed.
+
+    The first process of a container loses a signal that comes before it is ready for any (seen: engine 26.1, with tini);
+    ``docker stop`` tells it once, and would then wait for all the time that a server has to drain.
+    """
+    deadline = time.monotonic() + revision.record["drain_seconds"]
+    while client.poll() is None:
+        last = time.monotonic() > deadline
+        words = ["stop", "--time", "1"] if last else ["kill", "--signal", "TERM"]
+        docker(*words, revision.container, check=False)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            client.wait(TOLD_AGAIN)
 
 
 def wait(revision):

@@ -195,9 +195,10 @@ case $1 in
     touch "$0.running"
     while [ -e "$0.running" ]; do sleep 0.01; done
     exit 7 ;;
-  stop)
-    stopped=$(grep -c ^stop "$0.calls")
-    [ "$stopped" -lt 2 ] || rm "$0.running" ;;
+  kill)
+    told=$(grep -c ^kill "$0.calls")
+    [ "$told" -lt 3 ] || rm "$0.running" ;;
+  stop) rm "$0.running" ;;
 esac
 """
 
@@ -250,12 +251,22 @@ def test_run_ends_as_the_container_does(keeper: Run, running: bool, verb: str) -
     assert keeper.calls == ["container inspect langgraph-bot.3", f"{verb} langgraph-bot.3"]
 
 
-def test_run_ends_the_container_as_soon_as_it_can_be_ended(keeper: Run) -> None:
-    """The engine says that it stopped a container that does not run yet, too."""
+def test_run_tells_the_container_to_end_until_it_does(keeper: Run) -> None:
+    """One that does not run yet hears nothing, and one that has just been started may lose it."""
     keeper.start()
     keeper.process.send_signal(signal.SIGTERM)
     assert keeper.process.wait(20) == 7
-    assert keeper.calls[2:] == ["stop --time 180 langgraph-bot.3"] * 2
+    assert keeper.calls[2:] == ["kill --signal TERM langgraph-bot.3"] * 3
+
+
+def test_run_kills_a_container_that_never_ends(keeper: Run, helper: t.Any) -> None:
+    """Once it had all the time that a server gets to drain."""
+    path = Path(helper.CONFIG_DIR) / "bot/revisions/3/revision.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "drain_seconds": 0}))
+    keeper.start()
+    keeper.process.send_signal(signal.SIGTERM)
+    assert keeper.process.wait(20) == 7
+    assert keeper.calls[2:] == ["stop --time 1 langgraph-bot.3"]
 
 
 def answers(*healthy: bool) -> t.Callable[..., t.Any]:
