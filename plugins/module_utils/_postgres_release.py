@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from dataclasses import dataclass
 
@@ -32,11 +33,14 @@ if t.TYPE_CHECKING:
 
     Connect = t.Callable[[str], Connection]
 
+# Seconds, as long as DROP DATABASE itself waits: the session of a program that was stopped first finishes its query.
+_PATIENCE = 5
+# Who has no user is one of the server's own processes, such as autovacuum, which DROP DATABASE ends by itself.
 _CLIENTS = """
 SELECT name, count(pid), max(pg_database_size(d.oid)) FROM unnest(%s::text[]) AS name
 LEFT JOIN pg_database d ON d.datname = name
 LEFT JOIN pg_stat_activity a ON (a.datname = name OR a.usename = name)
-  AND NOT (a.usename = current_user AND a.application_name = 'selfhost.langgraph')
+  AND a.usesysid IS NOT NULL AND NOT (a.usename = current_user AND a.application_name = 'selfhost.langgraph')
 GROUP BY name
 """
 # As counted by autovacuum and the statistics: exact counting would read everything.
@@ -143,9 +147,15 @@ def usage(connection: Connection, databases: t.Sequence[str]) -> dict[str, tuple
 
 
 def _count_clients(connection: Connection, releases: t.Sequence[Release]) -> None:
-    counted = usage(connection, [release.target for release in releases])
-    for release in releases:
-        release.clients, release.size = counted[release.target]
+    """Count clients and bytes; those of what shall go have a moment to leave."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        counted = usage(connection, [release.target for release in releases])
+        for release in releases:
+            release.clients, release.size = counted[release.target]
+        if not any(_client_problems(releases)) or time.monotonic() > deadline:
+            return
+        time.sleep(0.1)
 
 
 def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 import psycopg
@@ -284,6 +285,46 @@ def test_release_waits_for_clients_to_go(postgres_server: PostgresServer) -> Non
     with login(postgres_server, "a"):
         refused(claim(postgres_server, absent("a", confirm="a")), "state", "1 clients are connected")
     assert postgres_server.snapshot() == before
+
+
+def test_release_lets_a_query_end(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, entries("a"))
+    connection = login(postgres_server, "a")
+    connection.pgconn.send_query(b"SELECT pg_sleep(2)")
+    connection.close()
+    assert claim(postgres_server, absent("a", confirm="a"))["changed"]
+    assert names_left(postgres_server) == []
+
+
+def test_release_counts_no_process_of_the_server(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, entries("a"))
+    # A table that autovacuum takes up at once and never finishes.
+    slow = "autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_limit = 1"
+    with login(postgres_server, "a") as connection:
+        connection.execute(
+            f"CREATE TABLE mine WITH ({slow}, autovacuum_vacuum_cost_delay = 100)"
+            " AS SELECT x, repeat('x', 500) FROM generate_series(1, 20000) AS x"
+        )
+        connection.execute("DELETE FROM mine")
+    postgres_server.query("ALTER SYSTEM SET autovacuum_naptime = 1")
+    postgres_server.query("SELECT pg_reload_conf()")
+    try:
+        wait_for_autovacuum(postgres_server, "a")
+        kept = claim(postgres_server, absent("a"))
+        assert kept["databases"]["a"]["clients"] == 0
+        assert claim(postgres_server, absent("a", confirm="a"))["changed"]
+    finally:
+        postgres_server.query("ALTER SYSTEM RESET autovacuum_naptime")
+        postgres_server.query("SELECT pg_reload_conf()")
+    assert names_left(postgres_server) == []
+
+
+def wait_for_autovacuum(server: PostgresServer, database: str) -> None:
+    working = "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND datname = %s"
+    deadline = time.monotonic() + 60
+    while not server.query(working, database):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_release_refuses_what_is_not_ours(postgres_server: PostgresServer) -> None:
