@@ -5,8 +5,8 @@
 
 Both sides build releases of the example's application that nobody has built before, by BuildKit, in turns, on this machine,
 and bring them to the same two hosts. Without a registry the bare commands are langgraph build, docker save, and docker cp and
-docker load for each host; with one, langgraph build, docker push, and docker pull on each. Figures are seconds of wall time,
-Ansible's start included. SELFHOST_BENCH_HOSTS=1 measures with one host.
+docker load for each host; with one, langgraph build, docker push, and docker pull on each, between docker login and logout:
+no side leaves a password behind. Figures are seconds of wall time, Ansible's start included. SELFHOST_BENCH_HOSTS=1 measures with one host.
 
 first
     The hosts have no layer of the image: 450 MB have to travel to each.
@@ -56,7 +56,7 @@ def run() -> dict[str, t.Any]:
                 figures["archive"] = _measure(hosts, NAME, _bare_archive)
             if "registry" in WAYS:
                 play("registry.yml", *_wanted("demo-agent:1", address), title="install a registry")
-                _log_in(registry)
+                _trust(registry)
                 figures["registry"] = _measure(hosts, f"{registry}/{NAME}", _bare_registry, address)
         finally:
             _clean(registry)
@@ -181,24 +181,24 @@ def _bare_archive(hosts: list[Host], image: str) -> None:
 
 
 def _bare_registry(hosts: list[Host], image: str) -> None:
+    registry = image.split("/")[0]
     _bare_build(image)
-    _command("docker", "push", "--quiet", image, env={**os.environ, "DOCKER_CONFIG": str(FOLDER)})
-    for host in hosts:
-        _command("docker", "exec", "--env", "DOCKER_CONFIG=/run/bench", host.name, "docker", "pull", "--quiet", image)
+    for host, command in ((None, "push"), *((host, "pull") for host in hosts)):
+        words = ["docker", "exec", "-i", "--env", "DOCKER_CONFIG=/run/bench", host.name] if host else []
+        environment = {**os.environ, "DOCKER_CONFIG": str(FOLDER)}
+        login = [*words, "docker", "login", "--username", "langgraph", "--password-stdin", registry]
+        _command(*login, input=PASSWORD, env=environment)
+        _command(*words, "docker", command, "--quiet", image, env=environment)
+        _command(*words, "docker", "logout", registry, env=environment)
 
 
-def _log_in(registry: str) -> None:
-    """Both engines' clients for the bare commands; the play has its own way."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    words = ["docker", "login", "--username", "langgraph", "--password-stdin", registry]
+def _trust(registry: str) -> None:
+    """This machine's engine, for the bare commands; the play has its own way."""
     certificate = "cat /etc/docker/certs.d/*/ca.crt"
     found = subprocess.check_output(["docker", "exec", HOST, "sh", "-c", certificate], text=True)
     folder = Path("/etc/docker/certs.d", registry)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "ca.crt").write_text(found)
-    _command(*words, input=PASSWORD, env={**os.environ, "DOCKER_CONFIG": str(FOLDER)})
-    for name in HOSTS:
-        _command("docker", "exec", "-i", "--env", "DOCKER_CONFIG=/run/bench", name, *words, input=PASSWORD)
 
 
 def _clean(registry: str) -> None:
