@@ -53,7 +53,8 @@ options:
         description:
           - With V(present) it has its database and its role.
           - With V(absent) nothing is lost unless O(databases[].confirm) says so. The module reports what would be lost. With it,
-            and when no client is connected, the database is dropped, and the role with its claim last.
+            and when no client is connected, the database is dropped, and the role with its claim last. Clients have five
+            seconds to leave; processes of the server, such as autovacuum, are none.
         type: str
         choices: [present, absent]
         default: present

@@ -83,7 +83,9 @@ def refused(fleet, says, image, **variables):
     assert says in flat(done.stdout), done.stdout
     assert name in before
     assert running(fleet) == before
-    assert '"ok":true' in fleet.on(HOST, "curl", "-sf", "http://127.0.0.1:8132/ok?check_db=1")
+    # What the host's journal says stands in the failure.
+    ask = "curl -sSf 'http://127.0.0.1:8132/ok?check_db=1' || { journalctl --no-pager --since -20s; exit 1; }"
+    assert '"ok":true' in fleet.on(HOST, "sh", "-c", ask)
     assert free_bytes(fleet) > free - 5_000_000
     assert fleet.on(HOST, "sh", "-c", "find /var/tmp/langgraph-* -type f") == ""
 
