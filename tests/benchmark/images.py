@@ -6,7 +6,8 @@
 Both sides build releases of the example's application that nobody has built before, by BuildKit, in turns, on this machine,
 and bring them to the same two hosts. Without a registry the bare commands are langgraph build, docker save, and docker cp and
 docker load for each host; with one, langgraph build, docker push, and docker pull on each, between docker login and logout:
-no side leaves a password behind. Figures are seconds of wall time, Ansible's start included. SELFHOST_BENCH_HOSTS=1 measures with one host.
+no side leaves a password behind. Figures are seconds of wall time, Ansible's start included. SELFHOST_BENCH_HOSTS=1 measures
+with one host.
 
 first
     The hosts have no layer of the image: 450 MB have to travel to each.
@@ -182,10 +183,10 @@ def _bare_archive(hosts: list[Host], image: str) -> None:
 
 def _bare_registry(hosts: list[Host], image: str) -> None:
     registry = image.split("/")[0]
+    environment = {**os.environ, "DOCKER_CONFIG": str(FOLDER)}
     _bare_build(image)
     for host, command in ((None, "push"), *((host, "pull") for host in hosts)):
         words = ["docker", "exec", "-i", "--env", "DOCKER_CONFIG=/run/bench", host.name] if host else []
-        environment = {**os.environ, "DOCKER_CONFIG": str(FOLDER)}
         login = [*words, "docker", "login", "--username", "langgraph", "--password-stdin", registry]
         _command(*login, input=PASSWORD, env=environment)
         _command(*words, "docker", command, "--quiet", image, env=environment)
