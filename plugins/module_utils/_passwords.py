@@ -24,3 +24,13 @@ def derive_password(secret_key: str, deployment: str, purpose: str, generation: 
     message = "\0".join(("selfhost.langgraph", deployment, purpose, str(generation)))
     digest = hmac.new(secret_key.encode(), message.encode(), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def credential_fingerprint(redis_password: str, postgres_password: str) -> str:
+    """Identify the two passwords of a deployment by 22 characters of the URL-safe alphabet.
+
+    It says whether a container has the passwords that are wanted, and is kept where only root reads: from passwords
+    that a person chose, somebody could guess.
+    """
+    message = "\0".join(("selfhost.langgraph", "credential", redis_password, postgres_password))
+    return base64.urlsafe_b64encode(hashlib.sha256(message.encode()).digest()[:16]).decode().rstrip("=")

@@ -61,10 +61,12 @@ def container_services(
     numbers: t.Mapping[str, t.Mapping[str, t.Any]],
     redis: t.Mapping[str, t.Any],
     postgres: t.Mapping[str, t.Any],
+    logins: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> list[dict[str, t.Any]]:
     """The option ``deployments`` of the module container_service.
 
-    ``redis`` has host, port and tls, ``postgres`` host, port and sslmode, as containers reach them.
+    ``redis`` has host, port and tls, ``postgres`` host, port and sslmode, as containers reach them. ``numbers`` is what
+    redis_database returned, ``logins`` what postgres_database did.
     """
     address = ("port", "bind_address", "hostname", "prefix", "tls")
     keys = ("name", "state", "image", *address, "drain_seconds", "memory", "cpus", "user", "read_only")
@@ -72,29 +74,31 @@ def container_services(
     for deployment in deployments:
         service = {key: deployment[key] for key in keys}
         if deployment["state"] == "present":
-            service["environment"] = render(_variables(deployment, numbers, redis, postgres))
+            login = (logins or {}).get(deployment["name"], {}).get("login") or deployment["database"]
+            service["environment"] = render(deployment["variables"])
+            service["credentials"] = render(_credentials(deployment, numbers, redis, {**postgres, "login": login}))
         services.append(service)
     return services
 
 
-def _variables(
+def _credentials(
     deployment: t.Mapping[str, t.Any],
     numbers: t.Mapping[str, t.Mapping[str, t.Any]],
     redis: t.Mapping[str, t.Any],
     postgres: t.Mapping[str, t.Any],
 ) -> dict[str, str]:
+    """Addresses and passwords of its services, which are no part of a revision."""
     name, database = deployment["name"], deployment["database"]
     user, password = name, deployment["redis_password"]
     if numbers[name].get("user", name) is None:
         # A managed Redis without ACL: the only login there is.
         user, password = _login(redis.get("admin_uri") or "")
     return {
-        **deployment["variables"],
         "DATABASE_URI": database_uri(
             postgres["host"],
             int(postgres["port"]),
             database,
-            database,
+            postgres["login"],
             deployment["postgres_password"],
             postgres["sslmode"],
         ),

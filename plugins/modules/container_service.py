@@ -91,7 +91,15 @@ options:
         default: false
       environment:
         description:
-          - Content of the container's environment file, one C(NAME=value) a line.
+          - Content of the container's environment file, one C(NAME=value) a line. It is part of the revision.
+        type: str
+        default: ''
+      credentials:
+        description:
+          - Content of a second environment file with what the deployment's addresses and passwords are today, E(DATABASE_URI)
+            and E(REDIS_URI). It is no part of a revision. Another content starts a new one beside what serves, and a rollback
+            starts an older one with the content of today.
+          - Where it is empty, these variables are taken out of O(deployments[].environment).
         type: str
         default: ''
       drain_seconds:
@@ -278,6 +286,7 @@ def main() -> None:
         "prefix": {"type": "str"},
         "tls": {"type": "bool", "default": False},
         "environment": {"type": "str", "default": "", "no_log": True},
+        "credentials": {"type": "str", "default": "", "no_log": True},
         "drain_seconds": {"type": "int", "default": 180},
         "memory": {"type": "str"},
         "cpus": {"type": "float"},
