@@ -51,5 +51,7 @@ def test_another_key_or_environment_is_another_owner(one: tuple[str, str], other
 
 
 @given(TEXT, TEXT, TEXT, st.integers(1, 99), st.text(max_size=20))
-def test_an_owner_is_no_part_of_a_password(key: str, name: str, purpose: str, generation: int, environment: str) -> None:
+def test_an_owner_is_no_part_of_a_password(
+    key: str, name: str, purpose: str, generation: int, environment: str
+) -> None:
     assert not derive_password(key, name, purpose, generation).startswith(owner_fingerprint(key, environment))
