@@ -38,6 +38,11 @@ def owner_fingerprint(secret_key: str, environment: str) -> str:
     return _text(digest[:_OWNER_BYTES])
 
 
+def previous_owners(secret_key: str, environment: str, previous_secret_key: str) -> list[str]:
+    """Give the owners of before that an inventory proves: the one of its previous key, or none where it names none."""
+    return [owner_fingerprint(previous_secret_key, environment)] if previous_secret_key not in ("", secret_key) else []
+
+
 def _text(digest: bytes) -> str:
     """Give bytes in the URL-safe alphabet, without padding."""
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

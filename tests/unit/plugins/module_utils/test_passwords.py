@@ -11,7 +11,11 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import derive_password, owner_fingerprint
+from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import (
+    derive_password,
+    owner_fingerprint,
+    previous_owners,
+)
 
 KEY = "0123456789abcdef0123456789abcdef"
 TEXT = st.text(min_size=1, max_size=20).filter(lambda text: "\0" not in text)
@@ -55,3 +59,9 @@ def test_an_owner_is_no_part_of_a_password(
     key: str, name: str, purpose: str, generation: int, environment: str
 ) -> None:
     assert not derive_password(key, name, purpose, generation).startswith(owner_fingerprint(key, environment))
+
+
+def test_the_key_of_before_proves_the_owner_of_before() -> None:
+    assert previous_owners(KEY, "staging", KEY[::-1]) == [owner_fingerprint(KEY[::-1], "staging")]
+    assert previous_owners(KEY, "staging", "") == []
+    assert previous_owners(KEY, "staging", KEY) == []
