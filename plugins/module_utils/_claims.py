@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import typing as t
@@ -17,6 +18,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._problems impor
 
 NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 NAME_LENGTH = 63  # what a Postgres identifier (NAMEDATALEN - 1) and a host name's label (RFC 1035) hold
+_SECOND = ".b"
 MARK = "selfhost.langgraph"  # the key of our JSON in comments, and the prefix of our keys in Redis
 
 
@@ -50,6 +52,18 @@ def demand_uri(uri: str) -> None:
 def identifier(name: str) -> str:
     """Name the Postgres database and role of a deployment: names have no underscore, so no two share one."""
     return name.replace("-", "_")
+
+
+def second_login(name: str) -> str:
+    """Name the login that alternates with the deployment's own role.
+
+    A deployment's name has no dot, so nothing else is called so. Where the suffix does not fit into an identifier's 63
+    bytes, the end of the name is replaced by 12 digits of its hash, which tell apart names that begin alike.
+    """
+    role = identifier(name)
+    if len(role) > NAME_LENGTH - len(_SECOND):
+        role = f"{role[:48]}.{hashlib.sha256(role.encode()).hexdigest()[:12]}"
+    return role + _SECOND
 
 
 def name_problems(names: t.Iterable[str]) -> t.Iterator[Problem]:
