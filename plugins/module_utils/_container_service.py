@@ -132,6 +132,8 @@ def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.
     for deployment in params["deployments"]:
         _check_name(deployment["name"])
     client = _docker.connect()
+    if params["only_credentials"]:
+        return _carry_out(lambda found: _rotated(found, params), params, client, check_mode=check_mode)
     ids = _docker.image_ids(client)
     images = _Images({**ids, **params["coming_images"]} if check_mode else ids, check_mode)
     wanted = [_wanted(deployment, images, params) for deployment in params["deployments"]]
@@ -202,6 +204,22 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
     environment, inside = _credentials.split(deployment["environment"])
     content = make_content({**deployment, "environment": environment}, image_id, params["network"], digest)
     return Wanted(name, content, settings, credentials=deployment["credentials"] or inside)
+
+
+def _rotated(found: t.Mapping[str, Deployment], params: t.Mapping[str, t.Any]) -> list[Wanted]:
+    """What serves, with other credentials and nothing else. Raises Refused."""
+    wanted = []
+    for item in params["deployments"]:
+        name, deployment = item["name"], found.get(item["name"])
+        serving = deployment.serving if deployment else None
+        if deployment is None or serving is None or serving.content is None or not serving.intact:
+            raise Refused(
+                f"deployment '{name}', option 'only_credentials': it has no revision that serves, or its files were changed by "
+                "hand; run the playbook site first"
+            )
+        credentials = item["credentials"] or _credentials.split(item["environment"])[1]
+        wanted.append(Wanted(name, serving.content.apart, deployment.settings or {}, credentials=credentials))
+    return wanted
 
 
 def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.Collection[str]) -> Wanted:

@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import credential_fingerprint
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
 
 DATABASE, REDIS = "DATABASE_URI", "REDIS_URI"
 # The variables that are kept apart from revisions; the only ones that hold an address or a password of a service.
@@ -100,3 +101,32 @@ def carried(revisions: t.Iterable[t.Any], serving: int | None) -> list[dict[str,
         for revision in revisions
         if revision.alive or revision.number == serving
     ]
+
+
+def aes_fingerprint(key: str | None) -> str | None:
+    """Identify an AES key, as far as it takes to see that it is another one; None where there is none."""
+    if not key:
+        return None
+    return hashlib.sha256(f"selfhost.langgraph\0aes\0{key}".encode()).hexdigest()[:16]
+
+
+def aes_key_problems(
+    deployments: t.Iterable[t.Mapping[str, t.Any]], serving: t.Mapping[str, str | None]
+) -> t.Iterator[Problem]:
+    """Find AES keys that change where data exist: what the old key encrypted, the new one cannot read.
+
+    ``deployments`` are checked values, ``serving`` the fingerprints of what serves on the host. A first key is no change.
+    """
+    for values in deployments:
+        before = serving.get(str(values.get("name")))
+        if not before or values.get("state") == "absent" or values.get("accept_new_aes_key"):
+            continue
+        key = values.get("langgraph_aes_key")
+        if aes_fingerprint(key) != before:
+            what = "is another key than the one" if key else "is missing, and there is one"
+            yield Problem(
+                values["_label"],
+                "langgraph_aes_key",
+                f"it {what} that it serves with, and what that one encrypted would be unreadable",
+                "give that key back, or set accept_new_aes_key: true to lose what it encrypted",
+            )

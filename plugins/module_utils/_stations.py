@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _rotation
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import database_uri, redis_uri, render
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import (
     connections_needed as pool_connections,
@@ -28,8 +29,8 @@ def present(deployments: Deployments) -> list[t.Mapping[str, t.Any]]:
     return [deployment for deployment in deployments if deployment["state"] == "present"]
 
 
-def redis_databases(deployments: Deployments) -> list[dict[str, t.Any]]:
-    """The option ``databases`` of the module redis_database."""
+def redis_databases(deployments: Deployments, use: _rotation.Use | None = None) -> list[dict[str, t.Any]]:
+    """The option ``databases`` of the module redis_database; ``use`` says what the containers of all hosts carry."""
     return [
         {
             "name": deployment["name"],
@@ -38,6 +39,7 @@ def redis_databases(deployments: Deployments) -> list[dict[str, t.Any]]:
             "key_patterns": deployment["redis_key_patterns"],
             "channel_patterns": deployment["redis_channel_patterns"],
             "shared_channels": deployment["redis_shared_channels"],
+            "retire": _rotation.is_alone(deployment, use),
         }
         for deployment in present(deployments)
     ]
@@ -48,11 +50,14 @@ def postgres_databases(
     numbers: t.Mapping[str, t.Mapping[str, t.Any]],
     server: str | None = None,
     address: str | None = None,
+    use: _rotation.Use | None = None,
 ) -> list[dict[str, t.Any]]:
     """The option ``databases`` of the module postgres_database.
 
-    ``numbers`` is what redis_database returned, ``server`` and ``address`` say of which Redis, to be remembered.
+    ``numbers`` is what redis_database returned, ``server`` and ``address`` say of which Redis, to be remembered; ``use``
+    says what the containers of all hosts carry.
     """
+    logins = {deployment["name"]: _rotation.logins_in_use(deployment["name"], use or {}) for deployment in deployments}
     return [
         {
             "name": deployment["name"],
@@ -62,6 +67,8 @@ def postgres_databases(
             "redis_number": numbers[deployment["name"]]["number"],
             "redis_server": server,
             "redis_address": address,
+            "logins_in_use": logins[deployment["name"]],
+            "retire": logins[deployment["name"]] is not None,
         }
         for deployment in present(deployments)
     ]

@@ -123,6 +123,13 @@ options:
     description: The engine's network for the containers.
     type: str
     default: langgraph
+  only_credentials:
+    description:
+      - Whether nothing is changed but O(deployments[].credentials). What serves keeps its image, its environment and its settings,
+        whatever else O(deployments) ask for.
+      - A deployment that has no revision that serves, or one with files that were changed by hand, is refused.
+    type: bool
+    default: false
   coming_images:
     description:
       - References with ids, or digests, of images that an earlier task of the play brings. Check mode takes them for present.
@@ -303,6 +310,7 @@ def main() -> None:
                 "required_if": [("state", "present", ("image", "port"))],
             },
             "network": {"type": "str", "default": "langgraph"},
+            "only_credentials": {"type": "bool", "default": False},
             "coming_images": {"type": "dict", "default": {}},
             "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},
             "healthy_deadline": {"type": "int", "default": 300},

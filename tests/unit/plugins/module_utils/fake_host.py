@@ -103,6 +103,7 @@ class Host:
             "deployments": deployments,
             "config_dir": str(self.folder),
             "network": "langgraph",
+            "only_credentials": False,
             "coming_images": {},
             "proxy": "haproxy",
             "healthy_deadline": 300,

@@ -145,7 +145,9 @@ def test_an_answer(serve: t.Any) -> None:
         fetch(Request(url), seconds=5, most=10)
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/", "http://", "no URL", "http://[", "http://a:b/"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://127.0.0.1/", "http://", "no URL", "http://[", "http://a:b/"]
+)
 def test_what_is_no_url_to_ask(url: str) -> None:
     with pytest.raises((ValueError, http.client.HTTPException)):
         fetch(Request(url), seconds=1, most=10)

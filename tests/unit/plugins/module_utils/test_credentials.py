@@ -221,6 +221,28 @@ def test_no_message_shows_a_password(served: Host) -> None:
     assert "a-long-password" not in str(failure)
 
 
+# Nothing but credentials
+
+
+def test_a_rotation_changes_nothing_else(served: Host) -> None:
+    other = bot(image="bot:9", environment="OTHER=1\n", port=9000, memory="1g", credentials=ROTATED)
+    served.images.pop("bot:9")
+    told = served.converge(other, only_credentials=True, check_mode=True)
+    assert done(served.converge(other, only_credentials=True)) == done(told) == ("roll", ["credentials"])
+    deployment = served.deployment()
+    assert deployment.serving is not None
+    assert deployment.serving.content == deployment.get(1).content  # type: ignore[union-attr]
+    assert (deployment.settings or {})["port"] == 8123
+    assert (made_with(served, 2), served.unanswered) == (ROTATED, [])
+    assert served.converge(other, only_credentials=True)["changed"] is False
+
+
+def test_a_rotation_needs_something_that_serves(served: Host) -> None:
+    with pytest.raises(Refused, match="deployment 'two', option 'only_credentials': it has no revision that serves"):
+        served.converge(bot(credentials=ROTATED), bot("two", credentials=ROTATED), only_credentials=True)
+    assert served.calls == []
+
+
 # A host as an earlier version left it
 
 
@@ -285,3 +307,9 @@ def test_a_rollback_over_a_change_before_the_first_run_is_refused(earlier: Host)
     with pytest.raises(Refused, match="revision 1 was made with another address or password of Redis or Postgres"):
         earlier.roll_back()
     assert earlier.calls == []
+
+
+def test_a_rotation_of_it_makes_a_revision_without_credentials(earlier: Host) -> None:
+    earlier.converge(bot(credentials=ROTATED), only_credentials=True)
+    assert (earlier.folder / "bot/revisions/3/environment").read_text() == OWN
+    assert (earlier.answers(), made_with(earlier, 3)) == (3, ROTATED)
