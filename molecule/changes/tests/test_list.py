@@ -55,7 +55,7 @@ def test_absent_stops_it_and_keeps_its_data(world, grown, group_vars):
 
 def test_remove_destroys_only_what_is_confirmed(world):
     number = str(world.numbers()["a-third-one"])
-    world.redis("-n", number, "SET", "lg:left-behind", "1")
+    world.redis("-n", number, "SET", "a-third-one:left-behind", "1")
     told = world.remove("a-third-one")
     assert told.returncode == 0, told.stdout
     assert "keys: 1" in told.stdout
