@@ -28,7 +28,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._langgraph_json
     read_config,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings, channel_warnings
-from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import MINIMUM_KEY_LENGTH
+from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import (
+    MINIMUM_KEY_LENGTH,
+    owner_fingerprint,
+    previous_owners,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
     DEFAULT_RUNNING_REVISIONS,
@@ -54,6 +58,8 @@ class ActionModule(ActionBase):
             argument_spec={
                 "deployments": {"type": "raw", "required": True},
                 "secret_key": {"type": "str", "required": True, "no_log": True},
+                "previous_secret_key": {"type": "str", "default": "", "no_log": True},
+                "environment": {"type": "str", "default": ""},
                 "bind_address": {"type": "str", "default": "127.0.0.1"},
                 "config_dir": {"type": "path", "default": "/etc/langgraph"},
                 "files": {"type": "list", "elements": "path", "default": []},
@@ -70,6 +76,12 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 f"langgraph_secret_key is shorter than {MINIMUM_KEY_LENGTH} characters; every password is derived "
                 "from it: make one with 'openssl rand -hex 32' and keep it in your vault"
+            )
+        previous = options["previous_secret_key"]
+        if previous and (len(previous) < MINIMUM_KEY_LENGTH or previous == options["secret_key"]):
+            raise AnsibleActionFail(
+                f"langgraph_previous_secret_key is shorter than {MINIMUM_KEY_LENGTH} characters, or langgraph_secret_key itself; "
+                "give the key of before the change, or leave it out where there was none"
             )
         if options["proxy"] != "none" and options["max_running_revisions"] < MINIMUM_RUNNING_REVISIONS:
             raise AnsibleActionFail(
@@ -113,6 +125,8 @@ class ActionModule(ActionBase):
             "builds": [build_options(build) for build in builds if normal_reference(build["image"]) in needed],
             "pushes": pushes(builds, needs),
             "longest_drain": max(drains),
+            "owner": owner_fingerprint(options["secret_key"], options["environment"]),
+            "previous_owners": previous_owners(options["secret_key"], options["environment"], previous),
             "files": host.get("files", {}),
             "missing_libraries": host.get("missing_libraries", []),
         }

@@ -8,14 +8,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
 
 NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 NAME_LENGTH = 63  # what a Postgres identifier (NAMEDATALEN - 1) and a host name's label (RFC 1035) hold
+_SECOND = ".b"
 MARK = "selfhost.langgraph"  # the key of our JSON in comments, and the prefix of our keys in Redis
 
 
@@ -51,6 +54,18 @@ def identifier(name: str) -> str:
     return name.replace("-", "_")
 
 
+def second_login(name: str) -> str:
+    """Name the login that alternates with the deployment's own role.
+
+    A deployment's name has no dot, so nothing else is called so. Where the suffix does not fit into an identifier's 63
+    bytes, the end of the name is replaced by 12 digits of its hash, which tell apart names that begin alike.
+    """
+    role = identifier(name)
+    if len(role) > NAME_LENGTH - len(_SECOND):
+        role = f"{role[:48]}.{hashlib.sha256(role.encode()).hexdigest()[:12]}"
+    return role + _SECOND
+
+
 def name_problems(names: t.Iterable[str]) -> t.Iterator[Problem]:
     """Find names that cannot be names, and names that stand twice."""
     seen: set[str] = set()
@@ -77,6 +92,31 @@ def confirm_problems(entries: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[P
                 f"it says '{entry['confirm']}', which is not the deployment's name",
                 "repeat the name to have its data deleted, or leave it out to keep them",
             )
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The inventory that asks: its fingerprint, those of before that it proves, and whether it takes what is another's."""
+
+    name: str | None = None
+    previous: tuple[str, ...] = ()
+    take_over: bool = False
+
+    def may_have(self, found: str | None) -> bool:
+        """Whether a record with that owner is ours. One without was made by an earlier version, and is adopted."""
+        return self.take_over or found is None or found == self.name or found in self.previous
+
+    def problem(self, name: str, what: str, found: str | None) -> Problem | None:
+        """Refuse a record that is another's; ``what`` says of the deployment ``name`` what it is, as 'Redis number 3'."""
+        if self.may_have(found):
+            return None
+        return Problem(
+            name,
+            "name",
+            f"its {what} belongs to another inventory: its owner is {found}, ours is {self.name or 'not given'}",
+            "use another name, or, where it is yours, give the secret key of before as langgraph_previous_secret_key;"
+            " where that is lost, take it with -e langgraph_take_over=true",
+        )
 
 
 def refuse(problems: t.Iterable[Problem]) -> None:

@@ -248,7 +248,7 @@ def _plan_mark(need: Need, role: Role | None, database: Database | None, world: 
     had = {} if database is None else dict(old.get("extensions") or {})
     need.extensions = [name for name in need.entry.get("extensions") or () if name not in had]
     mark = {**old, "deployment": need.name}
-    for key in ("redis_number", "redis_server"):
+    for key in ("redis_number", "redis_server", "redis_address"):
         if need.entry.get(key) is not None:
             mark[key] = need.entry[key]
     extensions = {**had, **{name: world.extensions[name] for name in need.extensions}}

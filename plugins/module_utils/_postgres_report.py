@@ -25,6 +25,9 @@ def result_of(plan: Plan, world: World) -> dict[str, t.Any]:
         databases[need.name] = {
             "database": need.target,
             "role": need.target,
+            "login": need.target,
+            "retired": [],
+            "retiring": [],
             "redis_number": mark.get("redis_number"),
             "extensions": mark.get("extensions", {}),
             "changed": bool(need.actions()),

@@ -142,7 +142,7 @@ def claims_of(world: World) -> list[dict[str, t.Any]]:
                 continue
             claim = found.setdefault(mark["deployment"], {"name": mark["deployment"], "database": None, "role": None})
             claim[kind] = item.name
-            for key in ("redis_number", "redis_server"):
+            for key in ("redis_number", "redis_server", "redis_address", "owner"):
                 claim[key] = mark.get(key) if claim.get(key) is None else claim[key]
     return [found[name] for name in sorted(found)]
 

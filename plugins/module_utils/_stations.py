@@ -43,8 +43,16 @@ def redis_databases(deployments: Deployments) -> list[dict[str, t.Any]]:
     ]
 
 
-def postgres_databases(deployments: Deployments, numbers: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[dict]:
-    """The option ``databases`` of the module postgres_database; ``numbers`` is what redis_database returned."""
+def postgres_databases(
+    deployments: Deployments,
+    numbers: t.Mapping[str, t.Mapping[str, t.Any]],
+    server: str | None = None,
+    address: str | None = None,
+) -> list[dict[str, t.Any]]:
+    """The option ``databases`` of the module postgres_database.
+
+    ``numbers`` is what redis_database returned, ``server`` and ``address`` say of which Redis, to be remembered.
+    """
     return [
         {
             "name": deployment["name"],
@@ -52,6 +60,8 @@ def postgres_databases(deployments: Deployments, numbers: t.Mapping[str, t.Mappi
             "connection_limit": deployment["connection_limit"],
             "extensions": deployment["extensions"],
             "redis_number": numbers[deployment["name"]]["number"],
+            "redis_server": server,
+            "redis_address": address,
         }
         for deployment in present(deployments)
     ]
