@@ -27,7 +27,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._langgraph_json
     floats,
     read_config,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
+from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings, channel_warnings
 from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import (
     MINIMUM_KEY_LENGTH,
     owner_fingerprint,
@@ -114,6 +114,7 @@ class ActionModule(ActionBase):
         if problems:
             lines = [str(problem) for problem in problems]
             return {"failed": True, "msg": "\n".join(lines), "problems": [problem.as_dict() for problem in problems]}
+        warnings += channel_warnings(deployments)
         # Those that are not in the list, or go, or change their own, drain by what the host has.
         drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
         needed = {normal_reference(need["image"]) for need in needs}

@@ -43,6 +43,9 @@ def test_absent_stops_it_and_keeps_its_data(world, grown, group_vars):
     assert "a-third-one" in world.numbers()
     again = world.play(langgraph_deployments=gone)
     assert "changed=0 " in again.stdout
+    # Its data can still be removed.
+    assert world.remove("a-third-one", confirm="a-third-one").returncode == 0
+    assert "a-third-one" not in world.numbers()
 
 
 @pytest.fixture
