@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
 
@@ -93,6 +94,31 @@ def confirm_problems(entries: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[P
                 f"it says '{entry['confirm']}', which is not the deployment's name",
                 "repeat the name to have its data deleted, or leave it out to keep them",
             )
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The inventory that asks: its fingerprint, those of before that it proves, and whether it takes what is another's."""
+
+    name: str | None = None
+    previous: tuple[str, ...] = ()
+    take_over: bool = False
+
+    def may_have(self, found: str | None) -> bool:
+        """Whether a record with that owner is ours. One without was made by an earlier version, and is adopted."""
+        return self.take_over or found is None or found == self.name or found in self.previous
+
+    def problem(self, name: str, what: str, found: str | None) -> Problem | None:
+        """Refuse a record that is another's; ``what`` says of the deployment ``name`` what it is, as 'Redis number 3'."""
+        if self.may_have(found):
+            return None
+        return Problem(
+            name,
+            "name",
+            f"its {what} belongs to another inventory: its owner is {found}, ours is {self.name or 'not given'}",
+            "use another name, or, where it is yours, give the secret key of before as langgraph_previous_secret_key;"
+            " where that is lost, take it with -e langgraph_take_over=true",
+        )
 
 
 def refuse(problems: t.Iterable[Problem]) -> None:

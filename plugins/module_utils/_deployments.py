@@ -204,6 +204,7 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         "redis_password": _password(values, "redis", surroundings),
         "redis_key_patterns": patterns,
         "redis_channel_patterns": values["redis_channel_patterns"] or patterns,
+        "redis_shared_channels": values["redis_shared_channels"],
         "database": identifier(name),
         "postgres_password": _password(values, "postgres", surroundings),
         # One role serves the replicas of every host, and on each the revisions that run side by side.

@@ -37,6 +37,7 @@ def redis_databases(deployments: Deployments) -> list[dict[str, t.Any]]:
             "password": deployment["redis_password"],
             "key_patterns": deployment["redis_key_patterns"],
             "channel_patterns": deployment["redis_channel_patterns"],
+            "shared_channels": deployment["redis_shared_channels"],
         }
         for deployment in present(deployments)
     ]

@@ -10,8 +10,9 @@ import threading
 import time
 
 import pytest
+from killing import killed_at
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import STAGES, VARIABLE
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import STAGES
 
 NAME, PORT = "support-bot", 8123
 
@@ -38,7 +39,8 @@ def test_killed_at_a_stage(world, bot, play, roll, tmp_path, stage):
     wanted = bot(env={"KILLED_AT": stage})
     newest = world.revisions(NAME)[-1]
     with world.load(tmp_path, PORT, "--rate", "50", "--streams", "5", "--runs", "0") as load:
-        killed = play(wanted, test_environment={VARIABLE: stage})
+        with killed_at(stage):
+            killed = play(wanted)
         assert killed.returncode != 0, killed.stdout
         roll(wanted)
     assert (load.failed, load.report["streams"]["cut"]) == (0, 0), load.errors
@@ -84,7 +86,8 @@ def test_reboot_in_the_middle_of_a_rollout(world, bot, play, roll):
 def test_reboot_after_a_kill_between_the_writes(world, bot, play, roll, stage):
     """Both revisions start at boot then; the proxy names one of them, and it is up."""
     wanted = bot(env={"REBOOT_AFTER": stage})
-    killed = play(wanted, test_environment={VARIABLE: stage})
+    with killed_at(stage):
+        killed = play(wanted)
     assert killed.returncode != 0
     reboot(world)
     assert world.client("healthy", "60", f"http://127.0.0.1:{PORT}") < 60

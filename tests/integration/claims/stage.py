@@ -56,7 +56,7 @@ class Stage:
             for name in names
         ]
         params = {**REDIS_DEFAULTS, **self.redis_login, "databases": entries, "known_claims": known}
-        params |= {"manage_users": True, "redis_server": None, "allow_shared_number": False}
+        params |= {"manage_users": True, "allow_shared_number": False, "address": None}
         server = _redis_connection.connect(params)
         result = _redis_database.ensure(server, params, False)
         server.close()
