@@ -19,7 +19,14 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._problems impor
 NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 NAME_LENGTH = 63  # what a Postgres identifier (NAMEDATALEN - 1) and a host name's label (RFC 1035) hold
 # What a mark can hold beside the deployment's name.
-_KINDS = {"redis_number": int, "redis_server": str, "redis_address": str, "owner": str, "login_of": str, "extensions": dict}
+_KINDS = {
+    "redis_number": int,
+    "redis_server": str,
+    "redis_address": str,
+    "owner": str,
+    "login_of": str,
+    "extensions": dict,
+}
 _SECOND = ".b"
 MARK = "selfhost.langgraph"  # the key of our JSON in comments, and the prefix of our keys in Redis
 

@@ -31,7 +31,9 @@ OF_SERVICES = {"rdsadmin", "cloudsqladmin", "azure_maintenance", "azure_sys"}
 _QUERY = """
 WITH comments AS (
   SELECT objoid, classoid, CASE WHEN pg_catalog.octet_length(description) < 10000 THEN description END AS comment
-  FROM pg_catalog.pg_shdescription)
+  FROM pg_catalog.pg_shdescription),
+sessions AS MATERIALIZED (
+  SELECT usesysid, pg_catalog.count(*) AS count FROM pg_catalog.pg_stat_activity WHERE usesysid IS NOT NULL GROUP BY 1)
 SELECT pg_catalog.json_build_object(
   'version', CAST(pg_catalog.current_setting('server_version_num') AS pg_catalog.int4),
   'max_connections', CAST(pg_catalog.current_setting('max_connections') AS pg_catalog.int4),
@@ -48,7 +50,8 @@ SELECT pg_catalog.json_build_object(
         WHERE m.member = a.oid AND pg_catalog.row_to_json(m) OPERATOR(pg_catalog.->>) 'set_option' IS DISTINCT FROM 'false'
       ) AS member_of,
       ARRAY(SELECT pg_catalog.unnest(s.setconfig) FROM pg_catalog.pg_db_role_setting s
-        WHERE s.setrole = a.oid AND s.setdatabase = 0) AS settings
+        WHERE s.setrole = a.oid AND s.setdatabase = 0) AS settings,
+      coalesce((SELECT s.count FROM sessions s WHERE s.usesysid = a.oid), 0) AS sessions
     FROM pg_catalog.{roles} a LEFT JOIN comments c
       ON c.objoid = a.oid AND c.classoid = CAST('pg_catalog.pg_authid' AS pg_catalog.regclass)
     WHERE rolname = ANY(CAST(%(names)s AS pg_catalog.text[])) OR c.comment LIKE '%%selfhost.langgraph%%'
@@ -82,6 +85,7 @@ class Role:
     comment: str | None
     member_of: tuple[str, ...] = ()  # as which it may act
     settings: tuple[str, ...] = ()  # those of ALTER ROLE ... SET, as name=value
+    sessions: int = 0
 
     @property
     def mark(self) -> dict[str, t.Any] | None:
@@ -142,9 +146,7 @@ def read_world(connection: Connection, names: t.Sequence[str], extensions: t.Ite
         version=content["version"],
         max_connections=content["max_connections"],
         me=content["me"],
-        roles={
-            item["name"]: Role(**{**item, **{key: tuple(item[key]) for key in lists}}) for item in content["roles"]
-        },
+        roles={item["name"]: Role(**{**item, **{key: tuple(item[key]) for key in lists}}) for item in content["roles"]},
         databases={item["name"]: Database(**item) for item in content["databases"]},
         extensions=content["extensions"],
         recovery=content["recovery"],
@@ -218,6 +220,8 @@ def orphans_of(world: World) -> list[dict[str, t.Any]]:
     strangers = [
         {"kind": "database_without_claim", "name": None, "database": name}
         for name, database in sorted(world.databases.items())
-        if name not in claimed | half_made | {"postgres"} | OF_SERVICES and not database.template and not database.foreign
+        if name not in claimed | half_made | {"postgres"} | OF_SERVICES
+        and not database.template
+        and not database.foreign
     ]
     return [*roles, *unfinished, *no_roles, *strangers]
