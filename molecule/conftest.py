@@ -94,8 +94,11 @@ class World:
 
     def numbers(self) -> dict[str, int]:
         """Deployment -> Redis number, from the claims themselves."""
-        text = self.redis("--json", "HGETALL", "selfhost.langgraph:claims")
-        return {name: int(number) for name, number in json.loads(text).items()}
+        return {name: int(claim.split()[0]) for name, claim in self.claims().items() if not name.startswith(":")}
+
+    def claims(self) -> dict[str, str]:
+        """The record of Redis as it is: deployment -> number and owner, and what Redis says of itself."""
+        return json.loads(self.redis("--json", "HGETALL", "selfhost.langgraph:claims"))
 
     def settings(self, name: str) -> dict[str, t.Any]:
         """The deployment's own record: which revision serves, where."""
@@ -195,9 +198,9 @@ class World:
         shown = json.loads(re.search(r"^ok: .* => (\{\n.*?^\})", done.stdout, re.DOTALL | re.MULTILINE)[1])
         return {item["name"]: item for item in shown["msg"]["deployments"]}
 
-    def remove(self, name: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
-        """Run the playbook remove on this host alone."""
-        return self._playbook("selfhost.langgraph.remove", (), {"deployment": name, **variables})
+    def remove(self, name: str, *arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+        """Run the playbook remove on this host alone, which shares its services with no other."""
+        return self._playbook("selfhost.langgraph.remove", arguments, {"deployment": name, **variables})
 
     def _playbook(
         self, playbook: str, arguments: t.Sequence[str], variables: t.Mapping[str, t.Any], **settings: str

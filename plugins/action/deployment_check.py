@@ -27,7 +27,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._langgraph_json
     floats,
     read_config,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
+from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings, channel_warnings
 from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import (
     MINIMUM_KEY_LENGTH,
     owner_fingerprint,
@@ -126,6 +126,7 @@ class ActionModule(ActionBase):
         if problems:
             lines = [str(problem) for problem in problems]
             return {"failed": True, "msg": "\n".join(lines), "problems": [problem.as_dict() for problem in problems]}
+        warnings += channel_warnings(deployments)
         needed = {normal_reference(need["image"]) for need in needs}
         result = {
             "deployments": deployments,

@@ -26,8 +26,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._environment im
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import (
     Surroundings,
+    channel_patterns,
     default_prefix,
     image_problems,
+    key_patterns,
     shared_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._option_types import check_types
@@ -181,7 +183,6 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
     drain = values["bg_job_shutdown_grace_period_secs"]
     drain = DEFAULT_DRAIN_SECONDS if drain is None else drain
     prefix = values["redis_key_prefix"] or default_prefix(name)
-    patterns = values["redis_key_patterns"] or [f"{prefix}*"]
     bind_address = values["bind_address"] or surroundings.bind_address
     filled = {
         **values,
@@ -208,8 +209,8 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         "drain_seconds": drain,
         "redis_number": values["redis_number"],
         "redis_password": redis_password,
-        "redis_key_patterns": patterns,
-        "redis_channel_patterns": values["redis_channel_patterns"] or patterns,
+        "redis_key_patterns": key_patterns(values),
+        "redis_channel_patterns": channel_patterns(values),
         "redis_shared_channels": values["redis_shared_channels"],
         "database": identifier(name),
         "postgres_password": postgres_password,

@@ -51,6 +51,25 @@ def test_killed_at_a_stage(world, bot, play, roll, tmp_path, stage):
 
 
 @pytest.mark.release("trixie")
+@pytest.mark.parametrize("stage", STAGES[1:])
+def test_a_rollback_that_was_killed_is_finished_by_the_next(world, bot, roll, tmp_path, stage):
+    """Whatever the killed one left, the way back is the same command once more, and the way forward the next play."""
+    roll(bot(env={"GO_BACK_TO": stage}))
+    first = world.settings(NAME)["serving"]
+    roll(bot(env={"GO_BACK_FROM": stage}))
+    world.drained(NAME)
+    with world.load(tmp_path, PORT, "--rate", "50", "--streams", "5", "--runs", "0") as load:
+        with killed_at(stage):
+            killed = world.rollback(NAME, revision=first)
+        assert killed.returncode != 0, killed.stdout
+        back = world.rollback(NAME, revision=first)
+        assert back.returncode == 0, back.stdout
+    assert (load.failed, load.report["streams"]["cut"]) == (0, 0), load.errors
+    assert one_serves(world) == first
+    assert f"GO_BACK_TO={stage}" in world.host.check_output(f"docker exec langgraph-{world.instance(NAME)} env")
+
+
+@pytest.mark.release("trixie")
 def test_reboot_in_the_middle_of_a_drain(world, bot, roll, tmp_path):
     with world.load(tmp_path, PORT, "--rate", "5", "--streams", "60", "--once", "--runs", "0"):
         roll(bot(env={"REBOOT": "drain"}))

@@ -67,7 +67,7 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "_redis_script.py": re.compile("local "),
     "_redis_world.py": re.compile("keyspace read"),
     "_removal.py": re.compile(
-        "would lose|are connected|and has to|number of|still stands|take it out there|once more, empty"
+        "To remove the|would lose|are connected|and has to|number of|still stands|take it out there|once more, empty"
     ),
     "_revisions.py": re.compile("files of"),
     "_settings.py": re.compile("the co"),

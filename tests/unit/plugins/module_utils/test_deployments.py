@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._credentials import aes_fingerprint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
-from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
+from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings, channel_warnings
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import OPTIONS, SECRET_OPTIONS
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -588,6 +588,7 @@ def test_a_missing_env_file_hides_no_other_mistake() -> None:
     assert [text.split("'")[3] for text in found] == ["env_file", "prot", "log_level"]
 
 
+FIXED_CHANNELS = {"redis_key_patterns": ["lg:*"], "redis_shared_channels": True}
 ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
     "numbers as text, as templates give them": ((bot(port="8123", cpus="1.5", read_only="yes"),), {}),
     "null is not given": ((bot(memory=None, env=None, extensions=None, cpus=None),), {}),
@@ -638,8 +639,16 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
     "image without a licence": ((bot(edition="none", langsmith_api_key=...),), {}),
     "longest value": ((bot(env={"BLOB": "x" * 65530}),), {}),
     "empty value": ((bot(env={"EMPTY": ""}),), {}),
-    "same key patterns, other prefixes": (
-        (bot(redis_key_patterns=["lg:*"]), {**OTHER, "redis_key_patterns": ["lg:*"]}),
+    "same key patterns, other channels": (
+        (
+            bot(redis_key_patterns=["lg:*"], redis_channel_patterns=["a:*"]),
+            {**OTHER, "redis_key_patterns": ["lg:*"], "redis_channel_patterns": ["b:*"]},
+        ),
+        {},
+    ),
+    "same channels, by consent": ((bot(**FIXED_CHANNELS), {**OTHER, **FIXED_CHANNELS}), {}),
+    "same channels as one that goes": (
+        (bot(redis_key_patterns=["lg:*"]), {**OTHER, "redis_key_patterns": ["lg:*"], "state": "absent"}),
         {},
     ),
 }
@@ -648,6 +657,31 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
 @pytest.mark.parametrize(("entries", "around"), ALLOWED.values(), ids=ALLOWED)
 def test_allowed(entries: tuple[t.Any, ...], around: dict[str, t.Any]) -> None:
     assert lines(*entries, **around) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"redis_key_patterns": ["lg:*"]}, {"redis_key_patterns": ["lg:*"]}),
+        ({"redis_channel_patterns": ["lg:run-fanout:*"]}, {"redis_channel_patterns": ["x", "lg:*"]}),
+        ({"redis_channel_patterns": ["lg:*"], "redis_shared_channels": True}, {"redis_channel_patterns": ["lg:*"]}),
+        ({"redis_key_prefix": "team:"}, {"redis_key_prefix": "team:b:"}),
+        ({"redis_channel_patterns": ["*:events"]}, {}),
+    ],
+)
+def test_channels_that_meet(one: dict[str, t.Any], other: dict[str, t.Any]) -> None:
+    """Redis pub/sub knows no numbers, so patterns alone keep deployments apart."""
+    found = lines(bot(**one), {**OTHER, **other})
+    assert [line.split(":")[0] for line in found] == [
+        f"deployment '{name}', option 'redis_channel_patterns'" for name in ("support-bot", OTHER["name"])
+    ]
+    assert all("could forge them" in line and "redis_shared_channels: true" in line for line in found)
+
+
+def test_shared_channels_are_warned_of() -> None:
+    found = complete(bot(**FIXED_CHANNELS), {**OTHER, **FIXED_CHANNELS})
+    assert [line for line in channel_warnings(found) if f"{OTHER['name']}, support-bot" in line]
+    assert channel_warnings(complete(bot(), OTHER)) == []
 
 
 def test_complete_deployment() -> None:
