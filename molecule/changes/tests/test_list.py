@@ -20,6 +20,7 @@ def grown(group_vars):
     return [third, *group_vars["langgraph_deployments"]]
 
 
+@pytest.mark.essential("bookworm")
 def test_a_third_deployment_disturbs_nobody(world, grown):
     numbers, containers = world.numbers(), world.containers()
     done = world.play(langgraph_deployments=grown)
@@ -31,6 +32,7 @@ def test_a_third_deployment_disturbs_nobody(world, grown):
     assert world.client("healthy", "5", "http://127.0.0.1:8125") < 5
 
 
+@pytest.mark.essential("bookworm")
 def test_absent_stops_it_and_keeps_its_data(world, grown, group_vars):
     containers = world.containers()
     gone = [{**grown[0], "state": "absent"}, *grown[1:]]
@@ -53,6 +55,7 @@ def test_absent_stops_it_and_keeps_its_data(world, grown, group_vars):
     assert "changed=0 " in again.stdout
 
 
+@pytest.mark.essential("bookworm")
 def test_remove_destroys_only_what_is_confirmed(world):
     number = str(world.numbers()["a-third-one"])
     world.redis("-n", number, "SET", "lg:left-behind", "1")
@@ -86,6 +89,7 @@ def client(world):
     session.wait(20)
 
 
+@pytest.mark.essential
 @pytest.mark.release("trixie")
 @pytest.mark.usefixtures("client")
 def test_remove_takes_nothing_from_who_is_connected(world):
@@ -105,6 +109,7 @@ def count_tasks(output: str) -> dict[str, int]:
     return {"run": int(recap[1]), "skipped": int(recap[2])}
 
 
+@pytest.mark.essential
 @pytest.mark.release("bookworm")
 def test_twenty_deployments_cost_as_many_tasks_as_two(world, group_vars):
     two = group_vars["langgraph_deployments"]

@@ -7,7 +7,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from plays import READABLE
 
+pytestmark = pytest.mark.essential("trixie")
+PLANTED_FILE = "/usr/local/share/langgraph-planted"
 SECRETS = (
     "PLANTED-secret-key",
     "PLANTED-langsmith-key",
@@ -89,13 +92,24 @@ def test_no_secret_in_any_output(outputs):
         "systemctl cat 'langgraph*'",
         "systemctl show 'langgraph*'",
         "journalctl --no-pager",
-        "find / -xdev -type f -perm /044 -size -1M -newer /etc/hostname -exec grep -l PLANTED {} +",
+        READABLE,
     ],
 )
 def test_no_secret_on_the_host(world, command):
     shown = world.host.run(command).stdout
     assert found_in(shown) == []
-    assert "find" not in command or shown == ""
+    assert command != READABLE or shown == ""
+    # What prints nothing at all was not looked at.
+    assert command == READABLE or shown
+
+
+def test_a_planted_secret_is_found_on_the_host(world):
+    """Once a file that others may read has it, so that to find none proves something."""
+    world.host.check_output(f"echo {SECRETS[0]} >{PLANTED_FILE}; chmod 644 {PLANTED_FILE}")
+    try:
+        assert world.host.run(READABLE).stdout.split() == [PLANTED_FILE]
+    finally:
+        world.host.check_output(f"rm {PLANTED_FILE}")
 
 
 def test_postgres_never_saw_a_password(world):
