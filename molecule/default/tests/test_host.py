@@ -98,5 +98,12 @@ def test_a_container_reaches_no_other_one(world, deployments):
 
 
 def test_secrets_of_the_services_are_for_their_own_users(world):
-    shown = world.host.check_output("stat -c '%n %U %a' /etc/redis/langgraph-admin.password /etc/redis/users.acl")
-    assert shown.splitlines() == ["/etc/redis/langgraph-admin.password root 600", "/etc/redis/users.acl redis 600"]
+    folder = "/etc/redis"
+    shown = world.host.check_output(
+        f"stat -c '%n %U:%G %a' {folder} {folder}/langgraph-admin.password {folder}/users.acl"
+    )
+    assert shown.splitlines() == [
+        f"{folder} redis:redis 2770",
+        f"{folder}/langgraph-admin.password root:root 600",
+        f"{folder}/users.acl redis:redis 640",
+    ]

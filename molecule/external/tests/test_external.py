@@ -44,10 +44,11 @@ def test_its_number_is_remembered_at_the_service(service):
 
 
 def test_valkeys_files_are_where_the_page_says(service):
-    shown = service.host.check_output("stat -c '%n %U %a' /etc/valkey/langgraph-admin.password /etc/valkey/users.acl")
+    folder = "/etc/valkey"
+    shown = service.host.check_output(f"stat -c '%n %U:%G %a' {folder}/langgraph-admin.password {folder}/users.acl")
     assert shown.splitlines() == [
-        "/etc/valkey/langgraph-admin.password root 600",
-        "/etc/valkey/users.acl valkey 600",
+        f"{folder}/langgraph-admin.password root:root 600",
+        f"{folder}/users.acl valkey:valkey 640",
     ]
     assert service.redis("CONFIG", "GET", "appendonly").split() == ["appendonly", "yes"]
 
