@@ -22,9 +22,9 @@ READABLE = (
 
 
 def late() -> bool:
-    """Whether the gate, which may take 45 minutes on whatever machine it gets, has no time left but for what is essential.
+    """Whether the gate has no time left but for what is essential: of this scenario, and of those after it.
 
-    A scenario leaves some seconds to those after it.
+    Unix times in seconds: until SELFHOST_LANGGRAPH_DEADLINE, less what a scenario leaves to those after it.
     """
     leaves = float(os.environ.get("SELFHOST_LANGGRAPH_LEAVES") or 0)
     return time.time() + leaves > float(os.environ.get("SELFHOST_LANGGRAPH_DEADLINE") or "inf")
