@@ -26,6 +26,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     is_in_place,
     is_public,
     unit_name,
+    with_limits,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import RolloutError, RolloutHost
 
@@ -45,15 +46,14 @@ class Places:
     def give_slot(self, step: Step) -> None:
         """Give a place to what has to start: the one that it has where that will do."""
         wanted, revision = self._wanted[step.name], self._host.revision(step)
-        deadline = wanted.settings["healthy_deadline"]
         fresh, in_place = step.action in ("create", "roll"), is_in_place(revision.slot, wanted.settings)
         if wanted.settings["proxy"] == "none":
             slot = {"address": wanted.settings["bind_address"], "port": wanted.settings["port"]}
         elif revision.slot and in_place and (revision.running or not fresh):
-            slot = {key: revision.slot[key] for key in ("address", "port", "network") if key in revision.slot}
+            slot = dict(revision.slot)
         else:
             slot = self._new_slot(network_of(revision))
-        slot["healthy_deadline"] = deadline
+        slot = with_limits(slot, wanted.settings)
         if slot != revision.slot:
             _revision_store.stage_slot(self._host.options.config_dir, step.name, revision.number, slot)
             if in_place or (fresh and not revision.running):

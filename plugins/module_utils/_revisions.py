@@ -23,7 +23,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._proxy import R
 # What the public address of a deployment is made of; none of it needs a new container where a proxy stands in front.
 ADDRESS = ("bind_address", "port", "hostname", "prefix", "tls")
 # What a rollout goes by; a change is taken over without touching a container.
-LIMITS = ("healthy_deadline", "drain_limit")
+LIMITS = ("healthy_deadline", "drain_limit", "may_reach")
 RUNNING = ("active", "activating", "reloading")
 # Where a server listens in its container.
 CONTAINER_PORT = 8000
@@ -281,6 +281,13 @@ def is_in_place(slot: t.Mapping[str, t.Any] | None, settings: t.Mapping[str, t.A
     return not is_public(slot)
 
 
+def with_limits(slot: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """A slot with what its container goes by where it is: how long its start may take, and whom it may reach."""
+    place = {key: slot[key] for key in ("address", "port", "network") if slot.get(key)}
+    reach = {"may_reach": list(settings["may_reach"])} if settings.get("may_reach") else {}
+    return {**place, "healthy_deadline": settings["healthy_deadline"], **reach}
+
+
 def local_url(slot: t.Mapping[str, t.Any]) -> str:
     """Where the host itself reaches a revision's container."""
     return public_url(False, slot["address"], slot["port"], None)
@@ -320,7 +327,8 @@ def image_change(old: Content | None, new: Content | None) -> str | None:
 
 def setting_differences(old: t.Mapping[str, t.Any], new: t.Mapping[str, t.Any], keys: t.Iterable[str]) -> list[str]:
     """The settings that differ."""
-    return [key for key in keys if old.get(key) != new.get(key)]
+    # A record of an earlier version lacks what came later, and so has none of it.
+    return [key for key in keys if (old.get(key) or None) != (new.get(key) or None)]
 
 
 def variables(environment: str | None) -> dict[str, str]:
@@ -337,9 +345,9 @@ def masked(content: Content | None, settings: t.Mapping[str, t.Any] | None, othe
 
     A variable whose value differs from the other side says so, so that the diff shows what changes.
     """
-    shown: dict[str, t.Any] = (
-        {key: (settings or {}).get(key) for key in ("proxy", *ADDRESS, *LIMITS)} if settings else {}
-    )
+    shown: dict[str, t.Any] = {key: settings.get(key) for key in ("proxy", *ADDRESS, *LIMITS)} if settings else {}
+    if not shown.get("may_reach"):
+        shown.pop("may_reach", None)
     if content:
         shown |= {"image": content.image, "image_id": content.image_id, "options": list(content.arguments[:-1])}
         shown |= {"drain_seconds": content.drain_seconds} | ({"image_digest": content.digest} if content.digest else {})

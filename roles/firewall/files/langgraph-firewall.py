@@ -230,12 +230,12 @@ def ensure(look_up=False):
         text = render(settings, read_deployments(settings["config_dir"]), engine_bridges(), resolved)
         found = listing()
         if found is not None and _MARK not in found:
-            sys.exit(f"the table inet {TABLE} is not ours: rename it, or set firewall_enabled to false")
+            sys.exit("the table inet langgraph is not ours: rename it, or set firewall_enabled to false")
         if found is not None and text == state.get("text") and found == state.get("listing"):
             return False
         done = nft("-f", "-", text=text)
         if done.returncode != 0:
-            sys.exit(f"nft does not load the table inet {TABLE}: {done.stderr.strip()}")
+            sys.exit(f"nft does not load the table inet langgraph: {done.stderr.strip()}")
         with open(f"{state_file}.new", "w", encoding="utf-8") as file:
             json.dump({"text": text, "listing": listing(), "resolved": resolved}, file)
         os.replace(f"{state_file}.new", state_file)
@@ -284,7 +284,7 @@ def watch():
         while True:
             wait_for_change(events)
             if ensure():
-                print(f"the table inet {TABLE} was loaded again: it or what it is made of had changed", flush=True)
+                print("the table inet langgraph was loaded again: it or what it is made of had changed", flush=True)
 
 
 def main():
@@ -292,9 +292,7 @@ def main():
     steps = {"apply": lambda: ensure(look_up=True), "watch": watch, "remove": remove}
     if len(sys.argv) != 2 or sys.argv[1] not in steps:
         sys.exit("usage: langgraph-firewall.py apply|watch|remove")
-    changed = steps[sys.argv[1]]()
-    if changed:
-        print("changed")
+    steps[sys.argv[1]]()
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _bring_up,
     _container_service,
     _docker,
+    _firewall,
     _haproxy,
     _ports,
     _probe,
@@ -77,6 +78,7 @@ class Host:
     proxy_loaded: str | None = None
     calls: list[tuple[str, ...]] = field(default_factory=list)
     strangers: dict[int, str] = field(default_factory=dict)
+    reachable: dict[str, list[str]] = field(default_factory=dict)
     neighbours: set[str] = field(default_factory=set)
     subnet: str = SUBNET
     schema: str | None = "16"
@@ -281,6 +283,12 @@ class Host:
         """The subnet, and addresses that are taken on it."""
         return self.subnet, {GATEWAY, *self.neighbours, *(address for address, _port in self._published())}
 
+    def apply_firewall(self) -> None:
+        """Note what the slots of the host's revisions say by now: NAME.N -> whom it may reach."""
+        world = _container_service.read_host(str(self.folder))
+        slots = {f"{d.name}.{r.number}": r.slot or {} for d in world.values() for r in d.revisions}
+        self.reachable = {name: slot["may_reach"] for name, slot in slots.items() if slot.get("may_reach")}
+
     def listening(self) -> dict[int, str]:
         held = {port: "docker-proxy" for address, port in self._published() if address == LOOPBACK}
         return {**held, **self.strangers}
@@ -322,6 +330,7 @@ def bot(name: str = "bot", **changes: t.Any) -> dict[str, t.Any]:
         "hostname": None,
         "prefix": None,
         "tls": False,
+        "may_reach": [],
         "environment": f"API_KEY={SECRET}\n",
         "drain_seconds": 180,
         "memory": None,
@@ -356,6 +365,7 @@ class OneByOne:
 def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) -> Host:
     """Have the module find ``host`` where it looks for this machine; ``one_by_one``: without threads."""
     patch.setattr(_container_service, "LOCK", str(host.folder.parent / f"{host.folder.name}.lock"))
+    patch.setattr(_firewall, "apply", host.apply_firewall)
     patch.setattr(_docker, "connect", lambda: None)
     patch.setattr(_docker, "image_ids", lambda _client: dict(host.images))
     patch.setattr(_docker, "network", lambda _client, name: host.network(name))

@@ -19,6 +19,7 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _container_service,
     _docker,
+    _firewall,
     _haproxy,
     _revision_store,
     _schema,
@@ -745,6 +746,51 @@ def test_no_address_is_free(host: Host) -> None:
         RolloutError, match="^no free address in the upper half of 172.29.0.0/29, the subnet of the net"
     ):
         host.converge(bot())
+
+
+def test_what_it_may_reach_holds_from_its_start_on(host: Host) -> None:
+    host.converge(bot(may_reach=["two", "three", "two"]), bot("two", port=8124))
+    assert host.reachable == {"bot.1": ["three", "two"]}
+    assert host.converge(bot(may_reach=["three", "two"]), bot("two", port=8124))["changed"] is False
+
+
+def test_what_it_may_reach_changes_in_place_for_all_that_run(host: Host) -> None:
+    host.converge(bot(may_reach=["two"]))
+    host.converge(bot(may_reach=["two"], image="bot:2"))
+    assert host.reachable == {"bot.1": ["two"], "bot.2": ["two"]}
+    result = host.converge(bot(image="bot:2"))
+    assert (actions(result), result["deployments"][0]["reasons"]) == (["keep"], ["may_reach"])
+    assert (host.reachable, host.running()) == ({}, [1, 2])
+
+
+def test_a_killed_run_is_made_up_for(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one has nothing to change, and brings the firewall up to date all the same."""
+
+    def die() -> t.NoReturn:
+        raise Killed
+
+    host.converge(bot())
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(_firewall, "apply", die)
+        host.converge(bot(may_reach=["two"]))
+    assert host.reachable == {}
+    assert host.converge(bot(may_reach=["two"]))["changed"] is False
+    assert host.reachable == {"bot.1": ["two"]}
+
+
+def test_check_mode_leaves_the_firewall_alone(host: Host) -> None:
+    host.converge(bot())
+    assert host.converge(bot(may_reach=["two"]), check_mode=True)["changed"] is True
+    assert host.reachable == {}
+
+
+def test_a_record_of_an_earlier_version_is_no_change(host: Host) -> None:
+    host.converge(bot())
+    path = host.folder / "bot/deployment.json"
+    settings = json.loads(path.read_text())
+    del settings["may_reach"]
+    path.write_text(json.dumps(settings))
+    assert host.converge(bot())["changed"] is False
 
 
 def published_by_an_earlier_version(host: Host, number: int = 1, port: int = 30000) -> None:
