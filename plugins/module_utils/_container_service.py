@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _credentials,
     _docker,
+    _firewall,
     _haproxy,
     _revision_store,
     _schema,
@@ -73,11 +74,21 @@ class Refused(RuntimeError):
     """What is asked for cannot or must not be done; the text names the deployment, the option and the remedy."""
 
 
+_ERRORS = (
+    _docker.EngineError,
+    _systemd.SystemdError,
+    _haproxy.ProxyError,
+    _firewall.FirewallError,
+    RolloutError,
+    Refused,
+)
+
+
 def run_module(module: AnsibleModule, function: t.Callable[..., dict[str, t.Any]]) -> t.NoReturn:
     """Do a module's work and exit."""
     try:
         result = function(module.params, check_mode=module.check_mode)
-    except (_docker.EngineError, _systemd.SystemdError, _haproxy.ProxyError, RolloutError, Refused) as error:
+    except _ERRORS as error:
         module.fail_json(msg=str(error))
     if not module._diff:
         result.pop("diff")
@@ -199,6 +210,7 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
             f"deployment '{name}', option 'image': the host has no image '{deployment['image']}'; load or pull it first"
         )
     settings = {key: deployment[key] for key in ("bind_address", "port", "hostname", "prefix", "tls")}
+    settings["may_reach"] = sorted(set(deployment["may_reach"]))
     settings |= {key: params[key] for key in ("proxy", "healthy_deadline", "drain_limit")}
     digest = image_id if "@" in image_id else images.digest(deployment["image"], image_id)
     environment, inside = _credentials.split(deployment["environment"])
@@ -317,6 +329,9 @@ def _carry_out(
         interrupted = _revision_store.is_half_written(params["config_dir"]) or _proxy_drifted(found)
         rollout = Rollout(options, client, wanted, steps, found)
         reports = [Report(step) for step in steps] if check_mode or not steps else rollout.run()
+        if not check_mode:
+            # Each time: a run that was killed before this is finished by the next.
+            _firewall.apply()
     if params["wait_for_drain"] and not check_mode:
         rollout.wait_for_drains()
     return {

@@ -11,9 +11,9 @@ of what serves; written last, when it does.
 ``CONFIG_DIR/NAME/credentials``: the second environment file of its containers. ``credentials.new`` is that of a revision
 which has not served yet, as its slot notes; it takes the first one's place when that serves, so that a rollout that fails
 leaves what serves with what it had.
-``CONFIG_DIR/NAME/revisions/N/``: ``revision.json`` and ``environment`` never change; ``slot.json`` (the address that the
-container is published on, and which credentials it was made with) and ``outcome.json`` (how its start ended) are written
-when they are known, ``drain.json`` by the unit that ended it.
+``CONFIG_DIR/NAME/revisions/N/``: ``revision.json`` and ``environment`` never change; ``slot.json`` (where the container
+answers, and which credentials it was made with) and ``outcome.json`` (how its start ended) are written when they are
+known, ``drain.json`` by the unit that ended it.
 ``CONFIG_DIR/switched.json``: the records of several that have switched at once, until each is in its place. They are
 written together or not at all: half of an exchange of addresses would be a host that no proxy can serve.
 """
@@ -197,7 +197,7 @@ def finish_writing(config_dir: str) -> None:
 
 
 def write_slot(config_dir: str, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
-    """Record the address that a revision's container is published on."""
+    """Record where a revision's container answers."""
     stage_slot(config_dir, name, number, slot)
     put_slot(config_dir, name, number)
 
@@ -210,6 +210,11 @@ def stage_slot(config_dir: str, name: str, number: int, slot: t.Mapping[str, t.A
 def put_slot(config_dir: str, name: str, number: int) -> None:
     """Have what was staged be the address from now on."""
     _put(_slot(config_dir, name, number))
+
+
+def remove_slot(config_dir: str, name: str, number: int) -> None:
+    """Take a revision's place away, which it then has no more."""
+    remove_file(_slot(config_dir, name, number))
 
 
 def _slot(config_dir: str, name: str, number: int) -> str:

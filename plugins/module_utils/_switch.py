@@ -29,6 +29,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     Revision,
     Wanted,
     unit_name,
+    with_limits,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import Report, RolloutHost, proxy_text
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
@@ -113,7 +114,7 @@ class Switch:
         for step in steps:
             if step.action in ("create", "roll"):
                 self._record_outcome(step)
-            self._record_deadline(step)
+            self._record_limits(step)
         records = {step.name: self._host.world[step.name].settings or {} for step in steps}
         _revision_store.write_settings(self._host.options.config_dir, records)
         for step in steps:
@@ -136,13 +137,16 @@ class Switch:
         outcome = {"result": "served", "at": self._host.now(), "schema": schema}
         _revision_store.write_outcome(self._host.options.config_dir, step.name, revision.number, outcome)
 
-    def _record_deadline(self, step: Step) -> None:
-        revision, deadline = self._host.revision(step), self._wanted[step.name].settings["healthy_deadline"]
-        if revision.slot and revision.slot.get("healthy_deadline") != deadline:
-            # The unit goes by it at its next start.
-            slot = {**revision.slot, "healthy_deadline": deadline}
-            _revision_store.write_slot(self._host.options.config_dir, step.name, revision.number, slot)
-            self._host.replace_revision(step.name, replace(revision, slot=slot))
+    def _record_limits(self, step: Step) -> None:
+        """The unit goes by the deadline at its next start; what a container may reach changes for all that run."""
+        settings = self._wanted[step.name].settings
+        for revision in self._host.world[step.name].revisions:
+            if not revision.slot or not (revision.running or revision.number == step.revision):
+                continue
+            slot = with_limits(revision.slot, settings)
+            if slot != revision.slot:
+                _revision_store.write_slot(self._host.options.config_dir, step.name, revision.number, slot)
+                self._host.replace_revision(step.name, replace(revision, slot=slot))
 
     def _drain(self, steps: t.Sequence[Step], before: t.Mapping[str, Revision | None]) -> None:
         for step in steps:
