@@ -43,7 +43,7 @@ def line(done):
     return " ".join((done.stdout + done.stderr).split())
 
 
-@pytest.mark.essential
+@pytest.mark.essential("trixie")
 @pytest.mark.usefixtures("untouched")
 def test_nothing_changes_before_it_is_confirmed(world, tmp_path):
     with world.load(tmp_path, PORT, "--rate", "20", "--streams", "2", "--runs", "0") as load:
@@ -100,7 +100,7 @@ def two_hosts(world, group_vars, tmp_path):
     return remove
 
 
-@pytest.mark.essential
+@pytest.mark.essential("trixie")
 @pytest.mark.usefixtures("untouched")
 def test_a_host_that_does_not_take_part_may_still_serve(world, two_hosts):
     for done in (two_hosts("--limit", world.name), two_hosts()):
@@ -114,7 +114,7 @@ def test_a_host_that_does_not_take_part_may_still_serve(world, two_hosts):
     assert "off did not take part in this run, and has to" in line(told)
 
 
-@pytest.mark.essential
+@pytest.mark.essential("trixie")
 @pytest.mark.usefixtures("third")
 def test_what_is_confirmed_is_destroyed_and_nothing_else(world):
     number, containers = world.numbers()[THIRD], world.containers()
