@@ -46,6 +46,7 @@ GIVES: dict[str, int | None] = {
     "warning": None,
     "warnings_of": None,
     "sentence": None,
+    "still_open": None,
 }
 # Tables of messages: name -> position in each entry.
 TABLES = {"_CAUSES": 1, "_PATTERNS": 2, "_REASONS": 1}
