@@ -21,6 +21,7 @@ from plays import PROJECT, late, run_playbook
 INVENTORY = PROJECT / "molecule/inventory"
 DRIVER = PROJECT / "molecule/drive.py"
 LOAD = PROJECT / "molecule/load.py"
+LOGINS = PROJECT / "molecule/logins.py"
 EVERYWHERE = "SELFHOST_LANGGRAPH_EVERYWHERE"
 ADMIN = "redis-cli --no-auth-warning --user langgraph-admin -a $(cat /etc/redis/langgraph-admin.password)"
 
@@ -95,8 +96,11 @@ class World:
 
     def numbers(self) -> dict[str, int]:
         """Deployment -> Redis number, from the claims themselves."""
-        text = self.redis("--json", "HGETALL", "selfhost.langgraph:claims")
-        return {name: int(number) for name, number in json.loads(text).items()}
+        return {name: int(claim.split()[0]) for name, claim in self.claims().items() if not name.startswith(":")}
+
+    def claims(self) -> dict[str, str]:
+        """The record of Redis as it is: deployment -> number and owner, and what Redis says of itself."""
+        return json.loads(self.redis("--json", "HGETALL", "selfhost.langgraph:claims"))
 
     def settings(self, name: str) -> dict[str, t.Any]:
         """The deployment's own record: which revision serves, where."""
@@ -187,6 +191,33 @@ class World:
         """Run the playbook rollback on this host alone."""
         return self._playbook("selfhost.langgraph.rollback", (), {"deployment": name, **variables})
 
+    def rotate(self, name: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+        """Run the playbook rotate on this host alone."""
+        return self._playbook("selfhost.langgraph.rotate", (), {"deployment": name, **variables})
+
+    def credentials(self, name: str) -> str:
+        """The addresses and passwords of the deployment's services, as its containers get them."""
+        return self.host.check_output(f"cat /etc/langgraph/{name}/credentials") + "\n"
+
+    def refused(self, credentials: str, seconds: float = 0) -> dict[str, float | None]:
+        """Log in with credentials for so long: when Postgres and Redis each first refused, in seconds since 1970."""
+        with self.logins(credentials, seconds) as answers:
+            pass
+        return answers
+
+    @contextlib.contextmanager
+    def logins(self, credentials: str, seconds: float) -> t.Iterator[dict[str, float | None]]:
+        """Have logins.py log in with credentials while the block runs; what it yields is filled in at the end."""
+        command = [*self._in_network(), str(LOGINS), str(seconds)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        answers: dict[str, float | None] = {}
+        assert process.stdin is not None
+        process.stdin.write(credentials)
+        process.stdin.close()
+        process.stdin = None
+        yield answers
+        answers.update(json.loads(process.communicate(timeout=seconds + 60)[0]))
+
     def status(self) -> dict[str, dict[str, t.Any]]:
         """What the playbook status tells as JSON: deployment -> description."""
         done = self._playbook(
@@ -196,9 +227,9 @@ class World:
         shown = json.loads(re.search(r"^ok: .* => (\{\n.*?^\})", done.stdout, re.DOTALL | re.MULTILINE)[1])
         return {item["name"]: item for item in shown["msg"]["deployments"]}
 
-    def remove(self, name: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
-        """Run the playbook remove on this host alone."""
-        return self._playbook("selfhost.langgraph.remove", (), {"deployment": name, **variables})
+    def remove(self, name: str, *arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+        """Run the playbook remove on this host alone, which shares its services with no other."""
+        return self._playbook("selfhost.langgraph.remove", arguments, {"deployment": name, **variables})
 
     def _playbook(
         self, playbook: str, arguments: t.Sequence[str], variables: t.Mapping[str, t.Any], **settings: str

@@ -36,6 +36,12 @@ REDIS_ARGS: dict[str, t.Any] = {
     "login_ca_file": {"type": "path"},
     "login_timeout": {"type": "int", "default": 30},
 }
+# What postgres_database_info returns of a claim, so that its list can be passed on as it is.
+KNOWN_CLAIM: dict[str, t.Any] = {
+    "name": {"type": "str", "required": True},
+    "redis_number": {"type": "int"},
+    **{key: {"type": "str"} for key in ("database", "role", "redis_server", "redis_address", "owner")},
+}
 REDIS_EXCLUSIVE = [
     ("login_uri", "login_unix_socket"),
     ("login_password", "login_password_file"),

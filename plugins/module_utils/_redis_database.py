@@ -48,7 +48,7 @@ def ensure(server: Server, params: t.Mapping[str, t.Any], check_mode: bool) -> d
     entries: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "present"]
     leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
     manage_users: bool = params["manage_users"]
-    known = known_numbers(params["known_claims"], params["redis_server"])
+    known = known_numbers(params["known_claims"])
     refuse(entry_problems(params["databases"], manage_users))
     refuse(known_problems(known, names))
     world = read_world(server, names if manage_users else [])
@@ -74,7 +74,9 @@ def ensure(server: Server, params: t.Mapping[str, t.Any], check_mode: bool) -> d
     for release in releases:
         result["databases"][release.name] = release.result()
         result["actions"] += release.actions()
-        warnings += filter(None, [release.warning()])
+        # Check mode loses nothing anyway.
+        warnings += filter(None, [None if check_mode else release.warning()])
+    result.update(server=None, address=params["address"], durable="redis")
     return {**result, "changed": bool(result["actions"]), "diff": diff_of(plan, releases), "warnings": warnings}
 
 

@@ -35,16 +35,18 @@ def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) ->
             "key_count": keys.get(int(item["number"]), 0),
             "clients": None if clients is None else count(clients, item["name"], int(item["number"])),
             "user": None if isinstance(users, Exception) else item["name"] in users,
+            "owner": item.get("owner"),
         }
         for item in answer["claims"] or ()
     ]
     claims.sort(key=lambda claim: claim["name"])
-    known = None if params["known_claims"] is None else known_numbers(params["known_claims"], params["redis_server"])
+    known = None if params["known_claims"] is None else known_numbers(params["known_claims"])
     return {
         "changed": False,
         "claims": claims,
         "orphans": orphans(claims, keys, known),
         "number_limit": int(answer["databases"]),
+        "server": None,
         "server_version": world.version,
         "warnings": [],
     }

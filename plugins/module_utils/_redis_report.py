@@ -24,6 +24,8 @@ def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.A
             "number": plan.numbers[entry["name"]],
             "user": entry["name"] if users else None,
             "changed": entry["name"] in touched,
+            "retiring": False,
+            "retired": False,
         }
         for entry in entries
     }

@@ -4,19 +4,24 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The stages of a rollout by name, so that a test can kill the module at each of them and look at what is left."""
+"""The stages of a rollout, and of a removal, by name. Nothing happens at them; tests put something in the place of reach()."""
 
 from __future__ import annotations
 
-import os
-import signal
-
 # In the order in which a rollout reaches them.
 STAGES = ("written", "started", "healthy", "enabled", "routed", "switched", "recorded", "drained")
-VARIABLE = "SELFHOST_LANGGRAPH_KILL_AT"
+# The same for a removal that is confirmed: on the host, then in Postgres, then in Redis.
+REMOVAL_STAGES = (
+    "remove_unrouted",
+    "remove_unrecorded",
+    "remove_stopped",
+    "remove_cleared",
+    "release_locked_out",
+    "release_database_dropped",
+    "release_users_off",
+    "release_users_gone",
+)
 
 
 def reach(stage: str) -> None:
-    """Say that a stage is reached. Where the variable names it, the process dies as if the machine had taken it."""
-    if os.environ.get(VARIABLE) == stage:
-        os.kill(os.getpid(), signal.SIGKILL)
+    """Mark that a stage is reached. It does nothing."""

@@ -93,12 +93,7 @@ def _wanted(count: int, **options: str) -> tuple[str, str]:
     entries = []
     for number in range(count):
         entry = {"name": f"ours-{number}", "image": "demo-agent:1", "port": FIRST_PORT + number, "edition": "none"}
-        entry |= {
-            "langgraph_postgres_pool_max_size": 5,
-            "redis_key_patterns": ["lg:*"],
-            "redis_channel_patterns": ["lg:*", "lg:run-fanout:*", "lg:thread-fanout:*", "langgraph:run_queue"],
-        }
-        entries.append({**entry, **options})
+        entries.append({**entry, "langgraph_postgres_pool_max_size": 5, **options})
     path = BUILD / f"bench-ours-{count}.json"
     variables = {"langgraph_deployments": entries, "postgres_max_connections": CONNECTIONS * max(COUNTS)}
     path.write_text(json.dumps(variables))

@@ -21,6 +21,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
 )
 
 CLAIMS = "selfhost.langgraph:claims"
+OWNER = "the-inventory-of-this-t"
 PASSWORD = "torture-password-of-"
 
 REDIS_DEFAULTS = {name: spec.get("default") for name, spec in _redis_connection.REDIS_ARGS.items()}
@@ -56,7 +57,7 @@ class Stage:
             for name in names
         ]
         params = {**REDIS_DEFAULTS, **self.redis_login, "databases": entries, "known_claims": known}
-        params |= {"manage_users": True, "redis_server": None, "allow_shared_number": False}
+        params |= {"manage_users": True, "allow_shared_number": False, "address": None}
         server = _redis_connection.connect(params)
         result = _redis_database.ensure(server, params, False)
         server.close()
@@ -70,6 +71,7 @@ class Stage:
         ]
         params = {**POSTGRES_DEFAULTS, **self.postgres_login, "databases": entries}
         params |= {"close_databases": ["postgres", "template1"], "lock_timeout": 600}
+        params |= {"owner": OWNER, "previous_owners": [], "take_over": False}
         with _postgres_connection.connect(params) as connection:
             return _postgres_database.ensure(connection, params, False)
 

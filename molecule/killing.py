@@ -1,0 +1,61 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modules that die at a stage on the real host.
+
+The collection has no switch for that. A test runs its playbook with a copy of the collection that stands before the real
+one on Ansible's path: the same files, but for a ``_stages.py`` in which reach() kills the process at one stage. Ansible
+packs that one into the module that it ships.
+
+    with killed_at("switched"):
+        killed = play(wanted)
+    assert killed.returncode != 0
+
+``stage`` is any text that is handed to reach(); add calls of reach() where a test is to kill, and their names to STAGES
+or to a tuple of your own beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import typing as t
+from pathlib import Path
+
+import pytest
+from plays import PROJECT
+
+PATH = "ANSIBLE_COLLECTIONS_PATH"
+STAGES_FILE = "plugins/module_utils/_stages.py"
+_KILLING = """
+
+def reach(stage: str) -> None:
+    import os
+    import signal
+
+    if stage == {stage!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def copy_that_dies(folder: Path, stage: str) -> Path:
+    """Make the copy under ``folder``, of links but for the one file; give the folder of the collection."""
+    collection = folder / "ansible_collections/selfhost/langgraph"
+    changed = PROJECT / STAGES_FILE
+    for original in (PROJECT, PROJECT / "plugins", changed.parent):
+        copy = collection / original.relative_to(PROJECT)
+        copy.mkdir(parents=True, exist_ok=True)
+        for entry in original.iterdir():
+            if entry not in (PROJECT / "plugins", changed.parent, changed) and entry.name not in ("build", ".git"):
+                (copy / entry.name).symlink_to(entry)
+    (collection / STAGES_FILE).write_text(changed.read_text() + _KILLING.format(stage=stage))
+    return collection
+
+
+@contextlib.contextmanager
+def killed_at(stage: str) -> t.Iterator[None]:
+    """Have modules of every play that starts in the block die at a stage, as if the machine had taken them."""
+    with tempfile.TemporaryDirectory(prefix="dies-at-") as folder, pytest.MonkeyPatch.context() as patch:
+        copy_that_dies(Path(folder), stage)
+        patch.setenv(PATH, f"{folder}:{os.environ.get(PATH) or PROJECT / 'build/collections'}")
+        yield
