@@ -75,9 +75,10 @@ class World:
 
     wait_until = staticmethod(wait_until)
 
-    def __init__(self, host: t.Any) -> None:
+    def __init__(self, host: t.Any, redis_administrator: str = ADMIN) -> None:
         self.host = host
         self.name = host.backend.name
+        self._redis = redis_administrator
 
     @staticmethod
     def database(name: str) -> str:
@@ -86,7 +87,7 @@ class World:
 
     def redis(self, *words: str) -> str:
         """One command to Redis as its administrator."""
-        return self.host.check_output(f"{ADMIN} {' '.join(words)}")
+        return self.host.check_output(f"{self._redis} {' '.join(words)}")
 
     def sql(self, database_name: str, statement: str) -> str:
         """One statement to Postgres as its superuser."""
@@ -245,12 +246,20 @@ def world(host) -> World:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers."""
     config.addinivalue_line("markers", "release(name): a long test that one release of Debian runs for both")
-    config.addinivalue_line("markers", "essential: a test that runs however late it is")
+    config.addinivalue_line(
+        "markers", "essential(name): a test that runs however late it is, of two releases of Debian on the named one"
+    )
+
+
+def essential(item: pytest.Item) -> bool:
+    """Whether a test may not be left out on this host."""
+    marker = item.get_closest_marker("essential")
+    return marker is not None and all(release in item.config.getoption("hosts") for release in marker.args)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Essential tests first: nothing that has to run is left when the time is over."""
-    items.sort(key=lambda item: item.get_closest_marker("essential") is None)
+    items.sort(key=lambda item: not essential(item))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -258,5 +267,5 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marker = item.get_closest_marker("release")
     if marker and marker.args[0] not in item.config.getoption("hosts") and not os.environ.get(EVERYWHERE):
         pytest.skip(f"{marker.args[0]} runs it")
-    if late() and not item.get_closest_marker("essential"):
+    if late() and not essential(item):
         pytest.skip("left out, the gate is late; its scenario alone runs it")

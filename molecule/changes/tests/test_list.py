@@ -12,6 +12,7 @@ import time
 import pytest
 
 
+@pytest.mark.essential("bookworm")
 def test_a_third_deployment_disturbs_nobody(world, grown):
     numbers, containers = world.numbers(), world.containers()
     done = world.play(langgraph_deployments=grown)
@@ -23,6 +24,7 @@ def test_a_third_deployment_disturbs_nobody(world, grown):
     assert world.client("healthy", "5", "http://127.0.0.1:8125") < 5
 
 
+@pytest.mark.essential("bookworm")
 def test_absent_stops_it_and_keeps_its_data(world, grown, group_vars):
     containers = world.containers()
     gone = [{**grown[0], "state": "absent"}, *grown[1:]]
@@ -63,6 +65,7 @@ def client(world):
     session.wait(20)
 
 
+@pytest.mark.essential
 @pytest.mark.release("trixie")
 @pytest.mark.usefixtures("client")
 def test_remove_takes_nothing_from_who_is_connected(world):
@@ -82,6 +85,7 @@ def count_tasks(output: str) -> dict[str, int]:
     return {"run": int(recap[1]), "skipped": int(recap[2])}
 
 
+@pytest.mark.essential
 @pytest.mark.release("bookworm")
 def test_twenty_deployments_cost_as_many_tasks_as_two(world, group_vars):
     two = group_vars["langgraph_deployments"]

@@ -34,7 +34,9 @@ def one_serves(world):
 
 
 @pytest.mark.release("bookworm")
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "stage", [pytest.param(stage, marks=pytest.mark.essential if stage == "routed" else ()) for stage in STAGES]
+)
 def test_killed_at_a_stage(world, bot, play, roll, tmp_path, stage):
     wanted = bot(env={"KILLED_AT": stage})
     newest = world.revisions(NAME)[-1]
