@@ -21,6 +21,7 @@ from plays import PROJECT, late, run_playbook
 INVENTORY = PROJECT / "molecule/inventory"
 DRIVER = PROJECT / "molecule/drive.py"
 LOAD = PROJECT / "molecule/load.py"
+LOGINS = PROJECT / "molecule/logins.py"
 EVERYWHERE = "SELFHOST_LANGGRAPH_EVERYWHERE"
 ADMIN = "redis-cli --no-auth-warning --user langgraph-admin -a $(cat /etc/redis/langgraph-admin.password)"
 
@@ -189,6 +190,33 @@ class World:
     def rollback(self, name: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
         """Run the playbook rollback on this host alone."""
         return self._playbook("selfhost.langgraph.rollback", (), {"deployment": name, **variables})
+
+    def rotate(self, name: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+        """Run the playbook rotate on this host alone."""
+        return self._playbook("selfhost.langgraph.rotate", (), {"deployment": name, **variables})
+
+    def credentials(self, name: str) -> str:
+        """The addresses and passwords of the deployment's services, as its containers get them."""
+        return self.host.check_output(f"cat /etc/langgraph/{name}/credentials") + "\n"
+
+    def refused(self, credentials: str, seconds: float = 0) -> dict[str, float | None]:
+        """Log in with credentials for so long: when Postgres and Redis each first refused, in seconds since 1970."""
+        with self.logins(credentials, seconds) as answers:
+            pass
+        return answers
+
+    @contextlib.contextmanager
+    def logins(self, credentials: str, seconds: float) -> t.Iterator[dict[str, float | None]]:
+        """Have logins.py log in with credentials while the block runs; what it yields is filled in at the end."""
+        command = [*self._in_network(), str(LOGINS), str(seconds)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        answers: dict[str, float | None] = {}
+        assert process.stdin is not None
+        process.stdin.write(credentials)
+        process.stdin.close()
+        process.stdin = None
+        yield answers
+        answers.update(json.loads(process.communicate(timeout=seconds + 60)[0]))
 
     def status(self) -> dict[str, dict[str, t.Any]]:
         """What the playbook status tells as JSON: deployment -> description."""

@@ -14,8 +14,9 @@ description:
   - Collects what a task of each host has registered, M(selfhost.langgraph.deployment_check) or
     M(selfhost.langgraph.container_service_info) with O(selfhost.langgraph.container_service_info#module:credentials=true). A host
     that has registered nothing has not answered, and counts as carrying the passwords of before.
+  - Hosts that share neither Redis nor Postgres with the one that asks are left out.
   - The role P(selfhost.langgraph.langgraph#role) revokes a password once nothing carries it.
-positional: register
+positional: register, host, groups
 options:
   _input:
     description: The variables of each host that runs deployments.
@@ -26,12 +27,22 @@ options:
     description: Name of the variable that the task of each host registers.
     type: str
     required: true
+  host:
+    description: Name of the host that asks.
+    type: str
+    required: true
+  groups:
+    description: The groups of the inventory.
+    type: dict
+    required: true
 """
 
 EXAMPLES = r"""
 - name: What is in use?
   ansible.builtin.set_fact:
-    in_use: "{{ groups['langgraph_hosts'] | map('extract', hostvars) | selfhost.langgraph.credentials_in_use('checked') }}"
+    in_use: >-
+      {{ groups['langgraph_hosts'] | map('extract', hostvars)
+         | selfhost.langgraph.credentials_in_use('checked', inventory_hostname, groups) }}
 """
 
 RETURN = r"""

@@ -24,8 +24,8 @@ def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.A
             "number": plan.numbers[entry["name"]],
             "user": entry["name"] if users else None,
             "changed": entry["name"] in touched,
-            "retiring": False,
-            "retired": False,
+            "retiring": entry["name"] in plan.retiring,
+            "retired": entry["name"] in plan.retired,
         }
         for entry in entries
     }

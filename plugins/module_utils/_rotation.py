@@ -14,14 +14,24 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._removal import services
+
 Carried = t.Mapping[str, t.Any]
 Use = t.Mapping[str, Carried | None]
 Deployment = t.Mapping[str, t.Any]
 
 
-def credentials_in_use(hosts: t.Iterable[t.Mapping[str, t.Any]], register: str) -> dict[str, t.Any]:
-    """Collect what each host's own task has registered; ``hosts`` are the variables of each host."""
-    return {str(host["inventory_hostname"]): (host.get(register) or {}).get("carried") for host in hosts}
+def credentials_in_use(
+    hosts: t.Iterable[t.Mapping[str, t.Any]], register: str, host: str, groups: t.Mapping[str, t.Sequence[str]]
+) -> dict[str, t.Any]:
+    """Collect what the tasks of ``host``, and of others with the same Redis or Postgres, have registered.
+
+    ``hosts`` are the variables of each host that may run a deployment, ``groups`` those of the inventory.
+    """
+    variables = {str(item["inventory_hostname"]): item for item in hosts}
+    used = {name: services(item, groups) for name, item in variables.items()}
+    sharing = [name for name in used if any(mine == theirs for mine, theirs in zip(used[host], used[name]))]
+    return {name: (variables[name].get(register) or {}).get("carried") for name in sharing}
 
 
 def logins_in_use(name: str, use: Use) -> list[str] | None:

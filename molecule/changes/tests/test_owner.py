@@ -47,7 +47,7 @@ def refused(done, theirs, ours):
     assert OTHER_KEY not in text
 
 
-@pytest.mark.essential
+@pytest.mark.essential("trixie")
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize(
     "inventory",

@@ -72,13 +72,22 @@ def test_one_that_has_the_password_in_redis_alone_is_named_for_redis_alone() -> 
 
 
 def test_what_hosts_have_registered() -> None:
+    groups = {"langgraph_redis": ["db"], "langgraph_postgres": ["db"]}
     hosts = [
         {"inventory_hostname": "app1", "checked": {"carried": carried(NEW)}},
         {"inventory_hostname": "app2"},
         {"inventory_hostname": "app3", "checked": {"unreachable": True}},
+        {"inventory_hostname": "single", "langgraph_redis_server": "single", "langgraph_postgres_server": "single"},
+        {
+            "inventory_hostname": "half",
+            "langgraph_redis_admin_uri": "rediss://u:p@r",
+            "checked": {"carried": carried(OLD)},
+        },
     ]
-    found = _rotation.credentials_in_use(hosts, "checked")
-    assert found == {"app1": carried(NEW), "app2": None, "app3": None}
+    found = _rotation.credentials_in_use(hosts, "checked", "app1", groups)
+    assert found == {"app1": carried(NEW), "app2": None, "app3": None, "half": carried(OLD)}
+    assert _rotation.credentials_in_use(hosts, "checked", "single", groups) == {"single": None}
+    assert list(_rotation.credentials_in_use(hosts, "checked", "half", {})) == ["half"]
 
 
 def test_addresses_of_all_hosts() -> None:
