@@ -62,5 +62,5 @@ def test_each_scenario_leaves_more_than_the_next_and_the_last_nothing() -> None:
     assert left[-1] == 0
     deadline = re.search(rf"{DEADLINE}=.*\+ (\d+) \* 60", (PROJECT / ".ci/run").read_text(encoding="utf-8"))
     assert deadline
-    # Half of the time, and no less, is for the parts before Molecule and for what the first scenario has beside it.
-    assert left[0] <= int(deadline[1]) * 60 / 2
+    # 20 minutes are for the parts before Molecule, and on a fast machine for what the first scenario has beside it.
+    assert left[0] <= (int(deadline[1]) - 20) * 60
