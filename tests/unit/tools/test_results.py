@@ -64,7 +64,7 @@ def test_skipped(folder):
 
 
 def test_missing(folder, monkeypatch):
-    """What failed is told as a failure and was run; what was skipped, or is in no report, was not."""
+    """What failed counts as a failure, and was run; what was skipped, or is in no report, was not."""
     monkeypatch.syspath_prepend(str(RESULTS.parent))
     spec = importlib.util.spec_from_file_location("_tested_results", RESULTS)
     assert spec
