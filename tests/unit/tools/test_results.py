@@ -59,7 +59,7 @@ def test_counts(folder):
 
 def test_skipped(folder):
     assert told("skipped", f"{folder}/*.xml") == (
-        "2 tests left out for lack of time, 1 tests run by another release alone, 1 tests skipped for other reasons\n"
+        "tests left out for lack of time: 2, run by another release alone: 1, skipped for other reasons: 1\n"
     )
 
 
