@@ -95,6 +95,8 @@ def connection_text(
         demand_uri(params["login_uri"])
         common["options"] = startup_options(settings or {}, _options_of(params["login_uri"]))
         common.update({"dbname": database} if database else {})
+        tls = {"sslmode": params["login_ssl_mode"], "sslrootcert": params["login_ca_file"]}
+        common = {**{key: value for key, value in tls.items() if value is not None}, **common}
         return conninfo.make_conninfo(params["login_uri"], **common)
     options = {
         "host": params["login_unix_socket"] or params["login_host"] or "/var/run/postgresql",

@@ -96,7 +96,8 @@ def ensure(connection: Connection, params: Params, check_mode: bool) -> dict[str
     warnings += _postgres_managed.unknown_warnings(view.unknown)
     for release in view.releases:
         result["databases"][release.name] = release.result()
-        warnings += filter(None, [release.warning()])
+        # Check mode loses nothing anyway.
+        warnings += filter(None, [None if check_mode else release.warning()])
     actions = view.actions()
     diff = diff_of(view.plan, view.releases)
     return {**result, "changed": bool(actions), "actions": actions, "diff": diff, "warnings": warnings}

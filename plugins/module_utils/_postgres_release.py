@@ -24,6 +24,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_login
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_problems import ownership_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import World
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
 
 try:
     import psycopg
@@ -201,9 +202,11 @@ def carry_out(connection: Connection, releases: t.Sequence[Release]) -> None:
     if late:
         _let_in(connection, going, allowed=True)
         refuse(late)
+    reach("release_locked_out")
     for release in going:
         if release.database:
             connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(release.target)))
+            reach("release_database_dropped")
         if release.login:
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(release.second)))
         # The role goes last: its comment is the record of the claim.

@@ -13,6 +13,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_channels import SHARED_MARK
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_globs import meet
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIMS_KEY, UNSAVED_KEY
 
 # What @admin and @dangerous leave open and a neighbour could be reached or seen with. MOVE and COPY write into other
@@ -154,7 +156,7 @@ def pattern_findings(patterns: t.Iterable[str]) -> t.Iterator[str]:
     for pattern in patterns:
         if not pattern or re.search(r"[\s\x00-\x1f\x7f]", pattern):
             yield f"the pattern {pattern!r} is empty or holds white space"
-        elif any(matches(pattern, key) for key in (CLAIMS_KEY, UNSAVED_KEY)):
+        elif any(meet(pattern, name) for name in (CLAIMS_KEY, UNSAVED_KEY, SHARED_MARK)):
             yield f"the pattern {pattern!r} covers the claims of all deployments ({CLAIMS_KEY})"
 
 
@@ -165,30 +167,3 @@ def command_findings(commands: t.Iterable[str]) -> t.Iterator[str]:
             yield f"{command!r} is not the name of a command, as in 'info' or 'client|no-touch'"
         elif command in _NEVER or command.split("|")[0] in _NEVER - {"script", "memory", "acl"}:
             yield f"the command {command!r} reaches beyond the deployment's own number"
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Match as Redis does (``stringmatchlen``): ``*``, ``?``, ``[a-c]``, ``[^a]`` and a backslash."""
-    return re.fullmatch(_as_regex(pattern), text, re.DOTALL) is not None
-
-
-def _as_regex(pattern: str) -> str:
-    out, position = [], 0
-    while position < len(pattern):
-        char = pattern[position]
-        position += 1
-        if char == "*":
-            out.append(".*")
-        elif char == "?":
-            out.append(".")
-        elif char == "\\" and position < len(pattern):
-            out.append(re.escape(pattern[position]))
-            position += 1
-        elif char == "[":
-            # Anything in brackets counts as matching one character: too careful rather than too trusting.
-            end = pattern.find("]", position + 1)
-            out.append(".")
-            position = len(pattern) if end < 0 else end + 1
-        else:
-            out.append(re.escape(char))
-    return "".join(out)

@@ -74,7 +74,8 @@ def ensure(server: Server, params: t.Mapping[str, t.Any], check_mode: bool) -> d
     for release in releases:
         result["databases"][release.name] = release.result()
         result["actions"] += release.actions()
-        warnings += filter(None, [release.warning()])
+        # Check mode loses nothing anyway.
+        warnings += filter(None, [None if check_mode else release.warning()])
     result.update(server=None, address=params["address"], durable="redis")
     return {**result, "changed": bool(result["actions"]), "diff": diff_of(plan, releases), "warnings": warnings}
 

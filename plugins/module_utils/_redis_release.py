@@ -23,6 +23,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan imp
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIMS_KEY, RELEASE_SCRIPT
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_world import change_users
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
 
 
 @dataclass
@@ -175,6 +176,7 @@ def carry_out(
     users = [release.name for release in going if release.user]
     everywhere = [server, *nodes]
     _switch(everywhere, users, "off")
+    reach("release_users_off")
     clients = [client for node in everywhere for client in connected(node)]
     for release in going:
         release.clients = count(clients, release.name, release.number)
@@ -189,6 +191,7 @@ def carry_out(
         # A number is free only once its old user is gone from the aclfile too: a restart would bring it back.
         for node in everywhere:
             change_users(node, world, [("ACL", "DELUSER", *users)], save=world.acl_file != "")
+    reach("release_users_gone")
     answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, _question([release.name for release in going], known, dry=False))
     refuse(script_problems({"databases": 0, **answer}))
 

@@ -64,9 +64,8 @@ def run() -> dict[str, t.Any]:
 
 def _wanted(**options: t.Any) -> tuple[str, str]:
     """The deployment as extra variables in a file."""
-    patterns = ["lg:*", "lg:run-fanout:*", "lg:thread-fanout:*", "langgraph:run_queue"]
     entry = {"name": NAME, "image": "demo-agent:1", "port": PORT, "edition": "none", "n_jobs_per_worker": 40}
-    entry |= {"redis_key_patterns": ["lg:*"], "redis_channel_patterns": patterns, **options}
+    entry |= options
     path = BUILD / "bench-rollout.json"
     path.write_text(json.dumps({"langgraph_deployments": [entry]}))
     return "--extra-vars", f"@{path}"

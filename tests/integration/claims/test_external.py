@@ -95,6 +95,15 @@ def test_postgres_over_tls(postgres_with_tls: PostgresServer, certificates: path
     bad = run_module("postgres_database", {**options, "login_uri": good.replace("@localhost", "@127.0.0.1")})
     assert 'does not match host name "127.0.0.1"' in bad["msg"]
     assert ADMIN_PASSWORD not in bad["_text"]
+    # With a URI the options say the same as its parameters do, as the role langgraph has it.
+    apart = {"login_uri": way, "login_ca_file": str(certificates / "ca.pem"), "databases": options["databases"]}
+    again = run_module("postgres_database", apart)
+    assert (again.get("msg"), again.get("changed")) == (None, False)
+    stranger = {**apart, "login_ca_file": "/etc/ssl/certs/ca-certificates.crt"}
+    assert "certificate" in run_module("postgres_database", stranger)["msg"]
+    plain = way.partition("?")[0].replace("@localhost", "@127.0.0.1")
+    insisted = run_module("postgres_database", {**apart, "login_uri": plain, "login_ssl_mode": "verify-full"})
+    assert 'does not match host name "127.0.0.1"' in insisted["msg"]
     options = {**postgres_with_tls.login(), "login_host": "localhost", "login_ssl_mode": "verify-full"}
     options |= {"login_ca_file": str(certificates / "ca.pem"), "databases": entries("a")}
     assert not run_module("postgres_database", options).get("failed")
