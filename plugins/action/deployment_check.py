@@ -60,6 +60,8 @@ class ActionModule(ActionBase):
                 "secret_key": {"type": "str", "required": True, "no_log": True},
                 "previous_secret_key": {"type": "str", "default": "", "no_log": True},
                 "environment": {"type": "str", "default": ""},
+                "only": {"type": "list", "elements": "str", "default": []},
+                "only_deployed": {"type": "bool", "default": False},
                 "bind_address": {"type": "str", "default": "127.0.0.1"},
                 "config_dir": {"type": "path", "default": "/etc/langgraph"},
                 "files": {"type": "list", "elements": "path", "default": []},
@@ -102,6 +104,7 @@ class ActionModule(ActionBase):
             "config_dir": options["config_dir"],
             "files": options["files"],
             "images": sorted({*references, *itertools.chain(*archives.values())}),
+            "credentials": True,
         }
         host = self._execute_module(module_name=INFO_MODULE, module_args=asked, task_vars=task_vars)
         if host.get("failed"):
@@ -109,14 +112,21 @@ class ActionModule(ActionBase):
         surroundings = self._surroundings(raw, options, host, {"archives": archives, "builds": builds}, task_vars)
         deployments, found = check_deployments(raw, surroundings)
         problems += found
+        # Those that are not in the list, or go, or change their own, drain by what the host has.
+        drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
+        served = [item["name"] for item in host["deployments"] if item["serving"]]
+        deployments = [
+            item
+            for item in deployments
+            if (not options["only"] or item["name"] in options["only"])
+            and (not options["only_deployed"] or (item["name"] in served and item["state"] == "present"))
+        ]
         needs = make_needs(deployments, references, archives, host["images"], options["image_pull"])
         problems += list(need_problems(needs, host["engine"]["architecture"]))
         if problems:
             lines = [str(problem) for problem in problems]
             return {"failed": True, "msg": "\n".join(lines), "problems": [problem.as_dict() for problem in problems]}
         warnings += channel_warnings(deployments)
-        # Those that are not in the list, or go, or change their own, drain by what the host has.
-        drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
         needed = {normal_reference(need["image"]) for need in needs}
         result = {
             "deployments": deployments,
@@ -124,8 +134,9 @@ class ActionModule(ActionBase):
             "engine": {**host["engine"], "images": host["images"]},
             "builds": [build_options(build) for build in builds if normal_reference(build["image"]) in needed],
             "pushes": pushes(builds, needs),
-            "longest_drain": max(drains),
+            "longest_drain": max(drains, default=0),
             "owner": owner_fingerprint(options["secret_key"], options["environment"]),
+            "carried": host.get("carried"),
             "previous_owners": previous_owners(options["secret_key"], options["environment"], previous),
             "files": host.get("files", {}),
             "missing_libraries": host.get("missing_libraries", []),
@@ -179,6 +190,7 @@ class ActionModule(ActionBase):
             image_envs={name: build.get("env", {}) for name, build in built.items() if build["merge_env"]},
             max_connections=options["max_connections"],
             redis_databases=options["redis_databases"],
+            aes_keys=host.get("aes_keys", {}),
             bind_address=options["bind_address"],
             proxy=options["proxy"],
             running_revisions=options["max_running_revisions"],

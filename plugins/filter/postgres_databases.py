@@ -13,7 +13,7 @@ author:
 description:
   - Gives the list that M(selfhost.langgraph.postgres_database) takes, from deployments that were checked and their Redis numbers.
   - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
-positional: numbers, server, address
+positional: numbers, server, address, use
 options:
   _input:
     description: The RV(selfhost.langgraph.deployment_check#module:deployments) of M(selfhost.langgraph.deployment_check).
@@ -30,6 +30,11 @@ options:
   address:
     description: The RV(selfhost.langgraph.redis_database#module:address) of M(selfhost.langgraph.redis_database).
     type: str
+  use:
+    description:
+      - What P(selfhost.langgraph.credentials_in_use#filter) gives. Left out, it is not known what containers carry, and no password
+        is revoked.
+    type: dict
 """
 
 EXAMPLES = r"""

@@ -18,6 +18,15 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._problems impor
 
 NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 NAME_LENGTH = 63  # what a Postgres identifier (NAMEDATALEN - 1) and a host name's label (RFC 1035) hold
+# What a mark can hold beside the deployment's name.
+_KINDS = {
+    "redis_number": int,
+    "redis_server": str,
+    "redis_address": str,
+    "owner": str,
+    "login_of": str,
+    "extensions": dict,
+}
 _SECOND = ".b"
 MARK = "selfhost.langgraph"  # the key of our JSON in comments, and the prefix of our keys in Redis
 
@@ -132,10 +141,16 @@ def encode_mark(mark: t.Mapping[str, t.Any]) -> str:
 
 
 def decode_mark(comment: str | None) -> dict[str, t.Any] | None:
-    """Read a durable copy; anything that is not one of ours is None."""
+    """Read a durable copy; anything that is not one of ours is None, as a deployment may write what it likes."""
     try:
         content = json.loads(comment or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     mark = content.get(MARK) if isinstance(content, dict) else None
-    return mark if isinstance(mark, dict) and isinstance(mark.get("deployment"), str) else None
+    if not isinstance(mark, dict) or not isinstance(mark.get("deployment"), str):
+        return None
+    return mark if all(_fits(mark.get(key), kind) for key, kind in _KINDS.items()) else None
+
+
+def _fits(value: t.Any, kind: type) -> bool:
+    return value is None or (isinstance(value, kind) and not isinstance(value, bool))

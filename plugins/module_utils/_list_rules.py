@@ -41,6 +41,7 @@ class Surroundings:
     - ``listening``: port -> name of the program that listens there on the host.
     - ``deployed``: deployment -> port, of what this collection already runs on the host.
     - ``images``: references of the images that are on the host or will be loaded; None: any image can be pulled.
+    - ``aes_keys``: deployment -> fingerprint of the AES key of the revision that serves on the host, None where it has none.
     - ``image_envs``: reference -> variables of the ``env`` of its langgraph.json that are to be merged.
     - ``proxy``: what answers on the ports, haproxy or none.
     - ``running_revisions``: how many revisions of a deployment may run at the same time.
@@ -53,6 +54,7 @@ class Surroundings:
     listening: t.Mapping[int, str] = field(default_factory=dict)
     deployed: t.Mapping[str, int] = field(default_factory=dict)
     images: t.Collection[str] | None = None
+    aes_keys: t.Mapping[str, str | None] = field(default_factory=dict)
     image_envs: t.Mapping[str, t.Mapping[str, str]] = field(default_factory=dict)
     max_connections: int | None = None
     redis_databases: int | None = None

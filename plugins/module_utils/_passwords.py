@@ -46,3 +46,13 @@ def previous_owners(secret_key: str, environment: str, previous_secret_key: str)
 def _text(digest: bytes) -> str:
     """Give bytes in the URL-safe alphabet, without padding."""
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def credential_fingerprint(redis_password: str, postgres_password: str) -> str:
+    """Identify the two passwords of a deployment by 22 characters of the URL-safe alphabet.
+
+    It says whether a container has the passwords that are wanted, and is kept where only root reads: from passwords
+    that a person chose, somebody could guess.
+    """
+    message = "\0".join(("selfhost.langgraph", "credential", redis_password, postgres_password))
+    return base64.urlsafe_b64encode(hashlib.sha256(message.encode()).digest()[:16]).decode().rstrip("=")

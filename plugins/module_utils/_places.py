@@ -15,7 +15,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _ports, _revision_store, _systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils import (
+    _credentials,
+    _ports,
+    _revision_store,
+    _systemd,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._plan import Step
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
     LOOPBACK_PORTS,
@@ -52,6 +57,7 @@ class Places:
         else:
             slot = {"address": "127.0.0.1", "port": self._free_port()}
         slot["healthy_deadline"] = deadline
+        slot |= self._note(wanted, revision)
         if slot != revision.slot:
             _revision_store.stage_slot(self._host.options.config_dir, step.name, revision.number, slot)
             if in_place or (fresh and not revision.running):
@@ -61,6 +67,13 @@ class Places:
                 self._moved[step.name] = revision
                 revision = replace(revision, active="inactive")
             self._host.replace_revision(step.name, replace(revision, slot=slot))
+
+    @staticmethod
+    def _note(wanted: Wanted, revision: Revision) -> dict[str, str]:
+        """The credentials that its container has, or is about to be made with."""
+        if wanted.credentials and not revision.running:
+            return _credentials.note(wanted.credentials)
+        return {key: revision.slot[key] for key in _credentials.NOTED if key in revision.slot} if revision.slot else {}
 
     def _free_port(self) -> int:
         taken = self._ports | set(_ports.listening())

@@ -6,28 +6,25 @@
 
 """Asking servers for their health, the whole list at once.
 
-Shipped to the host too, where the units use it: no imports but the standard library's.
+Shipped to the host too, where the units use it: no imports but the standard library's and what lies beside it there.
 """
 
 from __future__ import annotations
 
 import http.client
-import json
-import ssl
 import time
 import typing as t
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-# One request; a server whose loop is blocked by synchronous code answers late, not never.
+if __package__:
+    from ansible_collections.selfhost.langgraph.plugins.module_utils import _bounded_http
+else:
+    import _bounded_http  # type: ignore[import-not-found,no-redef]
+
+# One request in all; a server whose loop is blocked by synchronous code answers late, not never.
 REQUEST_SECONDS = 10
-# The host asks itself: that its certificate names 127.0.0.1 is not asked for.
-_TRUSTING = ssl.create_default_context()
-_TRUSTING.check_hostname = False
-_TRUSTING.verify_mode = ssl.CERT_NONE
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_TRUSTING))
+MOST_BYTES = 65536
 
 
 @dataclass(frozen=True)
@@ -46,23 +43,21 @@ def is_healthy(status: int | None, body: bytes) -> bool:
     if status != 200:
         return False
     try:
-        content = json.loads(body)
+        content = _bounded_http.parse(body)
     except ValueError:
         return False
     return isinstance(content, dict) and content.get("ok") is True
 
 
 def ask(url: str, timeout: float = REQUEST_SECONDS, host: str | None = None) -> Answer:
-    """Ask one URL once; ``host`` is the name to ask for where the proxy tells deployments apart by it."""
+    """Ask one URL once, for at most ``timeout`` seconds in all; ``host`` is the name to ask for where the proxy tells deployments apart by it."""
+    request = _bounded_http.Request(url, headers={"Host": host} if host else {})
     try:
-        request = urllib.request.Request(url, headers={"Host": host} if host else {})
-        with _OPENER.open(request, timeout=timeout) as response:
-            return Answer(response.status, is_healthy(response.status, response.read(65536)))
-    except urllib.error.HTTPError as error:
-        return Answer(error.code, False)
+        reply = _bounded_http.fetch(request, seconds=timeout, most=MOST_BYTES)
     except (OSError, ValueError, http.client.HTTPException):
         # The last one: something answers there that does not speak HTTP.
         return Answer(None, False)
+    return Answer(reply.status, is_healthy(reply.status, reply.body))
 
 
 @dataclass(frozen=True)
@@ -74,7 +69,10 @@ class Target:
 
 
 def wait_for(targets: t.Mapping[str, Target], timeout: float, interval: float = 0.5) -> dict[str, Answer]:
-    """Ask every target until each is healthy or ``timeout`` seconds are over; give the last answer of each."""
+    """Ask every target until each is healthy or ``timeout`` seconds are over; give the last answer of each.
+
+    Each is asked once at least: it takes REQUEST_SECONDS longer at most.
+    """
     if not targets:
         return {}
     deadline = time.monotonic() + timeout

@@ -31,6 +31,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record i
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import RELEASE_SCRIPT
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_words import script_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_world import change_users
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
 
 
 @dataclass
@@ -204,6 +205,7 @@ def carry_out(
     users = [release.name for release in going if release.user]
     everywhere = [server, *nodes]
     _switch(everywhere, users, "off")
+    reach("release_users_off")
     clients = [client for node in everywhere for client in connected(node)]
     for release in going:
         release.clients = count(clients, release.name, release.number)
@@ -220,6 +222,7 @@ def carry_out(
         # A number is free only once its old user is gone from the aclfile too: a restart would bring it back.
         for node in everywhere:
             change_users(node, world, [("ACL", "DELUSER", *users)], save=world.acl_file != "")
+    reach("release_users_gone")
     _ask(server, [release.name for release in going], world, params, dry=False)
     return True
 

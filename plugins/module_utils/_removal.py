@@ -140,22 +140,23 @@ def _elsewhere(name: str, absent: t.Sequence[str]) -> str:
 
 
 def _would(name: str, parts: t.Sequence[Part], absent: t.Sequence[str]) -> str:
+    """Without a colon, which YAML, as Ansible can print it, would put in quotes."""
     serving = [part.host for part in parts if part.serves]
     clients = sum(_clients(part) for part in _leaders(parts))
     facts = [
-        f"To remove it would lose {_things(name, parts)}",
+        f"To remove the deployment '{name}' would lose {_things(name, parts)}",
         f"It serves on {', '.join(serving)}" if serving else "",
         f"{clients} clients are connected to its databases" if clients else "",
         f"{', '.join(absent)} did not take part in this run, and has to" if absent else "",
-        f"To do it: ansible-playbook selfhost.langgraph.remove -e deployment={name} -e confirm={name}",
+        f"To do it, run ansible-playbook selfhost.langgraph.remove -e deployment={name} -e confirm={name}",
     ]
-    return f"deployment '{name}': nothing was changed. {'. '.join(filter(None, facts))}"
+    return f"Nothing was changed. {'. '.join(filter(None, facts))}"
 
 
 def _done(name: str, parts: t.Sequence[Part]) -> str:
     listed = [part.host for part in parts if part.listed]
-    again = f". It still stands in langgraph_deployments of {', '.join(listed)}: take it out there, or the next run of site.yml"
-    return f"deployment '{name}' is gone, and with it {_things(name, parts)}{again + ' makes it once more, empty' if listed else ''}"
+    again = f". It still stands in langgraph_deployments of {', '.join(listed)}; take it out there, or the next run of site.yml"
+    return f"The deployment '{name}' is gone, and with it {_things(name, parts)}{again + ' makes it once more, empty' if listed else ''}"
 
 
 def _clients(part: Part) -> int:

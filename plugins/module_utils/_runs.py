@@ -4,7 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Runs in flight, counted through the server's own API. Shipped to the host too, where the drain uses it: no imports.
+"""Runs in flight, counted through the server's own API. Shipped to the host too, where the drain uses it.
+
+A server is not trusted with the time or the memory of who asks: all questions together have a deadline, each answer a size,
+and what is taken from it are ids and words.
 
 Tables differ between the vendor's runtime and others, the API does not (docs: Agent Server API, threads and runs).
 """
@@ -14,17 +17,26 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import time
 import typing as t
-import urllib.error
-import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+if __package__:
+    from ansible_collections.selfhost.langgraph.plugins.module_utils import _bounded_http
+else:
+    import _bounded_http  # type: ignore[import-not-found,no-redef]
+
 REQUEST_SECONDS = 5
-# More threads than that are not looked at: a report need not hold up a rollout.
+# All questions of one report together: it need not hold up a rollout.
+TOTAL_SECONDS = 20
+# A run has its input with it.
+MOST_BYTES = 4 * 1024 * 1024
+# More threads than that, and more runs of one, are not looked at.
 MOST_THREADS = 200
+MOST_RUNS = 100
 IN_FLIGHT = ("pending", "running")
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_WORD = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _ID = re.compile(r"\brun_id\W+([0-9a-f-]{36})\b")
 _AGAIN = re.compile(r"\brun_attempt\W+([2-9]|[1-9]\d+)\b")
@@ -34,11 +46,47 @@ class RunsUnknown(RuntimeError):
     """The server did not tell: it asks for a login, or does not answer."""
 
 
-def _call(url: str, body: t.Any = None) -> t.Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
-    with _OPENER.open(request, timeout=REQUEST_SECONDS) as response:
-        return json.loads(response.read())
+class _NotFound(RuntimeError):
+    """The server answers with 404."""
+
+
+class _Api:
+    """The API of one server, ``url`` with its mount prefix, for TOTAL_SECONDS."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._deadline = url, time.monotonic() + TOTAL_SECONDS
+
+    def ask(self, path: str, body: t.Any = None) -> t.Any:
+        """One answer as JSON. Raises _NotFound, OSError, ValueError, HTTPException."""
+        data = None if body is None else json.dumps(body).encode()
+        request = _bounded_http.Request(f"{self._url}{path}", data, {"Content-Type": "application/json"})
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"no complete answer within {TOTAL_SECONDS} s")
+        reply = _bounded_http.fetch(request, seconds=min(REQUEST_SECONDS, left), most=MOST_BYTES)
+        if reply.status == 404:
+            raise _NotFound
+        if reply.status >= 300:
+            raise ValueError(f"it answers with status {reply.status}")
+        return _bounded_http.parse(reply.body)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is something."""
+        try:
+            self.ask(path)
+        except _NotFound:
+            return False
+        return True
+
+
+_FAILURES = (OSError, ValueError, TypeError, KeyError, http.client.HTTPException, _NotFound)
+
+
+def _word(value: t.Any) -> str:
+    """An id or a status: it goes into URLs and reports."""
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
+        raise ValueError("an id or a status that is none")
+    return value
 
 
 def in_flight(api: str) -> dict[str, tuple[str, str]]:
@@ -46,24 +94,24 @@ def in_flight(api: str) -> dict[str, tuple[str, str]]:
 
     Raises RunsUnknown.
     """
+    server = _Api(api)
     try:
         body = {"status": "busy", "limit": MOST_THREADS, "select": ["thread_id"]}
-        threads = [str(thread["thread_id"]) for thread in _call(f"{api}/threads/search", body)]
+        found = server.ask("/threads/search", body)
+        threads = [_word(thread["thread_id"]) for thread in found[:MOST_THREADS]]
         with ThreadPoolExecutor(max_workers=8) as pool:
-            lists = list(pool.map(lambda thread: _runs_of(api, thread), threads))
-    except (OSError, ValueError, TypeError, KeyError, http.client.HTTPException) as error:
+            lists = list(pool.map(lambda thread: _runs_of(server, thread), threads))
+    except _FAILURES as error:
         raise RunsUnknown(str(error)) from error
     return {run: (thread, status) for thread, runs in zip(threads, lists) for run, status in runs.items()}
 
 
-def _runs_of(api: str, thread: str) -> dict[str, str]:
+def _runs_of(server: _Api, thread: str) -> dict[str, str]:
     try:
-        runs = _call(f"{api}/threads/{thread}/runs?limit=100")
-    except urllib.error.HTTPError as error:
-        if error.code == 404:
-            return {}
-        raise
-    return {str(run["run_id"]): str(run["status"]) for run in runs if run["status"] in IN_FLIGHT}
+        runs = server.ask(f"/threads/{thread}/runs?limit={MOST_RUNS}")
+    except _NotFound:
+        return {}
+    return {_word(run["run_id"]): str(run["status"]) for run in runs[:MOST_RUNS] if run["status"] in IN_FLIGHT}
 
 
 def statuses(api: str, runs: t.Mapping[str, str]) -> dict[str, str]:
@@ -72,31 +120,20 @@ def statuses(api: str, runs: t.Mapping[str, str]) -> dict[str, str]:
     ``deleted`` is a run that went with its thread, as stateless runs do when they end; ``lost`` one whose thread is
     there without it. Raises RunsUnknown.
     """
+    server = _Api(api)
 
     def ask(item: tuple[str, str]) -> str:
         run, thread = item
         try:
-            return str(_call(f"{api}/threads/{thread}/runs/{run}")["status"])
-        except urllib.error.HTTPError as error:
-            if error.code != 404:
-                raise
-        return "lost" if _exists(f"{api}/threads/{thread}") else "deleted"
+            return _word(server.ask(f"/threads/{thread}/runs/{run}")["status"])
+        except _NotFound:
+            return "lost" if server.exists(f"/threads/{thread}") else "deleted"
 
     try:
         with ThreadPoolExecutor(max_workers=8) as pool:
             return dict(zip(runs, pool.map(ask, runs.items())))
-    except (OSError, ValueError, TypeError, KeyError, http.client.HTTPException) as error:
+    except _FAILURES as error:
         raise RunsUnknown(str(error)) from error
-
-
-def _exists(url: str) -> bool:
-    try:
-        _call(url)
-    except urllib.error.HTTPError as error:
-        if error.code != 404:
-            raise
-        return False
-    return True
 
 
 def counts(found: t.Iterable[str]) -> dict[str, int]:

@@ -7,12 +7,20 @@
 """The version of a deployment's database schema, and a snapshot of it before a rollout may move it forward.
 
 Migrations of the server only go forward; the vendor calls downgrades unsupported. Its ledger is
-``schema_migrations(version, dirty)``, that of the open runtime ``alembic_version(version_num)``.
+``schema_migrations(version, dirty)``, that of the open runtime ``alembic_version(version_num)``. Both belong to the
+deployment, and may be views that sleep or have rows without end: its own login asks, for a limited time, for a few rows.
 """
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
@@ -25,11 +33,27 @@ except ImportError as error:
     PSYCOPG_IMPORT_ERROR = error
 
 CONNECT_SECONDS = 5
+# What both questions may take in all; a migration that is stuck may have locked the ledger.
+READ_SECONDS = 10
+_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2000"
+# Characters of what pg_dump says, which may quote what a deployment has planted.
+_MOST_SAID = 2000
+# A dump: the wait for a lock, all of it, and what it has to leave free of the disk (bytes).
+LOCK_WAIT_SECONDS = 60
+SNAPSHOT_SECONDS = 3600
+LEFT_FREE = 512 * 1024 * 1024
 # More than that are told as a range.
 MOST_NAMED = 12
 _LEDGERS = (
-    ("schema_migrations", "SELECT version::text || CASE WHEN dirty THEN ' (dirty)' ELSE '' END FROM schema_migrations"),
-    ("alembic_version", "SELECT version_num FROM alembic_version"),
+    (
+        "schema_migrations",
+        "SELECT pg_catalog.left(version::pg_catalog.text OPERATOR(pg_catalog.||) "
+        "CASE WHEN dirty THEN ' (dirty)' ELSE '' END, 64) FROM schema_migrations LIMIT 12",
+    ),
+    (
+        "alembic_version",
+        "SELECT pg_catalog.left(version_num::pg_catalog.text, 64) FROM alembic_version LIMIT 12",
+    ),
 )
 
 
@@ -42,15 +66,37 @@ def read(database_uri: str | None) -> str | None:
     if not database_uri or PSYCOPG_IMPORT_ERROR is not None:
         return None
     try:
-        with psycopg.connect(database_uri, connect_timeout=CONNECT_SECONDS) as connection:
-            for table, statement in _LEDGERS:
-                found = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()
-                if found and found[0] is not None:
-                    rows = sorted(str(row[0]) for row in connection.execute(statement))
-                    return ", ".join(rows) or None
-    except psycopg.Error:
-        pass
+        parts = psycopg.conninfo.conninfo_to_dict(database_uri)
+        options = f"{parts.get('options') or ''} {_OPTIONS}".strip()
+        with (
+            psycopg.connect(database_uri, connect_timeout=CONNECT_SECONDS, options=options) as connection,
+            _hung_up_after(connection, READ_SECONDS),
+        ):
+            return _version(connection)
+    except (psycopg.Error, OSError):
+        return None
+
+
+def _version(connection: psycopg.Connection[t.Any]) -> str | None:
+    for table, statement in _LEDGERS:
+        found = connection.execute("SELECT pg_catalog.to_regclass(%s)", (table,)).fetchone()
+        if found and found[0] is not None:
+            rows = sorted(str(row[0]) for row in connection.execute(statement))
+            return ", ".join(rows) or None
     return None
+
+
+@contextlib.contextmanager
+def _hung_up_after(connection: psycopg.Connection[t.Any], seconds: float) -> t.Iterator[None]:
+    """End a connection that takes longer: what stands in the database can lift the server's own limits."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+        watch = threading.Timer(seconds, line.shutdown, (socket.SHUT_RDWR,))
+        watch.daemon = True
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
 
 
 def between(old: str, new: str) -> str:
@@ -64,40 +110,57 @@ def between(old: str, new: str) -> str:
 
 
 def take_snapshot(database_uri: str, path: str) -> None:
-    """Dump a deployment's database into ``path``, for root alone, complete or not at all.
+    """Dump a deployment's database into ``path``, for root alone, complete or not at all, in a limited time and size.
 
-    Raises SnapshotError.
+    What a dump that was killed has left there of this deployment goes. Raises SnapshotError.
     """
     if PSYCOPG_IMPORT_ERROR is not None:
         raise SnapshotError("the Python library psycopg is missing on the host")
+    if shutil.which("pg_dump") is None:
+        raise SnapshotError("pg_dump is missing: install postgresql-client on the host")
     parts: dict[str, t.Any] = dict(psycopg.conninfo.conninfo_to_dict(database_uri))
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    staged, passwords = f"{path}.new", f"{path}.passwords"
+    folder, staged = os.path.dirname(path), f"{path}.new"
     try:
-        with open(os.open(passwords, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(_password_line(parts))
-        os.close(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-        parts.pop("password", None)
-        conninfo = psycopg.conninfo.make_conninfo(**parts)
-        command = ["pg_dump", "--no-password", "--format=custom", f"--file={staged}", f"--dbname={conninfo}"]
-        done = run(command, environment={"PGPASSFILE": passwords})
-        if done.returncode != 0:
-            raise SnapshotError(done.stderr.strip())
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _sweep(folder)
+        os.close(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        _dump(parts, staged)
         os.replace(staged, path)
-    except FileNotFoundError as error:
-        raise SnapshotError(
-            f"{error.filename or 'pg_dump'} is missing: install postgresql-client on the host"
-        ) from error
     except OSError as error:
         raise SnapshotError(str(error)) from error
     finally:
-        for leftover in (staged, passwords):
-            if os.path.exists(leftover):
-                os.unlink(leftover)
+        _sweep(folder)
 
 
-def _password_line(parts: t.Mapping[str, t.Any]) -> str:
-    """One line of libpq's password file (docs: The Password File), which escapes colons and backslashes."""
-    fields = [str(parts.get(key) or default) for key, default in (("host", "*"), ("port", "5432"), ("dbname", "*"))]
-    fields += [str(parts.get("user") or "*"), str(parts.get("password") or "")]
-    return ":".join(field.replace("\\", "\\\\").replace(":", "\\:") for field in fields) + "\n"
+def _sweep(folder: str) -> None:
+    """Remove halves of dumps, and the passwords that earlier versions kept beside them. One run at a time is here."""
+    for ending in ("new", "passwords"):
+        for leftover in glob.glob(f"{glob.escape(folder)}/before-revision-*.dump.{ending}"):
+            os.unlink(leftover)
+
+
+def _dump(parts: dict[str, t.Any], staged: str) -> None:
+    # Only root and the process itself can read a process's environment, and nothing of it stays when that is killed.
+    environment = {"PGPASSWORD": str(parts.pop("password", None) or "")}
+    most = _free_bytes(os.path.dirname(staged)) - LEFT_FREE
+    if most <= 0:
+        raise SnapshotError(f"less than {LEFT_FREE >> 20} MB are free in {os.path.dirname(staged)}")
+    command = [
+        # It ends with the module, and with a file that would fill the disk.
+        *("setpriv", "--pdeathsig", "KILL", "prlimit", f"--fsize={most}", "--core=0"),
+        *("pg_dump", "--no-password", "--format=custom", f"--lock-wait-timeout={LOCK_WAIT_SECONDS * 1000}"),
+        *(f"--file={staged}", f"--dbname={psycopg.conninfo.make_conninfo(**parts, connect_timeout=CONNECT_SECONDS)}"),
+    ]
+    try:
+        done = run(command, environment=environment, timeout=SNAPSHOT_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise SnapshotError(f"pg_dump took longer than {SNAPSHOT_SECONDS} s and was ended") from None
+    if done.returncode == -signal.SIGXFSZ:
+        raise SnapshotError(f"it would leave less than {LEFT_FREE >> 20} MB free in {os.path.dirname(staged)}")
+    if done.returncode != 0:
+        raise SnapshotError(done.stderr.strip()[-_MOST_SAID:] or f"pg_dump ended with {done.returncode}")
+
+
+def _free_bytes(folder: str) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize

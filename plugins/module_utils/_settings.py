@@ -56,6 +56,7 @@ OPTIONS: dict[str, Option] = {
     "redis_password": Option("str"),
     "postgres_password": Option("str"),
     "password_generation": Option("int", default=1, minimum=1),
+    "accept_new_aes_key": Option("bool", default=False),
     "extensions": Option("list", default=()),
     # The container
     "memory": Option("str"),

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _bring_up,
+    _credentials,
     _haproxy,
     _retirement,
     _revision_store,
@@ -28,7 +29,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     Revision,
     Wanted,
     unit_name,
-    variables,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import Report, RolloutHost, proxy_text
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
@@ -116,10 +116,22 @@ class Switch:
             self._record_deadline(step)
         records = {step.name: self._host.world[step.name].settings or {} for step in steps}
         _revision_store.write_settings(self._host.options.config_dir, records)
+        for step in steps:
+            self._record_credentials(step)
+
+    def _record_credentials(self, step: Step) -> None:
+        """What serves has them: they are the deployment's from now on."""
+        folder, deployment = self._host.options.config_dir, self._host.world[step.name]
+        credentials = self._wanted[step.name].credentials
+        if credentials and credentials != deployment.credentials_file:
+            if not step.starts:
+                _revision_store.stage_credentials(folder, step.name, credentials)
+            _revision_store.put_credentials(folder, step.name)
+            self._host.world[step.name] = replace(deployment, credentials_file=credentials)
 
     def _record_outcome(self, step: Step) -> None:
         revision = self._host.revision(step)
-        uri = variables(revision.environment).get("DATABASE_URI")
+        uri = _credentials.database_uri(self._wanted[step.name].credentials)
         schema = _schema.read(uri) or (revision.outcome or {}).get("schema")
         outcome = {"result": "served", "at": self._host.now(), "schema": schema}
         _revision_store.write_outcome(self._host.options.config_dir, step.name, revision.number, outcome)

@@ -91,7 +91,15 @@ options:
         default: false
       environment:
         description:
-          - Content of the container's environment file, one C(NAME=value) a line.
+          - Content of the container's environment file, one C(NAME=value) a line. It is part of the revision.
+        type: str
+        default: ''
+      credentials:
+        description:
+          - Content of a second environment file with what the deployment's addresses and passwords are today, E(DATABASE_URI)
+            and E(REDIS_URI). It is no part of a revision. Another content starts a new one beside what serves, and a rollback
+            starts an older one with the content of today.
+          - Where it is empty, these variables are taken out of O(deployments[].environment).
         type: str
         default: ''
       drain_seconds:
@@ -115,6 +123,13 @@ options:
     description: The engine's network for the containers.
     type: str
     default: langgraph
+  only_credentials:
+    description:
+      - Whether nothing is changed but O(deployments[].credentials). What serves keeps its image, its environment and its settings,
+        whatever else O(deployments) ask for.
+      - A deployment that has no revision that serves, or one with files that were changed by hand, is refused.
+    type: bool
+    default: false
   coming_images:
     description:
       - References with ids, or digests, of images that an earlier task of the play brings. Check mode takes them for present.
@@ -278,6 +293,7 @@ def main() -> None:
         "prefix": {"type": "str"},
         "tls": {"type": "bool", "default": False},
         "environment": {"type": "str", "default": "", "no_log": True},
+        "credentials": {"type": "str", "default": "", "no_log": True},
         "drain_seconds": {"type": "int", "default": 180},
         "memory": {"type": "str"},
         "cpus": {"type": "float"},
@@ -294,6 +310,7 @@ def main() -> None:
                 "required_if": [("state", "present", ("image", "port"))],
             },
             "network": {"type": "str", "default": "langgraph"},
+            "only_credentials": {"type": "bool", "default": False},
             "coming_images": {"type": "dict", "default": {}},
             "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},
             "healthy_deadline": {"type": "int", "default": 300},

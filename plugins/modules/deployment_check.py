@@ -48,6 +48,17 @@ options:
         part of RV(owner).
     type: str
     default: ""
+  only:
+    description:
+      - Names of the deployments to return. All of O(deployments) are checked, as what one needs depends on the others. Names
+        that are not among them are ignored, as another host may have these. Empty stands for all.
+    type: list
+    elements: str
+    default: []
+  only_deployed:
+    description: Whether to return those alone that serve on the host already, and are to be there.
+    type: bool
+    default: false
   bind_address:
     description: Address of the host on which servers answer where O(deployments[].bind_address) says nothing else.
     type: str
@@ -161,6 +172,12 @@ pushes:
   returned: success
   type: list
   elements: dict
+carried:
+  description:
+    - What the containers of the host carry, as M(selfhost.langgraph.container_service_info) returns it. Hidden from every output.
+    - The filter P(selfhost.langgraph.credentials_in_use#filter) takes it.
+  returned: success
+  type: dict
 files:
   description: SHA-256 of each of O(files); null where it is missing, or not root's with mode 0644. Hidden from every output.
   returned: success

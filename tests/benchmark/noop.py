@@ -38,6 +38,9 @@ REPETITIONS = 3
 IDLE_SECONDS = 30.0
 LONGEST_IDLE_SECONDS = 90.0
 FIRST_PORT = 20000
+# What a deployment with a pool of 5 may open, with room to spare. Without it the list would be refused at 30, and a budget
+# that grows with the list would restart Postgres in between.
+CONNECTIONS = 120
 
 PEER_PACKAGES = "apt-get install --yes --no-install-recommends python3-psycopg2 >/dev/null"
 PEER_REDIS = """
@@ -92,7 +95,8 @@ def _wanted(count: int, **options: str) -> tuple[str, str]:
         entry = {"name": f"ours-{number}", "image": "demo-agent:1", "port": FIRST_PORT + number, "edition": "none"}
         entries.append({**entry, "langgraph_postgres_pool_max_size": 5, **options})
     path = BUILD / f"bench-ours-{count}.json"
-    path.write_text(json.dumps({"langgraph_deployments": entries}))
+    variables = {"langgraph_deployments": entries, "postgres_max_connections": CONNECTIONS * max(COUNTS)}
+    path.write_text(json.dumps(variables))
     return "--extra-vars", f"@{path}"
 
 

@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+
+import pytest
+
+pytestmark = pytest.mark.essential
 
 
 def test_units_run_and_start_at_boot(world, deployments):
@@ -75,3 +80,30 @@ def test_containers_have_few_rights(world, deployments):
             f"docker inspect --format '{{{{.HostConfig.CapDrop}}}} {{{{.HostConfig.SecurityOpt}}}}' langgraph-{world.instance(name)}"
         )
         assert shown == "[ALL] [no-new-privileges]"
+
+
+def test_a_container_reaches_no_other_one(world, deployments):
+    first, second = (f"langgraph-{world.instance(name)}" for name in deployments)
+    found = json.loads(world.host.check_output(f"docker inspect {second}"))[0]
+    (network,) = found["NetworkSettings"]["Networks"].values()
+    asked = f"http://{network['IPAddress']}:8000/ok"
+    # The address is the right one: the host itself gets an answer there.
+    assert world.host.run(f"curl --silent --max-time 10 {asked}").stdout == '{"ok":true}'
+    program = f"import urllib.request; urllib.request.urlopen('{asked}', timeout=3)"
+    refused = world.host.run(f'docker exec {first} python3 -c "{program}"')
+    assert refused.rc != 0
+    assert "timed out" in refused.stderr or "refused" in refused.stderr or "unreachable" in refused.stderr, (
+        refused.stderr
+    )
+
+
+def test_secrets_of_the_services_are_for_their_own_users(world):
+    folder = "/etc/redis"
+    shown = world.host.check_output(
+        f"stat -c '%n %U:%G %a' {folder} {folder}/langgraph-admin.password {folder}/users.acl"
+    )
+    assert shown.splitlines() == [
+        f"{folder} redis:redis 2770",
+        f"{folder}/langgraph-admin.password root:root 600",
+        f"{folder}/users.acl redis:redis 640",
+    ]

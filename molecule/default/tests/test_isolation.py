@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.essential
+
 
 @pytest.fixture(scope="module")
 def driven():
@@ -32,7 +34,9 @@ def test_background_runs_end_well(runs, deployments):
 
 def test_no_server_misses_a_right(world, runs):
     for name in runs:
-        log = world.host.check_output(f"journalctl --no-pager --output cat  --unit 'langgraph@{name}.*'")
+        log = world.host.check_output(f"journalctl --no-pager --output cat --unit 'langgraph@{name}.*'")
+        # The server says where it listens; without a line of it the rest would prove nothing.
+        assert "Uvicorn running on" in log, log[-2000:]
         assert "Permission" not in log
         assert "permission" not in log
         assert "NOPERM" not in log

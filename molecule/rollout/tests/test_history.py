@@ -89,6 +89,7 @@ def test_rollback_to_nowhere(world, revision, line):
     assert world.containers() == before
 
 
+@pytest.mark.essential
 @pytest.mark.release("bookworm")
 def test_rollback_over_a_migration_is_refused_and_can_be_insisted_on(world, bot, roll):
     """What the older revision knew of the schema is moved by hand, as no second migration of the server is at hand."""

@@ -21,6 +21,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
 )
 
 CLAIMS = "selfhost.langgraph:claims"
+OWNER = "the-inventory-of-this-t"
 PASSWORD = "torture-password-of-"
 OWNER = "owner-of-the-tests-0001"
 ADDRESS = "redis.of.the.tests:6379"
@@ -86,6 +87,7 @@ class Stage:
         ]
         params = {**POSTGRES_DEFAULTS, **self.postgres_login, "databases": entries}
         params |= {"close_databases": ["postgres", "template1"], "lock_timeout": 600}
+        params |= {"owner": OWNER, "previous_owners": [], "take_over": False}
         with _postgres_connection.connect(params) as connection:
             return _postgres_database.ensure(connection, params, False)
 

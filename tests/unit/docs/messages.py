@@ -45,7 +45,9 @@ GIVES: dict[str, int | None] = {
     "pattern_findings": None,
     "warning": None,
     "warnings_of": None,
+    "unknown_warnings": None,
     "sentence": None,
+    "still_open": None,
 }
 # Tables of messages: name -> position in each entry.
 TABLES = {"_CAUSES": 1, "_PATTERNS": 2, "_REASONS": 1}
@@ -68,7 +70,7 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "_redis_script.py": re.compile("local "),
     "_redis_world.py": re.compile("keyspace read|may not run"),
     "_removal.py": re.compile(
-        "would lose|are connected|and has to|number of|still stands|take it out there|once more, empty"
+        "To remove the|would lose|are connected|and has to|number of|still stands|take it out there|once more, empty"
     ),
     "_revisions.py": re.compile("files of"),
     "_settings.py": re.compile("the co"),

@@ -25,6 +25,7 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _bring_up,
     _container_service,
+    _credentials,
     _docker,
     _haproxy,
     _ports,
@@ -43,6 +44,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
 SECRET = "s3cr3t-of-the-environment"
 # In an environment: what the server makes of it.
 EXITS, NEVER_HEALTHY = "MODE=exits\n", "MODE=never-healthy\n"
+# The second environment file: today's, and those of after a rotation and after a move of Redis.
+OLD, ROTATED, MOVED = (
+    f"DATABASE_URI=postgres://{login}:{password}@db:5432/bot?sslmode=prefer\nREDIS_URI=redis://bot:{password}@{redis}/1\n"
+    for login, password, redis in (("bot", "one", "r:6379"), ("bot.b", "two", "r:6379"), ("bot", "one", "r:6380"))
+)
 # An entry of the module's option ``deployments``; others are made by bot().
 GONE = {"name": "bot", "state": "absent"}
 _BACKEND = re.compile(r"^backend (\S+) from \w+\n(?:    http-request.*\n)*    server revision-(\d+) \S+:(\d+)$", re.M)
@@ -54,11 +60,12 @@ class Killed(BaseException):
 
 @dataclass
 class Unit:
-    """One unit; ``published`` is the address of the container of one that runs."""
+    """One unit; ``published`` is the address of the container of one that runs, ``made_with`` its credentials."""
 
     active: str = "inactive"
     enabled: bool = False
     published: tuple[str, int] | None = None
+    made_with: str = ""
 
 
 @dataclass
@@ -96,6 +103,7 @@ class Host:
             "deployments": deployments,
             "config_dir": str(self.folder),
             "network": "langgraph",
+            "only_credentials": False,
             "coming_images": {},
             "proxy": "haproxy",
             "healthy_deadline": 300,
@@ -229,7 +237,9 @@ class Host:
         slot, environment = self.file(number, "slot.json", name), self._environment(name, number)
         taken = {other.published[1] for other in self.units.values() if other.published}
         taken |= {port for _address, port in _proxy.listeners(self.proxy_loaded or "")} | set(self.strangers)
-        state.active = "failed" if slot["port"] in taken or EXITS in environment else "active"
+        state.made_with = self._credentials(name, slot) or environment
+        bad = EXITS in environment or EXITS in state.made_with
+        state.active = "failed" if slot["port"] in taken or bad else "active"
         if state.active == "active":
             state.published = (slot["address"], slot["port"])
             self.containers.add(f"langgraph-{name}.{number}")
@@ -242,6 +252,13 @@ class Host:
     def _environment(self, name: str, number: int) -> str:
         path = self.folder / name / "revisions" / str(number) / "environment"
         return path.read_text() if path.exists() else ""
+
+    def _credentials(self, name: str, slot: dict[str, t.Any]) -> str:
+        """The second environment file, as langgraph-container.py takes it."""
+        staged, current = (self.folder / name / file for file in ("credentials.new", "credentials"))
+        if staged.exists() and _credentials.digest(staged.read_text()) == slot.get("credentials"):
+            return staged.read_text()
+        return current.read_text() if current.exists() else ""
 
     def _healthy(self, name: str, number: int) -> bool:
         return NEVER_HEALTHY not in self._environment(name, number)
@@ -309,6 +326,7 @@ def bot(name: str = "bot", **changes: t.Any) -> dict[str, t.Any]:
         "prefix": None,
         "tls": False,
         "environment": f"API_KEY={SECRET}\n",
+        "credentials": "",
         "drain_seconds": 180,
         "memory": None,
         "cpus": None,

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import identifier
+from ansible_collections.selfhost.langgraph.plugins.module_utils._credentials import aes_fingerprint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings, channel_warnings
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import OPTIONS, SECRET_OPTIONS
@@ -834,9 +835,42 @@ def test_what_is_wrong_with_the_env_of_an_image_is_told() -> None:
     ]
 
 
+AES = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("serving", "wanted", "more", "refused"),
+    [
+        (AES, AES, {}, None),
+        (None, AES, {}, None),
+        (None, None, {}, None),
+        (AES, AES[::-1], {}, "it is another key than the one that it serves with"),
+        (AES, None, {}, "it is missing, and there is one that it serves with"),
+        (AES, AES[::-1], {"accept_new_aes_key": True}, None),
+        (AES, None, {"accept_new_aes_key": True}, None),
+        (AES, AES[::-1], {"state": "absent"}, None),
+    ],
+)
+def test_another_aes_key_is_refused(
+    serving: str | None, wanted: str | None, more: dict[str, t.Any], refused: str | None
+) -> None:
+    entry = bot(langgraph_aes_key=wanted, **more)
+    keys = {entry["name"]: aes_fingerprint(serving)}
+    problems = check_deployments([entry], Surroundings("k" * 32, aes_keys=keys))[1]
+    if refused is None:
+        assert problems == []
+    else:
+        assert [(problem.option, refused in problem.finding) for problem in problems] == [("langgraph_aes_key", True)]
+        assert AES not in str(problems[0])
+
+
 def test_generation_changes_both_passwords_and_nothing_else() -> None:
     first, second = complete(BOT)[0], complete(bot(password_generation=2))[0]
-    assert {key for key in first if first[key] != second[key]} == {"redis_password", "postgres_password"}
+    assert {key for key in first if first[key] != second[key]} == {
+        "redis_password",
+        "postgres_password",
+        "credential",
+    }
 
 
 NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)

@@ -40,9 +40,9 @@ def judged(*hosts: dict[str, t.Any], run: t.Sequence[str] | None = None) -> dict
 def test_all_that_would_be_lost_is_in_one_line() -> None:
     found = judged(host("one", [2, 1], serving=2), host("two", [1], serving=1))
     assert found["would"] == (
-        "deployment 'bot-a': nothing was changed. To remove it would lose about 120 rows in 8.5 MB of the Postgres database "
+        "Nothing was changed. To remove the deployment 'bot-a' would lose about 120 rows in 8.5 MB of the Postgres database "
         "'bot_a', 14 keys of Redis number 3, revisions 1, 2 on one and revision 1 on two. It serves on one, two. 3 clients "
-        "are connected to its databases. To do it: ansible-playbook selfhost.langgraph.remove -e deployment=bot-a -e confirm=bot-a"
+        "are connected to its databases. To do it, run ansible-playbook selfhost.langgraph.remove -e deployment=bot-a -e confirm=bot-a"
     )
     assert (found["unknown"], found["elsewhere"], found["leaders"]) == ("", "", ["one"])
 
@@ -50,7 +50,7 @@ def test_all_that_would_be_lost_is_in_one_line() -> None:
 def test_what_is_gone() -> None:
     found = judged(host("one", [1], serving=1))
     assert found["done"] == (
-        "deployment 'bot-a' is gone, and with it about 120 rows in 8.5 MB of the Postgres database 'bot_a', 14 keys of Redis "
+        "The deployment 'bot-a' is gone, and with it about 120 rows in 8.5 MB of the Postgres database 'bot_a', 14 keys of Redis "
         "number 3 and revision 1 on one"
     )
 
@@ -60,7 +60,7 @@ def test_a_list_that_still_has_it_is_named() -> None:
     gone = [{"name": "bot-a", "state": "absent"}]
     found = judged(host("one", langgraph_deployments=mine), host("two", langgraph_deployments=gone), host("three"))
     assert found["done"].endswith(
-        ". It still stands in langgraph_deployments of one: take it out there, or the next run of site.yml makes it once more, empty"
+        ". It still stands in langgraph_deployments of one; take it out there, or the next run of site.yml makes it once more, empty"
     )
 
 
