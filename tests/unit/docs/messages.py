@@ -70,7 +70,7 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "_redis_script.py": re.compile("local "),
     "_redis_world.py": re.compile("keyspace read|may not run"),
     "_removal.py": re.compile(
-        "To remove the|would lose|are connected|and has to|number of|still stands|take it out there|once more, empty"
+        "To remove the|stand in the way|would lose|are connected|and has to|number of|still stands|take it out there|once more, empty"
     ),
     "_revisions.py": re.compile("files of"),
     "_settings.py": re.compile("the co"),
