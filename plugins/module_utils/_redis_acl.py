@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_channels import SHARED_MARK
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_globs import meet
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIMS_KEY, UNSAVED_KEY
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record import CLAIMS_KEY, UNSAVED_KEY
 
 # What @admin and @dangerous leave open and a neighbour could be reached or seen with. MOVE and COPY write into other
 # numbers, PUBSUB and CLIENT TRACKING tell of foreign channels and keys, SCRIPT and FUNCTION act on what all share.
@@ -103,9 +103,9 @@ def differences(user: User, current: t.Mapping[str, t.Any] | None, sets: Command
         found.append("enabled")
     if set(current.get("passwords") or ()) != user.hashes or "nopass" in flags:
         found.append("password")
-    if _patterns(current.get("keys"), "~") != user.keys:
+    if user_patterns(current.get("keys"), "~") != user.keys:
         found.append("key_patterns")
-    if _patterns(current.get("channels"), "&") != user.channels:
+    if user_patterns(current.get("channels"), "&") != user.channels:
         found.append("channel_patterns")
     if _command_text(current, user.number, sets) != _own_text(user, sets) or current.get("selectors"):
         found.append("commands")
@@ -146,7 +146,8 @@ def _command_text(current: t.Mapping[str, t.Any], number: int | None, sets: Comm
     return sets.allowed(text)
 
 
-def _patterns(value: t.Any, sign: str) -> frozenset[str]:
+def user_patterns(value: t.Any, sign: str) -> frozenset[str]:
+    """Read the patterns of a user (``ACL GETUSER``), which is one text or a list."""
     words = value.split() if isinstance(value, str) else value or ()
     return frozenset(word[1:] if str(word).startswith(sign) else str(word) for word in words)
 

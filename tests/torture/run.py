@@ -28,7 +28,7 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "integration" / "claims"))
 
 import servers  # noqa: E402
-from stage import CLAIMS, Stage  # noqa: E402
+from stage import Stage  # noqa: E402
 
 PROCESSES, NAMES, SHARE = 50, 200, 24
 
@@ -82,7 +82,7 @@ def _finished(stage: Stage) -> t.Iterator[str]:
 def check(stage: Stage, names: t.Sequence[str], promised: t.Mapping[str, set[int]]) -> list[str]:
     """Find everything that is double, lost, leaked or unfinished."""
     found = []
-    claims = {name: int(number) for name, number in stage.redis.admin().hgetall(CLAIMS).items()}
+    claims = {name: int(number) for name, number in stage.redis.record().items()}
     twice = [number for number, count in collections.Counter(claims.values()).items() if count > 1]
     found += [f"number {number} has two names" for number in twice]
     found += [f"{name} has no number" for name in set(names) - set(claims)]
@@ -125,13 +125,13 @@ def play_round(stage: Stage, seed: int) -> str:
             promised[name].add(number)
     stage.play(names)  # the same call, by somebody who is not killed
     problems = check(stage, names, promised)
-    before = stage.redis.admin().hgetall(CLAIMS)
+    before = stage.redis.record()
     stage.redis.admin().flushall()
     numbers = stage.claim_numbers(["newcomer"], stage.known())
     if str(numbers["newcomer"]) in before.values():
         problems.append("after FLUSHALL a newcomer got a number that was held")
     stage.claim_numbers(names, stage.known())
-    after = {name: number for name, number in stage.redis.admin().hgetall(CLAIMS).items() if name != "newcomer"}
+    after = {name: number for name, number in stage.redis.record().items() if name != "newcomer"}
     problems += ["after FLUSHALL the numbers changed"] if after != before else []
     if problems:
         raise AssertionError("\n".join(problems[:20]))

@@ -23,6 +23,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
 CLAIMS = "selfhost.langgraph:claims"
 OWNER = "the-inventory-of-this-t"
 PASSWORD = "torture-password-of-"
+OWNER = "owner-of-the-tests-0001"
 
 REDIS_DEFAULTS = {name: spec.get("default") for name, spec in _redis_connection.REDIS_ARGS.items()}
 POSTGRES_DEFAULTS = {name: spec.get("default") for name, spec in _postgres_connection.POSTGRES_ARGS.items()}
@@ -49,15 +50,26 @@ class Stage:
             claims: list[dict[str, t.Any]] = _postgres_database.inspect(connection, params, False)["claims"]
         return claims
 
-    def claim_numbers(self, names: t.Sequence[str], known: list[dict[str, t.Any]]) -> dict[str, int]:
+    def claim_numbers(
+        self, names: t.Sequence[str], known: list[dict[str, t.Any]], owner: str | None = OWNER
+    ) -> dict[str, int]:
         """Call redis_database."""
         empty = {"number": None, "previous_password": None, "key_patterns": None, "channel_patterns": None}
         entries = [
-            {"name": name, "password": PASSWORD + name, "state": "present", "extra_commands": [], **empty}
+            {
+                "name": name,
+                "password": PASSWORD + name,
+                "state": "present",
+                "extra_commands": [],
+                "shared_channels": False,
+                "retire": False,
+                **empty,
+            }
             for name in names
         ]
         params = {**REDIS_DEFAULTS, **self.redis_login, "databases": entries, "known_claims": known}
-        params |= {"manage_users": True, "allow_shared_number": False, "address": None}
+        params |= {"manage_users": True, "allow_shared_number": False, "address": None, "owner": owner}
+        params |= {"previous_owners": [], "take_over": False, "live_addresses": None}
         server = _redis_connection.connect(params)
         result = _redis_database.ensure(server, params, False)
         server.close()
