@@ -45,6 +45,7 @@ GIVES: dict[str, int | None] = {
     "pattern_findings": None,
     "warning": None,
     "warnings_of": None,
+    "unknown_warnings": None,
     "sentence": None,
     "still_open": None,
 }
