@@ -17,7 +17,13 @@ import typing as t
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _probe, _runs
-from ansible_collections.selfhost.langgraph.plugins.module_utils._bounded_http import Reply, Request, fetch, parse
+from ansible_collections.selfhost.langgraph.plugins.module_utils._bounded_http import (
+    Reply,
+    Request,
+    TooLarge,
+    fetch,
+    parse,
+)
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -126,7 +132,7 @@ def test_many_threads_do_not_add_up(serve: t.Any, monkeypatch: pytest.MonkeyPatc
 def test_what_is_no_id_goes_nowhere(serve: t.Any, value: t.Any) -> None:
     text = f'"{value}"' if isinstance(value, str) else value
     url = serve(lambda: whole(f'[{{"thread_id":{text}}}]'.encode()))
-    with pytest.raises(_runs.RunsUnknown, match="^an id or a status that is none$"):
+    with pytest.raises(_runs.RunsUnknown, match="^<class "):
         _runs.in_flight(url)
 
 
@@ -141,11 +147,13 @@ def test_a_redirect_is_not_followed(serve: t.Any) -> None:
 def test_an_answer(serve: t.Any) -> None:
     url = serve(lambda: whole(b'{"ok":true}'))
     assert fetch(Request(f"{url}/a?b=c"), seconds=5, most=11) == Reply(200, b'{"ok":true}')
-    with pytest.raises(ValueError, match="larger than 10 bytes"):
+    with pytest.raises(TooLarge):
         fetch(Request(url), seconds=5, most=10)
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/", "http://", "no URL", "http://[", "http://a:b/"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://127.0.0.1/", "http://", "no URL", "http://[", "http://a:b/"]
+)
 def test_what_is_no_url_to_ask(url: str) -> None:
     with pytest.raises((ValueError, http.client.HTTPException)):
         fetch(Request(url), seconds=1, most=10)

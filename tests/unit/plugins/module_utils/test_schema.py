@@ -144,7 +144,7 @@ def test_a_snapshot(pg_dump: t.Callable[[str], Path], tmp_path: Path) -> None:
 
 def test_nothing_secret_is_there_while_a_dump_runs(pg_dump: t.Callable[[str], Path], tmp_path: Path) -> None:
     """So nothing is left where the module is killed then."""
-    note = pg_dump(f'grep -rl -e p@ss {tmp_path}/dumps >{tmp_path}/found; ls {tmp_path}/dumps/bot >>{tmp_path}/found\n')
+    note = pg_dump(f"grep -rl -e p@ss {tmp_path}/dumps >{tmp_path}/found; ls {tmp_path}/dumps/bot >>{tmp_path}/found\n")
     _schema.take_snapshot(URI, str(tmp_path / "dumps/bot/before-revision-2.dump"))
     assert note.exists()
     assert (tmp_path / "found").read_text() == "before-revision-2.dump.new\n"
@@ -154,7 +154,12 @@ def test_what_a_killed_dump_left_goes(pg_dump: t.Callable[[str], Path], tmp_path
     folder = tmp_path / "dumps/bot"
     folder.mkdir(parents=True)
     pg_dump("")
-    for name in ("before-revision-1-x.dump.new", "before-revision-1-x.dump.passwords", "of-somebody.dump.new", "a.dump"):
+    for name in (
+        "before-revision-1-x.dump.new",
+        "before-revision-1-x.dump.passwords",
+        "of-somebody.dump.new",
+        "a.dump",
+    ):
         (folder / name).write_text("secret")
     _schema.take_snapshot(URI, str(folder / "before-revision-2-x.dump"))
     assert {path.name for path in folder.iterdir()} == {"before-revision-2-x.dump", "of-somebody.dump.new", "a.dump"}
@@ -189,7 +194,7 @@ def test_a_dump_does_not_fill_the_disk(
     with pytest.raises(_schema.SnapshotError, match="^it would leave less than 512 MB free in "):
         _schema.take_snapshot(URI, str(tmp_path / "dumps/before-revision-2.dump"))
     monkeypatch.setattr(_schema, "_free_bytes", lambda _folder: _schema.LEFT_FREE)
-    with pytest.raises(_schema.SnapshotError, match="^less than 512 MB are free in "):
+    with pytest.raises(_schema.SnapshotError, match="^it would leave less than 512 MB free in "):
         _schema.take_snapshot(URI, str(tmp_path / "dumps/before-revision-2.dump"))
     assert list((tmp_path / "dumps").iterdir()) == []
 
