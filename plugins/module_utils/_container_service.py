@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _docker,
+    _firewall,
     _haproxy,
     _revision_store,
     _schema,
@@ -67,18 +68,22 @@ class Refused(RuntimeError):
     """What is asked for cannot or must not be done; the text names the deployment, the option and the remedy."""
 
 
+_ERRORS = (
+    _docker.EngineError,
+    _systemd.SystemdError,
+    _haproxy.ProxyError,
+    _firewall.FirewallError,
+    RolloutError,
+    Refused,
+    LockedError,
+)
+
+
 def run_module(module: AnsibleModule, function: t.Callable[..., dict[str, t.Any]]) -> t.NoReturn:
     """Do a module's work and exit."""
     try:
         result = function(module.params, check_mode=module.check_mode)
-    except (
-        _docker.EngineError,
-        _systemd.SystemdError,
-        _haproxy.ProxyError,
-        RolloutError,
-        Refused,
-        LockedError,
-    ) as error:
+    except _ERRORS as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"the host's files cannot be read or written: {error}")
@@ -173,6 +178,7 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
             f"deployment '{name}', option 'image': the host has no image '{deployment['image']}'; load or pull it first"
         )
     settings = {key: deployment[key] for key in ("bind_address", "port", "hostname", "prefix", "tls")}
+    settings["may_reach"] = sorted(set(deployment["may_reach"]))
     settings |= {key: params[key] for key in ("proxy", "healthy_deadline", "drain_limit")}
     digest = image_id if "@" in image_id else images.digest(deployment["image"], image_id)
     return Wanted(name, make_content(deployment, image_id, params["network"], digest), settings)
@@ -263,6 +269,9 @@ def _carry_out(
         interrupted = _revision_store.is_half_written(params["config_dir"]) or _proxy_drifted(found)
         rollout = Rollout(options, client, wanted, steps, found)
         reports = [Report(step) for step in steps] if check_mode or not steps else rollout.run()
+        if not check_mode:
+            # Each time: a run that was killed before this is finished by the next.
+            _firewall.apply()
     if params["wait_for_drain"] and not check_mode:
         rollout.wait_for_drains()
     return {

@@ -8,8 +8,8 @@
 
 ``CONFIG_DIR/NAME/deployment.json``: which revision serves since when, the public address, the limits. The one record
 of what serves; written last, when it does.
-``CONFIG_DIR/NAME/revisions/N/``: ``revision.json`` and ``environment`` never change; ``slot.json`` (the address that the
-container is published on) and ``outcome.json`` (how its start ended) are written when they are known, ``drain.json`` by
+``CONFIG_DIR/NAME/revisions/N/``: ``revision.json`` and ``environment`` never change; ``slot.json`` (where the
+container answers) and ``outcome.json`` (how its start ended) are written when they are known, ``drain.json`` by
 the unit that ended it.
 ``CONFIG_DIR/switched.json``: the records of several that have switched at once, until each is in its place. They are
 written together or not at all: half of an exchange of addresses would be a host that no proxy can serve.
@@ -209,7 +209,7 @@ def finish_writing(config_dir: str) -> None:
 
 
 def write_slot(config_dir: str, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
-    """Record the address that a revision's container is published on."""
+    """Record where a revision's container answers."""
     stage_slot(config_dir, name, number, slot)
     put_slot(config_dir, name, number)
 
@@ -237,6 +237,11 @@ def put_slot_back(config_dir: str, name: str, number: int) -> None:
     path = _slot(config_dir, name, number)
     if os.path.exists(f"{path}.before"):
         os.replace(f"{path}.before", path)
+
+
+def remove_slot(config_dir: str, name: str, number: int) -> None:
+    """Take a revision's place away, which it then has no more."""
+    remove_file(_slot(config_dir, name, number))
 
 
 def _slot(config_dir: str, name: str, number: int) -> str:

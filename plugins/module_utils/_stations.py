@@ -67,7 +67,7 @@ def container_services(
     ``redis`` has host, port and tls, ``postgres`` host, port and sslmode, as containers reach them.
     """
     address = ("port", "bind_address", "hostname", "prefix", "tls")
-    keys = ("name", "state", "image", *address, "drain_seconds", "memory", "cpus", "user", "read_only")
+    keys = ("name", "state", "image", *address, "may_reach", "drain_seconds", "memory", "cpus", "user", "read_only")
     services = []
     for deployment in deployments:
         service = {key: deployment[key] for key in keys}

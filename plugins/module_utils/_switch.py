@@ -30,6 +30,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     Wanted,
     unit_name,
     variables,
+    with_limits,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import (
     Report,
@@ -166,7 +167,7 @@ class Switch:
         for step in steps:
             if step.action in ("create", "roll"):
                 self._stage_outcome(step, staged)
-            self._stage_deadline(step, staged)
+            self._stage_limits(step, staged)
         staged.stage_records({step.name: self._host.world[step.name].settings or {} for step in steps})
 
     def _stage_outcome(self, step: Step, staged: _revision_store.StagedSwitch) -> None:
@@ -176,13 +177,16 @@ class Switch:
         outcome = {"result": "served", "at": self._host.now(), "schema": schema}
         staged.stage_outcome(step.name, revision.number, outcome)
 
-    def _stage_deadline(self, step: Step, staged: _revision_store.StagedSwitch) -> None:
-        revision, deadline = self._host.revision(step), self._wanted[step.name].settings["healthy_deadline"]
-        if revision.slot and revision.slot.get("healthy_deadline") != deadline:
-            # The unit goes by it at its next start.
-            slot = {**revision.slot, "healthy_deadline": deadline}
-            staged.stage_slot(step.name, revision.number, slot)
-            self._host.replace_revision(step.name, replace(revision, slot=slot))
+    def _stage_limits(self, step: Step, staged: _revision_store.StagedSwitch) -> None:
+        """The unit goes by the deadline at its next start; what a container may reach changes for all that run."""
+        settings = self._wanted[step.name].settings
+        for revision in self._host.world[step.name].revisions:
+            if not revision.slot or not (revision.running or revision.number == step.revision):
+                continue
+            slot = with_limits(revision.slot, settings)
+            if slot != revision.slot:
+                staged.stage_slot(step.name, revision.number, slot)
+                self._host.replace_revision(step.name, replace(revision, slot=slot))
 
     def _drain(self, steps: t.Sequence[Step], before: t.Mapping[str, Revision | None]) -> None:
         for step in steps:

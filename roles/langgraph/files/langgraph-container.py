@@ -19,6 +19,7 @@ import time
 
 CONFIG_DIR = os.environ.get("LANGGRAPH_CONFIG_DIR", "/etc/langgraph")
 CONFIG_LABEL = "selfhost.langgraph.config"
+FIREWALL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "langgraph-firewall.py")
 LONGEST_BACK_OFF = 60
 # A server that ran for so long has recovered; its next crash is the first again.
 RECOVERED_SECONDS = 600
@@ -43,15 +44,22 @@ class Revision:
             return json.load(file)
 
     @property
-    def publish(self):
-        """Where the container is published, as the engine's client takes it."""
+    def place(self):
+        """Where the container answers: its own address, or the one that it is published on."""
         address = self.slot["address"]
         return f"[{address}]:{self.slot['port']}" if ":" in address else f"{address}:{self.slot['port']}"
 
     @property
+    def place_options(self):
+        """The same as options of the engine's client. Nothing is published but a public port without a proxy."""
+        if self.slot.get("network"):
+            return ["--ip", self.slot["address"]]
+        return ["--publish", f"{self.place}:8000"]
+
+    @property
     def label(self):
         """What a container has to carry to be this revision in this slot."""
-        return f"{self.record['config']} {self.publish}"
+        return f"{self.record['config']} {self.place}"
 
     @property
     def url(self):
@@ -100,10 +108,22 @@ def back_off(unit, found):
         time.sleep(seconds)
 
 
+def close_network():
+    """Have the host's firewall know the addresses of all slots, before any container has one of them.
+
+    A host without the role firewall has no such program.
+    """
+    if os.path.exists(FIREWALL):
+        done = subprocess.run([sys.executable, "-I", FIREWALL, "apply"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(done.stderr.strip() or f"{FIREWALL} ended with {done.returncode}")
+
+
 def prepare(revision):
     """Have a container that fits the revision and its slot: keep it where it does, else create it anew."""
     found = inspect(revision.container)
     back_off(revision.unit, found)
+    close_network()
     if found is not None and found["Config"]["Labels"].get(CONFIG_LABEL) == revision.label:
         return
     if found is not None:
@@ -114,7 +134,7 @@ def prepare(revision):
         # The first process of a container ignores SIGTERM until it asks for it, and a server needs seconds to get there.
         "--init",
         *("--name", revision.container, "--hostname", revision.name, "--restart", "no"),
-        *("--label", f"{CONFIG_LABEL}={revision.label}", "--publish", f"{revision.publish}:8000"),
+        *("--label", f"{CONFIG_LABEL}={revision.label}", *revision.place_options),
         *("--env-file", os.path.join(revision.folder, "environment")),
         *revision.record["arguments"],
     )

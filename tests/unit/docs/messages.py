@@ -61,6 +61,7 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "_diagnosis.py": re.compile("DB index"),
     "_image_build.py": re.compile("no space left|could not find"),
     "_image_builds.py": re.compile("of texts"),
+    "langgraph-firewall.py": re.compile("type ipv4_addr"),
     "_plan.py": re.compile("is no longer kept|runs and does not serve|rollback from"),
     "_postgres_plan.py": re.compile("the comment of the database"),
     "_proxy.py": re.compile("Written by|http-request"),

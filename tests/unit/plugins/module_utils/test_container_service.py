@@ -19,6 +19,7 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _container_service,
     _docker,
+    _firewall,
     _haproxy,
     _host_lock,
     _revision_store,
@@ -27,10 +28,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import sentence
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import RolloutError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import RolloutError, proxy_text
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import STAGES
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import (
     EXITS,
+    FIRST,
     GONE,
     NEVER_HEALTHY,
     SECRET,
@@ -594,7 +596,7 @@ def test_killed_before_a_container_moves(host: Host, before: str, reboot: bool) 
         host.converge(bot(), proxy="none" if before == "haproxy" else "haproxy")
     if reboot:
         host.reboot()
-    assert (host.file(1, "slot.json")["port"], host.answers()) == (30000 if before == "haproxy" else 8123, 1)
+    assert (host.file(1, "slot.json")["port"], host.answers()) == (8000 if before == "haproxy" else 8123, 1)
     assert host.converge(bot(), proxy=before)["changed"] is False
 
 
@@ -716,20 +718,117 @@ def test_a_drain_that_does_not_end(served: Host, monkeypatch: pytest.MonkeyPatch
     assert served.answers() == 2
 
 
-def test_every_revision_has_a_port_of_its_own(host: Host) -> None:
-    host.strangers = {30000: "something else"}
+def test_every_revision_has_an_address_of_its_own(host: Host) -> None:
+    """Others on the network have theirs, and what is published on the host matters not at all."""
+    host.neighbours, host.strangers = {FIRST}, {8000: "something else"}
     for image in ("bot:1", "bot:2", "bot:3"):
         host.converge(bot(image=image), bot("two", port=8124))
-    slots = [host.file(number, "slot.json")["port"] for number in (1, 2, 3)] + [
-        host.file(1, "slot.json", "two")["port"]
-    ]
-    assert len({30000, *slots}) == 5
+    slots = [host.file(number, "slot.json") for number in (1, 2, 3)] + [host.file(1, "slot.json", "two")]
+    assert len({FIRST, *(slot["address"] for slot in slots)}) == 5
+    assert [(slot["port"], slot["network"]) for slot in slots] == [(8000, "langgraph")] * 4
 
 
-def test_no_port_is_free(host: Host) -> None:
-    host.strangers = dict.fromkeys(range(30000, 32768), "something else")
-    with pytest.raises(RolloutError, match="^no free port from 30000 to 32767 on the loopback$"):
+def test_a_small_network_gives_what_stopped_revisions_had(host: Host) -> None:
+    """Its upper half has two addresses, and five revisions are kept."""
+    host.subnet = "172.29.0.0/29"
+    for number in range(1, 6):
+        host.converge(bot(image=f"bot:{number}"))
+        host.finish_drains()
+        assert host.answers() == number
+    addresses = [(host.folder / f"bot/revisions/{number}/slot.json").exists() for number in range(1, 6)]
+    assert addresses.count(True) == 2
+    assert host.roll_back(revision=2)["failures"] == []
+    assert host.answers() == 2
+
+
+def test_no_address_is_free(host: Host) -> None:
+    host.subnet, host.neighbours = "172.29.0.0/29", {"172.29.0.5", "172.29.0.6"}
+    with pytest.raises(
+        RolloutError, match="^no free address in the upper half of 172.29.0.0/29, the subnet of the net"
+    ):
         host.converge(bot())
+
+
+def test_what_it_may_reach_holds_from_its_start_on(host: Host) -> None:
+    host.converge(bot(may_reach=["two", "three", "two"]), bot("two", port=8124))
+    assert host.reachable == {"bot.1": ["three", "two"]}
+    assert host.converge(bot(may_reach=["three", "two"]), bot("two", port=8124))["changed"] is False
+
+
+def test_what_it_may_reach_changes_in_place_for_all_that_run(host: Host) -> None:
+    host.converge(bot(may_reach=["two"]))
+    host.converge(bot(may_reach=["two"], image="bot:2"))
+    assert host.reachable == {"bot.1": ["two"], "bot.2": ["two"]}
+    result = host.converge(bot(image="bot:2"))
+    assert (actions(result), result["deployments"][0]["reasons"]) == (["keep"], ["may_reach"])
+    assert (host.reachable, host.running()) == ({}, [1, 2])
+
+
+def test_a_killed_run_is_made_up_for(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one has nothing to change, and brings the firewall up to date all the same."""
+
+    def die() -> t.NoReturn:
+        raise Killed
+
+    host.converge(bot())
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(_firewall, "apply", die)
+        host.converge(bot(may_reach=["two"]))
+    assert host.reachable == {}
+    assert host.converge(bot(may_reach=["two"]))["changed"] is False
+    assert host.reachable == {"bot.1": ["two"]}
+
+
+def test_check_mode_leaves_the_firewall_alone(host: Host) -> None:
+    host.converge(bot())
+    assert host.converge(bot(may_reach=["two"]), check_mode=True)["changed"] is True
+    assert host.reachable == {}
+
+
+def test_a_record_of_an_earlier_version_is_no_change(host: Host) -> None:
+    host.converge(bot())
+    path = host.folder / "bot/deployment.json"
+    settings = json.loads(path.read_text())
+    del settings["may_reach"]
+    path.write_text(json.dumps(settings))
+    assert host.converge(bot())["changed"] is False
+
+
+def published_by_an_earlier_version(host: Host, number: int = 1, port: int = 30000) -> None:
+    """Have the revision that serves be one that is published on the loopback."""
+    slot = {"address": "127.0.0.1", "port": port, "healthy_deadline": 300}
+    _revision_store.write_slot(str(host.folder), "bot", number, slot)
+    host.unit(number).published = ("127.0.0.1", port)
+    host.load(proxy_text(_container_service.read_host(str(host.folder))) or "")
+
+
+def test_what_an_earlier_version_published_serves_until_it_is_replaced(host: Host) -> None:
+    host.converge(bot())
+    published_by_an_earlier_version(host)
+    host.clients = {"bot"}
+    assert host.converge(bot())["changed"] is False
+    assert host.converge(bot(port=8200))["failures"] == []
+    assert (host.answers(), host.file(1, "slot.json")["port"]) == (1, 30000)
+    host.converge(bot(port=8200, image="bot:2"))
+    assert (host.answers(), host.file(2, "slot.json")["address"], host.unanswered) == (2, FIRST, [])
+
+
+def test_what_an_earlier_version_published_starts_there_again(host: Host) -> None:
+    """After a crash its unit has not moved, so the play has not either."""
+    host.converge(bot())
+    published_by_an_earlier_version(host)
+    host.unit(1).active, host.unit(1).published = "failed", None
+    assert actions(host.converge(bot())) == ["start"]
+    assert (host.answers(), host.file(1, "slot.json")["port"]) == (1, 30000)
+
+
+def test_a_rollback_to_what_an_earlier_version_published(host: Host) -> None:
+    host.converge(bot())
+    published_by_an_earlier_version(host)
+    host.converge(bot(image="bot:2"))
+    host.finish_drains()
+    assert host.roll_back()["failures"] == []
+    assert (host.answers(), host.file(1, "slot.json")["network"]) == (1, "langgraph")
 
 
 def test_the_newest_are_kept_and_images_that_nobody_needs_go(host: Host) -> None:

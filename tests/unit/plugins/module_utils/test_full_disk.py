@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import ProxyError
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import LOOPBACK_PORTS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import RolloutError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._systemd import SystemdError
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import GONE, Host, bot
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import GONE, LOOPBACK, Host, bot
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.test_rollout_properties import (
     check,
     new_host,
@@ -101,7 +100,7 @@ def reached(host: Host, name: str) -> int | None:
 
 
 def is_public_port(published: tuple[str, int] | None) -> bool:
-    return published is not None and published[1] not in LOOPBACK_PORTS
+    return published is not None and published[0] == LOOPBACK
 
 
 def serves_alone(host: Host, name: str) -> None:

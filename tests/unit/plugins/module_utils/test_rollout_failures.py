@@ -36,6 +36,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import RolloutHost
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import (
     EXITS,
+    FIRST,
     GONE,
     NEVER_HEALTHY,
     Host,
@@ -107,7 +108,8 @@ def test_the_deadline_alone_is_taken_over_in_place(served: Host) -> None:
     container = (served.unit(1).published, set(served.containers))
     assert served.converge(bot(), healthy_deadline=60)["changed"] is True
     assert served.calls == [("write", "bot/revisions/1/slot.json"), ("write", "bot/deployment.json")]
-    assert served.file(1, "slot.json") == {"address": "127.0.0.1", "port": 30000, "healthy_deadline": 60}
+    slot = {"address": FIRST, "port": 8000, "network": "langgraph", "healthy_deadline": 60}
+    assert served.file(1, "slot.json") == slot
     assert (served.unit(1).published, served.containers) == container
     assert served.converge(bot(), healthy_deadline=60)["changed"] is False
 
