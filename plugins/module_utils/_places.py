@@ -19,6 +19,7 @@ from dataclasses import replace
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _credentials,
     _docker,
+    _haproxy,
     _revision_store,
     _systemd,
 )
@@ -65,6 +66,7 @@ class Places:
                 _revision_store.put_slot(self._host.options.config_dir, step.name, revision.number)
             else:
                 # The file says where the container is until that has stopped.
+                _revision_store.keep_slot(self._host.options.config_dir, step.name, revision.number)
                 self._moved[step.name] = revision
                 revision = replace(revision, active="inactive")
             self._host.replace_revision(step.name, replace(revision, slot=slot))
@@ -131,8 +133,17 @@ class Places:
             direct = {"proxy": "none", "kept": settings.get("proxy") == "none"}
             world[name] = replace(deployment, settings={**settings, **direct})
         if any(step.starts and self.is_direct(step) for step in steps):
-            self._host.let_go()
+            # On a full disk it would keep the ports that containers are to have.
+            self._host.let_go(but=_haproxy.ProxyFileError)
         self._stop_and_move()
+
+    def put_all_back(self) -> None:
+        """Start again all that was interrupted, where what was to follow cannot."""
+        for name, before in self._interrupted.items():
+            if before.serving:
+                self.put_back(name, before.serving)
+        # It may have let go of them.
+        self._host.let_go()
 
     def _stop_and_move(self) -> None:
         serving = ((name, deployment.serving) for name, deployment in self._interrupted.items())
@@ -153,7 +164,7 @@ class Places:
             if not is_in_place(moved.slot, before.settings or {}):
                 return False
             _systemd.stop([unit_name(name, serving.number)])
-            _revision_store.write_slot(self._host.options.config_dir, name, serving.number, moved.slot or {})
+            _revision_store.put_slot_back(self._host.options.config_dir, name, serving.number)
             self._host.replace_revision(name, moved)
         _systemd.start([unit_name(name, serving.number)])
         return True

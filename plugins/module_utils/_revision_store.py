@@ -164,8 +164,12 @@ def write_revision(config_dir: str, name: str, record: t.Mapping[str, t.Any], en
     staged = os.path.join(_revisions(config_dir, name), ".new")
     shutil.rmtree(staged, ignore_errors=True)
     os.mkdir(staged, 0o700)
-    _write(os.path.join(staged, "revision.json"), _dump(record))
-    _write(os.path.join(staged, "environment"), environment)
+    try:
+        _write(os.path.join(staged, "revision.json"), _dump(record))
+        _write(os.path.join(staged, "environment"), environment)
+    except OSError:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
     # What is there under this number was cut short: a complete one is never written again.
     shutil.rmtree(folder, ignore_errors=True)
     os.rename(staged, folder)
@@ -173,11 +177,74 @@ def write_revision(config_dir: str, name: str, record: t.Mapping[str, t.Any], en
 
 def write_settings(config_dir: str, settings: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
     """Record the settings of deployments and which revisions serve, of all of them or, where it is killed, of none."""
-    if len(settings) > 1:
-        _replace(os.path.join(config_dir, SWITCHED), _dump(settings))
-    for name, record in settings.items():
-        _replace(_record(config_dir, name), _dump(record))
-    _unlink(os.path.join(config_dir, SWITCHED))
+    switch = StagedSwitch(config_dir)
+    switch.stage_records(settings)
+    switch.commit()
+    switch.finish()
+
+
+class StagedSwitch:
+    """What a switch records, written beside what is there before the proxy switches: a full disk shows then.
+
+    Afterwards renames are enough, which need no space. commit() makes all of it the record at once, where it is killed
+    or fails none of it; what finish() cannot do the next run does.
+    """
+
+    def __init__(self, config_dir: str) -> None:
+        self._config_dir = config_dir
+        self._first: list[str] = []
+        self._records: list[str] = []
+        # Deployments, and whether their credentials were staged here.
+        self._credentials: dict[str, bool] = {}
+
+    def stage_outcome(self, name: str, number: int, outcome: t.Mapping[str, t.Any]) -> None:
+        """How the start of a revision ended."""
+        self._add(self._first, _outcome(self._config_dir, name, number), outcome)
+
+    def stage_slot(self, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
+        """A slot with another deadline."""
+        self._add(self._first, _slot(self._config_dir, name, number), slot)
+
+    def stage_records(self, settings: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
+        """The settings of all deployments that switch, and which revisions serve."""
+        for name, record in settings.items():
+            self._add(self._records, _record(self._config_dir, name), record)
+        if len(settings) > 1:
+            self._add(self._first, os.path.join(self._config_dir, SWITCHED), settings)
+
+    def stage_credentials(self, name: str, credentials: str | None) -> None:
+        """The credentials of what serves; None: they were staged before its container was made."""
+        self._credentials[name] = credentials is not None
+        if credentials is not None:
+            stage_credentials(self._config_dir, name, credentials)
+
+    def _add(self, paths: list[str], path: str, content: t.Mapping[str, t.Any]) -> None:
+        paths.append(path)
+        _stage(path, _dump(content))
+
+    def commit(self) -> None:
+        """Have all of it be the record. Raises OSError where the record is what it was."""
+        # The last one is what counts: the one record there is, else the file that has all of them.
+        single = self._records if len(self._records) == 1 else []
+        for path in (*self._first, *single):
+            _put(path)
+
+    def finish(self) -> None:
+        """Put each record into its own place."""
+        if len(self._records) > 1:
+            for path in self._records:
+                _put(path)
+        _unlink(os.path.join(self._config_dir, SWITCHED))
+        for name in self._credentials:
+            put_credentials(self._config_dir, name)
+
+    def drop(self) -> None:
+        """Remove what has not found its place."""
+        for path in (*self._first, *self._records):
+            _unlink(f"{path}.new")
+        for name, here in self._credentials.items():
+            if here:
+                drop_staged_credentials(self._config_dir, name)
 
 
 def remove_settings(config_dir: str, name: str) -> None:
@@ -212,6 +279,21 @@ def put_slot(config_dir: str, name: str, number: int) -> None:
     _put(_slot(config_dir, name, number))
 
 
+def keep_slot(config_dir: str, name: str, number: int) -> None:
+    """Have the present address at hand: to put it back must not need a disk with space."""
+    path = _slot(config_dir, name, number)
+    _unlink(f"{path}.before")
+    if os.path.exists(path):
+        os.link(path, f"{path}.before")
+
+
+def put_slot_back(config_dir: str, name: str, number: int) -> None:
+    """Have the address be what it was at keep_slot()."""
+    path = _slot(config_dir, name, number)
+    if os.path.exists(f"{path}.before"):
+        os.replace(f"{path}.before", path)
+
+
 def remove_slot(config_dir: str, name: str, number: int) -> None:
     """Take a revision's place away, which it then has no more."""
     remove_file(_slot(config_dir, name, number))
@@ -223,7 +305,11 @@ def _slot(config_dir: str, name: str, number: int) -> str:
 
 def write_outcome(config_dir: str, name: str, number: int, outcome: t.Mapping[str, t.Any]) -> None:
     """Record how a revision's start ended."""
-    _replace(os.path.join(revision_folder(config_dir, name, number), "outcome.json"), _dump(outcome))
+    _replace(_outcome(config_dir, name, number), _dump(outcome))
+
+
+def _outcome(config_dir: str, name: str, number: int) -> str:
+    return os.path.join(revision_folder(config_dir, name, number), "outcome.json")
 
 
 def read_drains(config_dir: str, name: str, numbers: t.Iterable[int]) -> dict[int, dict[str, t.Any]]:
@@ -267,7 +353,11 @@ def _replace(path: str, text: str) -> None:
 
 
 def _stage(path: str, text: str) -> None:
-    _write(f"{path}.new", text)
+    try:
+        _write(f"{path}.new", text)
+    except OSError:
+        _unlink(f"{path}.new")
+        raise
 
 
 def _put(path: str) -> None:

@@ -25,7 +25,8 @@ ERRORS = re.compile(r"(Error|Refused|Fail|Unknown)$")
 CALLS: dict[str, int | str] = {
     "Problem": 2,
     "Cause": 1,
-    "_failure": 2,
+    "unlogged": 2,
+    "_refused": 1,
     "fail_json": "msg",
     "exit": 0,
     "say": 0,

@@ -7,12 +7,15 @@
 Its units do what those of the role do, as far as a rollout can tell: a container is published where the slot says when
 it starts, a port has one holder, a drain disables its revision at once and ends it later, a reboot starts what is
 enabled, and the proxy routes by what it has loaded. Everything that changes the host passes by touch(), where a test
-can kill the module and where clients ask every deployment.
+can kill the module and where clients ask every deployment. Everything that the disk has to take passes by disk(), where
+a test can have it be full.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import typing as t
 from concurrent.futures import Future
@@ -29,6 +32,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _docker,
     _firewall,
     _haproxy,
+    _host_lock,
     _ports,
     _probe,
     _proxy,
@@ -94,6 +98,9 @@ class Host:
     proxy_refuses: str | None = None
     kill_at_stage: str | None = None
     kill_at_touch: int | None = None
+    # The disk is full at the n-th thing that it has to take; for good or once. A full disk still renames files.
+    full_at: int | None = None
+    full_for_good: bool = False
     clients: set[str] = field(default_factory=set)
     unanswered: list[str] = field(default_factory=list)
     lost_at_boot: list[str] = field(default_factory=list)
@@ -203,6 +210,19 @@ class Host:
                 self.kill_at_touch = None
                 raise Killed
 
+    def disk(self, *, renames: bool = False) -> None:
+        """Before the disk has to take something: raise as a full one does, where the test wants that."""
+        if self.full_at is None or (renames and self.full_for_good):
+            return
+        self.full_at -= 1
+        if self.full_at == 0 or (self.full_at < 0 and self.full_for_good):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    @property
+    def was_full(self) -> bool:
+        """Whether the disk has refused something."""
+        return self.full_at is not None and self.full_at <= 0
+
     def _starts(self, name: str, number: int) -> bool:
         """Whether a revision starts at boot."""
         return self.unit(number, name).enabled
@@ -220,6 +240,11 @@ class Host:
         if not units:
             return
         self.touch(verb, *map(_short, units))
+        if verb == "enable" and not all(self.units.setdefault(unit, Unit()).enabled for unit in units):
+            try:
+                self.disk()
+            except OSError as error:
+                raise _systemd.SystemdError(f"Failed to enable unit: {error.strerror}") from error
         for unit in units:
             state = self.units.setdefault(unit, Unit())
             if verb == "enable":
@@ -286,6 +311,10 @@ class Host:
         taken = [port for _address, port in _proxy.listeners(text) if port in held]
         if self.proxy_refuses or taken:
             raise _haproxy.ProxyError(self.proxy_refuses or f"the proxy cannot listen on port {taken[0]}")
+        try:
+            self.disk()
+        except OSError as error:
+            raise _haproxy.ProxyFileError(f"the proxy's file cannot be written: {error.strerror}") from error
         self.proxy_file = text
         self.reach("routed")
         self.touch()
@@ -382,7 +411,7 @@ class OneByOne:
 
 def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) -> Host:
     """Have the module find ``host`` where it looks for this machine; ``one_by_one``: without threads."""
-    patch.setattr(_container_service, "LOCK", str(host.folder.parent / f"{host.folder.name}.lock"))
+    patch.setattr(_host_lock, "LOCK", str(host.folder.parent / f"{host.folder.name}.lock"))
     patch.setattr(_firewall, "apply", host.apply_firewall)
     patch.setattr(_docker, "connect", lambda: None)
     patch.setattr(_docker, "image_ids", lambda _client: dict(host.images))
@@ -409,11 +438,26 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
     if one_by_one:
         patch.setattr(_rollout, "ThreadPoolExecutor", OneByOne)
         patch.setattr(_rollout, "wait", lambda futures, return_when: ({next(iter(futures))}, set()))
-    put = _revision_store._put
+    put, write, keep_slot = _revision_store._put, _revision_store._write, _revision_store.keep_slot
 
     def note_and_put(path: str) -> None:
         host.touch("write", str(Path(path).relative_to(host.folder)))
+        host.disk(renames=True)
         put(path)
 
+    def half_write(path: str, text: str) -> None:
+        try:
+            host.disk()
+        except OSError:
+            write(path, text[: len(text) // 2])
+            raise
+        write(path, text)
+
+    def maybe_keep_slot(*arguments: t.Any) -> None:
+        host.disk()
+        keep_slot(*arguments)
+
     patch.setattr(_revision_store, "_put", note_and_put)
+    patch.setattr(_revision_store, "_write", half_write)
+    patch.setattr(_revision_store, "keep_slot", maybe_keep_slot)
     return host

@@ -21,6 +21,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _docker,
     _firewall,
     _haproxy,
+    _host_lock,
     _revision_store,
     _schema,
     _systemd,
@@ -461,7 +462,7 @@ def test_a_full_disk_stops_nobody(host: Host, monkeypatch: pytest.MonkeyPatch) -
     def full(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+    with monkeypatch.context() as patch, pytest.raises(RolloutError, match="No space left on device; free some space"):
         patch.setattr(_revision_store.os, "fsync", full)
         host.converge(bot(image="bot:2"), bot("two", port=8124))
     assert host.calls == []
@@ -1143,13 +1144,22 @@ def test_failures_are_told_in_one_line_a_deployment() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [_docker.EngineError, _systemd.SystemdError, _haproxy.ProxyError, RolloutError, Refused]
+    "error",
+    [_docker.EngineError, _systemd.SystemdError, _haproxy.ProxyError, RolloutError, Refused, _host_lock.LockedError],
 )
 def test_what_can_go_wrong_is_told_in_its_own_words(error: type[Exception]) -> None:
     def refuse(*_arguments: t.Any, **_more: t.Any) -> t.NoReturn:
         raise error("what went wrong")
 
     assert run(refuse) == {"failed": True, "msg": "what went wrong"}
+
+
+def test_a_disk_that_is_full_or_broken_is_told_in_one_line() -> None:
+    def break_down(*_arguments: t.Any, **_more: t.Any) -> t.NoReturn:
+        raise OSError(5, "Input/output error", "/etc/langgraph/bot")
+
+    told = "the host's files cannot be read or written: [Errno 5] Input/output error: '/etc/langgraph/bot'"
+    assert run(break_down) == {"failed": True, "msg": told}
 
 
 def test_files_that_are_no_deployments(host: Host) -> None:
@@ -1175,12 +1185,13 @@ def test_one_run_at_a_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     held = []
 
     def try_to_lock(_uri: str | None) -> None:
-        with open(_container_service.LOCK, "w") as file, pytest.raises(BlockingIOError):
+        with open(_host_lock.LOCK, "w") as file, pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         held.append(True)
 
     monkeypatch.setattr(_schema, "read", try_to_lock)
     host.converge(bot())
     assert held
-    with open(_container_service.LOCK, "w") as file:
+    assert Path(_host_lock.LOCK).read_text() == ""
+    with open(_host_lock.LOCK, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
