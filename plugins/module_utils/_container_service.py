@@ -24,6 +24,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _systemd,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._bring_up import snapshot_path
+from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import carried
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import NAME
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import sentence
@@ -319,7 +320,9 @@ def _carry_out(
         reports = [Report(step) for step in steps] if check_mode or not steps else rollout.run()
     if params["wait_for_drain"] and not check_mode:
         rollout.wait_for_drains()
+    credentials = {item.name: item.credentials for item in wanted}
     return {
+        "carried": None if check_mode else carried(read_host(params["config_dir"]), credentials),
         "changed": (bool(wanted) and interrupted) or any(step.changed for step in steps),
         "deployments": [_told(report, item, found.get(item.name)) for report, item in zip(reports, wanted)],
         "failures": [report.failure for report in reports if report.failure],
