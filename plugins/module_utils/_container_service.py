@@ -320,10 +320,13 @@ def _carry_out(
         reports = [Report(step) for step in steps] if check_mode or not steps else rollout.run()
     if params["wait_for_drain"] and not check_mode:
         rollout.wait_for_drains()
+    changed = any(step.changed for step in steps)
     credentials = {item.name: item.credentials for item in wanted}
+    # A run that changed nothing and waited for nothing has looked already.
+    world = read_host(params["config_dir"]) if not check_mode and (changed or params["wait_for_drain"]) else found
     return {
-        "carried": None if check_mode else carried(read_host(params["config_dir"]), credentials),
-        "changed": (bool(wanted) and interrupted) or any(step.changed for step in steps),
+        "carried": None if check_mode else carried(world, credentials),
+        "changed": (bool(wanted) and interrupted) or changed,
         "deployments": [_told(report, item, found.get(item.name)) for report, item in zip(reports, wanted)],
         "failures": [report.failure for report in reports if report.failure],
         "diff": [_diff(item, found.get(item.name)) for step, item in zip(steps, wanted) if step.changed],
