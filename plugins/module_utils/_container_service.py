@@ -22,6 +22,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _systemd,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._bring_up import snapshot_path
+from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import carried
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import NAME
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import sentence
@@ -309,8 +310,13 @@ def _carry_out(
             _firewall.apply()
     if params["wait_for_drain"] and not check_mode:
         rollout.wait_for_drains()
+    changed = any(step.changed for step in steps)
+    credentials = {item.name: item.credentials for item in wanted}
+    # A run that changed nothing and waited for nothing has looked already.
+    world = read_host(params["config_dir"]) if not check_mode and (changed or params["wait_for_drain"]) else found
     return {
-        "changed": (bool(wanted) and interrupted) or any(step.changed for step in steps),
+        "carried": None if check_mode else carried(world, credentials),
+        "changed": (bool(wanted) and interrupted) or changed,
         "deployments": [_told(report, item, found.get(item.name)) for report, item in zip(reports, wanted)],
         "failures": [report.failure for report in reports if report.failure],
         "diff": [_diff(item, found.get(item.name)) for step, item in zip(steps, wanted) if step.changed],

@@ -45,7 +45,7 @@ def is_alone(deployment: Deployment, use: Use | None) -> bool:
     """Whether the wanted passwords are the only ones in use, for all that is known."""
     if not use or None in use.values():
         return False
-    return all(entry["credential"] == deployment["credential"] for _host, entry in _entries(deployment["name"], use))
+    return all(_is_wanted(entry, deployment) for _host, entry in _entries(deployment["name"], use))
 
 
 def live_addresses(use: Use) -> list[str] | None:
@@ -105,9 +105,14 @@ def _holders(
     held = [
         f"revision {entry['revision']} on {host} has ended"
         for host, entry in _entries(name, use)
-        if entry["login"] in logins or (hashes and entry["credential"] != deployment["credential"])
+        if entry["login"] in logins or (hashes and not _is_wanted(entry, deployment))
     ]
     return [*held, *(f"{host} has answered" for host, carried in use.items() if carried is None)]
+
+
+def _is_wanted(entry: t.Mapping[str, t.Any], deployment: Deployment) -> bool:
+    """Whether a revision carries the wanted passwords: by their fingerprint, or as the rollout that wanted them says."""
+    return bool(entry["current"] if "current" in entry else entry["credential"] == deployment["credential"])
 
 
 def _entries(name: str, use: Use) -> t.Iterator[tuple[str, t.Mapping[str, t.Any]]]:

@@ -239,30 +239,14 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _schema,
     _status,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import carried
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import Deployment
-
-# What langgraph-container.py labels its containers with.
-CONFIG_LABEL = "selfhost.langgraph.config"
 
 
 def read(config_dir: str) -> dict[str, Deployment]:
     """The deployments of the host."""
     return _revision_store.read(config_dir, _revision_store.deployment_names(config_dir))
-
-
-def carried(found: t.Mapping[str, Deployment]) -> dict[str, t.Any]:
-    """The fingerprints of what containers carry, and the addresses that these may connect from."""
-    addresses = _ports.addresses()
-    if _docker.DOCKER_IMPORT_ERROR is None:
-        try:
-            addresses += _docker.container_addresses(_docker.connect(), CONFIG_LABEL)
-        except _docker.EngineError:
-            # Without an engine no container runs.
-            pass
-    numbers = {name: (deployment.settings or {}).get("serving") for name, deployment in found.items()}
-    in_use = {name: _credentials.carried(item.revisions, numbers[name]) for name, item in found.items()}
-    return {"deployments": in_use, "addresses": addresses}
 
 
 def aes_keys(found: t.Mapping[str, Deployment]) -> dict[str, str | None]:

@@ -252,6 +252,27 @@ def test_no_message_shows_a_password(served: Host) -> None:
     assert "a-long-password" not in str(failure)
 
 
+# What the rollout says of passwords in use
+
+
+def carried(result: dict[str, t.Any]) -> list[tuple[int, bool]]:
+    return [(entry["revision"], entry["current"]) for entry in result["carried"]["deployments"]["bot"]]
+
+
+def test_what_is_in_use_at_the_end(served: Host) -> None:
+    assert served.converge(bot(credentials=ROTATED), check_mode=True)["carried"] is None
+    assert carried(served.converge(bot(credentials=ROTATED))) == [(1, False), (2, True)]
+    assert carried(served.converge(bot(credentials=ROTATED), wait_for_drain=True)) == [(1, False), (2, True)]
+    served.finish_drains()
+    assert carried(served.converge(bot(credentials=ROTATED))) == [(2, True)]
+
+
+def test_a_rotation_that_fails_leaves_the_old_one_in_use(served: Host) -> None:
+    result = served.converge(bot(credentials=ROTATED + EXITS))
+    assert result["failures"]
+    assert carried(result) == [(1, False)]
+
+
 # Nothing but credentials
 
 

@@ -71,6 +71,30 @@ def test_one_that_has_the_password_in_redis_alone_is_named_for_redis_alone() -> 
     assert _rotation.retirable([BOT], use, CLOSED, OPEN_REDIS) == []
 
 
+@pytest.mark.parametrize(("use", "logins", "alone", "_holders"), CASES.values(), ids=CASES)
+def test_the_same_by_what_the_rollout_returns(
+    use: dict[str, t.Any], logins: list[str] | None, alone: bool, _holders: list[str]
+) -> None:
+    """It shows no fingerprint, but whether it is the wanted one."""
+    shown = {
+        host: carried
+        and {
+            **carried,
+            "deployments": {
+                name: [
+                    {"revision": entry["revision"], "login": entry["login"], "current": entry["credential"] == "new"}
+                    for entry in entries
+                ]
+                for name, entries in carried["deployments"].items()
+            },
+        }
+        for host, carried in use.items()
+    }
+    assert (_rotation.logins_in_use("bot", shown), _rotation.is_alone(BOT, shown)) == (logins, alone)
+    for postgres, redis in ((OPEN_POSTGRES, CLOSED), (CLOSED, OPEN_REDIS)):
+        assert _rotation.still_open([BOT], shown, postgres, redis) == _rotation.still_open([BOT], use, postgres, redis)
+
+
 def test_what_hosts_have_registered() -> None:
     groups = {"langgraph_redis": ["db"], "langgraph_postgres": ["db"]}
     hosts = [

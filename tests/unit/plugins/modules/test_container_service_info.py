@@ -15,10 +15,10 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _ports, _schema
+from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import carried
 from ansible_collections.selfhost.langgraph.plugins.modules import container_service_info
 from ansible_collections.selfhost.langgraph.plugins.modules.container_service_info import (
     aes_keys,
-    carried,
     deployments,
     engine,
     fingerprint,
@@ -147,6 +147,14 @@ def test_what_containers_carry(host: Host, monkeypatch: pytest.MonkeyPatch) -> N
     assert found["addresses"] == ["192.0.2.1", "172.29.0.2 selfhost.langgraph.config"]
     assert [(item["revision"], item["login"]) for item in found["deployments"]["three"]] == [(1, "bot"), (2, "bot.b")]
     assert len({item["credential"] for item in found["deployments"]["three"]}) == 2
+    shown = carried(read(str(host.folder)), {"three": ROTATED})["deployments"]["three"]
+    assert shown == [
+        {"revision": 1, "login": "bot", "current": False},
+        {"revision": 2, "login": "bot.b", "current": True},
+    ]
+    # One that the run was not about may have other passwords than those that another host wants.
+    unlisted = carried(read(str(host.folder)), {})["deployments"]["three"]
+    assert [item["current"] for item in unlisted] == [False, False]
     host.finish_drains()
     assert [item["revision"] for item in carried(read(str(host.folder)))["deployments"]["three"]] == [2]
     # One that serves is started again by the next run, whatever stopped it.
