@@ -276,6 +276,7 @@ def like_new(server: PostgresServer, kind: str) -> dict[str, t.Any]:
     mark = '{"selfhost.langgraph": {"deployment": "mallory", "redis_number": 1}}'
     for statement in (
         f"ALTER ROLE mallory NOSUPERUSER PASSWORD '{PASSWORD}'",
+        "REVOKE manager FROM mallory",
         'DROP ROLE IF EXISTS "mallory.b"',
         "ALTER ROLE mallory RESET ALL",
         "ALTER DATABASE mallory RESET ALL",
