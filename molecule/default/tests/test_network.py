@@ -196,6 +196,13 @@ def stage(host, group_vars):
 
 
 @pytest.mark.essential
+def test_the_watcher_has_one_capability(world):
+    """CAP_NET_ADMIN is the twelfth bit (linux/capability.h)."""
+    pid = world.host.check_output("systemctl show --property MainPID --value langgraph-firewall")
+    assert int(world.host.check_output(f"awk '/^CapBnd/ {{print $2}}' /proc/{pid}/status"), 16) == 1 << 12
+
+
+@pytest.mark.essential
 def test_nobody_trespasses(stage):
     forbidden = stage.forbidden()
     assert sum(map(len, forbidden.values())) >= 50
