@@ -84,11 +84,18 @@ def snapshot_path(folder: str, name: str, revision: Revision) -> str:
     return f"{folder}/{name}/before-revision-{revision.number}-{created}.dump"
 
 
-def snapshot(folder: str, name: str, revision: Revision, serving: Revision | None, uri: str) -> str | None:
-    """Dump the database at ``uri`` where another image may move its schema on; give the file, None where there is no need.
+def snapshot(
+    folder: str,
+    name: str,
+    revision: Revision,
+    serving: Revision | None,
+    uri: str,
+    note: t.Callable[[str, int, str], None],
+) -> str | None:
+    """Dump the database at ``uri`` where another image may migrate its schema; give the file, None where there is no need.
 
-    A second try of the same revision takes a new one, unless the first try has migrated the database already.
-    Raises BringUpError.
+    A second try of the same revision takes a new one, unless the first try has migrated the database already. ``note``
+    records the file (deployment, revision, path) before there is one. Raises BringUpError, OSError.
     """
     content, old = revision.content, serving.content if serving else None
     if not content or not old or content.image_id == old.image_id:
@@ -96,6 +103,7 @@ def snapshot(folder: str, name: str, revision: Revision, serving: Revision | Non
     path = snapshot_path(folder, name, revision)
     if os.path.exists(path) and _schema.read(uri) != (revision.record or {}).get("schema_before"):
         return path
+    note(name, revision.number, path)
     try:
         _schema.take_snapshot(uri, path)
     except _schema.SnapshotError as error:

@@ -264,8 +264,11 @@ def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str 
         return
     between = _schema.between(then, now) if then and now else "what was migrated since is not known"
     newer = [revision for revision in deployment.revisions if revision.number > number]
-    snapshots = [snapshot_path(snapshot_dir, deployment.name, later) for later in newer] if snapshot_dir else []
-    taken = next((path for path in snapshots if _revision_store.exists(path)), None)
+    snapshots = [
+        later.snapshot or (snapshot_path(snapshot_dir, deployment.name, later) if snapshot_dir else None)
+        for later in newer
+    ]
+    taken = next((path for path in snapshots if path and _revision_store.exists(path)), None)
     offer = (
         f"the snapshot taken before it is {taken}; restoring it loses what was written since"
         if taken

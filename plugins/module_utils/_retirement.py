@@ -115,6 +115,9 @@ def _remove_revision(host: RolloutHost, name: str, revision: Revision) -> None:
     _systemd.disable([unit_name(name, number)] if revision.enabled else [])
     _systemd.reset_failed([unit_name(name, number), drain_unit_name(name, number)])
     _docker.remove_container(host.client, container_name(name, number))
-    if options.snapshot_dir:
-        _revision_store.remove_file(_bring_up.snapshot_path(options.snapshot_dir, name, revision))
+    # Where it was put then: the option may have another value by now, or none.
+    folder = options.snapshot_dir
+    dump = revision.snapshot or (_bring_up.snapshot_path(folder, name, revision) if folder else None)
+    if dump:
+        _revision_store.remove_snapshot(dump, name, number)
     _revision_store.remove_revision(options.config_dir, name, number)

@@ -13,7 +13,7 @@ which has not served yet, as its slot notes; it takes the first one's place when
 leaves what serves with what it had.
 ``CONFIG_DIR/NAME/revisions/N/``: ``revision.json`` and ``environment`` never change; ``slot.json`` (where the container
 answers, and which credentials it was made with) and ``outcome.json`` (how its start ended) are written when they are
-known, ``drain.json`` by the unit that ended it.
+known, ``snapshot.json`` before a dump, ``drain.json`` by the unit that ended it.
 ``CONFIG_DIR/switched.json``: the records of several that have switched at once, until each is in its place. They are
 written together or not at all: half of an exchange of addresses would be a host that no proxy can serve.
 """
@@ -22,7 +22,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import stat
 import typing as t
 from dataclasses import replace
 
@@ -125,6 +127,7 @@ def _revision(config_dir: str, name: str, number: int, states: t.Mapping[str, _s
         active=state.active,
         enabled=state.enabled,
         draining=states[drain_unit_name(name, number)].active in ("active", "activating"),
+        snapshot=(read_json(os.path.join(folder, "snapshot.json")) or {}).get("path"),
     )
 
 
@@ -306,6 +309,24 @@ def _slot(config_dir: str, name: str, number: int) -> str:
 def write_outcome(config_dir: str, name: str, number: int, outcome: t.Mapping[str, t.Any]) -> None:
     """Record how a revision's start ended."""
     _replace(_outcome(config_dir, name, number), _dump(outcome))
+
+
+def write_snapshot(config_dir: str, name: str, number: int, path: str) -> None:
+    """Record which dump is taken before a revision starts, first: what was recorded is found again, and removed."""
+    _replace(os.path.join(revision_folder(config_dir, name, number), "snapshot.json"), _dump({"path": path}))
+
+
+def remove_snapshot(path: str, name: str, number: int) -> None:
+    """Remove the dump of a revision, where it is one that was made for it: its name, a file, of the running user."""
+    folder, file = os.path.split(path)
+    if os.path.basename(folder) != name or not re.fullmatch(rf"before-revision-{number}-\w*\.dump", file):
+        return
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+        _unlink(path)
 
 
 def _outcome(config_dir: str, name: str, number: int) -> str:

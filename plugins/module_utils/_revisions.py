@@ -111,6 +111,8 @@ class Revision:
     active: str = "inactive"
     enabled: bool = False
     draining: bool = False
+    # The dump that was taken before it started.
+    snapshot: str | None = None
 
     @property
     def content(self) -> Content | None:

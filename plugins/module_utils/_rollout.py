@@ -215,13 +215,18 @@ class Rollout:
             _bring_up.make_room(deployment, revision.number, options.max_running)
             if options.snapshot_dir and self._wanted[name].revision is None:
                 uri = _credentials.database_uri(self._wanted[name].credentials) or ""
-                dump = _bring_up.snapshot(options.snapshot_dir, name, revision, deployment.serving, uri)
+                dump = _bring_up.snapshot(
+                    options.snapshot_dir, name, revision, deployment.serving, uri, self._note_snapshot
+                )
                 self._reports[name].snapshot = dump
         if not revision.running:
             if revision.active == "deactivating":
                 # What failed before may still be ending its runs.
                 _systemd.stop([unit_name(name, revision.number)])
             _docker.remove_container(self._host.client, container_name(name, revision.number))
+
+    def _note_snapshot(self, name: str, number: int, path: str) -> None:
+        _revision_store.write_snapshot(self._options.config_dir, name, number, path)
 
     # What fails
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 import stat
 import typing as t
@@ -861,6 +862,81 @@ def test_a_snapshot_before_another_image(host: Host) -> None:
     assert host.dumps == [service["snapshot"]]
 
 
+def take(_uri: str, path: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text("dump")
+
+
+@pytest.mark.parametrize("later", ["the same", "another", None])
+def test_a_snapshot_goes_with_its_revision(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: str | None
+) -> None:
+    """Whatever the option is by then."""
+    monkeypatch.setattr(_schema, "take_snapshot", take)
+    first, second = tmp_path / "dumps/first", tmp_path / "dumps/second"
+    options: dict[str, t.Any] = {"keep_revisions": 2, "snapshot_dir": str(first)}
+    for number in (1, 2, 3):
+        host.converge(bot(image=f"bot:{number}"), **options)
+        host.finish_drains()
+    assert len(list((first / "bot").iterdir())) == 2
+    (first / "bot/before-revision-2-of-somebody.dump.gz").touch()
+    options["snapshot_dir"] = {"the same": str(first), "another": str(second), None: None}[later]
+    for number in (4, 5, 6):
+        host.converge(bot(image=f"bot:{number}"), **options)
+        host.finish_drains()
+    left = {path.name.rpartition("-")[0] for path in first.rglob("*.dump")}
+    assert left == ({"before-revision-5", "before-revision-6"} if later == "the same" else set())
+    assert [path.name for path in first.rglob("*.gz")] == ["before-revision-2-of-somebody.dump.gz"]
+
+
+def replace_by_a_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+
+
+def replace_by_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def give_away(path: Path) -> None:
+    os.chown(path, 65534, 65534)
+
+
+NO_DUMPS = {"a link": replace_by_a_link, "a folder": replace_by_a_folder, "another user's": give_away}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("change", NO_DUMPS.values(), ids=NO_DUMPS)
+def test_what_is_no_dump_of_ours_is_not_removed(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: t.Callable[[Path], None]
+) -> None:
+    monkeypatch.setattr(_schema, "take_snapshot", take)
+    for number in (1, 2):
+        host.converge(bot(image=f"bot:{number}"), snapshot_dir=str(tmp_path / "dumps"))
+        host.finish_drains()
+    (dump,) = (tmp_path / "dumps/bot").iterdir()
+    change(dump)
+    for number in (3, 4, 5):
+        host.converge(bot(image=f"bot:{number}"), keep_revisions=1)
+        host.finish_drains()
+    assert not (host.folder / "bot/revisions/2").exists()
+    assert dump.is_symlink() or dump.exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/passwd", "DUMPS/bot/before-revision-3-x.dump", "DUMPS/two/before-revision-2-x.dump", "DUMPS/bot/x.dump"],
+)
+def test_a_record_that_was_changed_removes_nothing_else(tmp_path: Path, path: str) -> None:
+    path = path.replace("DUMPS", str(tmp_path))
+    if path != "/etc/passwd":
+        Path(path).parent.mkdir()
+        Path(path).touch()
+    _revision_store.remove_snapshot(path, "bot", 2)
+    assert Path(path).exists()
+
+
 @pytest.mark.parametrize("proxy", ["haproxy", "none"])
 def test_a_snapshot_that_fails_is_a_failure_of_that_deployment(
     host: Host, monkeypatch: pytest.MonkeyPatch, proxy: str
@@ -1099,6 +1175,15 @@ def test_rollback_across_a_schema(rolled: Host, tmp_path: Path) -> None:
         rolled.roll_back(snapshot_dir=str(tmp_path))
     assert rolled.roll_back(accept_schema=True)["failures"] == []
     assert rolled.answers() == 1
+
+
+def test_a_snapshot_is_offered_wherever_it_is(served: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The option has another value by now."""
+    monkeypatch.setattr(_schema, "take_snapshot", take)
+    served.converge(bot(image="bot:2"), snapshot_dir=str(tmp_path / "dumps"))
+    served.schema = "17"
+    with pytest.raises(Refused, match=f"the snapshot taken before it is {tmp_path}/dumps/bot/before-revision-2-"):
+        served.roll_back()
 
 
 # The module around it
