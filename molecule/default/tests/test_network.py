@@ -271,9 +271,9 @@ def test_a_reboot(stage):
         stage.plant_on_host()
         ports = ["tcp:127.0.0.1:8123", "tcp:127.0.0.1:8124"]
         assert stage.world.wait_until(
-            lambda: stage.world.unit(MINE).is_running and stage.world.unit(OTHER).is_running, 90
+            lambda: stage.world.unit(MINE).is_running and stage.world.unit(OTHER).is_running, 240
         )
-        assert stage.world.wait_until(lambda: stage.reached("host", ports) == ports, 90)
+        assert stage.world.wait_until(lambda: stage.reached("host", ports) == ports, 240)
         assert (stage.trespasses(), stage.missing(stage.allowed())) == ({}, {})
     finally:
         stage.world.host.check_output("systemctl disable nftables")
