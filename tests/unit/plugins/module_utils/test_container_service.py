@@ -893,7 +893,9 @@ def test_rollback_that_fails(rolled: Host) -> None:
 
 
 def test_rollback_on_a_host_without_the_deployment(rolled: Host) -> None:
-    assert rolled.roll_back("other") == {"changed": False, "deployments": [], "failures": [], "diff": []}
+    result = rolled.roll_back("other")
+    del result["carried"]
+    assert result == {"changed": False, "deployments": [], "failures": [], "diff": []}
 
 
 def lose_the_image(host: Host) -> None:
