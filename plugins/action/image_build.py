@@ -29,7 +29,6 @@ except ImportError:
 
 display = Display()
 Vars = dict[str, t.Any]
-SPOOL = "/var/tmp/langgraph-builds"
 # What says how an image is made; the secrets of a build are no part of the image.
 _HASHED = ("config", "base_image", "api_version", "network", "build_args")
 
@@ -65,7 +64,7 @@ class ActionModule(ActionBase):
             return result
         for build in missing:
             display.display(f"  building {build['image']} from {build['folder']}")
-            build["path"] = self._ship(build, task_vars)
+            self._ship(build, result["spool"], task_vars)
         with progress(f"building {listed([build['image'] for build in missing])}"):
             return self._module({**arguments, "builds": builds}, task_vars)
 
@@ -82,20 +81,21 @@ class ActionModule(ActionBase):
     def _local(self) -> bool:
         return self._connection.transport == "local"
 
-    def _ship(self, build: Vars, task_vars: Vars) -> str:
-        """Bring the context of a build to the build host."""
-        target = f"{SPOOL}/{build['source'][:24]}.tar"
-        made = {"path": SPOOL, "state": "directory", "mode": "0700"}
+    def _ship(self, build: Vars, spool: str, task_vars: Vars) -> None:
+        """Bring the context of a build to the build host; what it has to look at is noted in ``build``."""
+        target = f"{spool}/{build['source'][:24]}.tar"
+        made = {"path": spool, "state": "directory", "mode": "0700"}
         self._execute_module(module_name="ansible.builtin.file", module_args=made, task_vars=task_vars)
         with tempfile.TemporaryDirectory(prefix="langgraph-build-") as folder:
             packed = os.path.join(folder, "context.tar")
             with tarfile.open(packed, "w") as archive:
                 for path in context(build["folder"], build.get("config") or "langgraph.json"):
                     archive.add(os.path.join(build["folder"], path), path, recursive=False)
+            with open(packed, "rb") as file:
+                build |= {"path": target, "checksum": hashlib.file_digest(file, "sha256").hexdigest()}
             done = copy_file(self, packed, target, task_vars)
         if done.get("failed"):
             raise AnsibleActionFail(f"image '{build['image']}': its folder cannot be shipped: {done.get('msg')}")
-        return target
 
     def _module(self, arguments: Vars, task_vars: Vars) -> Vars:
         return self._execute_module(

@@ -22,7 +22,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._archives impor
     shipped_size,
     write_parts,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load import IMAGE_OPTIONS, SPOOL
+from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load import IMAGE_OPTIONS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._image_plan import megabytes
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
@@ -92,7 +92,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(problem)
         if not self._task.check_mode:
             for item in missing:
-                self._ship_and_load(item, host["spooled"], task_vars)
+                self._ship_and_load(item, host, task_vars)
         return {"changed": True, "images": [_told(item) for item in missing]}
 
     def _found(self, item: Vars, task_vars: Vars) -> Vars:
@@ -105,11 +105,11 @@ class ActionModule(ActionBase):
         found = archived[image]
         return {**item, "archive": path, "image": image, "image_id": found.image_id, "archived": found}
 
-    def _ship_and_load(self, item: Vars, spooled: t.Mapping[str, str], task_vars: Vars) -> None:
+    def _ship_and_load(self, item: Vars, host: Vars, task_vars: Vars) -> None:
         """Bring the parts that do not wait on the host already, and have it load them."""
         # One image may have two names, each an archive of its own.
         named = hashlib.sha256(f"{item['image']} {item['image_id']}".encode()).hexdigest()
-        spool = f"{SPOOL}/{named[:24]}-{item['there']}"
+        spool = f"{host['spool']}/{named[:24]}-{item['there']}"
         folder, sent = tempfile.mkdtemp(prefix="langgraph-image-"), 0
         checksums: dict[str, str] = {}
 
@@ -118,7 +118,7 @@ class ActionModule(ActionBase):
             name = os.path.basename(part)
             with open(part, "rb") as file:
                 checksums[name] = hashlib.file_digest(file, "sha256").hexdigest()
-            if spooled.get(f"{spool}/{name}") != checksums[name]:
+            if host["spooled"].get(f"{spool}/{name}") != checksums[name]:
                 self._keep(item["image"], self._put(part, name), spool)
             sent += os.path.getsize(part)
             if item["size"]:
@@ -169,7 +169,7 @@ def _space_problem(missing: list[Vars], host: Vars) -> str | None:
     size = sum(item["size"] for item in missing)
     spool = size if host["spool_free"] is None else 0
     label = ", ".join(dict.fromkeys(name for item in missing for name in item["deployments"])) or "-"
-    needs = ((size * UNPACKED + spool, host["free"], host["root"]), (size, host["spool_free"], SPOOL))
+    needs = ((size * UNPACKED + spool, host["free"], host["root"]), (size, host["spool_free"], host["spool"]))
     for needed, free, folder in needs:
         if free is not None and needed > free:
             finding = f"to load it the host needs {megabytes(needed)} in {folder} and has {megabytes(free)} free"

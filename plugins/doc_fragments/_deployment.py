@@ -60,6 +60,17 @@ options:
           - Changing it changes the proxy, and no container.
         type: bool
         default: false
+      may_reach:
+        description:
+          - Names of other deployments of the same host whose public port the containers of this one reach, at the gateway of
+            the deployments' network (V(172.29.0.1) by default) or at any other address of the host that they answer on.
+          - Without it none of them is reached. Deployments that share a port are reached together.
+          - One that is named needs a O(deployments[].bind_address) that is not the loopback. Its API asks nobody for a login
+            by itself.
+          - Changing it touches no container, and holds at once.
+        type: list
+        elements: str
+        default: []
       state:
         description:
           - With V(present) the deployment runs.

@@ -54,6 +54,9 @@ _value:
     elsewhere:
       description: Refusal where hosts with the same services do not take part; empty where all do.
       type: str
+    strangers:
+      description: Refusal where keys of others are in its Redis number; empty where there are none.
+      type: str
     leaders:
       description: One host of the run for each pair of Redis and Postgres. It drops what is there.
       type: list

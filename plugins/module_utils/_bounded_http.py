@@ -29,6 +29,10 @@ _TRUSTING.check_hostname = False
 _TRUSTING.verify_mode = ssl.CERT_NONE
 
 
+class TooLarge(ValueError):
+    """An answer of more bytes than were asked for."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """Status and body of an answer."""
@@ -49,8 +53,8 @@ class Request:
 def fetch(request: Request, *, seconds: float, most: int) -> Reply:
     """Ask once, for at most ``seconds`` in all, and take at most ``most`` bytes.
 
-    Raises OSError (TimeoutError where the time was over), ValueError where the answer is larger or the URL is none,
-    http.client.HTTPException where something answers that does not speak HTTP.
+    Raises OSError (TimeoutError where the time was over), TooLarge, ValueError where the URL is none, HTTPException where
+    something answers that does not speak HTTP. None of them is told to people.
     """
     deadline = time.monotonic() + seconds
     parts = urllib.parse.urlsplit(request.url)
@@ -73,12 +77,12 @@ def fetch(request: Request, *, seconds: float, most: int) -> Reply:
                 return reply
         finally:
             watch.cancel()
-    raise TimeoutError(f"no complete answer within {seconds:g} s")
+    raise TimeoutError
 
 
 def _connection(parts: urllib.parse.SplitResult, timeout: float) -> http.client.HTTPConnection:
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"'{parts.scheme}' is no scheme to ask by")
+        raise ValueError(parts.scheme)
     if parts.scheme == "https":
         return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout, context=_TRUSTING)
     return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
@@ -100,7 +104,7 @@ def _exchange(
     response = connection.getresponse()
     body = response.read(most + 1)
     if len(body) > most:
-        raise ValueError(f"the answer is larger than {most} bytes")
+        raise TooLarge(most)
     if response.length:
         # What was cut off, by the server or by the time limit, is no answer.
         raise http.client.IncompleteRead(body, response.length)
@@ -112,4 +116,4 @@ def parse(body: bytes) -> t.Any:
     try:
         return json.loads(body)
     except RecursionError as error:
-        raise ValueError("JSON that is nested too deeply") from error
+        raise ValueError from error

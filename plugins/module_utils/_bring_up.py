@@ -63,8 +63,7 @@ def make_room(deployment: Deployment, number: int, most: int) -> None:
         for revision in deployment.revisions
         if (revision.running or revision.active == "deactivating") and revision.number != number
     ]
-    longest = max((revision.content.drain_seconds for revision in others if revision.content), default=0)
-    deadline = time.monotonic() + (deployment.settings or {}).get("drain_limit", 0) + longest + 60
+    deadline = time.monotonic() + drain_time(deployment, others)
     units = [unit_name(deployment.name, revision.number) for revision in others]
     while True:
         states = _systemd.unit_states(units)
@@ -85,11 +84,18 @@ def snapshot_path(folder: str, name: str, revision: Revision) -> str:
     return f"{folder}/{name}/before-revision-{revision.number}-{created}.dump"
 
 
-def snapshot(folder: str, name: str, revision: Revision, serving: Revision | None, uri: str) -> str | None:
-    """Dump the database at ``uri`` where another image may move its schema on; give the file, None where there is no need.
+def snapshot(
+    folder: str,
+    name: str,
+    revision: Revision,
+    serving: Revision | None,
+    uri: str,
+    note: t.Callable[[str, int, str], None],
+) -> str | None:
+    """Dump the database at ``uri`` where another image may migrate its schema; give the file, None where there is no need.
 
-    A second try of the same revision takes a new one, unless the first try has migrated the database already.
-    Raises BringUpError.
+    A second try of the same revision takes a new one, unless the first try has migrated the database already. ``note``
+    records the file (deployment, revision, path) before there is one. Raises BringUpError, OSError.
     """
     content, old = revision.content, serving.content if serving else None
     if not content or not old or content.image_id == old.image_id:
@@ -97,6 +103,7 @@ def snapshot(folder: str, name: str, revision: Revision, serving: Revision | Non
     path = snapshot_path(folder, name, revision)
     if os.path.exists(path) and _schema.read(uri) != (revision.record or {}).get("schema_before"):
         return path
+    note(name, revision.number, path)
     try:
         _schema.take_snapshot(uri, path)
     except _schema.SnapshotError as error:
@@ -115,8 +122,23 @@ def count_runs(deployment: Deployment, revision: Revision | None) -> dict[str, i
     return _runs.counts(status for _thread, status in found.values())
 
 
-def wait_for_drains(name: str, numbers: t.Iterable[int]) -> None:
-    """Come back when none of these revisions is being drained any more."""
-    units = [drain_unit_name(name, number) for number in numbers]
-    while any(state.active in ("active", "activating") for state in _systemd.unit_states(units).values()):
+def wait_for_drains(deployment: Deployment, numbers: t.Iterable[int]) -> list[int]:
+    """Come back when none of these revisions is being drained any more, or when the time of their drains is over.
+
+    Gives those that are still being drained then.
+    """
+    units = {drain_unit_name(deployment.name, number): number for number in numbers}
+    revisions = [revision for revision in deployment.revisions if revision.number in units.values()]
+    deadline = time.monotonic() + drain_time(deployment, revisions)
+    while True:
+        states = _systemd.unit_states(list(units))
+        left = [units[unit] for unit, state in states.items() if state.active in ("active", "activating")]
+        if not left or time.monotonic() > deadline:
+            return sorted(left)
         time.sleep(POLL_SECONDS)
+
+
+def drain_time(deployment: Deployment, revisions: t.Iterable[Revision]) -> float:
+    """Seconds that drains of revisions may take: until nobody uses them, until their runs have ended, and some more."""
+    longest = max((revision.content.drain_seconds for revision in revisions if revision.content), default=0)
+    return (deployment.settings or {}).get("drain_limit", 0) + longest + 60

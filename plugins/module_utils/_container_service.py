@@ -9,15 +9,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
-import time
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _credentials,
     _docker,
+    _firewall,
     _haproxy,
     _revision_store,
     _schema,
@@ -28,6 +26,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import NAME
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host_lock import LockedError, host_lock
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import named_digest, normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._plan import Step, interrupts, plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
@@ -53,10 +52,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host i
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-# In a folder that root alone writes to.
-LOCK = "/run/langgraph-container-service.lock"
-# As long as a rollout of healthy servers takes, and not so long that nobody would know what is waited for.
-LOCK_SECONDS = 120
+# What systemd, the engine and the proxy take beside the limits that are set.
+_SLACK_SECONDS = 180
 # The options of both modules that say how to roll out.
 ROLLOUT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "config_dir": {"type": "path", "default": "/etc/langgraph"},
@@ -74,45 +71,31 @@ class Refused(RuntimeError):
     """What is asked for cannot or must not be done; the text names the deployment, the option and the remedy."""
 
 
+_ERRORS = (
+    _docker.EngineError,
+    _systemd.SystemdError,
+    _haproxy.ProxyError,
+    _firewall.FirewallError,
+    RolloutError,
+    Refused,
+    LockedError,
+)
+
+
 def run_module(module: AnsibleModule, function: t.Callable[..., dict[str, t.Any]]) -> t.NoReturn:
     """Do a module's work and exit."""
     try:
         result = function(module.params, check_mode=module.check_mode)
-    except (_docker.EngineError, _systemd.SystemdError, _haproxy.ProxyError, RolloutError, Refused) as error:
+    except _ERRORS as error:
         module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"the host's files cannot be read or written: {error}")
     if not module._diff:
         result.pop("diff")
     if result["failures"]:
         module.fail_json(msg=sentence(result["failures"]), **result)
     result.pop("failures")
     module.exit_json(**result)
-
-
-@contextlib.contextmanager
-def host_lock() -> t.Iterator[None]:
-    """Have one run at a time change the host. The lock ends with the process, so nothing is ever left locked.
-
-    Raises Refused where another run still holds it after LOCK_SECONDS.
-    """
-    deadline = time.monotonic() + LOCK_SECONDS
-    with open(LOCK, "a+", encoding="ascii") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    file.seek(0)
-                    holder = file.read().strip() or "unknown"
-                    raise Refused(
-                        f"another run has been changing this host for more than {LOCK_SECONDS} s (process {holder}); "
-                        "wait for it or end it, nothing was changed"
-                    ) from None
-                time.sleep(0.2)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
 
 
 @dataclass(frozen=True)
@@ -200,6 +183,7 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
             f"deployment '{name}', option 'image': the host has no image '{deployment['image']}'; load or pull it first"
         )
     settings = {key: deployment[key] for key in ("bind_address", "port", "hostname", "prefix", "tls")}
+    settings["may_reach"] = sorted(set(deployment["may_reach"]))
     settings |= {key: params[key] for key in ("proxy", "healthy_deadline", "drain_limit")}
     digest = image_id if "@" in image_id else images.digest(deployment["image"], image_id)
     environment, inside = _credentials.split(deployment["environment"])
@@ -280,8 +264,11 @@ def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str 
         return
     between = _schema.between(then, now) if then and now else "what was migrated since is not known"
     newer = [revision for revision in deployment.revisions if revision.number > number]
-    snapshots = [snapshot_path(snapshot_dir, deployment.name, later) for later in newer] if snapshot_dir else []
-    taken = next((path for path in snapshots if _revision_store.exists(path)), None)
+    snapshots = [
+        later.snapshot or (snapshot_path(snapshot_dir, deployment.name, later) if snapshot_dir else None)
+        for later in newer
+    ]
+    taken = next((path for path in snapshots if path and _revision_store.exists(path)), None)
     offer = (
         f"the snapshot taken before it is {taken}; restoring it loses what was written since"
         if taken
@@ -311,13 +298,19 @@ def _carry_out(
         snapshot_dir=params["snapshot_dir"],
         by=params["requested_by"],
     )
-    with contextlib.nullcontext() if check_mode else host_lock():
+    with contextlib.nullcontext() if check_mode else host_lock() as lock:
         found = read_host(params["config_dir"])
         wanted = wanted_from(found)
+        if lock:
+            names = ", ".join(item.name for item in wanted) or "nothing"
+            lock.note(f"{names}, asked for by {params['requested_by'] or 'nobody'}", longest(wanted, found, options))
         steps = plan(wanted, found, params["keep_revisions"])
         interrupted = _revision_store.is_half_written(params["config_dir"]) or _proxy_drifted(found)
         rollout = Rollout(options, client, wanted, steps, found)
         reports = [Report(step) for step in steps] if check_mode or not steps else rollout.run()
+        if not check_mode:
+            # Each time: a run that was killed before this is finished by the next.
+            _firewall.apply()
     if params["wait_for_drain"] and not check_mode:
         rollout.wait_for_drains()
     changed = any(step.changed for step in steps)
@@ -331,6 +324,21 @@ def _carry_out(
         "failures": [report.failure for report in reports if report.failure],
         "diff": [_diff(item, found.get(item.name)) for step, item in zip(steps, wanted) if step.changed],
     }
+
+
+def longest(wanted: t.Sequence[Wanted], found: t.Mapping[str, Deployment], options: Options) -> float:
+    """Seconds that a run may take at most: each revision waits for room, is dumped before, and becomes healthy."""
+    contents = [r.content for deployment in found.values() for r in deployment.revisions]
+    contents += [item.content for item in wanted]
+    drain = max((content.drain_seconds for content in contents if content), default=0)
+    settings = [*(item.settings for item in wanted), *(deployment.settings or {} for deployment in found.values())]
+    limit = max((each.get("drain_limit", 0) for each in settings), default=0)
+    deadline = max((each.get("healthy_deadline", 0) for each in settings), default=0)
+    snapshot = _schema.SNAPSHOT_SECONDS if options.snapshot_dir else 0
+    one = limit + drain + snapshot + deadline + options.min_healthy_time + _SLACK_SECONDS
+    rounds = -(-len(wanted) // max(1, options.parallel))
+    # What is interrupted or removed ends its runs first, and what fails ends its own last.
+    return rounds * one + 2 * (drain + _SLACK_SECONDS)
 
 
 def _proxy_drifted(found: t.Mapping[str, Deployment]) -> bool:

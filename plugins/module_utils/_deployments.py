@@ -203,6 +203,7 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         "hostname": values["hostname"],
         "prefix": values["mount_prefix"],
         "tls": values["tls"],
+        "may_reach": sorted(set(values["may_reach"])),
         "url": None
         if values["state"] == "absent"
         else public_url(values["tls"], bind_address, values["port"], _public_prefix(values, surroundings)),

@@ -68,6 +68,30 @@ def image_ids(client: Client) -> dict[str, str]:
     return ids
 
 
+def network(client: Client, name: str) -> tuple[str, set[str]]:
+    """The IPv4 subnet of a network, and the addresses on it that are taken: its gateway's and those of containers."""
+    try:
+        found = client.inspect_network(name)
+    except docker.errors.NotFound as error:
+        raise EngineError(
+            f"the Docker engine has no network '{name}'; apply the role selfhost.langgraph.docker"
+        ) from error
+    except (docker.errors.DockerException, OSError) as error:
+        raise EngineError(f"the Docker engine does not tell about the network '{name}': {error}") from error
+    return subnet_of(name, found)
+
+
+def subnet_of(name: str, found: t.Mapping[str, t.Any]) -> tuple[str, set[str]]:
+    """The same of what the engine has told of it."""
+    configs = (found.get("IPAM") or {}).get("Config") or ()
+    config = next((item for item in configs if item.get("Subnet") and ":" not in item["Subnet"]), None)
+    if config is None:
+        raise EngineError(f"the network '{name}' has no IPv4 subnet; apply the role selfhost.langgraph.docker")
+    containers = (found.get("Containers") or {}).values()
+    taken = {str(item.get("IPv4Address") or "").partition("/")[0] for item in containers}
+    return config["Subnet"], (taken | {str(config.get("Gateway") or "").partition("/")[0]}) - {""}
+
+
 def remove_container(client: Client, name: str) -> None:
     """Remove a container that may be there no more."""
     try:

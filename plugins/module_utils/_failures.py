@@ -36,7 +36,7 @@ def explain(
 
 
 # What no log explains: the cause is the whole story.
-UNLOGGED = ("proxy", "rollout", "lost_runs")
+UNLOGGED = ("proxy", "rollout", "lost_runs", "drain")
 
 
 def sentence(failures: t.Sequence[t.Mapping[str, t.Any]]) -> str:

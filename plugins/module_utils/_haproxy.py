@@ -44,6 +44,10 @@ class ProxyError(RuntimeError):
     """HAProxy did not take the configuration; what it had before still holds."""
 
 
+class ProxyFileError(ProxyError):
+    """Its file cannot be written, as on a full disk: it would take the configuration."""
+
+
 def read() -> str | None:
     """The file as it is; None where there is none."""
     try:
@@ -83,35 +87,56 @@ def load(text: str, timeout: float = 30.0) -> bool:
         )
     if is_loaded(text):
         return False
-    before = read()
-    new = _written(text)
+    before, file = read(), Path(CONFIG_DIR, CONFIG_FILE)
     try:
-        _check(new)
-        _check_listeners(text, before or "")
-        os.replace(new, Path(CONFIG_DIR, CONFIG_FILE))
-    finally:
-        new.unlink(missing_ok=True)
-    _sync()
+        new = _written(text)
+        try:
+            _check(new)
+            _check_listeners(text, before or "")
+            _keep(file)
+            os.replace(new, file)
+        finally:
+            new.unlink(missing_ok=True)
+        _sync()
+    except OSError as error:
+        raise ProxyFileError(f"the proxy's file cannot be written, nothing was changed: {error.strerror}") from error
     reach("routed")
     started = time.time()
     try:
         _reload(started)
         _wait(mark(text), started, timeout)
     except ProxyError:
-        _put_back(before)
+        _put_back()
         raise
+    finally:
+        _kept(file).unlink(missing_ok=True)
     return True
 
 
 def _written(text: str) -> Path:
     """The text in a file that a reload in between does not see: HAProxy skips what begins with a dot."""
     descriptor, name = tempfile.mkstemp(prefix=f".{CONFIG_FILE}.", dir=CONFIG_DIR)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fchmod(descriptor, 0o644)
-        os.fsync(descriptor)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(descriptor, 0o644)
+            os.fsync(descriptor)
+    except OSError:
+        os.unlink(name)
+        raise
     return Path(name)
+
+
+def _kept(file: Path) -> Path:
+    return file.with_name(f".{file.name}.before")
+
+
+def _keep(file: Path) -> None:
+    """Have the present file at hand under a second name: to put it back must not need a disk with space."""
+    _kept(file).unlink(missing_ok=True)
+    if file.exists():
+        os.link(file, _kept(file))
 
 
 def _sync() -> None:
@@ -198,15 +223,15 @@ def _complaints(output: str) -> str:
     return "; ".join(_ALERT.findall(output))
 
 
-def _put_back(before: str | None) -> None:
+def _put_back() -> None:
     """Have the next reload, or reboot, find what was there. One is asked for at once.
 
     A worker with the new configuration may still be on its way, and would serve what its caller has given up.
     """
     file = Path(CONFIG_DIR, CONFIG_FILE)
-    if before is None:
-        file.unlink(missing_ok=True)
+    if _kept(file).exists():
+        os.replace(_kept(file), file)
     else:
-        os.replace(_written(before), file)
+        file.unlink(missing_ok=True)
     _sync()
     run(["systemctl", "--no-block", "reload-or-restart", UNIT])

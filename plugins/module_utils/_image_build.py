@@ -14,12 +14,13 @@ import pathlib
 import re
 import shutil
 import sys
+import tarfile
 import tempfile
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _revision_store
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _revision_store, _spool
 from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
 from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load import free_bytes
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
@@ -83,20 +84,41 @@ def program(name: str) -> str:
 
 @contextlib.contextmanager
 def folders(builds: t.Sequence[Build]) -> t.Iterator[dict[str, str]]:
-    """The applications' folders, by image: as they are, or unpacked from the archives that were shipped."""
+    """The applications' folders, by image: as they are, or unpacked from the archives that were shipped.
+
+    Raises BuildError, SpoolError.
+    """
     with contextlib.ExitStack() as stack:
-        found: dict[str, str] = {}
-        for build in builds:
-            found[build["image"]] = build["path"]
-            if build["path"].endswith(".tar"):
-                # Two images of one folder share it.
-                stack.callback(pathlib.Path(build["path"]).unlink, missing_ok=True)
-                private = stack.enter_context(tempfile.TemporaryDirectory(prefix="langgraph-build-"))
-                # The CLI calls it so in the image too: two build hosts must not make two images of one folder.
-                folder = os.path.join(private, os.path.basename(build["folder"]))
-                shutil.unpack_archive(build["path"], folder, "tar")
-                found[build["image"]] = folder
+        found = {build["image"]: build["path"] for build in builds}
+        shipped = [build for build in builds if build["checksum"]]
+        # Two images of one folder share it.
+        for build in shipped:
+            stack.callback(pathlib.Path(build["path"]).unlink, missing_ok=True)
+        work = stack.enter_context(_spool.work()) if shipped else ""
+        for number, build in enumerate(shipped):
+            # The CLI calls it so in the image too: two build hosts must not make two images of one folder.
+            folder = os.path.join(work, str(number), os.path.basename(build["folder"]))
+            _unpack(build, folder)
+            found[build["image"]] = folder
         yield found
+
+
+def _unpack(build: Build, folder: str) -> None:
+    """Unpack what was shipped, where it is that: it is opened once. Raises BuildError."""
+    if os.path.dirname(build["path"]) != _spool.check():
+        raise BuildError(
+            f"image '{build['image']}': its folder was shipped to another directory than '{_spool.place()}'"
+        )
+    try:
+        with _spool.open_file(build["path"]) as packed:
+            if _spool.checksum(packed) != build["checksum"]:
+                raise BuildError(f"image '{build['image']}': its folder was damaged on its way; run the play again")
+            with tarfile.open(fileobj=packed) as archive:
+                # As it was packed, of the user's own folder; what is asked for is what Python did before it had filters.
+                how = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
+                archive.extractall(folder, **how)  # type: ignore[arg-type]
+    except (OSError, tarfile.TarError) as error:
+        raise BuildError(f"image '{build['image']}': its folder cannot be unpacked: {error}") from error
 
 
 def validate(cli: str, build: Build, folder: str) -> str:
@@ -218,14 +240,12 @@ def _build(cli: str, build: Build, folder: str, labels: t.Mapping[str, str], tag
     command += [f"--build-arg={name}" for name in build["build_args"]]
     secret = [*build["build_args"].values(), *build["build_secrets"].values()]
     environment = dict(build["build_args"])
-    with tempfile.TemporaryDirectory(prefix="langgraph-build-") as private:
-        for name, value in build["build_secrets"].items():
-            path = os.path.join(private, name)
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                file.write(value)
-            command.append(f"--secret=id={name},src={path}")
-            environment["DOCKER_BUILDKIT"] = "1"
-        return _run(command, folder, environment, secret)
+    for number, (name, value) in enumerate(build["build_secrets"].items()):
+        # Nor is there a file that a killed build would leave.
+        variable = f"LANGGRAPH_BUILD_SECRET_{number}"
+        command.append(f"--secret=id={name},env={variable}")
+        environment |= {variable: value, "DOCKER_BUILDKIT": "1"}
+    return _run(command, folder, environment, secret)
 
 
 def _readable(client: _docker.Client, image: str, build: Build) -> str | None:

@@ -8,18 +8,15 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
 import pathlib
 import shutil
-import time
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _spool
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import shown
 
-# Of root alone; a part that was shipped waits here for the rest, also for a later run.
-SPOOL = "/var/tmp/langgraph-images"
 # What the module image_load and its part on the control node both take of an image.
 IMAGE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "archive": {"type": "path", "required": True},
@@ -27,8 +24,6 @@ IMAGE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "image_id": {"type": "str"},
     "deployments": {"type": "list", "elements": "str", "default": []},
 }
-_STALE_SECONDS = 24 * 3600
-_CHUNK = 1024 * 1024
 
 
 class LoadError(RuntimeError):
@@ -68,66 +63,62 @@ def _common(wanted: t.Sequence[str], chain: t.Sequence[str]) -> int:
 
 def free_bytes(folder: str) -> int:
     """Free bytes of the file system that a folder is on, or will be."""
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
-    found = os.statvfs(folder)
+    found = os.statvfs(existing(folder))
     return found.f_bavail * found.f_frsize
 
 
-def waiting(spool: str = SPOOL) -> dict[str, str]:
+def existing(folder: str) -> str:
+    """The folder, or the one above it that is there."""
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def waiting(spool: str) -> dict[str, str]:
     """Path of each part that waits on the host -> its checksum (SHA-256, in hexadecimal)."""
-    return {str(path): checksum(str(path)) for path in sorted(pathlib.Path(spool).glob("*/part-*"))}
+    found = {}
+    for path in sorted(map(str, pathlib.Path(spool).glob("*/part-*"))):
+        with contextlib.suppress(OSError), _spool.open_file(path) as file:
+            found[path] = _spool.checksum(file)
+    return found
 
 
-def checksum(path: str) -> str:
-    """The checksum of a file, as parts have it."""
-    digest = hashlib.sha256()
-    for piece in _read([path]):
-        digest.update(piece)
-    return digest.hexdigest()
+def load(
+    client: _docker.Client, image: str, image_id: str, content: str, spool: str, checksums: t.Mapping[str, str]
+) -> None:
+    """Load one image from the parts in ``spool`` (name -> SHA-256 of what was sent) and remove them, whatever comes of it.
 
-
-def verify(image: str, spool: str, checksums: t.Mapping[str, str]) -> None:
-    """Compare the parts that wait with what was sent (name -> SHA-256). One that differs goes. Raises LoadError."""
-    for name, wanted in checksums.items():
-        path = os.path.join(spool, name)
+    What is compared is what is loaded: each part is opened once. One that differs goes, the others wait for the next run.
+    Raises LoadError.
+    """
+    with contextlib.ExitStack() as stack:
+        parts = [_verified(stack, image, os.path.join(spool, name), checksums[name]) for name in sorted(checksums)]
         try:
-            if checksum(path) == wanted:
-                continue
-            os.remove(path)
-        except FileNotFoundError:
-            pass
-        raise LoadError(f"image '{image}': a part of it was damaged on its way; run the play again")
-
-
-def load(client: _docker.Client, image: str, image_id: str, content: str, spool: str) -> None:
-    """Load one image from the parts in ``spool`` and remove them, whatever comes of it. Raises LoadError."""
-    try:
-        names = sorted(name for name in os.listdir(spool) if name.startswith("part-"))
-        _docker.load_image(client, _read(os.path.join(spool, name) for name in names))
-    except (_docker.EngineError, OSError) as error:
-        raise LoadError(_why(image, str(error))) from error
-    finally:
-        shutil.rmtree(spool, ignore_errors=True)
+            _docker.load_image(client, (piece for part in parts for piece in _spool.pieces(part)))
+        except (_docker.EngineError, OSError) as error:
+            raise LoadError(_why(image, str(error))) from error
+        finally:
+            shutil.rmtree(spool, ignore_errors=True)
     if not _is(client, _docker.image_ids(client).get(image), image_id, content):
         raise LoadError(f"image '{image}': the engine has loaded it as another one than {image_id}")
+
+
+def _verified(stack: contextlib.ExitStack, image: str, path: str, wanted: str) -> t.BinaryIO:
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            part = stack.enter_context(_spool.open_file(path))
+            if _spool.checksum(part) == wanted:
+                return part
+        except FileNotFoundError:
+            raise
+        except OSError:
+            # A link or a pipe, say.
+            pass
+        os.remove(path)
+    raise LoadError(f"image '{image}': a part of it was damaged on its way; run the play again")
 
 
 def _why(image: str, error: str) -> str:
     if "no space left" in error.lower():
         return f"image '{image}': the disk of the engine was full while it was loaded, nothing of it was kept; free some space"
     return f"image '{image}': the engine did not load it ({shown(error, longest=200)})"
-
-
-def _read(paths: t.Iterable[str]) -> t.Iterator[bytes]:
-    for path in paths:
-        with open(path, "rb") as file:
-            yield from iter(lambda: file.read(_CHUNK), b"")
-
-
-def remove_stale() -> None:
-    """Remove parts that nobody has come back for since yesterday."""
-    with_age = [os.path.join(SPOOL, name) for name in os.listdir(SPOOL)] if os.path.isdir(SPOOL) else []
-    for path in with_age:
-        if time.time() - os.lstat(path).st_mtime > _STALE_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 from dataclasses import dataclass, field
 
@@ -70,6 +71,7 @@ def shared_problems(checked: t.Sequence[Values], surroundings: Surroundings) -> 
     yield from _twice(checked, "name", "is the name of two deployments", "a name is the identity of one deployment")
     yield from _port_twice(present, surroundings)
     yield from _without_proxy(present, surroundings.proxy)
+    yield from _may_reach(present, {values["name"] for values in checked}, surroundings)
     taken = "number {value} is also asked for by '{other}'"
     yield from _twice(present, "redis_number", taken, "leave it out and the collection gives a free one")
     prefixes = list(_prefix_twice(present))
@@ -124,10 +126,37 @@ def _listener(values: Values, surroundings: Surroundings) -> tuple[str, bool]:
 
 def _without_proxy(present: t.Sequence[Values], proxy: str) -> t.Iterator[Problem]:
     for values in present if proxy == "none" else ():
-        for option in ("hostname", "tls"):
+        for option in ("hostname", "tls", "may_reach"):
             if values[option]:
                 finding = "needs the proxy, and langgraph_proxy is none"
                 yield Problem(values["_label"], option, finding, "remove it, or set langgraph_proxy: haproxy")
+
+
+def _may_reach(
+    present: t.Sequence[Values], listed: t.Collection[str | None], surroundings: Surroundings
+) -> t.Iterator[Problem]:
+    """Each name is another deployment's, of the list or of the host, and that one answers where a container gets to."""
+    by_name = {values["name"]: values for values in present}
+    for values in present:
+        for name in values["may_reach"]:
+            target, label = by_name.get(name), values["_label"]
+            if name == values["name"]:
+                yield Problem(label, "may_reach", "names the deployment itself", "remove that name")
+            elif target is None and (name in listed or name not in surroundings.deployed):
+                finding = f"'{shown(name)}' is no deployment of this host"
+                yield Problem(label, "may_reach", finding, "name one of the list, or one that the host has")
+            elif target is not None and _on_loopback(_listener(target, surroundings)[0]):
+                finding = f"'{name}' answers on the loopback alone, which no container reaches"
+                remedy = "give that one bind_address: 0.0.0.0, or the gateway of the deployments' network"
+                yield Problem(label, "may_reach", finding, remedy)
+
+
+def _on_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        # A finding of its own.
+        return False
 
 
 def _prefix_twice(present: t.Sequence[Values]) -> t.Iterator[Problem]:

@@ -19,8 +19,8 @@ import socket
 _LISTEN = "0A"
 # Established, or with one side still sending: a stream may be half closed.
 _OPEN = ("01", "04", "05", "08")
-# 127.0.0.1, ::1 and ::ffff:127.0.0.1, each word of 32 bits in the machine's own order (little-endian).
-_LOOPBACK = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
+# ::1, each word of 32 bits in the machine's own order (little-endian).
+_LOOPBACK_6 = "00000000000000000000000001000000"
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
@@ -47,9 +47,15 @@ def listening() -> dict[int, str]:
     return {port: owners.get(inode, "another program") for inode, port in sockets.items()}
 
 
-def parse_sessions(table: str, port: int) -> int:
-    """Read the text of ``/proc/net/tcp`` or ``tcp6``: how many connections of this host go to ``port`` of its loopback."""
-    wanted = tuple(f"{address}:{port:04X}" for address in _LOOPBACK)
+def parse_sessions(table: str, address: str, port: int) -> int:
+    """Read the text of ``/proc/net/tcp`` or ``tcp6``: how many connections of this host go to ``port`` of an IPv4 address.
+
+    Those to the loopback may go there by IPv6 too; for an address that is every one, or no IPv4 one, they are counted.
+    """
+    local = address in ("127.0.0.1", "0.0.0.0") or ":" in address
+    words = "".join(f"{byte:02X}" for byte in reversed(socket.inet_aton("127.0.0.1" if local else address)))
+    addresses = (words, f"0000000000000000FFFF0000{words}", *([_LOOPBACK_6] if local else []))
+    wanted = tuple(f"{known}:{port:04X}" for known in addresses)
     count = 0
     for line in table.splitlines()[1:]:
         fields = line.split()
@@ -58,13 +64,13 @@ def parse_sessions(table: str, port: int) -> int:
     return count
 
 
-def sessions(port: int) -> int:
-    """How many connections from this host to ``port`` are open: what a proxy on it holds."""
+def sessions(address: str, port: int) -> int:
+    """How many connections from this host to ``port`` of an IPv4 address are open: what a proxy on it holds."""
     count = 0
     for path in _TABLES:
         try:
             with open(path, encoding="ascii") as file:
-                count += parse_sessions(file.read(), port)
+                count += parse_sessions(file.read(), address, port)
         except OSError:
             continue
     return count

@@ -50,11 +50,6 @@ POSTGRES_EXCLUSIVE = [("login_uri", "login_unix_socket", "login_host")]
 
 APPLICATION = "selfhost.langgraph"
 SEARCH_PATH = "pg_catalog, pg_temp"
-POOLER = (
-    "there is a connection pooler such as PgBouncer between us and Postgres (the session that answers is not the one we"
-    " opened): databases cannot be claimed safely through it. Give the address of Postgres itself here; the deployments"
-    " may still go through the pooler, in its session mode."
-)
 # What the owner of a database can set for all who enter it, and what would hinder or change our work there.
 _INSIDE = {
     "statement_timeout": "60s",
@@ -176,8 +171,17 @@ def _connect(params: t.Mapping[str, t.Any], text: str) -> Connection:
     except psycopg.Error as exc:
         # PgBouncer, which knows no language but English, takes no start-up options.
         if "startup parameter" in str(exc):
-            raise ClaimError(POOLER) from exc
+            raise _pooled() from exc
         raise ClaimError(f"cannot use Postgres: {str(exc).strip()}") from exc
+
+
+def _pooled() -> ClaimError:
+    """A pooler gives each transaction another session, and start-up options to none."""
+    return ClaimError(
+        "there is a connection pooler such as PgBouncer between us and Postgres (the session that answers is not the one we"
+        " opened): databases cannot be claimed safely through it. Give the address of Postgres itself here; the deployments"
+        " may still go through the pooler, in its session mode."
+    )
 
 
 def _checked(connection: Connection, user: str | None = None) -> Connection:
@@ -188,7 +192,7 @@ def _checked(connection: Connection, user: str | None = None) -> Connection:
     path, pid, acting = row or (None, None, None)
     if path != SEARCH_PATH or pid != connection.info.backend_pid:
         connection.close()
-        raise ClaimError(POOLER)
+        raise _pooled()
     if user is not None and acting != user:
         connection.close()
         raise ClaimError(

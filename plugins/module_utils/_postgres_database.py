@@ -92,7 +92,8 @@ def ensure(connection: Connection, params: Params, check_mode: bool) -> dict[str
             _postgres_release.carry_out(connection, view.releases)
     result = result_of(view.plan, view.world)
     warnings = warnings_of(params["databases"], view.world, view.plan)
-    warnings += _postgres_managed.warnings_of(params["close_databases"], view.world, view.unknown)
+    warnings += _postgres_managed.warnings_of(params["close_databases"], view.world)
+    warnings += _postgres_managed.unknown_warnings(view.unknown)
     for release in view.releases:
         result["databases"][release.name] = release.result()
         # Check mode loses nothing anyway.

@@ -75,7 +75,7 @@ def create_extensions(inside: Connection, name: str, target: str, wanted: t.Mapp
             _make_schema(inside, name, target, safe)
         elif fixed in safe:
             _demand_safe(name, fixed, safe, f"the extension '{extension}' is made in the schema")
-        _create(inside, name, target, extension, SCHEMA if fixed is None else None)
+        _create(inside, name, target, extension, None if fixed else SCHEMA)
     return _found(inside, wanted)
 
 
@@ -121,19 +121,12 @@ def _make_schema(inside: Connection, name: str, target: str, schemas: t.Mapping[
 
 
 def _create(inside: Connection, name: str, target: str, extension: str, schema: str | None) -> None:
-    place = sql.SQL(" SCHEMA {}").format(sql.Identifier(schema)) if schema else sql.SQL("")
-    statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {}{}").format(sql.Identifier(extension), place)
+    place = f" SCHEMA {schema}" if schema else ""
     try:
-        inside.execute(statement)
+        inside.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}" + place).format(sql.Identifier(extension)))
     except psycopg.Error as exc:
         raise ClaimError(
             f"deployment '{name}', option 'extensions': Postgres refused '{extension}'"
             f" ({exc.diag.message_primary}); have an administrator run in the database '{target}':"
-            f" {_by_hand(extension, schema)}, then run this again"
+            f' CREATE EXTENSION "{extension}"{place}, then run this again'
         ) from exc
-
-
-def _by_hand(extension: str, schema: str | None) -> str:
-    """Write the statement for a person, who has a search path of their own."""
-    text = f'CREATE EXTENSION "{extension}"'
-    return text + (f" SCHEMA {schema}" if schema else "")

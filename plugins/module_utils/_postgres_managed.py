@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import typing as t
 
@@ -73,9 +74,7 @@ def passwords_by_login(
         target = identifier(entry["name"])
         for role in logins_of(entry["name"]):
             if entry.get("password") and role in world.roles and target in world.databases:
-                fits[role], why = has_password(
-                    lambda password, role=role, target=target: login(target, role, password), entry["password"]
-                )
+                fits[role], why = has_password(functools.partial(login, target, role), entry["password"])
                 unknown.update({role: why} if why else {})
     return fits, unknown
 
@@ -110,16 +109,20 @@ def _first_line(exc: Exception) -> str:
     return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
 
 
-def warnings_of(close: t.Sequence[str], world: World, unknown: t.Mapping[str, str]) -> list[str]:
-    """Say what an administrator has to do for us, and what could not be found out."""
-    untried = [
-        f"whether the role '{role}' has the wanted password could not be tried, so it is left as it is: {why}"
-        for role, why in unknown.items()
-    ]
+def warnings_of(close: t.Sequence[str], world: World) -> list[str]:
+    """Say what an administrator has to do for us."""
     missing = [name for name in close if name not in closable(close, world) and name in world.databases]
-    return untried + [
+    return [
         f"the database '{name}' belongs to '{world.databases[name].owner}', so only an administrator can shut the"
         f' deployments out of it: REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC'
         for name in missing
         if world.databases[name].public and world.databases[name].allow
+    ]
+
+
+def unknown_warnings(unknown: t.Mapping[str, str]) -> list[str]:
+    """Say which passwords could not be tried, and why."""
+    return [
+        f"whether the role '{role}' has the wanted password could not be tried, so it is left as it is: {why}"
+        for role, why in unknown.items()
     ]

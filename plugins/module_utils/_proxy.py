@@ -44,7 +44,7 @@ _SPECIAL = re.compile(r"[\"'#\\]")
 
 @dataclass(frozen=True)
 class Route:
-    """One deployment's public address, and the loopback port of the revision that serves.
+    """One deployment's public address, and where the revision that serves answers.
 
     Several share an address and a port where a host name, a prefix of the path, or both tell them apart.
     """
@@ -57,6 +57,7 @@ class Route:
     hostname: str | None = None
     prefix: str | None = None
     tls: bool = False
+    target_address: str = DEFAULT_ADDRESS
 
     @property
     def listener(self) -> tuple[int, str]:
@@ -107,7 +108,7 @@ def _check(route: Route) -> None:
     """Deployments are checked before; this keeps what slipped through from becoming a directive."""
     if not _NAME.fullmatch(route.name):
         raise ValueError(f"{route.name!r} is no name of a deployment")
-    for value in (route.bind_address, route.hostname, route.prefix):
+    for value in (route.target_address, route.bind_address, route.hostname, route.prefix):
         if value is not None and (not _PLAIN.fullmatch(value) or _SPECIAL.search(value)):
             raise ValueError(f"deployment '{route.name}': {value!r} cannot stand in the proxy's configuration")
     if route.prefix is not None and (not route.prefix.startswith("/") or route.prefix.endswith("/")):
@@ -167,4 +168,4 @@ def _backend(route: Route) -> t.Iterator[str]:
     if route.prefix:
         # The server keeps it at its root, wherever it mounts the rest.
         yield f"    http-request set-path /ok if {{ path -m str -- {route.prefix}/ok }}"
-    yield f"    server revision-{route.revision} 127.0.0.1:{route.target_port}"
+    yield f"    server revision-{route.revision} {route.target_address}:{route.target_port}"

@@ -14,6 +14,7 @@ import uuid
 from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
+    _redis_channels,
     _redis_durable,
     _redis_keys,
     _redis_release,
@@ -60,7 +61,7 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
     shared = _redis_shared.is_shared(server, world, params["allow_shared_number"])
     if shared:
         refuse(_redis_shared.overlap_problems(entries, world.rules or ()))
-    hearing = _redis_users.channel_warnings(entries, world) if manage_users else []
+    hearing = _redis_users.refuse_channels(entries, world) if manage_users else []
     releases = _redis_release.look(server, leaving, world, params)
     answer = claim(server, entries, world, params, dry=check_mode or world.no_users is not None, shared=shared)
     plan = make_plan(entries, answer, world, manage_users)
@@ -81,7 +82,8 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
     for _node, node_plan, _world in others:
         plan.actions += [action for action in node_plan.actions if action not in plan.actions]
     result = result_of(entries, plan, answer, manage_users)
-    warnings = warnings_of(world, answer, manage_users) + _redis_shared.warnings_of(shared) + hearing
+    warnings = warnings_of(world, answer, manage_users) + _redis_shared.warnings_of(shared)
+    warnings += _redis_channels.warnings_of(hearing)
     warnings += _redis_durable.warnings_of(unsafe)
     for release in releases:
         result["databases"][release.name] = release.result()

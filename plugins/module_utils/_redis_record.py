@@ -93,7 +93,11 @@ local function lost_servers()
       candidate.agrees = candidate.agrees or record[claim.name] == claim.number
     end
   end
-  local own = redis.call('EXISTS', unpack(input.own_keys))
+  local own = 0
+  for _, name in ipairs(input.own_keys) do
+    local found = redis.pcall('EXISTS', name)  -- in a cluster another node may have it
+    if type(found) == 'number' then own = own + found end
+  end
   for uuid, candidate in pairs(candidates) do
     local fit = candidate.agrees
     if next(record) == nil then

@@ -45,6 +45,7 @@ class Release:
     clients: int
     user: bool
     patterns: tuple[str, ...] = ()  # of its keys; those of others are never deleted
+    strange_keys: int = 0  # of others, in its number
 
     @property
     def needed(self) -> bool:
@@ -70,6 +71,7 @@ class Release:
             "user": self.name if self.user and not gone else None,
             "changed": bool(self.actions()),
             "clients": self.clients,
+            "strange_keys": self.strange_keys,
             "would_lose" if not self.confirmed else "lost": {"keys": self.keys},
         }
 
@@ -120,7 +122,7 @@ def _count_own(server: Server, releases: t.Sequence[Release]) -> list[Problem]:
     problems = []
     for release in releases:
         if release.number:
-            release.keys = content[release.number].own
+            release.keys, release.strange_keys = content[release.number].own, content[release.number].strange
             problems.append(
                 release.confirmed and content[release.number].problem(release.name, "state", release.number)
             )

@@ -79,6 +79,10 @@ def warnings_of(world: World, answer: t.Mapping[str, t.Any], manage_users: bool)
             "Redis has no aclfile: the users of the deployments are lost when it restarts, and the deployments"
             " cannot log in until this module has run again. Set 'aclfile' in redis.conf."
         )
+    if manage_users and world.rules is None:
+        found.append(
+            "Redis does not list its users, so that channels of deployments that are not in the list could not be compared."
+        )
     if manage_users and world.open_default:
         found.append(
             "the default user of Redis is on and needs no password: everybody who reaches the server can read and"

@@ -16,7 +16,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_channels
     Listener,
     channel_findings,
     listeners_of,
-    warnings_of,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import Server
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan import (
@@ -39,14 +38,11 @@ def _channels(entries: t.Sequence[Entry], rules: t.Iterable[str]) -> tuple[list[
     return channel_findings([*own, *listeners_of(rules, {entry["name"] for entry in entries})], OPTIONS)
 
 
-def channel_warnings(entries: t.Sequence[Entry], world: World) -> list[str]:
-    """Refuse channels that meet those of others in the list or on the server; name those that may."""
+def refuse_channels(entries: t.Sequence[Entry], world: World) -> list[str]:
+    """Refuse channels that meet those of others in the list or on the server; name the deployments that may."""
     problems, together = _channels(entries, world.rules or ())
     refuse(problems)
-    unseen = [
-        "Redis does not list its users, so that channels of deployments that are not in the list could not be compared."
-    ]
-    return warnings_of(together) + (unseen if world.rules is None and entries else [])
+    return together
 
 
 def refuse_without_rights(plan: Plan, world: World) -> None:

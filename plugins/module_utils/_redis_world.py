@@ -56,7 +56,8 @@ def read_world(server: Server, names: t.Sequence[str]) -> World:
     users = dict(zip(names, replies[head + len(CATEGORIES) :]))
     limit, path = _setting(databases, "databases"), _setting(acl_file, "aclfile")
     facts = _facts(info)
-    cluster = facts.get("redis_mode") == "cluster"
+    # Valkey has another word for it.
+    cluster = "cluster" in (facts.get("redis_mode"), facts.get("server_mode"))
     append_only = _facts(persistence).get("aof_enabled")
     command_sets = CommandSets(
         {name: frozenset(reply) for name, reply in sets.items() if not isinstance(reply, Exception)}

@@ -50,7 +50,7 @@ def removal(
     """Judge the removal of a deployment.
 
     ``hosts`` are the variables of all hosts that may have it, ``run`` names those that take part. Of these each has
-    noted what it has found. The result has ``unknown`` and ``elsewhere`` (refusals, empty where there is none),
+    noted what it has found. The result has ``unknown``, ``elsewhere`` and ``strangers`` (refusals, empty where there is none),
     ``leaders`` (one host for each pair of services: it drops what is there), ``would`` and ``done`` (sentences).
     """
     parts = [_part(host, name) for host in hosts if host["inventory_hostname"] in run]
@@ -62,6 +62,7 @@ def removal(
     return {
         "unknown": "" if known else _unknown(name),
         "elsewhere": _elsewhere(name, absent),
+        "strangers": _strangers(name, parts),
         "leaders": [part.host for part in _leaders(parts)],
         "would": _would(name, parts, absent),
         "done": _done(name, parts),
@@ -139,15 +140,28 @@ def _elsewhere(name: str, absent: t.Sequence[str]) -> str:
     return str(Problem(name, "confirm", finding, remedy))
 
 
+def _strangers(name: str, parts: t.Iterable[Part]) -> str:
+    """Refuse, before it is stopped, what Redis would refuse afterwards: keys of others in its number."""
+    for part in _leaders(parts):
+        if part.in_redis.get("strange_keys"):
+            keys, number = part.in_redis["strange_keys"], part.in_redis["number"]
+            finding = f"its Redis number {number} holds {keys} keys that match none of its key patterns"
+            remedy = """find out whose they are; its own go with it by -e '{"key_patterns": ["lg:*"]}', others have to move"""
+            return str(Problem(name, "confirm", finding, remedy))
+    return ""
+
+
 def _would(name: str, parts: t.Sequence[Part], absent: t.Sequence[str]) -> str:
     """Without a colon, which YAML, as Ansible can print it, would put in quotes."""
     serving = [part.host for part in parts if part.serves]
     clients = sum(_clients(part) for part in _leaders(parts))
+    strange = sum(part.in_redis.get("strange_keys") or 0 for part in _leaders(parts))
     facts = [
         f"To remove the deployment '{name}' would lose {_things(name, parts)}",
         f"It serves on {', '.join(serving)}" if serving else "",
         f"{clients} clients are connected to its databases" if clients else "",
         f"{', '.join(absent)} did not take part in this run, and has to" if absent else "",
+        f"Keys that are not its own stand in the way in its Redis number, {strange} of them" if strange else "",
         f"To do it, run ansible-playbook selfhost.langgraph.remove -e deployment={name} -e confirm={name}",
     ]
     return f"Nothing was changed. {'. '.join(filter(None, facts))}"

@@ -11,7 +11,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _bring_up, _docker, _revision_store, _systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils import (
+    _bring_up,
+    _docker,
+    _haproxy,
+    _revision_store,
+    _systemd,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._plan import Step
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
     Revision,
@@ -70,7 +76,8 @@ def remove(host: RolloutHost, names: t.Sequence[str]) -> None:
     for name in names:
         host.world[name] = replace(host.world[name], settings=None)
     if names:
-        host.let_go()
+        # On a full disk too: then nothing is removed.
+        host.let_go(but=_haproxy.ProxyFileError)
         reach("remove_unrouted")
     numbers = {name: [revision.number for revision in host.world[name].revisions] for name in names}
     _systemd.stop([drain_unit_name(name, number) for name in names for number in numbers[name]])
@@ -108,6 +115,9 @@ def _remove_revision(host: RolloutHost, name: str, revision: Revision) -> None:
     _systemd.disable([unit_name(name, number)] if revision.enabled else [])
     _systemd.reset_failed([unit_name(name, number), drain_unit_name(name, number)])
     _docker.remove_container(host.client, container_name(name, number))
-    if options.snapshot_dir:
-        _revision_store.remove_file(_bring_up.snapshot_path(options.snapshot_dir, name, revision))
+    # Where it was put then: the option may have another value by now, or none.
+    folder = options.snapshot_dir
+    dump = revision.snapshot or (_bring_up.snapshot_path(folder, name, revision) if folder else None)
+    if dump:
+        _revision_store.remove_snapshot(dump, name, number)
     _revision_store.remove_revision(options.config_dir, name, number)

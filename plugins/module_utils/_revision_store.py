@@ -11,9 +11,9 @@ of what serves; written last, when it does.
 ``CONFIG_DIR/NAME/credentials``: the second environment file of its containers. ``credentials.new`` is that of a revision
 which has not served yet, as its slot notes; it takes the first one's place when that serves, so that a rollout that fails
 leaves what serves with what it had.
-``CONFIG_DIR/NAME/revisions/N/``: ``revision.json`` and ``environment`` never change; ``slot.json`` (the address that the
-container is published on, and which credentials it was made with) and ``outcome.json`` (how its start ended) are written
-when they are known, ``drain.json`` by the unit that ended it.
+``CONFIG_DIR/NAME/revisions/N/``: ``revision.json`` and ``environment`` never change; ``slot.json`` (where the container
+answers, and which credentials it was made with) and ``outcome.json`` (how its start ended) are written when they are
+known, ``snapshot.json`` before a dump, ``drain.json`` by the unit that ended it.
 ``CONFIG_DIR/switched.json``: the records of several that have switched at once, until each is in its place. They are
 written together or not at all: half of an exchange of addresses would be a host that no proxy can serve.
 """
@@ -22,7 +22,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import stat
 import typing as t
 from dataclasses import replace
 
@@ -125,6 +127,7 @@ def _revision(config_dir: str, name: str, number: int, states: t.Mapping[str, _s
         active=state.active,
         enabled=state.enabled,
         draining=states[drain_unit_name(name, number)].active in ("active", "activating"),
+        snapshot=(read_json(os.path.join(folder, "snapshot.json")) or {}).get("path"),
     )
 
 
@@ -164,8 +167,12 @@ def write_revision(config_dir: str, name: str, record: t.Mapping[str, t.Any], en
     staged = os.path.join(_revisions(config_dir, name), ".new")
     shutil.rmtree(staged, ignore_errors=True)
     os.mkdir(staged, 0o700)
-    _write(os.path.join(staged, "revision.json"), _dump(record))
-    _write(os.path.join(staged, "environment"), environment)
+    try:
+        _write(os.path.join(staged, "revision.json"), _dump(record))
+        _write(os.path.join(staged, "environment"), environment)
+    except OSError:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
     # What is there under this number was cut short: a complete one is never written again.
     shutil.rmtree(folder, ignore_errors=True)
     os.rename(staged, folder)
@@ -173,11 +180,74 @@ def write_revision(config_dir: str, name: str, record: t.Mapping[str, t.Any], en
 
 def write_settings(config_dir: str, settings: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
     """Record the settings of deployments and which revisions serve, of all of them or, where it is killed, of none."""
-    if len(settings) > 1:
-        _replace(os.path.join(config_dir, SWITCHED), _dump(settings))
-    for name, record in settings.items():
-        _replace(_record(config_dir, name), _dump(record))
-    _unlink(os.path.join(config_dir, SWITCHED))
+    switch = StagedSwitch(config_dir)
+    switch.stage_records(settings)
+    switch.commit()
+    switch.finish()
+
+
+class StagedSwitch:
+    """What a switch records, written beside what is there before the proxy switches: a full disk shows then.
+
+    Afterwards renames are enough, which need no space. commit() makes all of it the record at once, where it is killed
+    or fails none of it; what finish() cannot do the next run does.
+    """
+
+    def __init__(self, config_dir: str) -> None:
+        self._config_dir = config_dir
+        self._first: list[str] = []
+        self._records: list[str] = []
+        # Deployments, and whether their credentials were staged here.
+        self._credentials: dict[str, bool] = {}
+
+    def stage_outcome(self, name: str, number: int, outcome: t.Mapping[str, t.Any]) -> None:
+        """How the start of a revision ended."""
+        self._add(self._first, _outcome(self._config_dir, name, number), outcome)
+
+    def stage_slot(self, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
+        """A slot with another deadline."""
+        self._add(self._first, _slot(self._config_dir, name, number), slot)
+
+    def stage_records(self, settings: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
+        """The settings of all deployments that switch, and which revisions serve."""
+        for name, record in settings.items():
+            self._add(self._records, _record(self._config_dir, name), record)
+        if len(settings) > 1:
+            self._add(self._first, os.path.join(self._config_dir, SWITCHED), settings)
+
+    def stage_credentials(self, name: str, credentials: str | None) -> None:
+        """The credentials of what serves; None: they were staged before its container was made."""
+        self._credentials[name] = credentials is not None
+        if credentials is not None:
+            stage_credentials(self._config_dir, name, credentials)
+
+    def _add(self, paths: list[str], path: str, content: t.Mapping[str, t.Any]) -> None:
+        paths.append(path)
+        _stage(path, _dump(content))
+
+    def commit(self) -> None:
+        """Have all of it be the record. Raises OSError where the record is what it was."""
+        # The last one is what counts: the one record there is, else the file that has all of them.
+        single = self._records if len(self._records) == 1 else []
+        for path in (*self._first, *single):
+            _put(path)
+
+    def finish(self) -> None:
+        """Put each record into its own place."""
+        if len(self._records) > 1:
+            for path in self._records:
+                _put(path)
+        _unlink(os.path.join(self._config_dir, SWITCHED))
+        for name in self._credentials:
+            put_credentials(self._config_dir, name)
+
+    def drop(self) -> None:
+        """Remove what has not found its place."""
+        for path in (*self._first, *self._records):
+            _unlink(f"{path}.new")
+        for name, here in self._credentials.items():
+            if here:
+                drop_staged_credentials(self._config_dir, name)
 
 
 def remove_settings(config_dir: str, name: str) -> None:
@@ -197,7 +267,7 @@ def finish_writing(config_dir: str) -> None:
 
 
 def write_slot(config_dir: str, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
-    """Record the address that a revision's container is published on."""
+    """Record where a revision's container answers."""
     stage_slot(config_dir, name, number, slot)
     put_slot(config_dir, name, number)
 
@@ -212,13 +282,55 @@ def put_slot(config_dir: str, name: str, number: int) -> None:
     _put(_slot(config_dir, name, number))
 
 
+def keep_slot(config_dir: str, name: str, number: int) -> None:
+    """Have the present address at hand: to put it back must not need a disk with space."""
+    path = _slot(config_dir, name, number)
+    _unlink(f"{path}.before")
+    if os.path.exists(path):
+        os.link(path, f"{path}.before")
+
+
+def put_slot_back(config_dir: str, name: str, number: int) -> None:
+    """Have the address be what it was at keep_slot()."""
+    path = _slot(config_dir, name, number)
+    if os.path.exists(f"{path}.before"):
+        os.replace(f"{path}.before", path)
+
+
+def remove_slot(config_dir: str, name: str, number: int) -> None:
+    """Take a revision's place away, which it then has no more."""
+    remove_file(_slot(config_dir, name, number))
+
+
 def _slot(config_dir: str, name: str, number: int) -> str:
     return os.path.join(revision_folder(config_dir, name, number), "slot.json")
 
 
 def write_outcome(config_dir: str, name: str, number: int, outcome: t.Mapping[str, t.Any]) -> None:
     """Record how a revision's start ended."""
-    _replace(os.path.join(revision_folder(config_dir, name, number), "outcome.json"), _dump(outcome))
+    _replace(_outcome(config_dir, name, number), _dump(outcome))
+
+
+def write_snapshot(config_dir: str, name: str, number: int, path: str) -> None:
+    """Record which dump is taken before a revision starts, first: what was recorded is found again, and removed."""
+    _replace(os.path.join(revision_folder(config_dir, name, number), "snapshot.json"), _dump({"path": path}))
+
+
+def remove_snapshot(path: str, name: str, number: int) -> None:
+    """Remove the dump of a revision, where it is one that was made for it: its name, a file, of the running user."""
+    folder, file = os.path.split(path)
+    if os.path.basename(folder) != name or not re.fullmatch(rf"before-revision-{number}-\w*\.dump", file):
+        return
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+        _unlink(path)
+
+
+def _outcome(config_dir: str, name: str, number: int) -> str:
+    return os.path.join(revision_folder(config_dir, name, number), "outcome.json")
 
 
 def read_drains(config_dir: str, name: str, numbers: t.Iterable[int]) -> dict[int, dict[str, t.Any]]:
@@ -262,7 +374,11 @@ def _replace(path: str, text: str) -> None:
 
 
 def _stage(path: str, text: str) -> None:
-    _write(f"{path}.new", text)
+    try:
+        _write(f"{path}.new", text)
+    except OSError:
+        _unlink(f"{path}.new")
+        raise
 
 
 def _put(path: str) -> None:

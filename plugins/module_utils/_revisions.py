@@ -27,9 +27,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._proxy import R
 # What the public address of a deployment is made of; none of it needs a new container where a proxy stands in front.
 ADDRESS = ("bind_address", "port", "hostname", "prefix", "tls")
 # What a rollout goes by; a change is taken over without touching a container.
-LIMITS = ("healthy_deadline", "drain_limit")
+LIMITS = ("healthy_deadline", "drain_limit", "may_reach")
 RUNNING = ("active", "activating", "reloading")
-# Below the ports that the kernel gives to clients (docs: ip_local_port_range, 32768 and up).
+# Where a server listens in its container.
+CONTAINER_PORT = 8000
+# Where earlier versions published containers: on the loopback, below the ports that the kernel gives to clients.
 LOOPBACK_PORTS = range(30000, 32768)
 
 EVERY_ADDRESS = {"0.0.0.0", "::"}
@@ -98,7 +100,7 @@ class Revision:
     """One revision that the host has.
 
     ``record`` and ``environment`` are its immutable files (None: missing or cut short), ``outcome`` says how its start
-    ended, ``slot`` is the address that its container is published on, ``active`` systemd's ActiveState.
+    ended, ``slot`` is where its container answers, ``active`` systemd's ActiveState.
     """
 
     number: int
@@ -109,6 +111,8 @@ class Revision:
     active: str = "inactive"
     enabled: bool = False
     draining: bool = False
+    # The dump that was taken before it started.
+    snapshot: str | None = None
 
     @property
     def content(self) -> Content | None:
@@ -263,6 +267,7 @@ def route(name: str, settings: t.Mapping[str, t.Any], number: int, slot: t.Mappi
     return Route(
         name=name,
         revision=number,
+        target_address=slot.get("address", "127.0.0.1"),
         target_port=int(slot["port"]),
         bind_address=settings["bind_address"],
         port=int(settings["port"]),
@@ -311,17 +316,31 @@ def meet(address: str, port: int, other_address: str, other_port: int) -> bool:
 
 
 def is_public(slot: t.Mapping[str, t.Any] | None) -> bool:
-    """Whether a container in ``slot`` itself has its deployment's public port."""
-    return slot is not None and not (slot["address"] == "127.0.0.1" and slot["port"] in LOOPBACK_PORTS)
+    """Whether a container in ``slot`` itself has its deployment's public port.
+
+    Else it answers at an address of its own on the deployments' network (``network``), or, where an earlier version made
+    it, at a port of the loopback.
+    """
+    if slot is None or slot.get("network"):
+        return False
+    return not (slot["address"] == "127.0.0.1" and slot["port"] in LOOPBACK_PORTS)
 
 
 def is_in_place(slot: t.Mapping[str, t.Any] | None, settings: t.Mapping[str, t.Any]) -> bool:
-    """Whether a container in ``slot`` is where the settings want it: the loopback behind a proxy, else in public."""
+    """Whether a container in ``slot`` is where the settings want it: out of the public's reach behind a proxy, else in public."""
     if slot is None:
         return False
     if settings["proxy"] == "none":
-        return (slot["address"], slot["port"]) == (settings["bind_address"], settings["port"])
+        published = (slot["address"], slot["port"]) == (settings["bind_address"], settings["port"])
+        return published and not slot.get("network")
     return not is_public(slot)
+
+
+def with_limits(slot: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """A slot with what its container goes by where it is: how long its start may take, and whom it may reach."""
+    place = {key: value for key, value in slot.items() if key not in ("healthy_deadline", "may_reach")}
+    reach = {"may_reach": list(settings["may_reach"])} if settings.get("may_reach") else {}
+    return {**place, "healthy_deadline": settings["healthy_deadline"], **reach}
 
 
 def local_url(slot: t.Mapping[str, t.Any]) -> str:
@@ -364,7 +383,8 @@ def image_change(old: Content | None, new: Content | None) -> str | None:
 
 def setting_differences(old: t.Mapping[str, t.Any], new: t.Mapping[str, t.Any], keys: t.Iterable[str]) -> list[str]:
     """The settings that differ."""
-    return [key for key in keys if old.get(key) != new.get(key)]
+    # A record of an earlier version lacks what came later, and so has none of it.
+    return [key for key in keys if (old.get(key) or None) != (new.get(key) or None)]
 
 
 def masked(
@@ -379,9 +399,9 @@ def masked(
     A variable whose value differs from the other side says so, so that the diff shows what changes. ``credentials`` are
     those of this side and of the other one.
     """
-    shown: dict[str, t.Any] = (
-        {key: (settings or {}).get(key) for key in ("proxy", *ADDRESS, *LIMITS)} if settings else {}
-    )
+    shown: dict[str, t.Any] = {key: settings.get(key) for key in ("proxy", *ADDRESS, *LIMITS)} if settings else {}
+    if not shown.get("may_reach"):
+        shown.pop("may_reach", None)
     if content:
         shown |= {"image": content.image, "image_id": content.image_id, "options": list(content.arguments[:-1])}
         shown |= {"drain_seconds": content.drain_seconds} | ({"image_digest": content.digest} if content.digest else {})

@@ -16,6 +16,7 @@ and tells the proxy, _places stops what is in the way and puts it back, _switch 
 
 from __future__ import annotations
 
+import contextlib
 import time
 import typing as t
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -44,7 +45,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     make_record,
     unit_name,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import Options, Report, RolloutHost
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import (
+    Options,
+    Report,
+    RolloutError,
+    RolloutHost,
+    unlogged,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
 from ansible_collections.selfhost.langgraph.plugins.module_utils._switch import Switch
 
@@ -70,18 +77,25 @@ class Rollout:
     def run(self) -> list[Report]:
         """Apply all of it; failures of single deployments are in their reports."""
         host, steps = self._host, self._steps
-        _revision_store.finish_writing(self._options.config_dir)
-        for deployment in host.world.values():
-            _revision_store.settle_credentials(self._options.config_dir, deployment)
+        with _on_a_full_disk():
+            _revision_store.finish_writing(self._options.config_dir)
+            for deployment in host.world.values():
+                _revision_store.settle_credentials(self._options.config_dir, deployment)
         # What serves by the record is what the proxy's file may name from now on.
         _systemd.enable([unit_name(step.name, host.revision(step).number) for step in steps if step.enable])
         self._revive()
         _retirement.remove(host, [step.name for step in steps if step.action == "remove"])
         # What can fail, as on a full disk, comes while everything still runs.
-        for step in steps:
-            self._write(step)
+        with _on_a_full_disk():
+            for step in steps:
+                self._write(step)
         reach("written")
-        self._places.interrupt(steps)
+        with _on_a_full_disk():
+            try:
+                self._places.interrupt(steps)
+            except OSError:
+                self._places.put_all_back()
+                raise
         cleared = _retirement.clear_the_way(host, steps)
         self._bring_up_and_switch()
         self._end_strays(cleared)
@@ -99,13 +113,17 @@ class Rollout:
             if name in self._reports and draining:
                 self._host.drained.setdefault(name, set()).update(draining)
         for name, drained in self._host.drained.items():
-            _bring_up.wait_for_drains(name, drained)
+            hanging = _bring_up.wait_for_drains(self._host.world.get(name, Deployment(name)), drained)
             reports = _revision_store.read_drains(self._options.config_dir, name, drained)
             report = self._reports[name]
             report.runs["drained"] = {number: drain.get("runs") for number, drain in reports.items()}
             lost = [run for drain in reports.values() for run in (drain.get("runs") or {}).get("lost", ())]
-            if lost and report.failure is None:
-                report.failure = _failure(report.step, "lost_runs", f"{len(lost)} runs were lost: {', '.join(lost)}")
+            if hanging and report.failure is None:
+                units = " ".join(drain_unit_name(name, number) for number in hanging)
+                told = f"{len(hanging)} revisions are still being drained when their time is over; look at "
+                report.failure = unlogged(report.step, "drain", f"{told}'systemctl status {units}'")
+            elif lost and report.failure is None:
+                report.failure = unlogged(report.step, "lost_runs", f"{len(lost)} runs were lost: {', '.join(lost)}")
 
     # Before anything is interrupted
 
@@ -168,8 +186,8 @@ class Rollout:
             while waiting:
                 done, _rest = wait(waiting, return_when=FIRST_COMPLETED)
                 for step, future in [(waiting.pop(future), future) for future in done]:
-                    if failure := _outcome(step, future):
-                        self._fail(step, failure)
+                    if why := _outcome(step, future):
+                        self._fail(step, why)
                     else:
                         ready.append(step)
                 ready = self._switch.what_fits(ready)
@@ -204,13 +222,18 @@ class Rollout:
             _bring_up.make_room(deployment, revision.number, options.max_running)
             if options.snapshot_dir and self._wanted[name].revision is None:
                 uri = _credentials.database_uri(self._wanted[name].credentials) or ""
-                dump = _bring_up.snapshot(options.snapshot_dir, name, revision, deployment.serving, uri)
+                dump = _bring_up.snapshot(
+                    options.snapshot_dir, name, revision, deployment.serving, uri, self._note_snapshot
+                )
                 self._reports[name].snapshot = dump
         if not revision.running:
             if revision.active == "deactivating":
                 # What failed before may still be ending its runs.
                 _systemd.stop([unit_name(name, revision.number)])
             _docker.remove_container(self._host.client, container_name(name, revision.number))
+
+    def _note_snapshot(self, name: str, number: int, path: str) -> None:
+        _revision_store.write_snapshot(self._options.config_dir, name, number, path)
 
     # What fails
 
@@ -224,7 +247,9 @@ class Rollout:
         if fresh and not revision.served:
             told = {key: failure[key] for key in ("code", "cause", "line", "log")}
             outcome = {"result": "failed", "at": host.now(), **told}
-            _revision_store.write_outcome(self._options.config_dir, step.name, revision.number, outcome)
+            # Without it the next run tries the same revision again.
+            with contextlib.suppress(OSError):
+                _revision_store.write_outcome(self._options.config_dir, step.name, revision.number, outcome)
         if fresh and serving:
             _revision_store.drop_staged_credentials(self._options.config_dir, step.name)
         goes_on = step.action == "roll"
@@ -244,9 +269,9 @@ class Rollout:
             # It may have taken runs from the queue, which get their grace. The play waits for a port alone.
             _systemd.stop([unit_name(step.name, revision.number)], block=direct)
 
-    def _refused(self, step: Step, why: str) -> None:
+    def _refused(self, step: Step, why: str, code: str) -> None:
         """The proxy goes on with what it had: so does the host."""
-        self._fail(step, _failure(step, "proxy", why))
+        self._fail(step, unlogged(step, code, why))
 
     # After the last switch
 
@@ -273,14 +298,22 @@ class Rollout:
                 report.failure.pop("serving", None)
 
 
+@contextlib.contextmanager
+def _on_a_full_disk() -> t.Iterator[None]:
+    """What cannot be written is told in a sentence; whatever serves goes on."""
+    try:
+        yield
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise RolloutError(
+            f"the host's files cannot be written, what serves goes on serving: {where}{error.strerror or error}; "
+            "free some space and run it again"
+        ) from error
+
+
 def _outcome(step: Step, future: Future[dict[str, t.Any] | None]) -> dict[str, t.Any] | None:
     """Why a revision did not come up, None where it did. What breaks for one is its failure alone."""
     try:
         return future.result()
     except (_bring_up.BringUpError, _docker.EngineError, _systemd.SystemdError, OSError) as error:
-        return _failure(step, "rollout", str(error))
-
-
-def _failure(step: Step, code: str, cause: str) -> dict[str, t.Any]:
-    """One that no log explains."""
-    return {"name": step.name, "revision": step.revision, "code": code, "cause": cause, "line": "", "log": []}
+        return unlogged(step, "rollout", str(error))

@@ -50,6 +50,11 @@ class Report:
     snapshot: str | None = None
 
 
+def unlogged(step: Step, code: str, cause: str) -> dict[str, t.Any]:
+    """One that no log explains."""
+    return {"name": step.name, "revision": step.revision, "code": code, "cause": cause, "line": "", "log": []}
+
+
 class RolloutHost:
     """The host as the rollout sees it while it changes it.
 
@@ -98,11 +103,16 @@ class RolloutHost:
         if text is not None:
             _haproxy.load(text)
 
-    def let_go(self) -> bool:
-        """The same where it is not the end of it: what a killed run left may make it impossible. Tell whether it is done."""
+    def let_go(self, but: type[_haproxy.ProxyError] | None = None) -> bool:
+        """The same where it is not the end of it: what a killed run left may make it impossible. Tell whether it is done.
+
+        ``but`` is what ends it all the same.
+        """
         try:
             self.load_proxy()
-        except _haproxy.ProxyError:
+        except _haproxy.ProxyError as error:
+            if but and isinstance(error, but):
+                raise
             return False
         return True
 

@@ -62,12 +62,12 @@ class _Api:
         request = _bounded_http.Request(f"{self._url}{path}", data, {"Content-Type": "application/json"})
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError(f"no complete answer within {TOTAL_SECONDS} s")
+            raise TimeoutError
         reply = _bounded_http.fetch(request, seconds=min(REQUEST_SECONDS, left), most=MOST_BYTES)
         if reply.status == 404:
             raise _NotFound
         if reply.status >= 300:
-            raise ValueError(f"it answers with status {reply.status}")
+            raise ValueError(reply.status)
         return _bounded_http.parse(reply.body)
 
     def exists(self, path: str) -> bool:
@@ -85,7 +85,7 @@ _FAILURES = (OSError, ValueError, TypeError, KeyError, http.client.HTTPException
 def _word(value: t.Any) -> str:
     """An id or a status: it goes into URLs and reports."""
     if not isinstance(value, str) or not _WORD.fullmatch(value):
-        raise ValueError("an id or a status that is none")
+        raise ValueError(type(value))
     return value
 
 

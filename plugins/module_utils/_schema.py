@@ -144,7 +144,7 @@ def _dump(parts: dict[str, t.Any], staged: str) -> None:
     environment = {"PGPASSWORD": str(parts.pop("password", None) or "")}
     most = _free_bytes(os.path.dirname(staged)) - LEFT_FREE
     if most <= 0:
-        raise SnapshotError(f"less than {LEFT_FREE >> 20} MB are free in {os.path.dirname(staged)}")
+        raise SnapshotError(f"it would leave less than {LEFT_FREE >> 20} MB free in {os.path.dirname(staged)}")
     command = [
         # It ends with the module, and with a file that would fill the disk.
         *("setpriv", "--pdeathsig", "KILL", "prlimit", f"--fsize={most}", "--core=0"),

@@ -46,6 +46,7 @@ OPTIONS: dict[str, Option] = {
     "bind_address": Option("str"),
     "hostname": Option("str"),
     "tls": Option("bool", default=False),
+    "may_reach": Option("list", default=()),
     "state": Option("str", default="present", choices=("present", "absent")),
     "edition": Option("str", choices=("lite", "enterprise", "none")),
     # Backing services

@@ -87,7 +87,7 @@ def container_services(
     redis_database returned, ``logins`` what postgres_database did.
     """
     address = ("port", "bind_address", "hostname", "prefix", "tls")
-    keys = ("name", "state", "image", *address, "drain_seconds", "memory", "cpus", "user", "read_only")
+    keys = ("name", "state", "image", *address, "may_reach", "drain_seconds", "memory", "cpus", "user", "read_only")
     services = []
     for deployment in deployments:
         service = {key: deployment[key] for key in keys}

@@ -36,11 +36,11 @@ def state_of(revision: Revision, serving: int | None) -> str:
 
 
 def describe(
-    deployment: Deployment, drains: t.Mapping[int, t.Mapping[str, t.Any]], sessions: t.Callable[[int], int]
+    deployment: Deployment, drains: t.Mapping[int, t.Mapping[str, t.Any]], sessions: t.Callable[[str, int], int]
 ) -> dict[str, t.Any]:
     """One deployment with its revisions, the newest first.
 
-    ``drains`` is what the drains of its revisions reported, by number; ``sessions`` counts the connections to a port.
+    ``drains`` is what the drains of its revisions reported, by number; ``sessions`` counts the connections to an address and port.
     """
     settings, serving = deployment.settings or {}, deployment.serving
     record = (serving.record if serving else None) or {}
@@ -64,17 +64,18 @@ def _revision(
     revision: Revision,
     serving: int | None,
     drain: t.Mapping[str, t.Any] | None,
-    sessions: t.Callable[[int], int],
+    sessions: t.Callable[[str, int], int],
 ) -> dict[str, t.Any]:
-    port = (revision.slot or {}).get("port")
+    slot = (revision.slot or {}) if revision.running else {}
     return {
         "number": revision.number,
         "state": state_of(revision, serving),
         "active": revision.active,
         **{key: (revision.record or {}).get(key) for key in RECORD},
         **{key: (revision.outcome or {}).get(key) for key in OUTCOME},
-        "port": port if revision.running else None,
-        "sessions": sessions(int(port)) if port and revision.running else 0,
+        "address": slot.get("address"),
+        "port": slot.get("port"),
+        "sessions": sessions(slot["address"], int(slot["port"])) if slot else 0,
         "drain": dict(drain) if drain else None,
     }
 

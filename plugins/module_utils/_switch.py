@@ -11,6 +11,7 @@ Several switch with one reload of the proxy. What asks for an address that anoth
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import replace
 
@@ -29,20 +30,26 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     Revision,
     Wanted,
     unit_name,
+    with_limits,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import Report, RolloutHost, proxy_text
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import (
+    Report,
+    RolloutHost,
+    proxy_text,
+    unlogged,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
 
 
 class Switch:
-    """What switches the steps of one rollout; ``refused`` takes those that the proxy does not take, and why."""
+    """What switches the steps of one rollout; ``refused`` takes those that cannot: why, and the code of it."""
 
     def __init__(
         self,
         host: RolloutHost,
         wanted: t.Mapping[str, Wanted],
         reports: t.Mapping[str, Report],
-        refused: t.Callable[[Step, str], None],
+        refused: t.Callable[[Step, str, str], None],
     ) -> None:
         self._host, self._wanted, self._reports, self._refused = host, wanted, reports, refused
 
@@ -66,22 +73,69 @@ class Switch:
         """Have clients reach the new revisions, record it, and let the old ones drain."""
         if not steps:
             return
-        before, old_world = {step.name: self._host.serving(step) for step in steps}, dict(self._host.world)
-        _systemd.enable([unit_name(step.name, self._host.revision(step).number) for step in steps if step.starts])
-        reach("enabled")
-        for step in steps:
-            self._host.world[step.name] = self._served(step)
+        before, old_world = {step.name: self._host.serving(step) for step in steps}, self._host.world
+        self._host.world = dict(old_world)
+        staged = _revision_store.StagedSwitch(self._host.options.config_dir)
         try:
+            _systemd.enable([unit_name(step.name, self._host.revision(step).number) for step in steps if step.starts])
+            reach("enabled")
+            for step in steps:
+                self._host.world[step.name] = self._served(step)
+            # What can fail, as on a full disk, comes before the switch.
+            self._stage(steps, staged)
             self._host.load_proxy([step.name for step in steps])
         except _haproxy.ProxyError as error:
+            staged.drop()
             self._host.world = old_world
             self._apart(steps, str(error))
             return
+        except (_systemd.SystemdError, OSError) as error:
+            staged.drop()
+            self._take_back(steps, old_world, error, switched=False)
+            return
         reach("switched")
-        self._record(steps)
-        reach("recorded")
-        self._drain(steps, before)
-        reach("drained")
+        if self._commit(steps, staged, old_world):
+            reach("recorded")
+            self._drain(steps, before)
+            reach("drained")
+            self._count(steps)
+
+    def _commit(
+        self, steps: t.Sequence[Step], staged: _revision_store.StagedSwitch, old_world: dict[str, Deployment]
+    ) -> bool:
+        """Record what the proxy does by now; where that cannot be, have the proxy do what the record says."""
+        try:
+            staged.commit()
+        except OSError as error:
+            staged.drop()
+            self._take_back(steps, old_world, error, switched=True)
+            return False
+        # The rest of it is done by the next run where it cannot be done now, and read as if it was.
+        with contextlib.suppress(OSError):
+            staged.finish()
+        return True
+
+    def _take_back(
+        self, steps: t.Sequence[Step], old_world: dict[str, Deployment], error: Exception, *, switched: bool
+    ) -> None:
+        """Have clients reach what the record says. What cannot go back serves on, as after a kill in this moment."""
+        why, new_world = f"what serves cannot be recorded: {error}", self._host.world
+        # A container that has its public port itself took it from the old one, which has perhaps lost it to another.
+        stay = [s.name for s in steps if s.starts and self._wanted[s.name].settings["proxy"] == "none"]
+        self._host.world = {**old_world, **{name: self._host.world.get(name, old_world[name]) for name in stay}}
+        if switched and not self._host.let_go():
+            stay, self._host.world = [step.name for step in steps], new_world
+        for step in steps:
+            if step.name in stay:
+                told = f"{why}; it serves, and the next run records it"
+                self._reports[step.name].failure = unlogged(step, "rollout", told)
+                continue
+            if switched and step.starts:
+                # It has had clients for a moment, which drain.
+                self._host.replace_revision(step.name, replace(self._host.revision(step), active="active"))
+            self._refused(step, why, "rollout")
+
+    def _count(self, steps: t.Sequence[Step]) -> None:
         for step in steps:
             if step.starts:
                 self._reports[step.name].runs["after"] = _bring_up.count_runs(
@@ -106,43 +160,41 @@ class Switch:
             self.together(rest)
             return
         for step in steps:
-            self._refused(step, why)
+            self._refused(step, why, "proxy")
 
-    def _record(self, steps: t.Sequence[Step]) -> None:
-        """Record how each start ended, then which revisions serve, of all of them at once."""
+    def _stage(self, steps: t.Sequence[Step], staged: _revision_store.StagedSwitch) -> None:
+        """Write how each start ended, and which revisions serve, of all of them."""
         for step in steps:
             if step.action in ("create", "roll"):
-                self._record_outcome(step)
-            self._record_deadline(step)
-        records = {step.name: self._host.world[step.name].settings or {} for step in steps}
-        _revision_store.write_settings(self._host.options.config_dir, records)
-        for step in steps:
-            self._record_credentials(step)
+                self._stage_outcome(step, staged)
+            self._stage_limits(step, staged)
+            self._stage_credentials(step, staged)
+        staged.stage_records({step.name: self._host.world[step.name].settings or {} for step in steps})
 
-    def _record_credentials(self, step: Step) -> None:
+    def _stage_credentials(self, step: Step, staged: _revision_store.StagedSwitch) -> None:
         """What serves has them: they are the deployment's from now on."""
-        folder, deployment = self._host.options.config_dir, self._host.world[step.name]
-        credentials = self._wanted[step.name].credentials
+        deployment, credentials = self._host.world[step.name], self._wanted[step.name].credentials
         if credentials and credentials != deployment.credentials_file:
-            if not step.starts:
-                _revision_store.stage_credentials(folder, step.name, credentials)
-            _revision_store.put_credentials(folder, step.name)
+            staged.stage_credentials(step.name, None if step.starts else credentials)
             self._host.world[step.name] = replace(deployment, credentials_file=credentials)
 
-    def _record_outcome(self, step: Step) -> None:
+    def _stage_outcome(self, step: Step, staged: _revision_store.StagedSwitch) -> None:
         revision = self._host.revision(step)
         uri = _credentials.database_uri(self._wanted[step.name].credentials)
         schema = _schema.read(uri) or (revision.outcome or {}).get("schema")
         outcome = {"result": "served", "at": self._host.now(), "schema": schema}
-        _revision_store.write_outcome(self._host.options.config_dir, step.name, revision.number, outcome)
+        staged.stage_outcome(step.name, revision.number, outcome)
 
-    def _record_deadline(self, step: Step) -> None:
-        revision, deadline = self._host.revision(step), self._wanted[step.name].settings["healthy_deadline"]
-        if revision.slot and revision.slot.get("healthy_deadline") != deadline:
-            # The unit goes by it at its next start.
-            slot = {**revision.slot, "healthy_deadline": deadline}
-            _revision_store.write_slot(self._host.options.config_dir, step.name, revision.number, slot)
-            self._host.replace_revision(step.name, replace(revision, slot=slot))
+    def _stage_limits(self, step: Step, staged: _revision_store.StagedSwitch) -> None:
+        """The unit goes by the deadline at its next start; what a container may reach changes for all that run."""
+        settings = self._wanted[step.name].settings
+        for revision in self._host.world[step.name].revisions:
+            if not revision.slot or not (revision.running or revision.number == step.revision):
+                continue
+            slot = with_limits(revision.slot, settings)
+            if slot != revision.slot:
+                staged.stage_slot(step.name, revision.number, slot)
+                self._host.replace_revision(step.name, replace(revision, slot=slot))
 
     def _drain(self, steps: t.Sequence[Step], before: t.Mapping[str, Revision | None]) -> None:
         for step in steps:

@@ -89,6 +89,13 @@ options:
         description: Whether the proxy speaks TLS on the port.
         type: bool
         default: false
+      may_reach:
+        description:
+          - Names of deployments whose public port its containers reach, which C(langgraph-firewall.service) goes by.
+          - Changing it holds at once for containers that run, and touches none.
+        type: list
+        elements: str
+        default: []
       environment:
         description:
           - Content of the container's environment file, one C(NAME=value) a line. It is part of the revision.
@@ -306,6 +313,7 @@ def main() -> None:
         "hostname": {"type": "str"},
         "prefix": {"type": "str"},
         "tls": {"type": "bool", "default": False},
+        "may_reach": {"type": "list", "elements": "str", "default": []},
         "environment": {"type": "str", "default": "", "no_log": True},
         "credentials": {"type": "str", "default": "", "no_log": True},
         "drain_seconds": {"type": "int", "default": 180},

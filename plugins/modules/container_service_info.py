@@ -155,8 +155,11 @@ deployments:
         line:
           description: The line of its log that tells the cause.
           type: str
+        address:
+          description: Address at which its container answers, while it runs. On the deployments' network it is its own.
+          type: str
         port:
-          description: Port of the loopback on which its container answers, while it runs.
+          description: Port at which its container answers there.
           type: int
         sessions:
           description: Connections to it that the proxy holds.

@@ -91,6 +91,9 @@ options:
       path:
         description: Folder on the build host, or an archive of it. The part on the control node sets it.
         type: path
+      checksum:
+        description: SHA-256 of the archive. The part on the control node sets it.
+        type: str
       source:
         description: Hash of all that the image is made from. The part on the control node sets it.
         type: str
@@ -142,6 +145,10 @@ images:
     architecture:
       description: Architecture that it is made for.
       type: str
+spool:
+  description: Directory of the build host to which folders are shipped; null where nothing has to be shipped.
+  returned: success
+  type: str
 log:
   description: Last lines of a build that failed, without the values of build arguments and secrets.
   returned: failure
@@ -153,7 +160,7 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_build
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_build, _spool
 from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
 
 
@@ -193,6 +200,7 @@ def main() -> None:
         "readable_build_args": {"type": "list", "elements": "str", "default": []},
         "build_secrets": {"type": "dict", "default": {}, "no_log": True},
         "path": {"type": "path"},
+        "checksum": {"type": "str"},
         "source": {"type": "str"},
     }
     module = QuietModule(
@@ -207,6 +215,12 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("docker"), exception=_docker.DOCKER_IMPORT_ERROR)
     try:
         images = build_all(module.params, check_mode=module.check_mode)
+        waits = any(
+            images[build["image"]]["action"] == "build" and not build["path"] for build in module.params["builds"]
+        )
+        spool = _spool.check() if waits else None
+    except _spool.SpoolError as error:
+        module.fail_json(msg=str(error))
     except _image_build.BuildError as error:
         module.fail_json(msg=str(error), log=error.log)
     except _docker.EngineError as error:
@@ -214,7 +228,7 @@ def main() -> None:
     changed = any(image["action"] == "build" for image in images.values())
     # None of it is secret. Masked, ids and names would be garbled by a build argument as short as "1".
     module.no_log_values = set()
-    module.exit_json(changed=changed, images=images, invocation={})
+    module.exit_json(changed=changed, images=images, spool=spool, invocation={})
 
 
 if __name__ == "__main__":

@@ -82,6 +82,12 @@ free:
   description: Free bytes in the folder of the engine.
   returned: success
   type: int
+spool:
+  description:
+    - Directory in which parts of archives wait to be loaded. It need not be there yet. One that another user could write to,
+      or could put another in place of, fails the module.
+  returned: success
+  type: str
 spool_free:
   description: Free bytes where parts of archives wait to be loaded; null where that is the same disk.
   returned: success
@@ -92,7 +98,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load, _spool
 
 
 def main() -> None:
@@ -121,12 +127,13 @@ def main() -> None:
         present = _image_load.present(client, module.params["images"])
         missing = [image for image in module.params["images"] if image["image"] not in present]
         there = _image_load.layers_there(client, missing) if missing else {}
-        spooled = _image_load.waiting() if missing else {}
-    except _docker.EngineError as error:
+        spool = _spool.check()
+        spooled = _image_load.waiting(spool) if missing else {}
+    except (_docker.EngineError, _spool.SpoolError) as error:
         module.fail_json(msg=str(error))
-    apart = os.stat(root).st_dev != os.stat(os.path.dirname(_image_load.SPOOL)).st_dev
-    spool_free = _image_load.free_bytes(_image_load.SPOOL) if apart else None
-    free = {"root": root, "free": _image_load.free_bytes(root), "spool_free": spool_free}
+    apart = os.stat(root).st_dev != os.stat(_image_load.existing(spool)).st_dev
+    spool_free = _image_load.free_bytes(spool) if apart else None
+    free = {"root": root, "free": _image_load.free_bytes(root), "spool": spool, "spool_free": spool_free}
     module.exit_json(present=present, there=there, spooled=spooled, **free)
 
 

@@ -104,11 +104,12 @@ images:
       type: int
 """
 
+import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load, _spool
 
 SHIPPED_OPTIONS: dict[str, dict[str, t.Any]] = {
     "spool": {"type": "path"},
@@ -134,11 +135,14 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("docker"), exception=_docker.DOCKER_IMPORT_ERROR)
     shipped = [image for image in module.params["images"] if image["spool"] and not module.check_mode]
     try:
+        spool = _spool.check()
         for image in shipped:
-            _image_load.verify(image["image"], image["spool"], image["checksums"])
-            _image_load.load(_docker.connect(), image["image"], image["image_id"], image["content"], image["spool"])
-        _image_load.remove_stale()
-    except (_docker.EngineError, _image_load.LoadError) as error:
+            if os.path.dirname(image["spool"]) != spool:
+                module.fail_json(msg=f"images: '{image['spool']}' is no directory in '{spool}'")
+            options = (image[key] for key in ("image", "image_id", "content", "spool", "checksums"))
+            _image_load.load(_docker.connect(), *options)
+        _spool.remove_stale()
+    except (_docker.EngineError, _image_load.LoadError, _spool.SpoolError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(shipped))
 

@@ -222,6 +222,11 @@ databases:
     clients:
       description: How many clients are connected as its user or to its number, with O(databases[].state=absent).
       type: int
+    strange_keys:
+      description:
+        - How many keys its number holds that match none of its patterns, with O(databases[].state=absent). Where there are
+          any, a confirmed one is refused.
+      type: int
     would_lose:
       description: The number of C(keys) that a confirmed O(databases[].state=absent) would delete.
       type: dict

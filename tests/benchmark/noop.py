@@ -47,6 +47,11 @@ PEER_REDIS = """
 systemd-run --quiet --unit peer-redis redis-server --bind 172.29.0.1 --port 6390 --protected-mode no --databases 64 \
   --save "" --appendonly no
 """
+# The peer has no rules of its own, and its containers a Redis that ours would keep them from.
+PEER_RULES = """
+systemctl disable --now langgraph-firewall
+nft delete table inet langgraph
+"""
 # Databases of a side that is over must not be vacuumed while the other is measured.
 DROP = """
 runuser -u postgres -- psql -qAtX -c "SELECT 'DROP DATABASE ' || quote_ident(datname) || ' WITH (FORCE);'
@@ -60,7 +65,7 @@ def run() -> dict[str, t.Any]:
     with Host(HOST) as host:
         _ours(host, results)
         host.run(DROP, "the peer's turn")
-        host.run(PEER_PACKAGES + PEER_REDIS, "what the peer's modules and servers need")
+        host.run(PEER_RULES + PEER_PACKAGES + PEER_REDIS, "what the peer's modules and servers need")
         _peer(host, results)
     return {"noop": results}
 

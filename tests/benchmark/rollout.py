@@ -42,7 +42,7 @@ RAW = """
 docker rm --force bench-raw >/dev/null 2>&1 || true
 begin=$(date +%s.%N)
 docker run --detach --name bench-raw --network langgraph --publish 127.0.0.1:29999:8000 --cap-drop ALL \
-  --security-opt no-new-privileges --env-file ENVIRONMENT demo-agent:1 >/dev/null
+  --security-opt no-new-privileges --env-file ENVIRONMENT --env-file CREDENTIALS demo-agent:1 >/dev/null
 until curl --fail --silent --max-time 5 http://127.0.0.1:29999/ok >/dev/null; do sleep 0.1; done
 echo "$begin $(date +%s.%N)"
 docker rm --force bench-raw >/dev/null
@@ -168,7 +168,8 @@ def _wait_for_drains(host: Host) -> None:
 
 def _raw_seconds(host: Host, number: int) -> float:
     environment = f"$(ls -d /etc/langgraph/{NAME}/revisions/* | sort -V | tail -n 1)/environment"
-    begin, end = host.run(RAW.replace("ENVIRONMENT", environment), f"raw start {number + 1}").split()
+    script = RAW.replace("ENVIRONMENT", environment).replace("CREDENTIALS", f"/etc/langgraph/{NAME}/credentials")
+    begin, end = host.run(script, f"raw start {number + 1}").split()
     return float(end) - float(begin)
 
 

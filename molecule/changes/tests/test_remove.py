@@ -114,6 +114,20 @@ def test_a_host_that_does_not_take_part_may_still_serve(world, two_hosts):
     assert "off did not take part in this run, and has to" in line(told)
 
 
+@pytest.mark.usefixtures("third")
+def test_keys_of_others_are_not_its_own(world, state):
+    number = str(world.numbers()[THIRD])
+    world.redis("-n", number, "SET", "lg:of-before", "1")
+    before = state()
+    refused = world.remove(THIRD, confirm=THIRD)
+    assert refused.returncode != 0, refused.stdout
+    assert f"its Redis number {number} holds 1 keys that match none of its key patterns;" in line(refused)
+    assert state() == before
+    done = world.remove(THIRD, confirm=THIRD, key_patterns=["lg:*"])
+    assert done.returncode == 0, done.stdout
+    gone(world, number)
+
+
 @pytest.mark.essential("trixie")
 @pytest.mark.usefixtures("third")
 def test_what_is_confirmed_is_destroyed_and_nothing_else(world):

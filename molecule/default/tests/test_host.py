@@ -59,10 +59,13 @@ def test_the_proxy_runs_as_its_own_user_and_the_distributions_is_off(world):
     assert "haproxy" in world.host.check_output("ps -C haproxy -o user=").split()
 
 
-def test_containers_are_reached_through_the_loopback_alone(world, deployments):
+def test_containers_are_published_nowhere(world, deployments):
     for name in deployments:
-        published = world.host.check_output(f"docker port langgraph-{world.instance(name)}")
-        assert re.fullmatch(r"8000/tcp -> 127\.0\.0\.1:3[0-2]\d{3}", published)
+        assert world.host.check_output(f"docker port langgraph-{world.instance(name)}") == ""
+        addresses = world.host.check_output(
+            f"docker inspect --format '{{{{.NetworkSettings.Networks.langgraph.IPAddress}}}}' langgraph-{world.instance(name)}"
+        )
+        assert re.fullmatch(r"172\.29\.128\.\d+", addresses)
 
 
 def test_revisions_tell_the_schema_of_their_database(world, deployments):

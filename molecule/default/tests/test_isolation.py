@@ -67,6 +67,19 @@ def test_keys_are_in_their_own_number(world, runs):
         assert holders == {name}
 
 
+def test_nobody_hears_or_forges_the_events_of_another(world, runs):
+    """With its own login, as its code could: channels know no numbers."""
+    for name in runs:
+        credentials = world.host.check_output(f"cat /etc/langgraph/{name}/credentials")
+        uri = dict(line.partition("=")[::2] for line in credentials.splitlines())["REDIS_URI"]
+        for other in [*(each for each in runs if each != name), "lg"]:
+            for words in (f"PSUBSCRIBE '{other}:*'", "PSUBSCRIBE '*'", f"PUBLISH {other}:lg:run-fanout:t:r forged"):
+                answer = world.host.run(f"redis-cli --no-auth-warning -u '{uri}' {words}")
+                assert "NOPERM" in answer.stdout + answer.stderr, (name, words)
+        own = world.host.run(f"redis-cli --no-auth-warning -u '{uri}' PUBLISH {name}:lg:run-fanout:t:r x")
+        assert own.stdout.strip().isdigit(), own.stdout + own.stderr
+
+
 def test_connections_are_on_their_own_number(world, runs):
     numbers = world.numbers()
     seen = {}

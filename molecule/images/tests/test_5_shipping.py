@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 import pytest
-from fleet import HOSTS, SCENARIO, command
+from fleet import HOSTS, SCENARIO, command, flat
 from plays import PROJECT
 
 HOST = HOSTS[0]
-SPOOL = "/var/tmp/langgraph-images"
+SPOOL = "/var/lib/langgraph/spool"
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +77,26 @@ def test_nothing_is_shipped_twice(fleet, large):
     done = fleet.play(hosts=(HOST,), **large)
     assert done.returncode == 0, done.stdout
     assert "MB there" not in done.stdout
+
+
+PLANTED = {
+    "of another user": "install -d -o nobody -m 0755 {spool}",
+    "a link": "install -d -o nobody /var/tmp/planted && ln -s /var/tmp/planted {spool}",
+    "open to others": "install -d -m 0777 {spool}",
+    "in one of another user": "install -d -o nobody /var/lib/langgraph && install -d {spool}",
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
+def test_a_spool_directory_that_another_user_has_made_is_refused(fleet, large, plant):
+    """In one line, before a byte is shipped there."""
+    parent = SPOOL.rpartition("/")[0]
+    fleet.on(HOST, "sh", "-c", f"rm -rf {parent} && install -d {parent} && {plant.format(spool=SPOOL)}")
+    try:
+        says = f"the spool directory '{SPOOL}' is not to be trusted"
+        done = fleet.play(hosts=(HOST,), **large)
+        assert done.returncode != 0
+        assert says in flat(done.stdout), done.stdout
+        assert fleet.on(HOST, "sh", "-c", f"find {SPOOL}/ /var/tmp/planted -type f 2>/dev/null; true") == ""
+    finally:
+        fleet.on(HOST, "rm", "-rf", parent, "/var/tmp/planted")

@@ -25,7 +25,7 @@ def one_serves(world):
     config = world.host.check_output("cat /etc/langgraph-proxy/10-deployments.cfg")
     backend = config.split(f"\nbackend {NAME} ")[1].split("\nbackend ")[0]
     slot = json.loads(world.host.check_output(f"cat /etc/langgraph/{NAME}/revisions/{number}/slot.json"))
-    assert f"server revision-{number} 127.0.0.1:{slot['port']}" in backend
+    assert f"server revision-{number} {slot['address']}:{slot['port']}" in backend
     assert world.client("healthy", "20", f"http://127.0.0.1:{PORT}") < 20
     states = {item["number"]: item["state"] for item in world.status()[NAME]["revisions"]}
     assert states.pop(number) == "serving"

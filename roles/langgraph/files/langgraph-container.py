@@ -21,6 +21,7 @@ import time
 CONFIG_DIR = os.environ.get("LANGGRAPH_CONFIG_DIR", "/etc/langgraph")
 CONFIG_LABEL = "selfhost.langgraph.config"
 CREDENTIALS_LABEL = "selfhost.langgraph.credentials"
+FIREWALL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "langgraph-firewall.py")
 LONGEST_BACK_OFF = 60
 # A server that ran for so long has recovered; its next crash is the first again.
 RECOVERED_SECONDS = 600
@@ -59,15 +60,22 @@ class Revision:
         return None, None
 
     @property
-    def publish(self):
-        """Where the container is published, as the engine's client takes it."""
+    def place(self):
+        """Where the container answers: its own address, or the one that it is published on."""
         address = self.slot["address"]
         return f"[{address}]:{self.slot['port']}" if ":" in address else f"{address}:{self.slot['port']}"
 
     @property
+    def place_options(self):
+        """The same as options of the engine's client. Nothing is published but a public port without a proxy."""
+        if self.slot.get("network"):
+            return ["--ip", self.slot["address"]]
+        return ["--publish", f"{self.place}:8000"]
+
+    @property
     def label(self):
         """What a container has to carry to be this revision in this slot."""
-        return f"{self.record['config']} {self.publish}"
+        return f"{self.record['config']} {self.place}"
 
     @property
     def url(self):
@@ -131,11 +139,23 @@ def fits(revision, found, digest):
     return labels[CREDENTIALS_LABEL] == digest
 
 
+def close_network():
+    """Have the host's firewall know the addresses of all slots, before any container has one of them.
+
+    A host without the role firewall has no such program.
+    """
+    if os.path.exists(FIREWALL):
+        done = subprocess.run([sys.executable, "-I", FIREWALL, "apply"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(done.stderr.strip() or f"{FIREWALL} ended with {done.returncode}")
+
+
 def prepare(revision):
     """Have a container that fits the revision, its slot and its credentials: keep it where it does, else replace it."""
     found = inspect(revision.container)
     back_off(revision.unit, found)
     path, digest = revision.credentials
+    close_network()
     if found is not None and fits(revision, found, digest):
         return
     if found is not None:
@@ -146,7 +166,7 @@ def prepare(revision):
         # The first process of a container ignores SIGTERM until it asks for it, and a server needs seconds to get there.
         "--init",
         *("--name", revision.container, "--hostname", revision.name, "--restart", "no"),
-        *("--label", f"{CONFIG_LABEL}={revision.label}", "--publish", f"{revision.publish}:8000"),
+        *("--label", f"{CONFIG_LABEL}={revision.label}", *revision.place_options),
         *("--label", f"{CREDENTIALS_LABEL}={digest or ''}"),
         *("--env-file", os.path.join(revision.folder, "environment")),
         # The last one wins: an earlier version wrote the credentials of its day into the first.

@@ -60,11 +60,11 @@ def now():
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")  # noqa: UP017 - Python 3.10
 
 
-def wait_until_unused(port, limit):
+def wait_until_unused(address, port, limit):
     """Wait for the last session, at least LEAST_SECONDS and at most ``limit``; give how many are cut."""
     begin = told = time.monotonic()
     while True:
-        waited, count = time.monotonic() - begin, _ports.sessions(port)
+        waited, count = time.monotonic() - begin, _ports.sessions(address, port)
         if waited >= limit or (count == 0 and waited >= min(limit, LEAST_SECONDS)):
             return count
         if time.monotonic() - told >= 60:
@@ -116,7 +116,7 @@ def api_of_serving(name):
     """The API of the revision that serves, as this host reaches it; None where there is none."""
     settings = load(os.path.join(CONFIG_DIR, name, "deployment.json"))
     slot = load(os.path.join(CONFIG_DIR, name, "revisions", str(settings.get("serving")), "slot.json"))
-    return f"http://127.0.0.1:{slot['port']}{settings.get('prefix') or ''}" if slot else None
+    return f"http://{slot['address']}:{slot['port']}{settings.get('prefix') or ''}" if slot else None
 
 
 def systemctl(*arguments):
@@ -136,7 +136,7 @@ def drain(instance):
     # First: a reboot must not start it again.
     systemctl("disable", "--quiet", unit)
     save(folder, report)
-    report["sessions_cut"] = wait_until_unused(int(slot.get("port", 0)), limit)
+    report["sessions_cut"] = wait_until_unused(slot.get("address", "127.0.0.1"), int(slot.get("port", 0)), limit)
     api = api_of_serving(name)
     runs, stopped = in_flight(api), time.time()
     say(

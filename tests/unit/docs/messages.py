@@ -25,7 +25,8 @@ ERRORS = re.compile(r"(Error|Refused|Fail|Unknown)$")
 CALLS: dict[str, int | str] = {
     "Problem": 2,
     "Cause": 1,
-    "_failure": 2,
+    "unlogged": 2,
+    "_refused": 1,
     "fail_json": "msg",
     "exit": 0,
     "say": 0,
@@ -45,6 +46,7 @@ GIVES: dict[str, int | None] = {
     "pattern_findings": None,
     "warning": None,
     "warnings_of": None,
+    "unknown_warnings": None,
     "sentence": None,
     "still_open": None,
 }
@@ -61,13 +63,16 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "_diagnosis.py": re.compile("DB index"),
     "_image_build.py": re.compile("no space left|could not find"),
     "_image_builds.py": re.compile("of texts"),
+    "langgraph-firewall.py": re.compile("type ipv4_addr"),
     "_plan.py": re.compile("is no longer kept|runs and does not serve|rollback from"),
     "_postgres_plan.py": re.compile("the comment of the database"),
     "_proxy.py": re.compile("Written by|http-request"),
+    "_redis_durable.py": re.compile("no fsync in time"),
+    "_redis_record.py": re.compile("local key"),
     "_redis_script.py": re.compile("local "),
-    "_redis_world.py": re.compile("keyspace read"),
+    "_redis_world.py": re.compile("keyspace read|may not run"),
     "_removal.py": re.compile(
-        "To remove the|would lose|are connected|and has to|number of|still stands|take it out there|once more, empty"
+        "To remove the|stand in the way|would lose|are connected|and has to|number of|still stands|take it out there|once more, empty"
     ),
     "_revisions.py": re.compile("files of"),
     "_settings.py": re.compile("the co"),

@@ -22,6 +22,8 @@ from ansible_collections.selfhost.langgraph.tests.unit.roles.helper import load
 
 SECONDS = {2: 1, 3: 2, 4: 4, 8: 60, 50: 60}
 CONTENT = make_content(bot(memory="1g"), "sha256:one", "langgraph")
+# As it is before a test patches it.
+run_program = subprocess.run
 LABEL = f"{CONTENT.config} 127.0.0.1:30001"
 
 
@@ -34,7 +36,9 @@ class Engine:
         self.answers = True
         self.restarts = 0
 
-    def run(self, command: list[str], **_more: t.Any) -> subprocess.CompletedProcess[str]:
+    def run(self, command: list[str], **more: t.Any) -> subprocess.CompletedProcess[str]:
+        if command[0] == sys.executable:
+            return run_program(command, **more)
         if command[0] == "systemctl":
             return subprocess.CompletedProcess(command, 0, f"{self.restarts}\n", "")
         if command[1:3] != ["container", "inspect"]:
@@ -69,12 +73,12 @@ def revision(helper: t.Any, tmp_path: Path) -> t.Any:
     return written(helper, tmp_path)
 
 
-def written(helper: t.Any, folder: Path, address: str = "127.0.0.1") -> t.Any:
+def written(helper: t.Any, folder: Path, address: str = "127.0.0.1", **more: t.Any) -> t.Any:
     path = folder / "bot/revisions/3"
     path.mkdir(parents=True)
     record = make_record(CONTENT, 3, reasons=(), by="ann", at="now", schema=None)
     (path / "revision.json").write_text(json.dumps(record))
-    (path / "slot.json").write_text(json.dumps({"address": address, "port": 30001, "healthy_deadline": 2}))
+    (path / "slot.json").write_text(json.dumps({"address": address, "port": 30001, "healthy_deadline": 2, **more}))
     return helper.Revision("bot.3")
 
 
@@ -244,7 +248,29 @@ def test_an_engine_that_does_not_answer_is_no_missing_container(helper: t.Any, e
 )
 def test_where_it_is_published(helper: t.Any, tmp_path: Path, address: str, publish: str, url: str) -> None:
     revision = written(helper, tmp_path, address)
-    assert (revision.publish, revision.url) == (publish, url)
+    assert (revision.place, revision.url) == (publish, url)
+    assert revision.place_options == ["--publish", f"{publish}:8000"]
+
+
+def test_an_address_of_its_own_is_not_published(helper: t.Any, tmp_path: Path) -> None:
+    revision = written(helper, tmp_path, "172.29.128.1", port=8000, network="langgraph")
+    assert (revision.place, revision.url) == ("172.29.128.1:8000", "http://172.29.128.1:8000")
+    assert revision.place_options == ["--ip", "172.29.128.1"]
+
+
+def test_the_network_is_closed_before_a_container_is_made(
+    helper: t.Any, engine: Engine, revision: t.Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container that nobody can restrict does not start."""
+    firewall = tmp_path / "langgraph-firewall.py"
+    monkeypatch.setattr(helper, "FIREWALL", str(firewall))
+    firewall.write_text("import sys; sys.exit('nft does not load the table')")
+    with pytest.raises(SystemExit, match="^nft does not load the table$"):
+        helper.prepare(revision)
+    assert engine.calls == []
+    firewall.write_text("")
+    helper.prepare(revision)
+    assert [call[0] for call in engine.calls] == ["create"]
 
 
 DOCKER = """#!/bin/sh

@@ -39,8 +39,8 @@ class World:
     def sleep(self, seconds: float) -> None:
         self.clock += seconds
 
-    def count(self, port: int) -> int:
-        assert port == 30001
+    def count(self, address: str, port: int) -> int:
+        assert (address, port) == ("172.29.128.1", 8000)
         return self.sessions[min(int(self.clock), len(self.sessions) - 1)]
 
     def in_flight(self, api: str) -> dict[str, tuple[str, str]]:
@@ -74,10 +74,10 @@ def helper(monkeypatch: pytest.MonkeyPatch) -> t.Any:
 def world(helper: t.Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     """Revision 1 of bot is to end, 2 serves."""
     world = World(tmp_path)
-    for number, port in ((1, 30001), (2, 30002)):
+    for number in (1, 2):
         folder = tmp_path / "bot/revisions" / str(number)
         folder.mkdir(parents=True)
-        (folder / "slot.json").write_text(json.dumps({"address": "127.0.0.1", "port": port}))
+        (folder / "slot.json").write_text(json.dumps({"address": f"172.29.128.{number}", "port": 8000}))
     settings = {"serving": 2, "prefix": "/support", "drain_limit": 900}
     (tmp_path / "bot/deployment.json").write_text(json.dumps(settings))
     clock = SimpleNamespace(monotonic=lambda: world.clock, time=lambda: 1000 + world.clock, sleep=world.sleep)
@@ -110,7 +110,7 @@ def test_it_waits_for_the_last_session(
     helper: t.Any, world: World, sessions: list[int], limit: int, seconds: float, cut: int
 ) -> None:
     world.sessions = sessions
-    assert helper.wait_until_unused(30001, limit) == cut
+    assert helper.wait_until_unused("172.29.128.1", 8000, limit) == cut
     assert world.clock == seconds
 
 
@@ -124,7 +124,7 @@ def test_no_shorter_than_the_proxy_keeps_idle_clients(helper: t.Any) -> None:
 
 def test_it_tells_every_minute_that_it_waits(helper: t.Any, world: World) -> None:
     world.sessions = [2] * 130 + [0]
-    helper.wait_until_unused(30001, 900)
+    helper.wait_until_unused("172.29.128.1", 8000, 900)
     assert world.said == ["2 sessions after 60 s of at most 900 s", "2 sessions after 120 s of at most 900 s"]
 
 
@@ -142,10 +142,10 @@ def test_order(helper: t.Any, world: World) -> None:
 def test_the_report_begins_with_the_drain(helper: t.Any, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = []
 
-    def look(port: int) -> int:
+    def look(address: str, port: int) -> int:
         begun.append(world.report)
         assert len(world.calls) == 1
-        return world.count(port)
+        return world.count(address, port)
 
     monkeypatch.setattr(helper, "_ports", SimpleNamespace(sessions=look))
     helper.drain("bot.1")
@@ -171,7 +171,7 @@ def test_the_report(helper: t.Any, world: World) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not path.with_name("drain.json.new").exists()
     # The serving revision is asked, before and after, by the deployment's prefix.
-    api = "http://127.0.0.1:30002/support"
+    api = "http://172.29.128.2:8000/support"
     assert world.asked == [(api, None), (api, {ONE: "thread-1", TWO: "thread-2"})]
     assert world.said[0] == "stopping it with 0 sessions and 2 runs in flight"
 

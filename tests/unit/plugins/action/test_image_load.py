@@ -34,12 +34,15 @@ BOT = Image(["bot:1", "bot:latest"], [layer("base"), layer("tools", 50_000), lay
 OTHER = Image(["other:1"], [layer("base"), layer("other")])
 
 
+SPOOL = "/var/lib/langgraph/spool"
+
+
 class Host:
     """The modules as they are on a host: what was asked of them, and what was shipped."""
 
     def __init__(self, folder: Path, images: dict[str, str], layers: t.Sequence[str] = (), **facts: t.Any) -> None:
         self.folder, self.images, self.layers = folder, images, list(layers)
-        self.facts = {"root": "/var/lib/docker", "free": 10**9, "spool_free": None, **facts}
+        self.facts = {"root": "/var/lib/docker", "free": 10**9, "spool": SPOOL, "spool_free": None, **facts}
         self.calls: list[str] = []
         self.fails_at_part: int | None = None
         self.shipped: list[str] = []
@@ -231,7 +234,7 @@ SPACES: dict[str, tuple[int, int | None, str | None]] = {
     "one byte too little": (3 * SHIPPED - 1, None, "/var/lib/docker"),
     "enough on two": (2 * SHIPPED, SHIPPED, None),
     "the engine's is too small": (2 * SHIPPED - 1, SHIPPED, "/var/lib/docker"),
-    "that of the parts is too small": (2 * SHIPPED, SHIPPED - 1, "/var/tmp/langgraph-images"),
+    "that of the parts is too small": (2 * SHIPPED, SHIPPED - 1, SPOOL),
     "none at all": (0, None, "/var/lib/docker"),
 }
 

@@ -7,12 +7,15 @@
 Its units do what those of the role do, as far as a rollout can tell: a container is published where the slot says when
 it starts, a port has one holder, a drain disables its revision at once and ends it later, a reboot starts what is
 enabled, and the proxy routes by what it has loaded. Everything that changes the host passes by touch(), where a test
-can kill the module and where clients ask every deployment.
+can kill the module and where clients ask every deployment. Everything that the disk has to take passes by disk(), where
+a test can have it be full.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import typing as t
 from concurrent.futures import Future
@@ -27,7 +30,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _container_service,
     _credentials,
     _docker,
+    _firewall,
     _haproxy,
+    _host_lock,
     _ports,
     _probe,
     _proxy,
@@ -51,7 +56,9 @@ OLD, ROTATED, MOVED = (
 )
 # An entry of the module's option ``deployments``; others are made by bot().
 GONE = {"name": "bot", "state": "absent"}
-_BACKEND = re.compile(r"^backend (\S+) from \w+\n(?:    http-request.*\n)*    server revision-(\d+) \S+:(\d+)$", re.M)
+# Where containers answer without a proxy, and the network behind one; what it gives first is FIRST.
+LOOPBACK, SUBNET, GATEWAY, FIRST = "127.0.0.1", "172.29.0.0/16", "172.29.0.1", "172.29.128.1"
+_BACKEND = re.compile(r"^backend (\S+) from \w+\n(?:    http-request.*\n)*    server revision-(\d+) (\S+):(\d+)$", re.M)
 
 
 class Killed(BaseException):
@@ -82,12 +89,18 @@ class Host:
     proxy_loaded: str | None = None
     calls: list[tuple[str, ...]] = field(default_factory=list)
     strangers: dict[int, str] = field(default_factory=dict)
+    reachable: dict[str, list[str]] = field(default_factory=dict)
+    neighbours: set[str] = field(default_factory=set)
+    subnet: str = SUBNET
     schema: str | None = "16"
     runs: dict[str, tuple[str, str]] | None = None
     journal: list[str] = field(default_factory=list)
     proxy_refuses: str | None = None
     kill_at_stage: str | None = None
     kill_at_touch: int | None = None
+    # The disk is full at the n-th thing that it has to take; for good or once. A full disk still renames files.
+    full_at: int | None = None
+    full_for_good: bool = False
     clients: set[str] = field(default_factory=set)
     unanswered: list[str] = field(default_factory=list)
     lost_at_boot: list[str] = field(default_factory=list)
@@ -148,13 +161,13 @@ class Host:
         """The revision that a client gets an answer from, through the proxy or without one."""
         route = next((found for found in _BACKEND.findall(self.proxy_loaded or "") if found[0] == name), None)
         if route:
-            return self._publisher(int(route[2]), name)
+            return self._publisher((route[2], int(route[3])), name)
         settings = _revision_store.read_json(str(self.folder / name / "deployment.json")) or {}
-        return self._publisher(settings.get("port", 0), name) if settings.get("proxy") == "none" else None
+        return self._publisher((LOOPBACK, settings.get("port", 0)), name) if settings.get("proxy") == "none" else None
 
-    def _publisher(self, port: int, name: str) -> int | None:
+    def _publisher(self, place: tuple[str, int], name: str) -> int | None:
         for number in self.running(name):
-            if self.unit(number, name).published == ("127.0.0.1", port) and self._healthy(name, number):
+            if self.unit(number, name).published == place and self._healthy(name, number):
                 return number
         return None
 
@@ -186,7 +199,7 @@ class Host:
         """Before each change: note it, have clients ask, and die where the test wants that."""
         if call:
             self.calls.append(call)
-        named = ((name, int(number)) for name, number, _port in _BACKEND.findall(self.proxy_file or ""))
+        named = ((name, int(number)) for name, number, *_place in _BACKEND.findall(self.proxy_file or ""))
         self.lost_at_boot += [
             f"{name}.{number} before {call}" for name, number in named if not self._starts(name, number)
         ]
@@ -196,6 +209,19 @@ class Host:
             if self.kill_at_touch <= 0:
                 self.kill_at_touch = None
                 raise Killed
+
+    def disk(self, *, renames: bool = False) -> None:
+        """Before the disk has to take something: raise as a full one does, where the test wants that."""
+        if self.full_at is None or (renames and self.full_for_good):
+            return
+        self.full_at -= 1
+        if self.full_at == 0 or (self.full_at < 0 and self.full_for_good):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    @property
+    def was_full(self) -> bool:
+        """Whether the disk has refused something."""
+        return self.full_at is not None and self.full_at <= 0
 
     def _starts(self, name: str, number: int) -> bool:
         """Whether a revision starts at boot."""
@@ -214,6 +240,11 @@ class Host:
         if not units:
             return
         self.touch(verb, *map(_short, units))
+        if verb == "enable" and not all(self.units.setdefault(unit, Unit()).enabled for unit in units):
+            try:
+                self.disk()
+            except OSError as error:
+                raise _systemd.SystemdError(f"Failed to enable unit: {error.strerror}") from error
         for unit in units:
             state = self.units.setdefault(unit, Unit())
             if verb == "enable":
@@ -235,13 +266,15 @@ class Host:
             return
         name, number = self._split(unit)
         slot, environment = self.file(number, "slot.json", name), self._environment(name, number)
-        taken = {other.published[1] for other in self.units.values() if other.published}
-        taken |= {port for _address, port in _proxy.listeners(self.proxy_loaded or "")} | set(self.strangers)
         state.made_with = self._credentials(name, slot) or environment
         bad = EXITS in environment or EXITS in state.made_with
-        state.active = "failed" if slot["port"] in taken or bad else "active"
+        place = (slot["address"], slot["port"])
+        taken = {other.published for other in self.units.values() if other.published}
+        proxy = {port for _address, port in _proxy.listeners(self.proxy_loaded or "")} | set(self.strangers)
+        held = place in taken or (not slot.get("network") and place[1] in proxy)
+        state.active = "failed" if held or bad else "active"
         if state.active == "active":
-            state.published = (slot["address"], slot["port"])
+            state.published = place
             self.containers.add(f"langgraph-{name}.{number}")
 
     @staticmethod
@@ -264,9 +297,9 @@ class Host:
         return NEVER_HEALTHY not in self._environment(name, number)
 
     def wait_until_stable(self, url: str, _seconds: float, _deadline: float) -> Answer:
-        port = int(url.split(":")[2].partition("/")[0])
+        address, _colon, port = url.removeprefix("http://").partition("/")[0].partition(":")
         for unit, state in self.units.items():
-            if state.published and state.published[1] == port:
+            if state.published == (address, int(port)):
                 return Answer(200, True) if self._healthy(*self._split(unit)) else Answer(500, False)
         return Answer(None, False)
 
@@ -274,18 +307,36 @@ class Host:
         if text == self.proxy_file == self.proxy_loaded:
             return False
         self.touch("proxy")
-        held = {state.published[1] for state in self.units.values() if state.published} | set(self.strangers)
+        held = {port for address, port in self._published() if address == LOOPBACK} | set(self.strangers)
         taken = [port for _address, port in _proxy.listeners(text) if port in held]
         if self.proxy_refuses or taken:
             raise _haproxy.ProxyError(self.proxy_refuses or f"the proxy cannot listen on port {taken[0]}")
+        try:
+            self.disk()
+        except OSError as error:
+            raise _haproxy.ProxyFileError(f"the proxy's file cannot be written: {error.strerror}") from error
         self.proxy_file = text
         self.reach("routed")
         self.touch()
         self.proxy_loaded = text
         return True
 
+    def _published(self) -> list[tuple[str, int]]:
+        """Where the containers that run answer."""
+        return [state.published for state in self.units.values() if state.published]
+
+    def network(self, _name: str) -> tuple[str, set[str]]:
+        """The subnet, and addresses that are taken on it."""
+        return self.subnet, {GATEWAY, *self.neighbours, *(address for address, _port in self._published())}
+
+    def apply_firewall(self) -> None:
+        """Note what the slots of the host's revisions say by now: NAME.N -> whom it may reach."""
+        world = _container_service.read_host(str(self.folder))
+        slots = {f"{d.name}.{r.number}": r.slot or {} for d in world.values() for r in d.revisions}
+        self.reachable = {name: slot["may_reach"] for name, slot in slots.items() if slot.get("may_reach")}
+
     def listening(self) -> dict[int, str]:
-        held = {state.published[1]: "docker-proxy" for state in self.units.values() if state.published}
+        held = {port: "docker-proxy" for address, port in self._published() if address == LOOPBACK}
         return {**held, **self.strangers}
 
     def in_flight(self, _api: str) -> dict[str, tuple[str, str]]:
@@ -325,6 +376,7 @@ def bot(name: str = "bot", **changes: t.Any) -> dict[str, t.Any]:
         "hostname": None,
         "prefix": None,
         "tls": False,
+        "may_reach": [],
         "environment": f"API_KEY={SECRET}\n",
         "credentials": "",
         "drain_seconds": 180,
@@ -359,9 +411,11 @@ class OneByOne:
 
 def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) -> Host:
     """Have the module find ``host`` where it looks for this machine; ``one_by_one``: without threads."""
-    patch.setattr(_container_service, "LOCK", str(host.folder.parent / f"{host.folder.name}.lock"))
+    patch.setattr(_host_lock, "LOCK", str(host.folder.parent / f"{host.folder.name}.lock"))
+    patch.setattr(_firewall, "apply", host.apply_firewall)
     patch.setattr(_docker, "connect", lambda: None)
     patch.setattr(_docker, "image_ids", lambda _client: dict(host.images))
+    patch.setattr(_docker, "network", lambda _client, name: host.network(name))
     patch.setattr(_docker, "remove_container", lambda _client, name: host.remove_container(name))
     patch.setattr(_docker, "remove_image", lambda _client, image_id: host.remove_image(image_id))
     patch.setattr(_docker, "container_addresses", lambda _client, _label: [])
@@ -385,11 +439,26 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
     if one_by_one:
         patch.setattr(_rollout, "ThreadPoolExecutor", OneByOne)
         patch.setattr(_rollout, "wait", lambda futures, return_when: ({next(iter(futures))}, set()))
-    put = _revision_store._put
+    put, write, keep_slot = _revision_store._put, _revision_store._write, _revision_store.keep_slot
 
     def note_and_put(path: str) -> None:
         host.touch("write", str(Path(path).relative_to(host.folder)))
+        host.disk(renames=True)
         put(path)
 
+    def half_write(path: str, text: str) -> None:
+        try:
+            host.disk()
+        except OSError:
+            write(path, text[: len(text) // 2])
+            raise
+        write(path, text)
+
+    def maybe_keep_slot(*arguments: t.Any) -> None:
+        host.disk()
+        keep_slot(*arguments)
+
     patch.setattr(_revision_store, "_put", note_and_put)
+    patch.setattr(_revision_store, "_write", half_write)
+    patch.setattr(_revision_store, "keep_slot", maybe_keep_slot)
     return host

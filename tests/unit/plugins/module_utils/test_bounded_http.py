@@ -17,7 +17,13 @@ import typing as t
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _probe, _runs
-from ansible_collections.selfhost.langgraph.plugins.module_utils._bounded_http import Reply, Request, fetch, parse
+from ansible_collections.selfhost.langgraph.plugins.module_utils._bounded_http import (
+    Reply,
+    Request,
+    TooLarge,
+    fetch,
+    parse,
+)
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -34,6 +40,12 @@ def dripping(*begin: bytes) -> t.Iterator[bytes]:
         yield b" "
 
 
+def going_on() -> t.Iterator[bytes]:
+    while True:
+        time.sleep(0.01)
+        yield b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
 def endless(*begin: bytes) -> t.Iterator[bytes]:
     yield from begin
     yield from itertools.repeat(b" " * 65536)
@@ -46,9 +58,7 @@ HOSTILE: dict[str, t.Callable[[], t.Iterator[bytes]]] = {
     "drips a body of some length": lambda: dripping(HEAD, b"Content-Length: 60000\r\n\r\n"),
     "drips a body without a length": lambda: dripping(HEAD, b'\r\n{"ok":true}'),
     "drips chunks": lambda: dripping(HEAD, b"Transfer-Encoding: chunked\r\n\r\nffff\r\n"),
-    "goes on and on": lambda: itertools.chain(
-        *(iter([b"HTTP/1.1 100 Continue\r\n\r\n"]) for _time in iter(lambda: time.sleep(0.01) or 1, 0))
-    ),
+    "goes on and on": lambda: going_on(),
     "never ends": lambda: endless(HEAD, b'\r\n{"ok":true}'),
     "never ends a line": lambda: endless(b"HTTP/1.1 200 "),
     "never ends its headers": lambda: itertools.chain([HEAD], itertools.repeat(b"X-A: b\r\n" * 100)),
@@ -126,7 +136,7 @@ def test_many_threads_do_not_add_up(serve: t.Any, monkeypatch: pytest.MonkeyPatc
 def test_what_is_no_id_goes_nowhere(serve: t.Any, value: t.Any) -> None:
     text = f'"{value}"' if isinstance(value, str) else value
     url = serve(lambda: whole(f'[{{"thread_id":{text}}}]'.encode()))
-    with pytest.raises(_runs.RunsUnknown, match="^an id or a status that is none$"):
+    with pytest.raises(_runs.RunsUnknown, match="^<class "):
         _runs.in_flight(url)
 
 
@@ -141,7 +151,7 @@ def test_a_redirect_is_not_followed(serve: t.Any) -> None:
 def test_an_answer(serve: t.Any) -> None:
     url = serve(lambda: whole(b'{"ok":true}'))
     assert fetch(Request(f"{url}/a?b=c"), seconds=5, most=11) == Reply(200, b'{"ok":true}')
-    with pytest.raises(ValueError, match="larger than 10 bytes"):
+    with pytest.raises(TooLarge):
         fetch(Request(url), seconds=5, most=10)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 import stat
 import typing as t
@@ -19,17 +20,20 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _container_service,
     _docker,
+    _firewall,
     _haproxy,
+    _host_lock,
     _revision_store,
     _schema,
     _systemd,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import sentence
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import RolloutError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import RolloutError, proxy_text
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import STAGES
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import (
     EXITS,
+    FIRST,
     GONE,
     NEVER_HEALTHY,
     SECRET,
@@ -459,7 +463,7 @@ def test_a_full_disk_stops_nobody(host: Host, monkeypatch: pytest.MonkeyPatch) -
     def full(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+    with monkeypatch.context() as patch, pytest.raises(RolloutError, match="No space left on device; free some space"):
         patch.setattr(_revision_store.os, "fsync", full)
         host.converge(bot(image="bot:2"), bot("two", port=8124))
     assert host.calls == []
@@ -593,7 +597,7 @@ def test_killed_before_a_container_moves(host: Host, before: str, reboot: bool) 
         host.converge(bot(), proxy="none" if before == "haproxy" else "haproxy")
     if reboot:
         host.reboot()
-    assert (host.file(1, "slot.json")["port"], host.answers()) == (30000 if before == "haproxy" else 8123, 1)
+    assert (host.file(1, "slot.json")["port"], host.answers()) == (8000 if before == "haproxy" else 8123, 1)
     assert host.converge(bot(), proxy=before)["changed"] is False
 
 
@@ -715,20 +719,117 @@ def test_a_drain_that_does_not_end(served: Host, monkeypatch: pytest.MonkeyPatch
     assert served.answers() == 2
 
 
-def test_every_revision_has_a_port_of_its_own(host: Host) -> None:
-    host.strangers = {30000: "something else"}
+def test_every_revision_has_an_address_of_its_own(host: Host) -> None:
+    """Others on the network have theirs, and what is published on the host matters not at all."""
+    host.neighbours, host.strangers = {FIRST}, {8000: "something else"}
     for image in ("bot:1", "bot:2", "bot:3"):
         host.converge(bot(image=image), bot("two", port=8124))
-    slots = [host.file(number, "slot.json")["port"] for number in (1, 2, 3)] + [
-        host.file(1, "slot.json", "two")["port"]
-    ]
-    assert len({30000, *slots}) == 5
+    slots = [host.file(number, "slot.json") for number in (1, 2, 3)] + [host.file(1, "slot.json", "two")]
+    assert len({FIRST, *(slot["address"] for slot in slots)}) == 5
+    assert [(slot["port"], slot["network"]) for slot in slots] == [(8000, "langgraph")] * 4
 
 
-def test_no_port_is_free(host: Host) -> None:
-    host.strangers = dict.fromkeys(range(30000, 32768), "something else")
-    with pytest.raises(RolloutError, match="^no free port from 30000 to 32767 on the loopback$"):
+def test_a_small_network_gives_what_stopped_revisions_had(host: Host) -> None:
+    """Its upper half has two addresses, and five revisions are kept."""
+    host.subnet = "172.29.0.0/29"
+    for number in range(1, 6):
+        host.converge(bot(image=f"bot:{number}"))
+        host.finish_drains()
+        assert host.answers() == number
+    addresses = [(host.folder / f"bot/revisions/{number}/slot.json").exists() for number in range(1, 6)]
+    assert addresses.count(True) == 2
+    assert host.roll_back(revision=2)["failures"] == []
+    assert host.answers() == 2
+
+
+def test_no_address_is_free(host: Host) -> None:
+    host.subnet, host.neighbours = "172.29.0.0/29", {"172.29.0.5", "172.29.0.6"}
+    with pytest.raises(
+        RolloutError, match="^no free address in the upper half of 172.29.0.0/29, the subnet of the net"
+    ):
         host.converge(bot())
+
+
+def test_what_it_may_reach_holds_from_its_start_on(host: Host) -> None:
+    host.converge(bot(may_reach=["two", "three", "two"]), bot("two", port=8124))
+    assert host.reachable == {"bot.1": ["three", "two"]}
+    assert host.converge(bot(may_reach=["three", "two"]), bot("two", port=8124))["changed"] is False
+
+
+def test_what_it_may_reach_changes_in_place_for_all_that_run(host: Host) -> None:
+    host.converge(bot(may_reach=["two"]))
+    host.converge(bot(may_reach=["two"], image="bot:2"))
+    assert host.reachable == {"bot.1": ["two"], "bot.2": ["two"]}
+    result = host.converge(bot(image="bot:2"))
+    assert (actions(result), result["deployments"][0]["reasons"]) == (["keep"], ["may_reach"])
+    assert (host.reachable, host.running()) == ({}, [1, 2])
+
+
+def test_a_killed_run_is_made_up_for(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one has nothing to change, and brings the firewall up to date all the same."""
+
+    def die() -> t.NoReturn:
+        raise Killed
+
+    host.converge(bot())
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(_firewall, "apply", die)
+        host.converge(bot(may_reach=["two"]))
+    assert host.reachable == {}
+    assert host.converge(bot(may_reach=["two"]))["changed"] is False
+    assert host.reachable == {"bot.1": ["two"]}
+
+
+def test_check_mode_leaves_the_firewall_alone(host: Host) -> None:
+    host.converge(bot())
+    assert host.converge(bot(may_reach=["two"]), check_mode=True)["changed"] is True
+    assert host.reachable == {}
+
+
+def test_a_record_of_an_earlier_version_is_no_change(host: Host) -> None:
+    host.converge(bot())
+    path = host.folder / "bot/deployment.json"
+    settings = json.loads(path.read_text())
+    del settings["may_reach"]
+    path.write_text(json.dumps(settings))
+    assert host.converge(bot())["changed"] is False
+
+
+def published_by_an_earlier_version(host: Host, number: int = 1, port: int = 30000) -> None:
+    """Have the revision that serves be one that is published on the loopback."""
+    slot = {"address": "127.0.0.1", "port": port, "healthy_deadline": 300}
+    _revision_store.write_slot(str(host.folder), "bot", number, slot)
+    host.unit(number).published = ("127.0.0.1", port)
+    host.load(proxy_text(_container_service.read_host(str(host.folder))) or "")
+
+
+def test_what_an_earlier_version_published_serves_until_it_is_replaced(host: Host) -> None:
+    host.converge(bot())
+    published_by_an_earlier_version(host)
+    host.clients = {"bot"}
+    assert host.converge(bot())["changed"] is False
+    assert host.converge(bot(port=8200))["failures"] == []
+    assert (host.answers(), host.file(1, "slot.json")["port"]) == (1, 30000)
+    host.converge(bot(port=8200, image="bot:2"))
+    assert (host.answers(), host.file(2, "slot.json")["address"], host.unanswered) == (2, FIRST, [])
+
+
+def test_what_an_earlier_version_published_starts_there_again(host: Host) -> None:
+    """After a crash its unit has not moved, so the play has not either."""
+    host.converge(bot())
+    published_by_an_earlier_version(host)
+    host.unit(1).active, host.unit(1).published = "failed", None
+    assert actions(host.converge(bot())) == ["start"]
+    assert (host.answers(), host.file(1, "slot.json")["port"]) == (1, 30000)
+
+
+def test_a_rollback_to_what_an_earlier_version_published(host: Host) -> None:
+    host.converge(bot())
+    published_by_an_earlier_version(host)
+    host.converge(bot(image="bot:2"))
+    host.finish_drains()
+    assert host.roll_back()["failures"] == []
+    assert (host.answers(), host.file(1, "slot.json")["network"]) == (1, "langgraph")
 
 
 def test_the_newest_are_kept_and_images_that_nobody_needs_go(host: Host) -> None:
@@ -759,6 +860,81 @@ def test_a_snapshot_before_another_image(host: Host) -> None:
     assert re.fullmatch(r"/dumps/bot/before-revision-2-\d{8}T\d{6}\.dump", service["snapshot"])
     host.converge(bot(image="bot:2", memory="1g"), snapshot_dir="/dumps")
     assert host.dumps == [service["snapshot"]]
+
+
+def take(_uri: str, path: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text("dump")
+
+
+@pytest.mark.parametrize("later", ["the same", "another", None])
+def test_a_snapshot_goes_with_its_revision(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: str | None
+) -> None:
+    """Whatever the option is by then."""
+    monkeypatch.setattr(_schema, "take_snapshot", take)
+    first, second = tmp_path / "dumps/first", tmp_path / "dumps/second"
+    options: dict[str, t.Any] = {"keep_revisions": 2, "snapshot_dir": str(first)}
+    for number in (1, 2, 3):
+        host.converge(bot(image=f"bot:{number}"), **options)
+        host.finish_drains()
+    assert len(list((first / "bot").iterdir())) == 2
+    (first / "bot/before-revision-2-of-somebody.dump.gz").touch()
+    options["snapshot_dir"] = {"the same": str(first), "another": str(second), None: None}[later]
+    for number in (4, 5, 6):
+        host.converge(bot(image=f"bot:{number}"), **options)
+        host.finish_drains()
+    left = {path.name.rpartition("-")[0] for path in first.rglob("*.dump")}
+    assert left == ({"before-revision-5", "before-revision-6"} if later == "the same" else set())
+    assert [path.name for path in first.rglob("*.gz")] == ["before-revision-2-of-somebody.dump.gz"]
+
+
+def replace_by_a_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+
+
+def replace_by_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def give_away(path: Path) -> None:
+    os.chown(path, 65534, 65534)
+
+
+NO_DUMPS = {"a link": replace_by_a_link, "a folder": replace_by_a_folder, "another user's": give_away}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("change", NO_DUMPS.values(), ids=NO_DUMPS)
+def test_what_is_no_dump_of_ours_is_not_removed(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: t.Callable[[Path], None]
+) -> None:
+    monkeypatch.setattr(_schema, "take_snapshot", take)
+    for number in (1, 2):
+        host.converge(bot(image=f"bot:{number}"), snapshot_dir=str(tmp_path / "dumps"))
+        host.finish_drains()
+    (dump,) = (tmp_path / "dumps/bot").iterdir()
+    change(dump)
+    for number in (3, 4, 5):
+        host.converge(bot(image=f"bot:{number}"), keep_revisions=1)
+        host.finish_drains()
+    assert not (host.folder / "bot/revisions/2").exists()
+    assert dump.is_symlink() or dump.exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/passwd", "DUMPS/bot/before-revision-3-x.dump", "DUMPS/two/before-revision-2-x.dump", "DUMPS/bot/x.dump"],
+)
+def test_a_record_that_was_changed_removes_nothing_else(tmp_path: Path, path: str) -> None:
+    path = path.replace("DUMPS", str(tmp_path))
+    if path != "/etc/passwd":
+        Path(path).parent.mkdir()
+        Path(path).touch()
+    _revision_store.remove_snapshot(path, "bot", 2)
+    assert Path(path).exists()
 
 
 @pytest.mark.parametrize("proxy", ["haproxy", "none"])
@@ -1003,6 +1179,15 @@ def test_rollback_across_a_schema(rolled: Host, tmp_path: Path) -> None:
     assert rolled.answers() == 1
 
 
+def test_a_snapshot_is_offered_wherever_it_is(served: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The option has another value by now."""
+    monkeypatch.setattr(_schema, "take_snapshot", take)
+    served.converge(bot(image="bot:2"), snapshot_dir=str(tmp_path / "dumps"))
+    served.schema = "17"
+    with pytest.raises(Refused, match=f"the snapshot taken before it is {tmp_path}/dumps/bot/before-revision-2-"):
+        served.roll_back()
+
+
 # The module around it
 
 
@@ -1046,13 +1231,22 @@ def test_failures_are_told_in_one_line_a_deployment() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [_docker.EngineError, _systemd.SystemdError, _haproxy.ProxyError, RolloutError, Refused]
+    "error",
+    [_docker.EngineError, _systemd.SystemdError, _haproxy.ProxyError, RolloutError, Refused, _host_lock.LockedError],
 )
 def test_what_can_go_wrong_is_told_in_its_own_words(error: type[Exception]) -> None:
     def refuse(*_arguments: t.Any, **_more: t.Any) -> t.NoReturn:
         raise error("what went wrong")
 
     assert run(refuse) == {"failed": True, "msg": "what went wrong"}
+
+
+def test_a_disk_that_is_full_or_broken_is_told_in_one_line() -> None:
+    def break_down(*_arguments: t.Any, **_more: t.Any) -> t.NoReturn:
+        raise OSError(5, "Input/output error", "/etc/langgraph/bot")
+
+    told = "the host's files cannot be read or written: [Errno 5] Input/output error: '/etc/langgraph/bot'"
+    assert run(break_down) == {"failed": True, "msg": told}
 
 
 def test_files_that_are_no_deployments(host: Host) -> None:
@@ -1078,12 +1272,13 @@ def test_one_run_at_a_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     held = []
 
     def try_to_lock(_uri: str | None) -> None:
-        with open(_container_service.LOCK, "w") as file, pytest.raises(BlockingIOError):
+        with open(_host_lock.LOCK, "w") as file, pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         held.append(True)
 
     monkeypatch.setattr(_schema, "read", try_to_lock)
     host.converge(bot())
     assert held
-    with open(_container_service.LOCK, "w") as file:
+    assert Path(_host_lock.LOCK).read_text() == ""
+    with open(_host_lock.LOCK, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -417,6 +417,35 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
             *line("tls", "needs the proxy, and langgraph_proxy is none; remove it, or set langgraph_proxy: haproxy"),
         ],
     ),
+    "what it may reach without a proxy": (
+        (bot(may_reach=["research"]), {**OTHER, "bind_address": "0.0.0.0"}),
+        {"proxy": "none"},
+        line("may_reach", "needs the proxy, and langgraph_proxy is none; remove it, or set langgraph_proxy: haproxy"),
+    ),
+    "it may reach itself": (
+        (bot(may_reach=["support-bot"], bind_address="0.0.0.0"),),
+        {},
+        line("may_reach", "names the deployment itself; remove that name"),
+    ),
+    "it may reach nobody": (
+        (bot(may_reach=["reserch"]), {**OTHER, "bind_address": "0.0.0.0"}),
+        {},
+        line("may_reach", "'reserch' is no deployment of this host; name one of the list, or one that the host has"),
+    ),
+    "it may reach one that goes": (
+        (bot(may_reach=["research"]), {"name": "research", "state": "absent"}),
+        {"deployed": {"research": 8124}},
+        line("may_reach", "'research' is no deployment of this host; name one of the list, or one that the host has"),
+    ),
+    "it may reach one that answers where no container gets to": (
+        (bot(may_reach=["research"]), OTHER),
+        {},
+        line(
+            "may_reach",
+            "'research' answers on the loopback alone, which no container reaches; give that one bind_address: 0.0.0.0, or "
+            "the gateway of the deployments' network",
+        ),
+    ),
     "port of the proxy that no deployment of ours has": (
         (BOT,),
         {"listening": {8123: "haproxy"}},
@@ -604,6 +633,9 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
         (BOT, {"name": "research", "state": "absent"}),
         {"listening": {8123: "docker-proxy"}, "deployed": {"research": 8123}},
     ),
+    "it may reach another one": ((bot(may_reach=["research"]), {**OTHER, "bind_address": "172.29.0.1"}), {}),
+    "all of them are public": ((bot(may_reach=["research"]), OTHER), {"bind_address": "0.0.0.0"}),
+    "it may reach one that is not listed": ((bot(may_reach=["old-bot"]),), {"deployed": {"old-bot": 8125}}),
     "gone ones need their name alone": (({"name": "research", "state": "absent"},), {"images": set()}),
     "gone ones keep no port": ((BOT, {**OTHER, "port": 8123, "state": "absent"}), {}),
     "longest name": ((bot(name="a" * 63),), {}),

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-import shutil
+import os
 import subprocess
 import sys
 import tarfile
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_build
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_build, _spool
 from ansible_collections.selfhost.langgraph.plugins.module_utils._image_build import (
     BASE_LABEL,
     SOURCE_LABEL,
@@ -48,6 +49,7 @@ def build(**changes: t.Any) -> dict[str, t.Any]:
         "readable_build_args": [],
         "build_secrets": {},
         "path": None,
+        "checksum": None,
         "source": "5" * 64,
         **changes,
     }
@@ -63,42 +65,86 @@ def test_folders_are_used_as_they_are(tmp_path: Path) -> None:
     assert (tmp_path / "agent.py").exists()
 
 
-def packed(path: Path, **files: str) -> str:
+@pytest.fixture
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The spool directory, empty."""
+    monkeypatch.setattr(_spool, "place", lambda: str(tmp_path / "spool"))
+    return Path(_spool.make())
+
+
+def packed(path: Path, **files: str) -> dict[str, str]:
+    """The options of a build that was shipped."""
     with tarfile.open(path, "w") as archive:
         for name, text in files.items():
             member = tarfile.TarInfo(name.replace("_", "."))
             member.size, member.mode = len(text), 0o755
             archive.addfile(member, io.BytesIO(text.encode()))
-    return str(path)
+    return {"path": str(path), "checksum": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
-def test_what_was_shipped_is_unpacked_and_nothing_of_it_stays(tmp_path: Path) -> None:
-    one = packed(tmp_path / "one.tar", agent_py="graph = 1")
-    two = packed(tmp_path / "two.tar", other_py="graph = 2")
-    with folders([build(path=one), build(image="two:1", path=two)]) as found:
+def test_what_was_shipped_is_unpacked_and_nothing_of_it_stays(spool: Path) -> None:
+    one = packed(spool / "one.tar", agent_py="graph = 1")
+    two = packed(spool / "two.tar", other_py="graph = 2")
+    with folders([build(**one), build(image="two:1", **two)]) as found:
         assert (Path(found["bot:1"]) / "agent.py").read_text() == "graph = 1"
         assert (Path(found["bot:1"]) / "agent.py").stat().st_mode & 0o777 == 0o755
         assert (Path(found["two:1"]) / "other.py").read_text() == "graph = 2"
-        unpacked = list(found.values())
-    assert list(tmp_path.iterdir()) == []
-    assert not any(Path(path).exists() for path in unpacked)
+        assert {Path(path).name for path in found.values()} == {"bot"}
+    assert list(spool.iterdir()) == []
 
 
-def test_two_images_of_one_folder_share_what_was_shipped(tmp_path: Path) -> None:
-    path = packed(tmp_path / "one.tar", agent_py="graph = 1")
-    with folders([build(path=path), build(image="two:1", path=path)]) as found:
+def test_two_images_of_one_folder_share_what_was_shipped(spool: Path) -> None:
+    one = packed(spool / "one.tar", agent_py="graph = 1")
+    with folders([build(**one), build(image="two:1", **one)]) as found:
         assert [(Path(folder) / "agent.py").exists() for folder in found.values()] == [True, True]
-    assert list(tmp_path.iterdir()) == []
+    assert list(spool.iterdir()) == []
 
 
-def test_what_was_shipped_goes_when_a_build_fails_too(tmp_path: Path) -> None:
-    good, bad = packed(tmp_path / "one.tar", agent_py="graph = 1"), tmp_path / "two.tar"
+def test_what_was_shipped_goes_when_a_build_fails_too(spool: Path) -> None:
+    good, bad = packed(spool / "one.tar", agent_py="graph = 1"), spool / "two.tar"
     bad.write_text("cut short")
-    with pytest.raises(BuildError), folders([build(path=good)]):
+    with pytest.raises(BuildError), folders([build(**good)]):
         raise BuildError("no")
-    with pytest.raises(shutil.ReadError), folders([build(path=str(bad))]):
+    cut = {"path": str(bad), "checksum": hashlib.sha256(b"cut short").hexdigest()}
+    with pytest.raises(BuildError, match="^image 'bot:1': its folder cannot be unpacked: "), folders([build(**cut)]):
         pass
-    assert list(tmp_path.iterdir()) == []
+    assert list(spool.iterdir()) == []
+
+
+def swap(path: Path) -> None:
+    packed(path, evil_py="graph = 666")
+
+
+def link(path: Path) -> None:
+    path.rename(path.with_suffix(".elsewhere"))
+    path.symlink_to(path.with_suffix(".elsewhere"))
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def give_away(path: Path) -> None:
+    os.chown(path, 65534, 65534)
+
+
+PLANTED = {"another one": swap, "a link to it": link, "a pipe": pipe, "of another user": give_away}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
+def test_what_was_planted_in_its_place_is_not_unpacked(spool: Path, plant: t.Callable[[Path], None]) -> None:
+    one = packed(spool / "one.tar", agent_py="graph = 1")
+    plant(spool / "one.tar")
+    with pytest.raises(BuildError), folders([build(**one)]):
+        pytest.fail("unpacked")
+
+
+def test_what_was_shipped_elsewhere_is_not_unpacked(spool: Path, tmp_path: Path) -> None:
+    one = packed(tmp_path / "one.tar", agent_py="graph = 1")
+    with pytest.raises(BuildError, match="was shipped to another directory than"), folders([build(**one)]):
+        pytest.fail("unpacked")
 
 
 # The program
@@ -431,15 +477,19 @@ def test_the_own_base_is_not_pulled(tmp_path: Path, programs: t.Callable[..., st
     assert called(tmp_path, "docker") == []
 
 
-def test_secrets_reach_the_build_in_files_of_their_owner_alone(tmp_path: Path, programs: t.Callable[..., str]) -> None:
+def test_secrets_reach_the_build_by_its_environment_alone(tmp_path: Path, programs: t.Callable[..., str]) -> None:
+    """No file, so that a build that is killed leaves none; no command line either."""
     script = f"""
-for word; do case $word in --secret=*) file=${{word##*src=}}; esac; done
-stat -c %a "$file" >{tmp_path}/seen; cat "$file" >>{tmp_path}/seen; echo "$DOCKER_BUILDKIT $A" >>{tmp_path}/seen
-echo "$file" >{tmp_path}/path"""
+for word; do case $word in --secret=*) variable=${{word##*env=}}; esac; done
+printenv "$variable" >{tmp_path}/seen; echo "$DOCKER_BUILDKIT $A" >>{tmp_path}/seen
+find {tmp_path}/tmp -type f >>{tmp_path}/seen"""
+    (tmp_path / "tmp").mkdir()
     options = {"build_args": {"A": "value"}, "build_secrets": {"TOKEN": f"{SECRET}\n"}}
-    make(Engine(MADE), programs(script), build(**options), str(tmp_path), "base:3")
-    assert (tmp_path / "seen").read_text() == f"600\n{SECRET}\n1 value\n"
-    assert not Path((tmp_path / "path").read_text().strip()).exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_image_build.tempfile, "tempdir", str(tmp_path / "tmp"))
+        make(Engine(MADE), programs(script), build(**options), str(tmp_path), "base:3")
+    assert (tmp_path / "seen").read_text() == f"{SECRET}\n\n1 value\n"
+    assert "--secret=id=TOKEN,env=" in " ".join(called(tmp_path))
     assert SECRET not in " ".join(called(tmp_path))
 
 

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 import typing as t
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load, _spool
 from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load import (
     LoadError,
-    checksum,
     free_bytes,
     layers_there,
     load,
-    remove_stale,
-    verify,
     waiting,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import content_of
@@ -113,10 +109,15 @@ def spool(tmp_path: Path) -> str:
     return str(folder)
 
 
+def sent(spool: str) -> dict[str, str]:
+    """The checksums of the parts."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in Path(spool).glob("part-*")}
+
+
 def test_parts_are_loaded_in_their_order_and_removed(spool: str) -> None:
     client = Client({"a:1": "old"}, says=[{"stream": "Loaded image: a:1"}])
     client.brings = {"a:1": "new"}
-    load(client, "a:1", "sha256:new", CONTENT, spool)
+    load(client, "a:1", "sha256:new", CONTENT, spool, sent(spool))
     assert client.loaded == b"<1><2><10>"
     assert not Path(spool).exists()
 
@@ -125,14 +126,14 @@ def test_large_parts_are_read_in_pieces(spool: str) -> None:
     content = os.urandom(3 * 1024 * 1024 + 5)
     Path(spool, "part-0001").write_bytes(content)
     client = Client({"a:1": "new"})
-    load(client, "a:1", "sha256:new", CONTENT, spool)
+    load(client, "a:1", "sha256:new", CONTENT, spool, sent(spool))
     assert client.loaded == content + b"<2><10>"
 
 
 def test_another_store_may_call_it_otherwise(spool: str) -> None:
     """As that of containerd: what is in it counts then."""
     client = Client({"a:1": "new"})
-    load(client, "a:1", "sha256:what-the-archive-says", content_of(["n", "e", "w"], None, None), spool)
+    load(client, "a:1", "sha256:what-the-archive-says", content_of(["n", "e", "w"], None, None), spool, sent(spool))
 
 
 FAILURES: dict[str, tuple[t.Any, str]] = {
@@ -169,45 +170,87 @@ def test_what_goes_wrong_is_one_line_and_leaves_no_parts(title: str, spool: str)
 
         client.load_image = refuse  # type: ignore[method-assign,assignment]
     with pytest.raises(LoadError) as error:
-        load(client, "a:1", "sha256:new", CONTENT, spool)
+        load(client, "a:1", "sha256:new", CONTENT, spool, sent(spool))
     assert str(error.value) == message
     assert not Path(spool).exists()
 
 
-def test_parts_that_are_gone(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match="image 'a:1': the engine did not load it"):
-        load(Client({}), "a:1", "sha256:new", CONTENT, str(tmp_path / "none"))
-
-
 def test_parts_that_arrived_as_they_were_sent(spool: str) -> None:
-    sent = {f"part-{number:04d}": hashlib.sha256(f"<{number}>".encode()).hexdigest() for number in (1, 2, 10)}
-    verify("a:1", spool, sent)
-    assert waiting(str(Path(spool).parent)) == {f"{spool}/{name}": found for name, found in sent.items()}
+    expected = {f"part-{number:04d}": hashlib.sha256(f"<{number}>".encode()).hexdigest() for number in (1, 2, 10)}
+    assert waiting(str(Path(spool).parent)) == {f"{spool}/{name}": found for name, found in expected.items()}
 
 
-@pytest.mark.parametrize("name", ["part-0002", "part-0003"])
-def test_a_part_that_is_damaged_or_gone(name: str, spool: str) -> None:
-    """It goes, the others wait for the next run."""
-    sent = {"part-0001": checksum(f"{spool}/part-0001"), name: "0" * 64}
-    with pytest.raises(LoadError, match="image 'a:1': a part of it was damaged on its way; run the play again"):
-        verify("a:1", spool, sent)
-    assert not Path(spool, name).exists()
+def damage(path: Path) -> None:
+    path.write_bytes(b"<3>")
+
+
+def link(path: Path) -> None:
+    path.rename(path.with_name("of-another"))
+    path.symlink_to(path.with_name("of-another"))
+
+
+def link_without_end(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def give_away(path: Path) -> None:
+    os.chown(path, 65534, 65534)
+
+
+PLANTED = {
+    "damaged": damage,
+    "gone": Path.unlink,
+    "a link to the same": link,
+    "a link to a device": link_without_end,
+    "a pipe": pipe,
+    "of another user": give_away,
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
+def test_a_part_that_is_not_what_was_sent(plant: t.Callable[[Path], None], spool: str) -> None:
+    """It goes, the others wait for the next run; nothing of it reaches the engine, and nothing hangs."""
+    client, checksums, path = Client({}), sent(spool), Path(spool, "part-0002")
+    plant(path)
+    with pytest.raises(LoadError, match="^image 'a:1': a part of it was damaged on its way; run the play again$"):
+        load(client, "a:1", "sha256:new", CONTENT, spool, checksums)
+    assert (client.loaded, path.is_symlink() or path.exists()) == (b"", False)
     assert Path(spool, "part-0001").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_is_no_part_is_not_read(spool: str) -> None:
+    """Nothing hangs on it either."""
+    for number, plant in enumerate((link_without_end, pipe, give_away, link), 20):
+        path = Path(spool, f"part-{number:04d}")
+        path.write_bytes(b"x")
+        plant(path)
+    assert {Path(path).name for path in waiting(str(Path(spool).parent))} == {"part-0001", "part-0002", "part-0010"}
+
+
+def test_what_was_checked_is_what_is_loaded(spool: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is put in the place of a part after it was looked at."""
+    client, checksum = Client({"a:1": "new"}), _spool.checksum
+
+    def look_and_swap(file: t.Any) -> str:
+        found = checksum(file)
+        path = Path(file.name if isinstance(file.name, str) else os.readlink(f"/proc/self/fd/{file.fileno()}"))
+        path.with_name("evil").write_bytes(b"<evil>")
+        path.with_name("evil").replace(path)
+        return found
+
+    checksums = sent(spool)
+    monkeypatch.setattr(_spool, "checksum", look_and_swap)
+    load(client, "a:1", "sha256:new", CONTENT, spool, checksums)
+    assert client.loaded == b"<1><2><10>"
 
 
 def test_nothing_waits_where_nothing_was_shipped(tmp_path: Path) -> None:
     assert waiting(str(tmp_path / "none")) == {}
-
-
-def test_parts_of_yesterday_go_and_those_of_today_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spool = tmp_path / "spool"
-    monkeypatch.setattr(_image_load, "SPOOL", str(spool))
-    remove_stale()
-    for name, hours in (("old", 25), ("new", 23)):
-        (spool / name).mkdir(parents=True)
-        (spool / name / "part-0001").write_bytes(b"x")
-        then = time.time() - hours * 3600
-        os.utime(spool / name, (then, then))
-    remove_stale()
-    assert [path.name for path in spool.iterdir()] == ["new"]
-    assert (spool / "new/part-0001").exists()

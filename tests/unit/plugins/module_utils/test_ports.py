@@ -61,7 +61,7 @@ SESSIONS = """
 
 @pytest.mark.parametrize(("port", "count"), [(30000, 3), (30001, 1), (30002, 0), (50000, 1), (0, 0)])
 def test_sessions_on_a_port(port: int, count: int) -> None:
-    assert parse_sessions(HEAD + SESSIONS, port) == count
+    assert parse_sessions(HEAD + SESSIONS, "127.0.0.1", port) == count
 
 
 # Remote ends of connections to port 30000: whether they are this host's loopback.
@@ -81,30 +81,39 @@ REMOTES = {
 def test_only_sessions_on_the_loopback(address: str, counts: bool) -> None:
     """A server that asks another host's port of that number is no client of the revision."""
     line = f"   0: {'0' * len(address)}:C350 {address}:7530 01 00000000:00000000 00:00000000 00000000 999 0 900001 1"
-    assert parse_sessions(f"{HEAD}\n{line}\n", 30000) == int(counts)
+    assert parse_sessions(f"{HEAD}\n{line}\n", "127.0.0.1", 30000) == int(counts)
+    assert parse_sessions(f"{HEAD}\n{line}\n", "0.0.0.0", 30000) == int(counts)
+
+
+@pytest.mark.parametrize("address", REMOTES)
+def test_only_sessions_with_a_container(address: str) -> None:
+    """Every container has the same port; the address tells whom a session is with."""
+    remote = REMOTES[address][0]
+    line = f"   0: {'0' * len(remote)}:C350 {remote}:1F40 01 00000000:00000000 00:00000000 00000000 999 0 900001 1"
+    assert parse_sessions(f"{HEAD}\n{line}\n", "10.1.2.3", 8000) == int(address in ("10.1.2.3", "::ffff:10.1.2.3"))
 
 
 @pytest.mark.parametrize("table", ["", HEAD, f"{HEAD}\n   0: 0100007F:C350 0100007F:7530 01\n"])
 def test_no_sessions_to_read(table: str) -> None:
-    assert parse_sessions(table, 30000) == 0
+    assert parse_sessions(table, "127.0.0.1", 30000) == 0
 
 
 @pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
 def test_sessions_of_this_very_process(family: socket.AddressFamily, address: str) -> None:
     with socket.create_server((address, 0), family=family) as server:
         port = server.getsockname()[1]
-        assert sessions(port) == 0
+        assert sessions("127.0.0.1", port) == 0
         first, second = (socket.create_connection((address, port)) for _number in range(2))
         answers = [server.accept()[0] for _number in range(2)]
-        assert sessions(port) == 2
+        assert sessions("127.0.0.1", port) == 2
         first.shutdown(socket.SHUT_WR)
         # The answer may still be on its way.
-        assert sessions(port) == 2
+        assert sessions("127.0.0.1", port) == 2
         answers[0].close()
-        assert sessions(port) == 1
+        assert sessions("127.0.0.1", port) == 1
         for end in (first, second, answers[1]):
             end.close()
-        assert sessions(port) == 0
+        assert sessions("127.0.0.1", port) == 0
 
 
 def test_this_very_process() -> None:

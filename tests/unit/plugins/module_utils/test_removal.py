@@ -113,6 +113,16 @@ def test_a_host_that_shares_a_service_has_to_take_part(variables: dict[str, str]
         )
 
 
+def test_keys_of_others_are_refused_before_it_is_stopped() -> None:
+    found = judged(host("one", [1], serving=1, looked={"in_redis": {**NUMBER, "strange_keys": 2}}), host("two"))
+    assert found["strangers"] == (
+        "deployment 'bot-a', option 'confirm': its Redis number 3 holds 2 keys that match none of its key patterns; find out "
+        """whose they are; its own go with it by -e '{"key_patterns": ["lg:*"]}', others have to move"""
+    )
+    assert "Keys that are not its own stand in the way in its Redis number, 2 of them. " in found["would"]
+    assert judged(host("one", [1], serving=1))["strangers"] == ""
+
+
 def test_managed_services_are_known_by_their_address() -> None:
     uris = {
         "langgraph_redis_admin_uri": "rediss://a:b@redis:6379",

@@ -22,17 +22,21 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _bring_up,
     _container_service,
     _docker,
+    _host_lock,
     _probe,
     _revision_store,
     _schema,
     _systemd,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import Refused
+from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import sentence
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import ProxyError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._probe import Answer
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import Deployment
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import RolloutHost
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import (
     EXITS,
+    FIRST,
     GONE,
     NEVER_HEALTHY,
     Host,
@@ -104,7 +108,8 @@ def test_the_deadline_alone_is_taken_over_in_place(served: Host) -> None:
     container = (served.unit(1).published, set(served.containers))
     assert served.converge(bot(), healthy_deadline=60)["changed"] is True
     assert served.calls == [("write", "bot/revisions/1/slot.json"), ("write", "bot/deployment.json")]
-    assert served.file(1, "slot.json") == {"address": "127.0.0.1", "port": 30000, "healthy_deadline": 60}
+    slot = {"address": FIRST, "port": 8000, "network": "langgraph", "healthy_deadline": 60}
+    assert served.file(1, "slot.json") == slot
     assert (served.unit(1).published, served.containers) == container
     assert served.converge(bot(), healthy_deadline=60)["changed"] is False
 
@@ -303,9 +308,9 @@ def test_only_drains_of_this_run_are_waited_for(served: Host, monkeypatch: pytes
     waited = []
     wait = _bring_up.wait_for_drains
 
-    def note(name: str, numbers: t.Iterable[int]) -> None:
-        waited.append((name, sorted(numbers)))
-        wait(name, numbers)
+    def note(deployment: Deployment, numbers: t.Iterable[int]) -> list[int]:
+        waited.append((deployment.name, sorted(numbers)))
+        return wait(deployment, numbers)
 
     monkeypatch.setattr(_bring_up, "wait_for_drains", note)
     served.converge(bot(image="bot:2"))
@@ -338,12 +343,26 @@ def test_runs_that_a_stray_loses_fail_it(served: Host, monkeypatch: pytest.Monke
     assert (failure["code"], failure["cause"]) == ("lost_runs", "1 runs were lost: run-1")
 
 
+def test_a_drain_that_never_ends_is_named(served: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its unit fails and is started again and again, as on a full disk."""
+    monkeypatch.setattr(served, "finish_drains", lambda: None)
+    (failure,) = served.converge(bot(image="bot:2"), wait_for_drain=True, drain_limit=600)["failures"]
+    assert failure["cause"] == (
+        "1 revisions are still being drained when their time is over; look at "
+        "'systemctl status langgraph-drain@bot.1.service'"
+    )
+    assert sentence([failure]) == f"deployment 'bot': {failure['cause']}"
+    # Until nobody uses it, until its runs have ended, and a minute.
+    assert 600 + 180 + 60 < served.clock <= 600 + 180 + 60 + 60
+    assert served.answers() == 2
+
+
 def test_others_may_change_the_host_while_drains_are_waited_for(served: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     took = []
     end = served.finish_drains
 
     def take_the_lock() -> None:
-        with open(_container_service.LOCK, "a") as file:
+        with open(_host_lock.LOCK, "a") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         took.append(served.draining())
         end()
@@ -474,14 +493,18 @@ def other_run(host: Host) -> t.Iterator[tuple[Connection, t.Any]]:
 def test_who_holds_the_lock_is_told(
     host: Host, other_run: tuple[Connection, t.Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_container_service, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(_host_lock, "DEFAULT_SECONDS", 0.1)
+    monkeypatch.setattr(_host_lock, "_SETTLE_SECONDS", 0.1)
     process = other_run[1]
+    Path(_host_lock.LOCK).write_text(
+        json.dumps({"pid": process.pid, "what": "two, asked for by bob", "since": 0.5, "seconds": 1700})
+    )
     for run in (lambda: host.converge(bot()), host.roll_back):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(_host_lock.LockedError) as refused:
             run()
         assert str(refused.value) == (
-            f"another run has been changing this host for more than 0.1 s (process {process.pid}); "
-            "wait for it or end it, nothing was changed"
+            f"another run is changing this host (process {process.pid} since 1970-01-01T00:00:00+00:00: two, asked for by "
+            "bob), for longer than the 1700 s that it may take; look at that process and end it, nothing was changed"
         )
     assert (host.calls, list(host.folder.iterdir())) == ([], [])
     assert host.converge(bot(), check_mode=True)["changed"] is True
@@ -501,8 +524,8 @@ def test_a_run_that_ends_in_time_is_waited_for(
         pipe.send(None)
         process.join()
 
-    clock = SimpleNamespace(monotonic=lambda: 0.0, sleep=end_it)
-    monkeypatch.setattr(_container_service, "time", clock)
+    clock = SimpleNamespace(monotonic=lambda: 0.0, time=lambda: 0.0, sleep=end_it)
+    monkeypatch.setattr(_host_lock, "time", clock)
     assert host.converge(bot())["failures"] == []
     assert len(slept) == 1
 

@@ -65,8 +65,12 @@ STATES = ["stopped", "draining", "serving", "failed", "starting", "running", "ne
 SESSIONS = {30002: 4, 30003: 12, 30006: 0, 30005: 0}
 
 
+def sessions(address: str, port: int) -> int:
+    return SESSIONS[port] if address == "127.0.0.1" else 0
+
+
 def described(drains: dict[int, t.Any] | None = None, revisions: tuple[Revision, ...] = REVISIONS) -> dict[str, t.Any]:
-    return describe(Deployment("bot", SETTINGS, revisions), drains or {1: DRAIN}, SESSIONS.__getitem__)
+    return describe(Deployment("bot", SETTINGS, revisions), drains or {1: DRAIN}, sessions)
 
 
 @pytest.mark.parametrize(("item", "expected"), list(zip(REVISIONS, STATES)), ids=STATES)
@@ -114,6 +118,7 @@ def test_a_revision() -> None:
         "schema": "17",
         "cause": None,
         "line": None,
+        "address": "127.0.0.1",
         "port": 30002,
         "sessions": 4,
         "drain": None,
@@ -128,7 +133,7 @@ def test_nothing_secret() -> None:
 
 
 def test_what_never_served() -> None:
-    found = describe(Deployment("bot", None, (Revision(1),)), {}, SESSIONS.__getitem__)
+    found = describe(Deployment("bot", None, (Revision(1),)), {}, sessions)
     assert {key: found[key] for key in ("serving", "port", "image", "active", "enabled", "drain_seconds")} == {
         **dict.fromkeys(("serving", "port", "image")),
         "active": "inactive",
@@ -181,5 +186,5 @@ def test_lost_runs_stand_in_the_table() -> None:
 
 def test_a_long_reason_is_cut() -> None:
     long = revision(3, {**FAILED, "cause": "x" * 61})
-    (row,) = table([describe(Deployment("bot", {**SETTINGS, "serving": 1}, (long,)), {}, SESSIONS.__getitem__)], {})[1:]
+    (row,) = table([describe(Deployment("bot", {**SETTINGS, "serving": 1}, (long,)), {}, sessions)], {})[1:]
     assert row.endswith(f"  {'x' * 57}...")

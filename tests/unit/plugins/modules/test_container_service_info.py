@@ -79,7 +79,7 @@ def test_a_file_that_is_not_there(path: str) -> None:
 @pytest.fixture
 def host(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A host with a deployment, whose revision 1 is being drained."""
-    monkeypatch.setattr(_ports, "sessions", lambda port: port - 30000)
+    monkeypatch.setattr(_ports, "sessions", lambda address, _port: int(address.rpartition(".")[2]))
     host.converge(bot(), bot("two", port=8124))
     host.converge(bot(image="bot:2"))
     return host
@@ -89,8 +89,8 @@ def test_deployments(host: Host) -> None:
     one, two = deployments(str(host.folder), read(str(host.folder)))
     assert (one["name"], one["serving"], one["image"], one["port"]) == ("bot", 2, "bot:2", 8123)
     assert [(item["number"], item["state"], item["sessions"]) for item in one["revisions"]] == [
-        (2, "serving", 2),
-        (1, "draining", 0),
+        (2, "serving", 3),
+        (1, "draining", 1),
     ]
     assert (two["name"], two["serving"], two["drain_seconds"]) == ("two", 1, 180)
     assert SECRET not in f"{one}{two}"

@@ -1,0 +1,187 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Where files wait on their way to the engine: a directory of the running user alone, looked at before it is used.
+
+Nobody else can have made it, can write into it, or can put another in its place. Files in it are opened once, by what is
+checked and used alike; what is no regular file of the user is none of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+import time
+import typing as t
+
+ROOTS = "/var/lib/langgraph/spool"
+# Where earlier versions had theirs; what is the user's own there goes like the rest.
+_EARLIER = ("/var/tmp/langgraph-images", "/var/tmp/langgraph-builds")
+_STALE_SECONDS = 24 * 3600
+_CHUNK = 1024 * 1024
+_WORK = "work-"
+
+
+class SpoolError(RuntimeError):
+    """The directory is not to be trusted; the text says why and what to do."""
+
+
+def place() -> str:
+    """The directory of whoever runs this: root's, else one of the user's own (docs: XDG Base Directory)."""
+    if os.geteuid() == 0:
+        return ROOTS
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(state, "langgraph/spool")
+
+
+def check(path: str | None = None) -> str:
+    """Give the directory. Raises SpoolError where it is there and is not the user's own, or another could replace it.
+
+    It need not be there yet: who else could make it, or one on the way to it, is refused too.
+    """
+    path = path or place()
+    for real in (path, os.path.realpath(os.path.dirname(path))):
+        parent = os.path.dirname(real) if real == path else real
+        while True:
+            _check_parent(parent, path)
+            if parent == os.path.dirname(parent):
+                break
+            parent = os.path.dirname(parent)
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return path
+    if not stat.S_ISDIR(found.st_mode):
+        raise _refusal(path, "it is no directory")
+    if found.st_uid != os.geteuid():
+        raise _refusal(path, f"it belongs to the user with the id {found.st_uid}")
+    if stat.S_IMODE(found.st_mode) & 0o022:
+        raise _refusal(path, "others may write into it")
+    return path
+
+
+def _check_parent(parent: str, path: str) -> None:
+    try:
+        found = os.stat(parent)
+    except FileNotFoundError:
+        return
+    if found.st_uid not in (0, os.geteuid()):
+        raise _refusal(path, f"'{parent}' belongs to the user with the id {found.st_uid}")
+    # In one like /tmp nobody else can rename or remove what is the user's own.
+    if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
+        raise _refusal(path, f"others may write into '{parent}'")
+
+
+def _refusal(path: str, why: str) -> SpoolError:
+    return SpoolError(
+        f"the spool directory '{path}' is not to be trusted: {why}; look at what is there, then remove it or set its owner "
+        "and mode right"
+    )
+
+
+def make(path: str | None = None) -> str:
+    """Give the directory, made where it is missing. Raises SpoolError."""
+    path = check(path)
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+    except OSError as error:
+        raise SpoolError(f"the spool directory '{path}' cannot be made: {error.strerror}") from error
+    check(path)
+    os.chmod(path, 0o700)
+    return path
+
+
+def open_file(path: str) -> t.BinaryIO:
+    """Open a regular file of the running user. Raises OSError: what is a link, a pipe or another's never hangs."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def checksum(file: t.BinaryIO) -> str:
+    """SHA-256 of an open file from its beginning, to which it goes back (in hexadecimal)."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    for piece in pieces(file):
+        digest.update(piece)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+def pieces(file: t.BinaryIO) -> t.Iterator[bytes]:
+    """The rest of an open file, bit by bit."""
+    yield from iter(lambda: file.read(_CHUNK), b"")
+
+
+@contextlib.contextmanager
+def work() -> t.Iterator[str]:
+    """A directory of this process for the time of the block; what a killed process left goes before. Raises SpoolError."""
+    spool = make()
+    for entry in list(os.scandir(spool)):
+        if entry.name.startswith(_WORK) and not _lives(entry.name):
+            # Of a process that was killed.
+            shutil.rmtree(entry.path, ignore_errors=True)
+    folder = os.path.join(spool, f"{_WORK}{os.getpid()}-{_started(os.getpid())}-{secrets.token_hex(8)}")
+    os.mkdir(folder, 0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lives(name: str) -> bool:
+    """Whether the process that made a directory of work() is still there: its id and the time of its start."""
+    pid, _dash, rest = name.removeprefix(_WORK).partition("-")
+    started = _started(int(pid)) if pid.isdecimal() else None
+    return started is not None and rest.startswith(f"{started}-")
+
+
+def _started(pid: int) -> str | None:
+    """When a process started, in this boot (docs: proc_pid_stat, field 22, clock ticks); None where there is none."""
+    try:
+        with (
+            open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file,
+            open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot,
+        ):
+            # The name of the program, in brackets, may have spaces.
+            return f"{boot.read(8)}.{file.read().rpartition(')')[2].split()[19]}"
+    except OSError:
+        return None
+
+
+def remove_stale(path: str | None = None) -> None:
+    """Remove what nobody has come back for since yesterday; of directories of earlier versions too. Raises SpoolError."""
+    for spool in (check(path), *(() if path else _EARLIER)):
+        try:
+            if os.lstat(spool).st_uid != os.geteuid() or os.path.islink(spool):
+                continue
+            entries = list(os.scandir(spool))
+        except OSError:
+            continue
+        for entry in entries:
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE_SECONDS:
+                _remove(entry)
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        shutil.rmtree(entry.path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            os.unlink(entry.path)

@@ -1,0 +1,322 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host's table ``inet langgraph``: langgraph-firewall.py apply|watch|remove.
+
+``apply`` renders the table from the settings and from what deployments there are, and loads it in one transaction where
+it differs. It runs before each container starts. ``watch`` is the service: it applies at boot, and again whenever somebody
+flushed or changed the table. A table that nobody watches any more stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import ipaddress
+import json
+import os
+import re
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SETTINGS = os.environ.get("LANGGRAPH_FIREWALL_SETTINGS", "/etc/langgraph-firewall/settings.json")
+STATE_DIR = os.environ.get("LANGGRAPH_FIREWALL_STATE", "/run/langgraph-firewall")
+TABLE = "langgraph"
+# Bridges that engines make by themselves; the host's way out may be a bridge too, under another name.
+ENGINE_BRIDGE = re.compile(r"docker0|br-[0-9a-f]{12}")
+# linux/netlink.h and linux/netfilter/nfnetlink.h: every transaction of nftables is told there.
+_NETLINK_NETFILTER = 12
+_GET_GENERATION = (10 << 8) | 16
+_GROUP_NFTABLES = 1 << (7 - 1)
+# How long a change of other people's tables may wait for a look; one of ours does not.
+_INTERVAL = 1.0
+# How often to load it while others change theirs.
+_ATTEMPTS = 5
+
+# A word of the table's comment.
+_MARK = '"selfhost.langgraph:'
+_TEXT = """\
+table inet {table}
+delete table inet {table}
+table inet {table} {{
+    comment "selfhost.langgraph: what deployments reach, and who reaches them"
+
+    set services {{ type ipv4_addr . inet_service; {services} }}
+    set services6 {{ type ipv6_addr . inet_service; {services6} }}
+    set may_reach {{ type ipv4_addr . inet_service; {may_reach} }}
+    set loopback_ports {{ type inet_service; {loopback_ports} }}
+    set closed {{ type ipv4_addr; flags interval; auto-merge; {closed} }}
+    set closed6 {{ type ipv6_addr; flags interval; auto-merge; {closed6} }}
+    set bridges {{ type ifname; {bridges} }}
+
+    chain prerouting {{
+        type filter hook prerouting priority mangle; policy accept;
+        iifname "{bridge}" goto from_deployment
+        iifname != "lo" goto from_elsewhere
+    }}
+
+    chain forward {{
+        type filter hook forward priority mangle; policy accept;
+        iifname "{bridge}" oifname @bridges ct direction original drop
+    }}
+
+    chain from_deployment {{
+        ip daddr {subnet} ip daddr != {gateway} drop
+        ct direction reply accept
+        icmpv6 type {{ nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert }} accept
+        meta l4proto {{ tcp, udp }} th dport 53 accept
+        ip daddr . tcp dport @services accept
+        ip6 daddr . tcp dport @services6 accept
+        ip daddr @closed drop
+        ip6 daddr @closed6 drop
+        fib daddr type local ip saddr . tcp dport @may_reach accept
+        fib daddr type {{ local, broadcast, anycast, multicast }} drop
+    }}
+
+    chain from_elsewhere {{
+        ct direction reply accept
+        ip daddr {subnet} drop
+        ip daddr 127.0.0.0/8 tcp dport @loopback_ports drop
+    }}
+}}
+"""
+
+
+def render(settings, deployments, bridges=(), resolved=None):
+    """The table as nft reads it, replacing the one that is there. No I/O.
+
+    ``settings`` is the role's file; ``deployments`` maps names to ``{"settings": deployment.json, "slots": [slot.json]}``;
+    ``bridges`` are names of the engine's other networks; ``resolved`` maps host names of services to addresses.
+    """
+    subnet = ipaddress.ip_network(settings["subnet"])
+    services = list(_services(settings, resolved or {}))
+    closed = [ipaddress.ip_network(address) for address in settings["closed_addresses"]]
+    may_reach = sorted({(str(ip), port) for ip, port in _may_reach(deployments, subnet)})
+    ours = _loopback_ports(deployments) | {port for _address, port in services}
+    return _TEXT.format(
+        table=TABLE,
+        bridge=settings["bridge"],
+        subnet=subnet,
+        gateway=ipaddress.ip_address(settings["gateway"]),
+        services=_elements(f"{a} . {port}" for a, port in services if a.version == 4),
+        services6=_elements(f"{a} . {port}" for a, port in services if a.version == 6),
+        may_reach=_elements(f"{address} . {port}" for address, port in may_reach),
+        loopback_ports=_elements(map(str, sorted(ours))),
+        closed=_elements(str(network) for network in closed if network.version == 4),
+        closed6=_elements(str(network) for network in closed if network.version == 6),
+        bridges=_elements(f'"{name}"' for name in sorted(bridges) if name != settings["bridge"]),
+    )
+
+
+def _elements(items):
+    items = list(dict.fromkeys(items))
+    return f"elements = {{ {', '.join(items)} }};" if items else ""
+
+
+def _services(settings, resolved):
+    """Address and port of each service that deployments use, in order and without repetition."""
+    found = set()
+    for service in settings["services"]:
+        host = service["host"].strip("[]")
+        for address in resolved.get(host, [host]):
+            with contextlib.suppress(ValueError):
+                found.add((ipaddress.ip_address(address), int(service["port"])))
+    return sorted(found, key=lambda item: (item[0].version, item))
+
+
+def _may_reach(deployments, subnet):
+    """Address of a container and public port of a deployment that it may reach."""
+    for deployment in deployments.values():
+        for slot in deployment["slots"]:
+            with contextlib.suppress(ValueError, KeyError):
+                address = ipaddress.ip_address(slot["address"])
+                for name in slot.get("may_reach") or () if address in subnet else ():
+                    port = (deployments.get(name) or {}).get("settings", {}).get("port")
+                    if port:
+                        yield address, int(port)
+
+
+def _loopback_ports(deployments):
+    """Ports of ours on the loopback: containers' that an earlier version published, and the deployments' public ones."""
+    places = [slot for deployment in deployments.values() for slot in deployment["slots"]]
+    places += [
+        {"address": deployment["settings"].get("bind_address"), "port": deployment["settings"].get("port")}
+        for deployment in deployments.values()
+    ]
+    return {int(place["port"]) for place in places if place.get("port") and _on_loopback(place.get("address"))}
+
+
+def _on_loopback(address):
+    return str(address).startswith("127.") or str(address) == "0.0.0.0"
+
+
+def read_json(path):
+    """A JSON file as a mapping; empty where it is missing or cut short."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_deployments(config_dir):
+    """All deployments of the host: settings and slots of every revision."""
+    return {
+        folder.name: {
+            "settings": read_json(folder / "deployment.json"),
+            "slots": [read_json(path) for path in sorted(folder.glob("revisions/*/slot.json"))],
+        }
+        for folder in Path(config_dir).glob("*")
+        if folder.is_dir()
+    }
+
+
+def engine_bridges():
+    """Bridges of the engine's other networks."""
+    return [
+        path.parent.name
+        for path in Path("/sys/class/net").glob("*/bridge")
+        if ENGINE_BRIDGE.fullmatch(path.parent.name)
+    ]
+
+
+def resolve(settings):
+    """Host name of each service that has one -> its addresses; none where the name is not known at the moment."""
+    found = {}
+    for service in settings["services"]:
+        host = service["host"].strip("[]")
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            with contextlib.suppress(OSError):
+                found[host] = sorted({info[4][0] for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
+    return found
+
+
+def nft(*arguments, text=None):
+    """Run nft; give its end."""
+    return subprocess.run(["/usr/sbin/nft", *arguments], input=text, capture_output=True, text=True, check=False)
+
+
+def listing():
+    """The table as the kernel has it, as a list of words that does not depend on the order of elements; None without one."""
+    done = nft("--stateless", "list", "table", "inet", TABLE)
+    return sorted(done.stdout.replace(",", " ").split()) if done.returncode == 0 else None
+
+
+def generation():
+    """How many transactions nftables has done; each one counts, whoever's it is."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as kernel:
+        # Headers of netlink (length, type, NLM_F_REQUEST, no number, no port) and of nfnetlink (any family, version 0).
+        kernel.send(struct.pack("=IHHIIBBH", 20, _GET_GENERATION, 1, 0, 0, 0, 0, 0))
+        answer = kernel.recv(4096)
+    # The first attribute, behind both headers and its own: NFTA_GEN_ID.
+    return struct.unpack_from(">I", answer, 24)[0]
+
+
+def load(text):
+    """Load the table; give the listing that it has from then on, None where another transaction came between the two."""
+    before = generation()
+    done = nft("-f", "-", text=text)
+    if done.returncode != 0:
+        sys.exit(f"nft does not load the table inet langgraph: {done.stderr.strip()}")
+    found = listing()
+    return found if generation() == before + 1 else None
+
+
+@contextlib.contextmanager
+def lock():
+    """Have one process at a time look and load. It ends with the process."""
+    os.makedirs(STATE_DIR, mode=0o700, exist_ok=True)
+    with open(os.path.join(STATE_DIR, "lock"), "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def ensure(look_up=False):
+    """Load the table where it is not what it has to be; True where that was so. ``look_up``: host names of services too."""
+    settings = read_json(SETTINGS)
+    if not settings:
+        return False
+    # Outside of the lock: names may take long.
+    resolved = resolve(settings) if look_up else None
+    with lock():
+        state_file = os.path.join(STATE_DIR, "state.json")
+        state = read_json(state_file)
+        # A name that is not known for the moment keeps what it had.
+        resolved = {**state.get("resolved", {}), **(resolved or {})}
+        text = render(settings, read_deployments(settings["config_dir"]), engine_bridges(), resolved)
+        found = listing()
+        if found is not None and _MARK not in found:
+            sys.exit("the table inet langgraph is not ours: rename it, or set firewall_enabled to false")
+        if found is not None and text == state.get("text") and found == state.get("listing"):
+            return False
+        # Of what is not known to be ours alone nothing is remembered: the next look loads it again.
+        found = next((found for found in (load(text) for _attempt in range(_ATTEMPTS)) if found), None)
+        with open(f"{state_file}.new", "w", encoding="utf-8") as file:
+            json.dump({"text": text, "listing": found, "resolved": resolved}, file)
+        os.replace(f"{state_file}.new", state_file)
+        return True
+
+
+def remove():
+    """Take the table away."""
+    with lock():
+        nft("-f", "-", text=f"table inet {TABLE}\ndelete table inet {TABLE}\n")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(STATE_DIR, "state.json"))
+
+
+def notify(text):
+    """Report to systemd, where it started this."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            connection.sendto(text.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
+
+
+def wait_for_change(events):
+    """Come back at once when our table may have changed, and within _INTERVAL when any other one has."""
+    deadline = None
+    while True:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if not select.select([events], [], [], left)[0]:
+            return
+        try:
+            data = events.recv(1 << 16)
+        except OSError:
+            # More than the queue holds: some of them may have been ours.
+            return
+        if f"{TABLE}\0".encode() in data:
+            return
+        deadline = deadline or time.monotonic() + _INTERVAL
+
+
+def watch():
+    """Apply, report that to systemd, and from then on after each change."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as events:
+        events.bind((0, _GROUP_NFTABLES))
+        ensure()
+        notify("READY=1")
+        while True:
+            wait_for_change(events)
+            if ensure():
+                print("the table inet langgraph was loaded again: it or what it is made of had changed", flush=True)
+
+
+def main():
+    """Run one of the three steps."""
+    steps = {"apply": lambda: ensure(look_up=True), "watch": watch, "remove": remove}
+    if len(sys.argv) != 2 or sys.argv[1] not in steps:
+        sys.exit("usage: langgraph-firewall.py apply|watch|remove")
+    steps[sys.argv[1]]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,349 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The helper that loads the table: what it renders, and when it loads it. What the kernel makes of it is Molecule's matter."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import socket
+import subprocess
+import typing as t
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from ansible_collections.selfhost.langgraph.tests.unit.roles.helper import ROOT, load
+
+DEFAULTS = yaml.safe_load((ROOT / "roles/firewall/defaults/main.yml").read_text())
+SETTINGS = {
+    "bridge": "langgraph0",
+    "subnet": "172.29.0.0/16",
+    "gateway": "172.29.0.1",
+    "services": [{"host": "172.29.0.1", "port": 6379}, {"host": "172.29.0.1", "port": "5432"}],
+    "closed_addresses": DEFAULTS["firewall_closed_addresses"],
+    "config_dir": "/etc/langgraph",
+}
+
+
+def deployment(port: int, *slots: dict[str, t.Any], bind_address: str = "0.0.0.0") -> dict[str, t.Any]:
+    return {"settings": {"port": port, "bind_address": bind_address}, "slots": list(slots)}
+
+
+def slot(number: int, *may_reach: str, **changes: t.Any) -> dict[str, t.Any]:
+    place = {"address": f"172.29.128.{number}", "port": 8000, "network": "langgraph"}
+    return {**place, "may_reach": list(may_reach), **changes}
+
+
+@pytest.fixture
+def helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Any:
+    """The helper as a module, with its files below ``tmp_path``."""
+    module = load("langgraph-firewall", monkeypatch, "firewall")
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps({**SETTINGS, "config_dir": str(tmp_path / "langgraph")}))
+    monkeypatch.setattr(module, "SETTINGS", str(settings))
+    monkeypatch.setattr(module, "STATE_DIR", str(tmp_path / "run"))
+    monkeypatch.setattr(module, "engine_bridges", lambda: [])
+    return module
+
+
+def elements(text: str, name: str) -> list[str]:
+    """The elements of a set of the rendered table."""
+    found = re.search(rf"set {name} {{.*?}}\n", text)
+    assert found
+    inner = re.search(r"elements = {([^}]*)}", found[0])
+    return [item.strip() for item in inner[1].split(",")] if inner else []
+
+
+def chain(text: str, name: str) -> list[str]:
+    """The rules of a chain."""
+    found = re.search(rf"chain {name} {{\n(.*?)\n    }}", text, re.DOTALL)
+    assert found
+    return [line.strip() for line in found[1].splitlines()]
+
+
+# The table
+
+
+def test_it_replaces_its_table_alone_in_one_transaction(helper: t.Any) -> None:
+    text = helper.render(SETTINGS, {})
+    assert text.startswith("table inet langgraph\ndelete table inet langgraph\ntable inet langgraph {\n")
+    assert re.findall(r"^\w+ .*", text, re.MULTILINE) == [
+        "table inet langgraph",
+        "delete table inet langgraph",
+        "table inet langgraph {",
+    ]
+
+
+def test_each_way_in_matches_what_is_ours(helper: t.Any) -> None:
+    """Traffic of others passes: their bridges, their subnets, their ports."""
+    text = helper.render(SETTINGS, {})
+    hooks = chain(text, "prerouting")[1:]
+    assert hooks == ['iifname "langgraph0" goto from_deployment', 'iifname != "lo" goto from_elsewhere']
+    assert chain(text, "forward")[1:] == ['iifname "langgraph0" oifname @bridges ct direction original drop']
+    drops = [rule for rule in chain(text, "from_elsewhere") if rule.endswith("drop")]
+    assert drops == ["ip daddr 172.29.0.0/16 drop", "ip daddr 127.0.0.0/8 tcp dport @loopback_ports drop"]
+    assert text.count("policy accept") == text.count("policy ") == 2
+
+
+def test_what_comes_first_in_the_way_of_a_container(helper: t.Any) -> None:
+    """Other containers before the answers, answers and DNS before what is closed, which is before what is open."""
+    rules = chain(helper.render(SETTINGS, {}), "from_deployment")
+    order = [
+        "ip daddr != 172.29.0.1 drop",
+        "ct direction reply",
+        "dport 53",
+        "@services",
+        "@closed ",
+        "@may_reach",
+        "local,",
+    ]
+    positions = [next(number for number, rule in enumerate(rules) if words in rule) for words in order]
+    assert positions == sorted(positions)
+
+
+def test_other_networks(helper: t.Any) -> None:
+    other = {**SETTINGS, "bridge": "lg1", "subnet": "10.9.0.0/24", "gateway": "10.9.0.254"}
+    text = helper.render(other, {})
+    assert "172.29" not in re.sub(r"set services .*", "", text)
+    assert 'iifname "lg1" goto from_deployment' in text
+    assert "ip daddr 10.9.0.0/24 ip daddr != 10.9.0.254 drop" in text
+
+
+def test_the_ports_of_the_services_are_followed(helper: t.Any) -> None:
+    services = [{"host": "172.29.0.1", "port": 6390}, {"host": "[fd00::5]", "port": 5433}]
+    text = helper.render({**SETTINGS, "services": services}, {})
+    assert elements(text, "services") == ["172.29.0.1 . 6390"]
+    assert elements(text, "services6") == ["fd00::5 . 5433"]
+
+
+def test_a_service_by_name_is_where_the_name_leads(helper: t.Any) -> None:
+    services = [{"host": "redis.example.org", "port": 6379}, {"host": "nowhere.example.org", "port": 5432}]
+    text = helper.render({**SETTINGS, "services": services}, {}, resolved={"redis.example.org": ["10.0.0.5"]})
+    assert elements(text, "services") == ["10.0.0.5 . 6379"]
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "169.254.170.2", "fd00:ec2::254", "168.63.129.16", "fe80::1"])
+def test_metadata_services_are_closed(helper: t.Any, address: str) -> None:
+    text = helper.render(SETTINGS, {})
+    known = elements(text, "closed") + elements(text, "closed6")
+    assert any(ipaddress.ip_address(address) in ipaddress.ip_network(network) for network in known)
+
+
+# Who may reach whom
+
+
+def test_a_deployment_reaches_another_from_its_addresses_alone(helper: t.Any) -> None:
+    found = {
+        "front": deployment(8123, slot(1, "back"), slot(2, "back")),
+        "back": deployment(8124, slot(3)),
+        "other": deployment(8125, slot(4)),
+    }
+    assert elements(helper.render(SETTINGS, found), "may_reach") == ["172.29.128.1 . 8124", "172.29.128.2 . 8124"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        slot(1, "gone"),
+        slot(1, "back", address="127.0.0.1", port=30000, network=None),
+        slot(1, "back", address="0.0.0.0", network=None),
+        slot(1, "back", address="nonsense"),
+        {"may_reach": ["back"]},
+        {},
+    ],
+)
+def test_nothing_is_opened_for_an_address_that_is_not_a_container_s(helper: t.Any, place: dict[str, t.Any]) -> None:
+    found = {"front": deployment(8123, place), "back": deployment(8124), "half": {"settings": {}, "slots": []}}
+    assert elements(helper.render(SETTINGS, found), "may_reach") == []
+
+
+def test_ports_of_ours_on_the_loopback(helper: t.Any) -> None:
+    """What an earlier version published, public ports, and the services."""
+    old = {"address": "127.0.0.1", "port": 30000}
+    found = {"one": deployment(8123, old, bind_address="127.0.0.1"), "two": deployment(8124, bind_address="10.0.0.5")}
+    assert elements(helper.render(SETTINGS, found), "loopback_ports") == ["5432", "6379", "8123", "30000"]
+
+
+def test_networks_of_the_engine_are_closed_one_by_one(helper: t.Any) -> None:
+    text = helper.render(SETTINGS, {}, ["docker0", "br-0123456789ab", "langgraph0"])
+    assert elements(text, "bridges") == ['"br-0123456789ab"', '"docker0"']
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [("docker0", True), ("br-0123456789ab", True), ("br-lan", False), ("br0", False), ("virbr0", False)],
+)
+def test_a_bridge_that_may_be_the_way_out_stays_open(helper: t.Any, name: str, theirs: bool) -> None:
+    assert bool(helper.ENGINE_BRIDGE.fullmatch(name)) == theirs
+
+
+# Loading
+
+
+class Kernel:
+    """nft, with one table."""
+
+    def __init__(self) -> None:
+        self.table: str | None = None
+        self.loads = 0
+        self.refuses = ""
+        self.transactions = 0
+        self.meddles: list[str] = []
+
+    def run(self, command: list[str], input: str | None = None, **_how: t.Any) -> subprocess.CompletedProcess[str]:
+        assert command[0] == "/usr/sbin/nft"
+        if "list" in command:
+            return subprocess.CompletedProcess(command, 0 if self.table else 1, self.table or "", "No such file")
+        assert input is not None
+        if self.refuses:
+            return subprocess.CompletedProcess(command, 1, "", self.refuses)
+        self.loads += 1
+        self.transactions += 1
+        self.table = input if "{" in input else None
+        if self.meddles:
+            self.transactions += 1
+            self.table = f"{self.table} {self.meddles.pop()}"
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+
+@pytest.fixture
+def kernel(helper: t.Any, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    kernel = Kernel()
+    monkeypatch.setattr(helper, "subprocess", SimpleNamespace(run=kernel.run))
+    monkeypatch.setattr(helper, "generation", lambda: kernel.transactions)
+    return kernel
+
+
+def test_it_is_loaded_once(helper: t.Any, kernel: Kernel) -> None:
+    assert (helper.ensure(), helper.ensure(), kernel.loads) == (True, False, 1)
+
+
+@pytest.mark.parametrize("after", [None, "changed"])
+def test_it_is_loaded_again_when_somebody_has_flushed_or_changed_it(
+    helper: t.Any, kernel: Kernel, after: str | None
+) -> None:
+    helper.ensure()
+    kernel.table = after and (kernel.table or "").replace("172.29.0.1 . 5432", "172.29.0.1 . 22")
+    assert (helper.ensure(), helper.ensure(), kernel.loads) == (True, False, 2)
+
+
+def test_a_change_in_the_moment_of_loading_is_not_taken_for_ours(helper: t.Any, kernel: Kernel) -> None:
+    kernel.meddles = ["tcp dport 22 accept"]
+    assert helper.ensure() is True
+    assert (kernel.loads, "dport 22" in (kernel.table or "")) == (2, False)
+    assert helper.ensure() is False
+
+
+def test_somebody_who_changes_it_each_time_is_answered_later(helper: t.Any, kernel: Kernel) -> None:
+    kernel.meddles = ["tcp dport 22 accept"] * 6
+    assert (helper.ensure(), helper.ensure(), helper.ensure(), kernel.loads) == (True, True, False, 7)
+    assert "dport 22" not in (kernel.table or "")
+
+
+def test_the_order_of_elements_is_no_change(helper: t.Any, kernel: Kernel) -> None:
+    helper.ensure()
+    both = "172.29.0.1 . 5432, 172.29.0.1 . 6379"
+    assert both in (kernel.table or "")
+    kernel.table = (kernel.table or "").replace(both, "172.29.0.1 . 6379, 172.29.0.1 . 5432")
+    assert helper.ensure() is False
+
+
+def test_it_follows_the_deployments(helper: t.Any, kernel: Kernel, tmp_path: Path) -> None:
+    helper.ensure()
+    for name, port in (("front", 8123), ("back", 8124)):
+        folder = tmp_path / "langgraph" / name / "revisions/1"
+        folder.mkdir(parents=True)
+        (folder / "slot.json").write_text(json.dumps(slot(port - 8122, "back") if name == "front" else slot(2)))
+        (folder.parent.parent / "deployment.json").write_text(json.dumps({"port": port, "bind_address": "0.0.0.0"}))
+    (tmp_path / "langgraph/front/revisions/2").mkdir()
+    (tmp_path / "langgraph/front/revisions/2/slot.json").write_text('{"cut sh')
+    assert helper.ensure() is True
+    assert elements(kernel.table or "", "may_reach") == ["172.29.128.1 . 8124"]
+
+
+def test_what_nft_refuses_is_told_and_the_table_stays(helper: t.Any, kernel: Kernel) -> None:
+    helper.ensure()
+    before, kernel.refuses = kernel.table, "Error: no such thing\n"
+    Path(helper.SETTINGS).write_text(json.dumps({**SETTINGS, "bridge": "other0"}))
+    with pytest.raises(SystemExit, match="^nft does not load the table inet langgraph: Error: no such thing$"):
+        helper.ensure()
+    assert kernel.table == before
+
+
+def test_a_table_of_somebody_else_is_left_alone(helper: t.Any, kernel: Kernel) -> None:
+    kernel.table = "table inet langgraph { chain theirs { } }"
+    with pytest.raises(SystemExit, match="^the table inet langgraph is not ours: rename it"):
+        helper.ensure()
+    assert kernel.loads == 0
+
+
+def test_without_settings_nothing_is_restricted(helper: t.Any, kernel: Kernel) -> None:
+    Path(helper.SETTINGS).unlink()
+    assert (helper.ensure(), kernel.loads) == (False, 0)
+
+
+def test_a_name_that_is_not_known_for_the_moment_keeps_what_it_had(
+    helper: t.Any, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = [{"host": "redis.example.org", "port": 6379}]
+    Path(helper.SETTINGS).write_text(json.dumps({**SETTINGS, "services": services}))
+    answer = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("10.0.0.5", 0))]
+    monkeypatch.setattr(helper.socket, "getaddrinfo", lambda *_words, **_more: answer)
+    assert helper.ensure(look_up=True) is True
+
+    def unknown(*_words: t.Any, **_more: t.Any) -> t.NoReturn:
+        raise socket.gaierror
+
+    monkeypatch.setattr(helper.socket, "getaddrinfo", unknown)
+    assert helper.ensure(look_up=True) is False
+    assert helper.ensure() is False
+    assert elements(kernel.table or "", "services") == ["10.0.0.5 . 6379"]
+
+
+def test_it_goes(helper: t.Any, kernel: Kernel) -> None:
+    helper.ensure()
+    helper.remove()
+    assert kernel.table is None
+    assert helper.ensure() is True
+
+
+# The watch
+
+
+def test_a_change_of_ours_is_looked_at_at_once(helper: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, events = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    clock = SimpleNamespace(monotonic=lambda: 0.0)
+    monkeypatch.setattr(helper, "time", clock)
+    with ours, events:
+        ours.send(b"....filter\0....")
+        ours.send(b"....langgraph\0....")
+        ours.send(b"....later")
+        helper.wait_for_change(events)
+        assert events.recv(100) == b"....later"
+
+
+def test_a_change_of_others_waits_a_moment(helper: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helper, "_INTERVAL", 0.05)
+    ours, events = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, events:
+        ours.send(b"....langgraph0\0....")
+        helper.wait_for_change(events)
+        events.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            events.recv(100)
+
+
+def test_events_that_were_lost_are_a_change(helper: t.Any) -> None:
+    class Overrun:
+        def fileno(self) -> int:
+            return 0
+
+        def recv(self, _size: int) -> t.NoReturn:
+            raise OSError("No buffer space available")
+
+    helper.select = SimpleNamespace(select=lambda *_lists: ([1], [], []))
+    helper.wait_for_change(Overrun())

@@ -1,0 +1,72 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Logins of a play on a host: in a directory of its own, so that no other play takes them away; old ones go."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.skipif(not (ROOT / "build/collections").exists(), reason="ansible-test has no build/")
+
+
+def log_in(play: int) -> dict[str, object]:
+    """The tasks of the role, for a helper, which needs no registry."""
+    return {
+        "ansible.builtin.include_role": {"name": "selfhost.langgraph.image", "tasks_from": "login.yml"},
+        "vars": {"__image_play": play, "__image_on": "host", "__image_hosts": []},
+    }
+
+
+def log_out(play: int) -> dict[str, object]:
+    """As the role does."""
+    tasks = yaml.safe_load((ROOT / "roles/image/tasks/pull.yml").read_text())[0]["always"]
+    (task,) = tasks
+    return {
+        "ansible.builtin.file": task["ansible.builtin.file"],
+        "vars": {"__image_play": play, "__image_on": "host"},
+    }
+
+
+def run(folder: Path, *tasks: dict[str, object]) -> None:
+    registries = [{"registry": "r.example.com", "credential_helper": "pass"}]
+    play = {
+        "hosts": "host",
+        "gather_facts": False,
+        "vars": {"image_login_dir": str(folder / "registries"), "image_registries": registries},
+        # Its variables are there for what follows.
+        "tasks": [
+            {"ansible.builtin.include_vars": {"file": str(ROOT / "roles/image/vars/main.yml")}},
+            *tasks,
+        ],
+    }
+    (folder / "play.yml").write_text(yaml.safe_dump([play]))
+    inventory = f"[all]\nhost ansible_connection=local ansible_python_interpreter={sys.executable}\n"
+    (folder / "hosts").write_text(inventory)
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "hosts"), str(folder / "play.yml")]
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build/collections")}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_play_that_logs_out_leaves_the_logins_of_others(tmp_path: Path) -> None:
+    registries = tmp_path / "registries"
+    for name in ("langgraph-registries-7", "langgraph-registries-8", "of-somebody"):
+        (registries / name).mkdir(parents=True)
+        (registries / name / "config.json").touch()
+        if name != "langgraph-registries-8":
+            os.utime(registries / name, (0, 0))
+    run(tmp_path, log_in(1), log_in(2), log_out(1))
+    assert sorted(path.name for path in registries.iterdir()) == [
+        "langgraph-registries-2",
+        "langgraph-registries-8",
+        "of-somebody",
+    ]
+    assert (registries / "langgraph-registries-2").stat().st_mode & 0o777 == 0o700
+    assert (registries / "langgraph-registries-2/config.json").stat().st_mode & 0o777 == 0o600
