@@ -61,6 +61,7 @@ _INSIDE = {
     "check_function_bodies": "on",
     "default_tablespace": "",
     "default_table_access_method": "heap",
+    "local_preload_libraries": "",
 }
 
 if t.TYPE_CHECKING:

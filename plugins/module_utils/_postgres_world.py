@@ -183,8 +183,12 @@ def claims_of(world: World) -> list[dict[str, t.Any]]:
         if mark is None or role.name != identifier(mark["deployment"]):
             continue
         database = world.databases.get(role.name)
-        marked = database is not None and (database.mark or {}).get("deployment") == mark["deployment"]
-        found[mark["deployment"]] = _claim(mark, database=role.name if marked else None, role=role.name)
+        # The deployment can take the mark from its database, which is its own all the same.
+        made = database is not None and (
+            (database.mark or {}).get("deployment") == mark["deployment"]
+            or (database.owner == role.name and database.allow)
+        )
+        found[mark["deployment"]] = _claim(mark, database=role.name if made else None, role=role.name)
     for database in world.databases.values():
         mark = database.mark
         if mark is None or database.name != identifier(mark["deployment"]) or database.name in world.roles:

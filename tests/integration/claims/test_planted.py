@@ -253,6 +253,8 @@ BOTH = [
     "extension that another needs",
     "comment with another owner",
 ]
+# What stops us, too: it is refused in one line, and the deployment alone is the worse for it.
+STOPS = {"schema called like ours", "schema called like ours that all may write to"}
 CASES = [("superuser", what) for what in PLANTED] + [("no superuser", what) for what in BOTH]
 
 
@@ -312,6 +314,10 @@ def test_planted(used_postgres: PostgresServer, kind: str, what: str) -> None:
     for result in (info, kept, changed):
         assert not result.get("failed"), result["msg"]
     assert {item["name"]: item["redis_number"] for item in info["claims"]} == {"mallory": 1, "victim": 2}
+    rows = next(item["rows"] for item in info["claims"] if item["name"] == "mallory")
+    assert rows is not None
+    if kind == "superuser":
+        assert bool(made[0].get("failed")) == (what in STOPS), made[0].get("msg")
     for result in made:
         assert "MODULE FAILURE" not in result["_text"]
         assert "\n" not in result.get("msg", "")
