@@ -21,6 +21,7 @@ from plays import PROJECT, late, run_playbook
 INVENTORY = PROJECT / "molecule/inventory"
 DRIVER = PROJECT / "molecule/drive.py"
 LOAD = PROJECT / "molecule/load.py"
+LOGINS = PROJECT / "molecule/logins.py"
 EVERYWHERE = "SELFHOST_LANGGRAPH_EVERYWHERE"
 ADMIN = "redis-cli --no-auth-warning --user langgraph-admin -a $(cat /etc/redis/langgraph-admin.password)"
 
@@ -74,9 +75,10 @@ class World:
 
     wait_until = staticmethod(wait_until)
 
-    def __init__(self, host: t.Any) -> None:
+    def __init__(self, host: t.Any, redis_administrator: str = ADMIN) -> None:
         self.host = host
         self.name = host.backend.name
+        self._redis = redis_administrator
 
     @staticmethod
     def database(name: str) -> str:
@@ -85,7 +87,7 @@ class World:
 
     def redis(self, *words: str) -> str:
         """One command to Redis as its administrator."""
-        return self.host.check_output(f"{ADMIN} {' '.join(words)}")
+        return self.host.check_output(f"{self._redis} {' '.join(words)}")
 
     def sql(self, database_name: str, statement: str) -> str:
         """One statement to Postgres as its superuser."""
@@ -94,8 +96,11 @@ class World:
 
     def numbers(self) -> dict[str, int]:
         """Deployment -> Redis number, from the claims themselves."""
-        text = self.redis("--json", "HGETALL", "selfhost.langgraph:claims")
-        return {name: int(number) for name, number in json.loads(text).items()}
+        return {name: int(claim.split()[0]) for name, claim in self.claims().items() if not name.startswith(":")}
+
+    def claims(self) -> dict[str, str]:
+        """The record of Redis as it is: deployment -> number and owner, and what Redis says of itself."""
+        return json.loads(self.redis("--json", "HGETALL", "selfhost.langgraph:claims"))
 
     def settings(self, name: str) -> dict[str, t.Any]:
         """The deployment's own record: which revision serves, where."""
@@ -186,6 +191,33 @@ class World:
         """Run the playbook rollback on this host alone."""
         return self._playbook("selfhost.langgraph.rollback", (), {"deployment": name, **variables})
 
+    def rotate(self, name: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+        """Run the playbook rotate on this host alone."""
+        return self._playbook("selfhost.langgraph.rotate", (), {"deployment": name, **variables})
+
+    def credentials(self, name: str) -> str:
+        """The addresses and passwords of the deployment's services, as its containers get them."""
+        return self.host.check_output(f"cat /etc/langgraph/{name}/credentials") + "\n"
+
+    def refused(self, credentials: str, seconds: float = 0) -> dict[str, float | None]:
+        """Log in with credentials for so long: when Postgres and Redis each first refused, in seconds since 1970."""
+        with self.logins(credentials, seconds) as answers:
+            pass
+        return answers
+
+    @contextlib.contextmanager
+    def logins(self, credentials: str, seconds: float) -> t.Iterator[dict[str, float | None]]:
+        """Have logins.py log in with credentials while the block runs; what it yields is filled in at the end."""
+        command = [*self._in_network(), str(LOGINS), str(seconds)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        answers: dict[str, float | None] = {}
+        assert process.stdin is not None
+        process.stdin.write(credentials)
+        process.stdin.close()
+        process.stdin = None
+        yield answers
+        answers.update(json.loads(process.communicate(timeout=seconds + 60)[0]))
+
     def status(self) -> dict[str, dict[str, t.Any]]:
         """What the playbook status tells as JSON: deployment -> description."""
         done = self._playbook(
@@ -195,9 +227,9 @@ class World:
         shown = json.loads(re.search(r"^ok: .* => (\{\n.*?^\})", done.stdout, re.DOTALL | re.MULTILINE)[1])
         return {item["name"]: item for item in shown["msg"]["deployments"]}
 
-    def remove(self, name: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
-        """Run the playbook remove on this host alone."""
-        return self._playbook("selfhost.langgraph.remove", (), {"deployment": name, **variables})
+    def remove(self, name: str, *arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+        """Run the playbook remove on this host alone, which shares its services with no other."""
+        return self._playbook("selfhost.langgraph.remove", arguments, {"deployment": name, **variables})
 
     def _playbook(
         self, playbook: str, arguments: t.Sequence[str], variables: t.Mapping[str, t.Any], **settings: str
@@ -214,12 +246,20 @@ def world(host) -> World:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers."""
     config.addinivalue_line("markers", "release(name): a long test that one release of Debian runs for both")
-    config.addinivalue_line("markers", "essential: a test that runs however late it is")
+    config.addinivalue_line(
+        "markers", "essential(name): a test that runs however late it is, of two releases of Debian on the named one"
+    )
+
+
+def essential(item: pytest.Item) -> bool:
+    """Whether a test may not be left out on this host."""
+    marker = item.get_closest_marker("essential")
+    return marker is not None and all(release in item.config.getoption("hosts") for release in marker.args)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Essential tests first: nothing that has to run is left when the time is over."""
-    items.sort(key=lambda item: item.get_closest_marker("essential") is None)
+    items.sort(key=lambda item: not essential(item))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -227,5 +267,5 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marker = item.get_closest_marker("release")
     if marker and marker.args[0] not in item.config.getoption("hosts") and not os.environ.get(EVERYWHERE):
         pytest.skip(f"{marker.args[0]} runs it")
-    if late() and not item.get_closest_marker("essential"):
+    if late() and not essential(item):
         pytest.skip("left out, the gate is late; its scenario alone runs it")

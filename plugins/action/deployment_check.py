@@ -27,8 +27,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._langgraph_json
     floats,
     read_config,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
-from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import MINIMUM_KEY_LENGTH
+from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings, channel_warnings
+from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import (
+    MINIMUM_KEY_LENGTH,
+    owner_fingerprint,
+    previous_owners,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
     DEFAULT_RUNNING_REVISIONS,
@@ -54,6 +58,10 @@ class ActionModule(ActionBase):
             argument_spec={
                 "deployments": {"type": "raw", "required": True},
                 "secret_key": {"type": "str", "required": True, "no_log": True},
+                "previous_secret_key": {"type": "str", "default": "", "no_log": True},
+                "environment": {"type": "str", "default": ""},
+                "only": {"type": "list", "elements": "str", "default": []},
+                "only_deployed": {"type": "bool", "default": False},
                 "bind_address": {"type": "str", "default": "127.0.0.1"},
                 "config_dir": {"type": "path", "default": "/etc/langgraph"},
                 "files": {"type": "list", "elements": "path", "default": []},
@@ -70,6 +78,12 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 f"langgraph_secret_key is shorter than {MINIMUM_KEY_LENGTH} characters; every password is derived "
                 "from it: make one with 'openssl rand -hex 32' and keep it in your vault"
+            )
+        previous = options["previous_secret_key"]
+        if previous and (len(previous) < MINIMUM_KEY_LENGTH or previous == options["secret_key"]):
+            raise AnsibleActionFail(
+                f"langgraph_previous_secret_key is shorter than {MINIMUM_KEY_LENGTH} characters, or langgraph_secret_key itself; "
+                "give the key of before the change, or leave it out where there was none"
             )
         if options["proxy"] != "none" and options["max_running_revisions"] < MINIMUM_RUNNING_REVISIONS:
             raise AnsibleActionFail(
@@ -90,6 +104,7 @@ class ActionModule(ActionBase):
             "config_dir": options["config_dir"],
             "files": options["files"],
             "images": sorted({*references, *itertools.chain(*archives.values())}),
+            "credentials": True,
         }
         host = self._execute_module(module_name=INFO_MODULE, module_args=asked, task_vars=task_vars)
         if host.get("failed"):
@@ -97,13 +112,21 @@ class ActionModule(ActionBase):
         surroundings = self._surroundings(raw, options, host, {"archives": archives, "builds": builds}, task_vars)
         deployments, found = check_deployments(raw, surroundings)
         problems += found
+        # Those that are not in the list, or go, or change their own, drain by what the host has.
+        drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
+        served = [item["name"] for item in host["deployments"] if item["serving"]]
+        deployments = [
+            item
+            for item in deployments
+            if (not options["only"] or item["name"] in options["only"])
+            and (not options["only_deployed"] or (item["name"] in served and item["state"] == "present"))
+        ]
         needs = make_needs(deployments, references, archives, host["images"], options["image_pull"])
         problems += list(need_problems(needs, host["engine"]["architecture"]))
         if problems:
             lines = [str(problem) for problem in problems]
             return {"failed": True, "msg": "\n".join(lines), "problems": [problem.as_dict() for problem in problems]}
-        # Those that are not in the list, or go, or change their own, drain by what the host has.
-        drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
+        warnings += channel_warnings(deployments)
         needed = {normal_reference(need["image"]) for need in needs}
         result = {
             "deployments": deployments,
@@ -111,7 +134,10 @@ class ActionModule(ActionBase):
             "engine": {**host["engine"], "images": host["images"]},
             "builds": [build_options(build) for build in builds if normal_reference(build["image"]) in needed],
             "pushes": pushes(builds, needs),
-            "longest_drain": max(drains),
+            "longest_drain": max(drains, default=0),
+            "owner": owner_fingerprint(options["secret_key"], options["environment"]),
+            "carried": host.get("carried"),
+            "previous_owners": previous_owners(options["secret_key"], options["environment"], previous),
             "files": host.get("files", {}),
             "missing_libraries": host.get("missing_libraries", []),
         }
@@ -164,6 +190,7 @@ class ActionModule(ActionBase):
             image_envs={name: build.get("env", {}) for name, build in built.items() if build["merge_env"]},
             max_connections=options["max_connections"],
             redis_databases=options["redis_databases"],
+            aes_keys=host.get("aes_keys", {}),
             bind_address=options["bind_address"],
             proxy=options["proxy"],
             running_revisions=options["max_running_revisions"],

@@ -106,9 +106,17 @@ options:
         description:
           - Patterns of the channels that the deployment's Redis user may use. The default is
             O(deployments[].redis_key_patterns).
-          - Channels ignore Redis numbers. Changing it changes the user's rights at once, without a restart.
+          - Channels ignore Redis numbers, so patterns that meet those of another deployment of the same server are refused.
+          - Changing it changes the user's rights at once, without a restart.
         type: list
         elements: str
+      redis_shared_channels:
+        description:
+          - Whether its channels may meet those of other deployments that have this set too. It is for servers with fixed
+            channels. Each of them then hears the events of the others, and can forge them.
+          - It is kept as a right of the deployment's Redis user, so that it counts for deployments that another play has listed.
+        type: bool
+        default: false
       redis_password:
         description:
           - Password of the deployment's Redis user. The default is derived from O(secret_key).
@@ -121,9 +129,16 @@ options:
         type: str
       password_generation:
         description:
-          - Number of the derived passwords, from 1 on. The next number gives two new passwords and makes a new revision.
+          - Number of the derived passwords, from 1 on. The next number gives two new passwords and makes a new revision of the
+            same content. The passwords of before are revoked once no revision on any host has them in use.
         type: int
         default: 1
+      accept_new_aes_key:
+        description:
+          - Whether O(deployments[].langgraph_aes_key) may differ from the key that serves on the host. What that one has encrypted
+            is lost to the deployment then.
+        type: bool
+        default: false
       extensions:
         description:
           - Postgres extensions to create in the deployment's database, for example V(vector) for an indexed store.
@@ -222,6 +237,8 @@ options:
         description:
           - Key of 16, 24 or 32 bytes that encrypts checkpoints. With another key, or without one, what was encrypted
             before cannot be read any more.
+          - There is one key at a time, and what it has encrypted only it can read. So another key, or none, is refused where a
+            revision with this one serves on the host, unless O(deployments[].accept_new_aes_key) is set. A first key is accepted.
           - Sets E(LANGGRAPH_AES_KEY). Changing it makes a new revision.
         type: str
       redis_key_prefix:

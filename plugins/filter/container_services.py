@@ -11,9 +11,9 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives the list that M(selfhost.langgraph.container_service) takes, with the environment of each container rendered.
+  - Gives the list that M(selfhost.langgraph.container_service) takes, with both environment files of each container rendered.
   - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
-positional: numbers, redis, postgres
+positional: numbers, redis, postgres, logins
 options:
   _input:
     description: The RV(selfhost.langgraph.deployment_check#module:deployments) of M(selfhost.langgraph.deployment_check).
@@ -32,6 +32,11 @@ options:
     description: How containers reach Postgres, with the keys C(host), C(port) and C(sslmode).
     type: dict
     required: true
+  logins:
+    description:
+      - The RV(selfhost.langgraph.postgres_database#module:databases) of M(selfhost.langgraph.postgres_database), which say as
+        which of its two logins each deployment logs in. Left out, it is the owner of the database.
+    type: dict
 """
 
 EXAMPLES = r"""

@@ -13,7 +13,7 @@ author:
 description:
   - Gives the list that M(selfhost.langgraph.postgres_database) takes, from deployments that were checked and their Redis numbers.
   - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
-positional: numbers
+positional: numbers, server, address, use
 options:
   _input:
     description: The RV(selfhost.langgraph.deployment_check#module:deployments) of M(selfhost.langgraph.deployment_check).
@@ -24,12 +24,23 @@ options:
     description: The RV(selfhost.langgraph.redis_database#module:databases) of M(selfhost.langgraph.redis_database).
     type: dict
     required: true
+  server:
+    description: The RV(selfhost.langgraph.redis_database#module:server) of M(selfhost.langgraph.redis_database).
+    type: str
+  address:
+    description: The RV(selfhost.langgraph.redis_database#module:address) of M(selfhost.langgraph.redis_database).
+    type: str
+  use:
+    description:
+      - What P(selfhost.langgraph.credentials_in_use#filter) gives. Left out, it is not known what containers carry, and no password
+        is revoked.
+    type: dict
 """
 
 EXAMPLES = r"""
 - name: Create a database for each deployment
   selfhost.langgraph.postgres_database:
-    databases: "{{ checked.deployments | selfhost.langgraph.postgres_databases(redis.databases) }}"
+    databases: "{{ checked.deployments | selfhost.langgraph.postgres_databases(redis.databases, redis.server, redis.address) }}"
 """
 
 RETURN = r"""

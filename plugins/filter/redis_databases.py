@@ -13,12 +13,18 @@ author:
 description:
   - Gives the list that M(selfhost.langgraph.redis_database) takes, from deployments that were checked.
   - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
+positional: use
 options:
   _input:
     description: The RV(selfhost.langgraph.deployment_check#module:deployments) of M(selfhost.langgraph.deployment_check).
     type: list
     elements: dict
     required: true
+  use:
+    description:
+      - What P(selfhost.langgraph.credentials_in_use#filter) gives. Left out, it is not known what containers carry, and no password
+        is revoked.
+    type: dict
 """
 
 EXAMPLES = r"""

@@ -21,7 +21,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     drain_unit_name,
     local_url,
     unit_name,
-    variables,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
 
@@ -32,10 +31,13 @@ class BringUpError(RuntimeError):
     """A revision cannot even be started; the text says why, the caller which deployment it is."""
 
 
-def until_healthy(name: str, revision: Revision, deadline: float, min_healthy_time: float) -> dict[str, t.Any] | None:
+def until_healthy(
+    name: str, revision: Revision, deadline: float, min_healthy_time: float, secrets: str
+) -> dict[str, t.Any] | None:
     """Start a revision; None once it has been healthy for ``min_healthy_time`` s, else why it is not.
 
-    ``deadline`` is in seconds of time.monotonic(); systemd has one of its own, from the revision's slot.
+    ``deadline`` is in seconds of time.monotonic(); systemd has one of its own, from the revision's slot. ``secrets`` is the
+    text of both its environment files, which no message repeats.
     """
     begun, unit = time.time(), unit_name(name, revision.number)
     _systemd.start([unit])
@@ -48,7 +50,7 @@ def until_healthy(name: str, revision: Revision, deadline: float, min_healthy_ti
         if answer.ok and state.active == "active":
             reach("healthy")
             return None
-    return explain(name, revision.number, state, answer, revision.environment, begun)
+    return explain(name, revision.number, state, answer, secrets, begun)
 
 
 def make_room(deployment: Deployment, number: int, most: int) -> None:
@@ -87,9 +89,10 @@ def snapshot(
     name: str,
     revision: Revision,
     serving: Revision | None,
+    uri: str,
     note: t.Callable[[str, int, str], None],
 ) -> str | None:
-    """Dump the database where another image may move its schema forward; give the file, None where there is no need.
+    """Dump the database at ``uri`` where another image may migrate its schema; give the file, None where there is no need.
 
     A second try of the same revision takes a new one, unless the first try has migrated the database already. ``note``
     records the file (deployment, revision, path) before there is one. Raises BringUpError, OSError.
@@ -97,7 +100,7 @@ def snapshot(
     content, old = revision.content, serving.content if serving else None
     if not content or not old or content.image_id == old.image_id:
         return None
-    path, uri = snapshot_path(folder, name, revision), variables(content.environment).get("DATABASE_URI") or ""
+    path = snapshot_path(folder, name, revision)
     if os.path.exists(path) and _schema.read(uri) != (revision.record or {}).get("schema_before"):
         return path
     note(name, revision.number, path)

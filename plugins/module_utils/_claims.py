@@ -8,14 +8,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
 
 NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 NAME_LENGTH = 63  # what a Postgres identifier (NAMEDATALEN - 1) and a host name's label (RFC 1035) hold
+# What a mark can hold beside the deployment's name.
+_KINDS = {
+    "redis_number": int,
+    "redis_server": str,
+    "redis_address": str,
+    "owner": str,
+    "login_of": str,
+    "extensions": dict,
+}
+_SECOND = ".b"
 MARK = "selfhost.langgraph"  # the key of our JSON in comments, and the prefix of our keys in Redis
 
 
@@ -51,6 +63,18 @@ def identifier(name: str) -> str:
     return name.replace("-", "_")
 
 
+def second_login(name: str) -> str:
+    """Name the login that alternates with the deployment's own role.
+
+    A deployment's name has no dot, so nothing else is called so. Where the suffix does not fit into an identifier's 63
+    bytes, the end of the name is replaced by 12 digits of its hash, which tell apart names that begin alike.
+    """
+    role = identifier(name)
+    if len(role) > NAME_LENGTH - len(_SECOND):
+        role = f"{role[:48]}.{hashlib.sha256(role.encode()).hexdigest()[:12]}"
+    return role + _SECOND
+
+
 def name_problems(names: t.Iterable[str]) -> t.Iterator[Problem]:
     """Find names that cannot be names, and names that stand twice."""
     seen: set[str] = set()
@@ -79,6 +103,31 @@ def confirm_problems(entries: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[P
             )
 
 
+@dataclass(frozen=True)
+class Owner:
+    """The inventory that asks: its fingerprint, those of before that it proves, and whether it takes what is another's."""
+
+    name: str | None = None
+    previous: tuple[str, ...] = ()
+    take_over: bool = False
+
+    def may_have(self, found: str | None) -> bool:
+        """Whether a record with that owner is ours. One without was made by an earlier version, and is adopted."""
+        return self.take_over or found is None or found == self.name or found in self.previous
+
+    def problem(self, name: str, what: str, found: str | None) -> Problem | None:
+        """Refuse a record that is another's; ``what`` says of the deployment ``name`` what it is, as 'Redis number 3'."""
+        if self.may_have(found):
+            return None
+        return Problem(
+            name,
+            "name",
+            f"its {what} belongs to another inventory: its owner is {found}, ours is {self.name or 'not given'}",
+            "use another name, or, where it is yours, give the secret key of before as langgraph_previous_secret_key;"
+            " where that is lost, take it with -e langgraph_take_over=true",
+        )
+
+
 def refuse(problems: t.Iterable[Problem]) -> None:
     """Raise when there is any problem."""
     found = list(problems)
@@ -92,10 +141,16 @@ def encode_mark(mark: t.Mapping[str, t.Any]) -> str:
 
 
 def decode_mark(comment: str | None) -> dict[str, t.Any] | None:
-    """Read a durable copy; anything that is not one of ours is None."""
+    """Read a durable copy; anything that is not one of ours is None, as a deployment may write what it likes."""
     try:
         content = json.loads(comment or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     mark = content.get(MARK) if isinstance(content, dict) else None
-    return mark if isinstance(mark, dict) and isinstance(mark.get("deployment"), str) else None
+    if not isinstance(mark, dict) or not isinstance(mark.get("deployment"), str):
+        return None
+    return mark if all(_fits(mark.get(key), kind) for key, kind in _KINDS.items()) else None
+
+
+def _fits(value: t.Any, kind: type) -> bool:
+    return value is None or (isinstance(value, kind) and not isinstance(value, bool))

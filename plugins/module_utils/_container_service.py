@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
+    _credentials,
     _docker,
     _firewall,
     _haproxy,
@@ -21,13 +22,16 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _systemd,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._bring_up import snapshot_path
+from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import carried
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import NAME
+from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import sentence
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host_lock import LockedError, host_lock
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import named_digest, normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._plan import Step, interrupts, plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
     Deployment,
+    Revision,
     Wanted,
     image_change,
     is_public,
@@ -36,7 +40,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     meet,
     previous,
     routes,
-    variables,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import Rollout
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import (
@@ -113,6 +116,8 @@ def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.
     for deployment in params["deployments"]:
         _check_name(deployment["name"])
     client = _docker.connect()
+    if params["only_credentials"]:
+        return _carry_out(lambda found: _rotated(found, params), params, client, check_mode=check_mode)
     ids = _docker.image_ids(client)
     images = _Images({**ids, **params["coming_images"]} if check_mode else ids, check_mode)
     wanted = [_wanted(deployment, images, params) for deployment in params["deployments"]]
@@ -181,7 +186,25 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
     settings["may_reach"] = sorted(set(deployment["may_reach"]))
     settings |= {key: params[key] for key in ("proxy", "healthy_deadline", "drain_limit")}
     digest = image_id if "@" in image_id else images.digest(deployment["image"], image_id)
-    return Wanted(name, make_content(deployment, image_id, params["network"], digest), settings)
+    environment, inside = _credentials.split(deployment["environment"])
+    content = make_content({**deployment, "environment": environment}, image_id, params["network"], digest)
+    return Wanted(name, content, settings, credentials=deployment["credentials"] or inside)
+
+
+def _rotated(found: t.Mapping[str, Deployment], params: t.Mapping[str, t.Any]) -> list[Wanted]:
+    """What serves, with other credentials and nothing else. Raises Refused."""
+    wanted = []
+    for item in params["deployments"]:
+        name, deployment = item["name"], found.get(item["name"])
+        serving = deployment.serving if deployment else None
+        if deployment is None or serving is None or serving.content is None or not serving.intact:
+            raise Refused(
+                f"deployment '{name}', option 'only_credentials': it has no revision that serves, or its files were changed by "
+                "hand; run the playbook site first"
+            )
+        credentials = item["credentials"] or _credentials.split(item["environment"])[1]
+        wanted.append(Wanted(name, serving.content.apart, deployment.settings or {}, credentials=credentials))
+    return wanted
 
 
 def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.Collection[str]) -> Wanted:
@@ -209,11 +232,24 @@ def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.
             f"deployment '{name}', option 'revision': the host no longer has the image of revision {target.number}, "
             f"'{target.content.image}' ({target.content.image_id}); load or pull it first"
         )
+    _refuse_stale_credentials(deployment, target)
     if not params["accept_schema"]:
         _refuse_other_schema(deployment, target.number, params["snapshot_dir"])
     # Where the server mounts its routes is the revision's; the rest of the address is the deployment's.
     prefix = variables(target.content.environment).get("MOUNT_PREFIX") or None
-    return Wanted(name, target.content, {**deployment.settings, "prefix": prefix}, target.number)
+    settings = {**deployment.settings, "prefix": prefix}
+    return Wanted(name, target.content, settings, target.number, deployment.credentials)
+
+
+def _refuse_stale_credentials(deployment: Deployment, target: Revision) -> None:
+    """On a host as an earlier version left it, a revision starts with the addresses and passwords of its own time."""
+    own = _credentials.split(target.environment)[1]
+    if deployment.credentials_file is None and own != deployment.credentials:
+        raise Refused(
+            f"deployment '{deployment.name}', option 'revision': revision {target.number} was made with another address or "
+            "password of Redis or Postgres, and the host has the files of an earlier version of the collection; run the "
+            "playbook site first"
+        )
 
 
 def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str | None) -> None:
@@ -223,7 +259,7 @@ def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str 
     if target is None or content is None or serving is None or number == serving.number:
         return
     then = (target.outcome or {}).get("schema")
-    now = _schema.read(variables(content.environment).get("DATABASE_URI"))
+    now = _schema.read(_credentials.database_uri(deployment.credentials))
     if then == now and now is not None:
         return
     between = _schema.between(then, now) if then and now else "what was migrated since is not known"
@@ -277,8 +313,13 @@ def _carry_out(
             _firewall.apply()
     if params["wait_for_drain"] and not check_mode:
         rollout.wait_for_drains()
+    changed = any(step.changed for step in steps)
+    credentials = {item.name: item.credentials for item in wanted}
+    # A run that changed nothing and waited for nothing has looked already.
+    world = read_host(params["config_dir"]) if not check_mode and (changed or params["wait_for_drain"]) else found
     return {
-        "changed": (bool(wanted) and interrupted) or any(step.changed for step in steps),
+        "carried": None if check_mode else carried(world, credentials),
+        "changed": (bool(wanted) and interrupted) or changed,
         "deployments": [_told(report, item, found.get(item.name)) for report, item in zip(reports, wanted)],
         "failures": [report.failure for report in reports if report.failure],
         "diff": [_diff(item, found.get(item.name)) for step, item in zip(steps, wanted) if step.changed],
@@ -330,10 +371,10 @@ def _told(report: Report, wanted: Wanted, found: Deployment | None) -> dict[str,
 def _diff(wanted: Wanted, found: Deployment | None) -> dict[str, str]:
     header = f"deployment {wanted.name}"
     old = found.serving.content if found and found.serving else None
-    settings = found.settings if found else None
+    settings, before = (found.settings, found.credentials) if found else (None, "")
     return {
         "before_header": header,
         "after_header": header,
-        "before": masked(old, settings, wanted.content, "before"),
-        "after": masked(wanted.content, wanted.settings, old, "after"),
+        "before": masked(old, settings, wanted.content, "before", (before, wanted.credentials)),
+        "after": masked(wanted.content, wanted.settings, old, "after", (wanted.credentials, before)),
     }

@@ -16,6 +16,7 @@ import json
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import identifier
+from ansible_collections.selfhost.langgraph.plugins.module_utils._credentials import aes_key_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployment_rules import name_problems, own_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import (
     EnvFileError,
@@ -25,12 +26,17 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._environment im
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import (
     Surroundings,
+    channel_patterns,
     default_prefix,
     image_problems,
+    key_patterns,
     shared_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._option_types import check_types
-from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import derive_password
+from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import (
+    credential_fingerprint,
+    derive_password,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import public_url
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
@@ -62,6 +68,7 @@ def check_deployments(
             checked.append(values)
     told = {problem.place for problem in problems}
     shared = [*shared_problems(checked, surroundings), *image_problems(checked, surroundings.images)]
+    shared += aes_key_problems(checked, surroundings.aes_keys)
     problems.extend(problem for problem in shared if problem.place not in told)
     return [] if problems else [_complete(values, surroundings) for values in checked], problems
 
@@ -176,7 +183,6 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
     drain = values["bg_job_shutdown_grace_period_secs"]
     drain = DEFAULT_DRAIN_SECONDS if drain is None else drain
     prefix = values["redis_key_prefix"] or default_prefix(name)
-    patterns = values["redis_key_patterns"] or [f"{prefix}*"]
     bind_address = values["bind_address"] or surroundings.bind_address
     filled = {
         **values,
@@ -190,6 +196,7 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         if option.variable is not None and filled[key] is not None
     }
     variables.update({key: to_variable(value) for key, value in values["env"].items()})
+    redis_password, postgres_password = (_password(values, purpose, surroundings) for purpose in ("redis", "postgres"))
     return {
         **{key: values[key] for key in ("name", "image", "port", "state", "memory", "cpus", "user", "read_only")},
         "bind_address": bind_address,
@@ -202,11 +209,13 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         else public_url(values["tls"], bind_address, values["port"], _public_prefix(values, surroundings)),
         "drain_seconds": drain,
         "redis_number": values["redis_number"],
-        "redis_password": _password(values, "redis", surroundings),
-        "redis_key_patterns": patterns,
-        "redis_channel_patterns": values["redis_channel_patterns"] or patterns,
+        "redis_password": redis_password,
+        "redis_key_patterns": key_patterns(values),
+        "redis_channel_patterns": channel_patterns(values),
+        "redis_shared_channels": values["redis_shared_channels"],
         "database": identifier(name),
-        "postgres_password": _password(values, "postgres", surroundings),
+        "postgres_password": postgres_password,
+        "credential": credential_fingerprint(redis_password, postgres_password),
         # One role serves the replicas of every host, and on each the revisions that run side by side.
         "connection_limit": max(
             (pool + CONNECTIONS_BESIDE_POOL) * surroundings.running_revisions, surroundings.connections.get(name, 0)

@@ -44,6 +44,17 @@ def connect() -> Client:
     return client
 
 
+def container_addresses(client: Client, label: str) -> list[str]:
+    """IP addresses of the running containers that have a label, in each of their networks."""
+    try:
+        listed = client.containers(filters={"label": label})
+    except (docker.errors.DockerException, OSError) as error:
+        raise EngineError(f"the Docker engine cannot list its containers: {error}") from error
+    networks = [network for item in listed for network in item["NetworkSettings"]["Networks"].values()]
+    keys = ("IPAddress", "GlobalIPv6Address")
+    return sorted({network[key] for network in networks for key in keys if network.get(key)})
+
+
 def image_ids(client: Client) -> dict[str, str]:
     """Every reference that the host can run (NAME:TAG, NAME@DIGEST, the id itself) -> image id, in one call."""
     ids: dict[str, str] = {}

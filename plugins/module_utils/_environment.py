@@ -80,6 +80,15 @@ def render(variables: t.Mapping[str, str]) -> str:
     return "".join(f"{name}={variables[name]}\n" for name in sorted(variables))
 
 
+def variables(environment: str | None) -> dict[str, str]:
+    """Split the engine's environment file into its variables.
+
+    Only a newline ends a line there; anything else may stand in a value. What is no variable may be part of a secret.
+    """
+    pairs = (line.partition("=") for line in (environment or "").split("\n"))
+    return {name: value for name, separator, value in pairs if separator}
+
+
 def redis_uri(host: str, port: int, number: int, user: str, password: str, *, tls: bool = False) -> str:
     """The ``REDIS_URI`` of a deployment: its own user, its own number. A server without passwords has neither."""
     scheme = "rediss" if tls else "redis"

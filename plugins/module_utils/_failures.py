@@ -11,8 +11,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _diagnosis, _systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._probe import Answer
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import unit_name, variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import unit_name
 
 # A traceback that systemd restarted a few times can be long; what is shown is its end.
 LINES_READ = 100

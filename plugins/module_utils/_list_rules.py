@@ -14,6 +14,11 @@ from dataclasses import dataclass, field
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_channels import (
+    Listener,
+    channel_findings,
+    warnings_of,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
     CONNECTIONS_BESIDE_POOL,
     DEFAULT_POOL_SIZE,
@@ -24,6 +29,7 @@ Values = t.Mapping[str, t.Any]
 
 # Docs: Postgres keeps superuser_reserved_connections (3); the rest is for backups, monitoring and people.
 RESERVED_CONNECTIONS = 13
+CHANNEL_OPTIONS = ("redis_channel_patterns", "redis_shared_channels")
 # Programs that hold a port for a container.
 ENGINE_PROGRAMS = frozenset({"docker-proxy", "dockerd", "haproxy", "another program"})
 
@@ -36,6 +42,7 @@ class Surroundings:
     - ``listening``: port -> name of the program that listens there on the host.
     - ``deployed``: deployment -> port, of what this collection already runs on the host.
     - ``images``: references of the images that are on the host or will be loaded; None: any image can be pulled.
+    - ``aes_keys``: deployment -> fingerprint of the AES key of the revision that serves on the host, None where it has none.
     - ``image_envs``: reference -> variables of the ``env`` of its langgraph.json that are to be merged.
     - ``proxy``: what answers on the ports, haproxy or none.
     - ``running_revisions``: how many revisions of a deployment may run at the same time.
@@ -48,6 +55,7 @@ class Surroundings:
     listening: t.Mapping[int, str] = field(default_factory=dict)
     deployed: t.Mapping[str, int] = field(default_factory=dict)
     images: t.Collection[str] | None = None
+    aes_keys: t.Mapping[str, str | None] = field(default_factory=dict)
     image_envs: t.Mapping[str, t.Mapping[str, str]] = field(default_factory=dict)
     max_connections: int | None = None
     redis_databases: int | None = None
@@ -66,7 +74,10 @@ def shared_problems(checked: t.Sequence[Values], surroundings: Surroundings) -> 
     yield from _may_reach(present, {values["name"] for values in checked}, surroundings)
     taken = "number {value} is also asked for by '{other}'"
     yield from _twice(present, "redis_number", taken, "leave it out and the collection gives a free one")
-    yield from _prefix_twice(present)
+    prefixes = list(_prefix_twice(present))
+    yield from prefixes
+    if not prefixes:
+        yield from channel_findings(_listeners(present), CHANNEL_OPTIONS)[0]
     yield from _port_taken(present, {values["name"] for values in checked}, surroundings)
     yield from _connections(present, surroundings)
     yield from _redis_numbers(present, surroundings.redis_databases)
@@ -158,6 +169,36 @@ def _prefix_twice(present: t.Sequence[Values]) -> t.Iterator[Problem]:
         if seen.setdefault(prefix, values["name"]) != values["name"]:
             finding = f"'{shown(prefix)}' is also that of '{seen[prefix]}', and Redis channels know no numbers"
             yield Problem(values["_label"], "redis_key_prefix", finding, "leave it out and each has its own")
+
+
+def _listeners(present: t.Sequence[Values]) -> list[Listener]:
+    """The deployments as listeners on channels; what has no name has a problem of its own."""
+    return [
+        Listener(values["_label"], tuple(map(str, channel_patterns(values))), bool(values["redis_shared_channels"]))
+        for values in present
+        if values["name"] is not None
+    ]
+
+
+def channel_warnings(deployments: t.Sequence[Values]) -> list[str]:
+    """Say which of the checked deployments hear each other, because they may."""
+    listeners = [
+        Listener(values["name"], tuple(values["redis_channel_patterns"]), values["redis_shared_channels"])
+        for values in deployments
+        if values["state"] == "present"
+    ]
+    return warnings_of(channel_findings(listeners, CHANNEL_OPTIONS)[1])
+
+
+def key_patterns(values: Values) -> list[str]:
+    """The patterns of a deployment's keys: those that it names, else its prefix."""
+    prefix = values["redis_key_prefix"] or default_prefix(values["name"])
+    return list(values["redis_key_patterns"] or [f"{prefix}*"])
+
+
+def channel_patterns(values: Values) -> list[str]:
+    """The patterns of a deployment's channels: those that it names, else those of its keys."""
+    return list(values["redis_channel_patterns"] or key_patterns(values))
 
 
 def default_prefix(name: str) -> str:

@@ -16,7 +16,13 @@ import ipaddress
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _haproxy, _revision_store, _systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils import (
+    _credentials,
+    _docker,
+    _haproxy,
+    _revision_store,
+    _systemd,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._plan import Step
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
     CONTAINER_PORT,
@@ -53,7 +59,7 @@ class Places:
             slot = dict(revision.slot)
         else:
             slot = self._new_slot(network_of(revision))
-        slot = with_limits(slot, wanted.settings)
+        slot = with_limits(slot, wanted.settings) | self._note(wanted, revision)
         if slot != revision.slot:
             _revision_store.stage_slot(self._host.options.config_dir, step.name, revision.number, slot)
             if in_place or (fresh and not revision.running):
@@ -64,6 +70,13 @@ class Places:
                 self._moved[step.name] = revision
                 revision = replace(revision, active="inactive")
             self._host.replace_revision(step.name, replace(revision, slot=slot))
+
+    @staticmethod
+    def _note(wanted: Wanted, revision: Revision) -> dict[str, str]:
+        """The credentials that its container has, or is about to be made with."""
+        if wanted.credentials and not revision.running:
+            return _credentials.note(wanted.credentials)
+        return {key: revision.slot[key] for key in _credentials.NOTED if key in revision.slot} if revision.slot else {}
 
     def _new_slot(self, network: str) -> dict[str, t.Any]:
         """An address that nobody has or had: no slot of a kept revision, and no container of whoever it is.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
     ADDRESS,
     LIMITS,
@@ -90,21 +91,43 @@ def _step(wanted: Wanted, content: Content, found: Deployment) -> Step:
         return _back(wanted, content, found, wanted.revision)
     serving = found.serving
     if serving is None or found.settings is None:
-        return _new(wanted.name, "create", ("new",), content, found)
+        return _new(wanted, "create", ("new",), content, found)
     changes = setting_differences(found.settings, wanted.settings, ("proxy", *ADDRESS, *LIMITS))
-    if not serving.intact or serving.content != content:
+    if not serving.intact or serving.content is None or serving.content.apart != content.apart:
         different = tuple(content_differences(serving.content if serving.intact else None, content))
-        return _new(wanted.name, "roll", (*different, *changes), content, found)
-    return _same(wanted, found, serving, tuple(changes))
+        return _new(wanted, "roll", (*different, *_other_credentials(wanted, found), *changes), content, found)
+    if wanted.credentials and serving.credentials != _credentials.digest(wanted.credentials):
+        return _new(wanted, "roll", (*_other_credentials(wanted, found), *changes), content, found)
+    step = _same(wanted, found, serving, tuple(changes))
+    if wanted.credentials and found.credentials_file != wanted.credentials:
+        # Nothing of a container: those of an earlier version are taken over as they are.
+        step = replace(step, write=True, reasons=(*step.reasons, "credentials file"))
+    return step
 
 
-def _new(name: str, action: Action, reasons: tuple[str, ...], content: Content, found: Deployment) -> Step:
+def _other_credentials(wanted: Wanted, found: Deployment) -> list[str]:
+    """What is another one than what serves was made with, as reasons."""
+    serving = found.serving
+    if not wanted.credentials or serving is None or serving.credentials == _credentials.digest(wanted.credentials):
+        return []
+    known = found.credentials if serving.credentials == _credentials.digest(found.credentials) else ""
+    return _credentials.differences(known, wanted.credentials) if known else ["credentials"]
+
+
+def _new(wanted: Wanted, action: Action, reasons: tuple[str, ...], content: Content, found: Deployment) -> Step:
     """A new revision, or the one that an interrupted or failed run has made of the same content already."""
-    begun = found.get(found.newest)
-    if begun is not None and begun.intact and begun.content == content and not begun.served:
+    name, begun = wanted.name, found.get(found.newest)
+    if begun is not None and begun.content is not None and _is_begun(begun, begun.content, wanted, content):
         return Step(name, action, reasons, begun.number, write=True, strays=_strays(found, begun.number))
     number = found.newest + 1
     return Step(name, action, reasons, number, new=True, write=True, strays=_strays(found, number))
+
+
+def _is_begun(begun: Revision, has: Content, wanted: Wanted, content: Content) -> bool:
+    """Whether a revision that has not served is the wanted one: if its container runs, with the same credentials too."""
+    if begun.served or not begun.intact or has.apart != content.apart:
+        return False
+    return not (wanted.credentials and begun.alive) or begun.credentials == _credentials.digest(wanted.credentials)
 
 
 def _same(wanted: Wanted, found: Deployment, serving: Revision, changes: tuple[str, ...]) -> Step:

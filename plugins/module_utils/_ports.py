@@ -76,6 +76,35 @@ def sessions(address: str, port: int) -> int:
     return count
 
 
+def parse_addresses(fib_trie: str, if_inet6: str) -> list[str]:
+    """Read the texts of ``/proc/net/fib_trie`` and ``/proc/net/if_inet6``: the addresses of this host, no loopback."""
+    found = set()
+    address = ""
+    for line in fib_trie.splitlines():
+        words = line.split()
+        if words[:1] == ["|--"]:
+            address = words[1]
+        elif words[1:] == ["host", "LOCAL"] and words[0] == "/32" and not address.startswith("127."):
+            found.add(address)
+    for line in if_inet6.splitlines():
+        digits = line.split()[0]
+        written = ":".join(digits[at : at + 4] for at in range(0, 32, 4))
+        found.add(socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, written)))
+    return sorted(found - {"::1"})
+
+
+def addresses() -> list[str]:
+    """The addresses of this host that others know it by."""
+    texts = []
+    for path in ("/proc/net/fib_trie", "/proc/net/if_inet6"):
+        try:
+            with open(path, encoding="ascii") as file:
+                texts.append(file.read())
+        except OSError:
+            texts.append("")
+    return parse_addresses(*texts)
+
+
 def _owners(inodes: set[str]) -> dict[str, str]:
     owners: dict[str, str] = {}
     for path in glob.iglob("/proc/[0-9]*/fd/*") if inodes else ():

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, encode_mark
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import encode_mark
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_extensions import create_extensions
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import FORBIDDEN, Need, Plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._scram import make_verifier
 
 try:
-    import psycopg
     from psycopg import sql
 except ImportError:
     pass  # reported by _postgres_connection
@@ -23,21 +23,10 @@ except ImportError:
 if t.TYPE_CHECKING:
     from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import Connection
 
-    Connect = t.Callable[[str], Connection]
-
-LOCK = 0x6C616E67  # all writers of claims in one server stand in one line, and none of them reads before its turn
+    Enter = t.Callable[[str], Connection]
 
 
-def take_lock(connection: Connection, patience: int) -> None:
-    """Wait for our turn. The lock belongs to the session, so it goes when the process goes, however it goes."""
-    connection.execute(
-        sql.SQL("SET lock_timeout = {}; SELECT pg_advisory_lock({})").format(
-            sql.Literal(f"{patience}s"), sql.Literal(LOCK)
-        )
-    )
-
-
-def apply_plan(connection: Connection, connect: Connect, plan: Plan, as_superuser: bool) -> None:
+def apply_plan(connection: Connection, enter: Enter, plan: Plan, as_superuser: bool) -> None:
     """Roles first, as a mark that what follows is ours; databases closed until nobody else may connect to them."""
     needs = [need for need in plan.needs if need.actions()]
     _together(connection, [part for need in needs for part in _role_parts(need, as_superuser)])
@@ -51,9 +40,10 @@ def apply_plan(connection: Connection, connect: Connect, plan: Plan, as_superuse
     _together(connection, [part for need in needs for part in _database_parts(need)])
     for need in needs:
         if need.extensions:
-            _create_extensions(need, connect)
+            _create_extensions(need, enter)
     _together(connection, [part for need in needs for part in _mark_parts(need)])
     _together(connection, [_revoke(name) for name in plan.close])
+    _retire(connection, [role for need in needs for role in need.logins.retire])
 
 
 def _together(connection: Connection, parts: t.Sequence[sql.Composable]) -> None:
@@ -65,32 +55,62 @@ def _together(connection: Connection, parts: t.Sequence[sql.Composable]) -> None
 def _role_parts(need: Need, as_superuser: bool) -> t.Iterator[sql.Composable]:
     target = sql.Identifier(need.target)
     if need.create_role:
-        yield _role("CREATE", need, ["password"])
+        yield _role("CREATE", need, need.target, ["login", "connection_limit", "password"])
         # In the same transaction: a role of ours is never without its mark.
         yield _comment("ROLE", need.target, {key: value for key, value in _mark(need).items() if key != "extensions"})
     elif need.change_role:
-        yield _role("ALTER", need, need.change_role)
+        yield _role("ALTER", need, need.target, need.change_role)
     if not as_superuser and (need.create_role or need.create_database):
         # Only who is a member of a role may give it a database.
         yield sql.SQL("GRANT {} TO CURRENT_USER").format(target)
+    yield from _second_parts(need, as_superuser)
 
 
-def _role(verb: str, need: Need, what: t.Sequence[str]) -> sql.Composable:
-    """Write CREATE or ALTER ROLE. Who is no superuser may not even name some rights, so only those to take are named."""
-    parts = [
-        sql.SQL(f"{verb} ROLE"),
-        sql.Identifier(need.target),
-        sql.SQL("WITH LOGIN CONNECTION LIMIT"),
-        sql.Literal(need.entry.get("connection_limit", -1)),
-    ]
+def _second_parts(need: Need, as_superuser: bool) -> t.Iterator[sql.Composable]:
+    """Make or cure the second login, which may act as the owner and does nothing else."""
+    second, target = sql.Identifier(need.second), sql.Identifier(need.target)
+    if need.create_second:
+        yield _role("CREATE", need, need.second, ["login", "connection_limit", "password"])
+        yield _comment("ROLE", need.second, {"deployment": need.name, "login_of": need.target})
+        if not as_superuser:
+            # Only who is a member of a role may end its sessions.
+            yield sql.SQL("GRANT {} TO CURRENT_USER").format(second)
+    elif set(need.change_second) - {"membership", "acting"}:
+        yield _role("ALTER", need, need.second, need.change_second)
+    if need.create_second or "membership" in need.change_second:
+        yield sql.SQL("GRANT {} TO {}").format(target, second)
+    if need.create_second or "acting" in need.change_second:
+        yield sql.SQL("ALTER ROLE {} SET role = {}").format(second, sql.Literal(need.target))
+
+
+def _role(verb: str, need: Need, name: str, what: t.Sequence[str]) -> sql.Composable:
+    """Write CREATE or ALTER ROLE. Who is no superuser may not even name some rights, so only those to change are named."""
+    parts = [sql.SQL(f"{verb} ROLE"), sql.Identifier(name), sql.SQL("WITH")]
+    if "login" in what or "password" in what:
+        parts.append(sql.SQL("LOGIN"))
     for word in what:
-        if word == "password":
+        if word == "connection_limit":
+            parts += [sql.SQL("CONNECTION LIMIT"), sql.Literal(need.entry.get("connection_limit", -1))]
+        elif word == "password":
             parts += [sql.SQL("PASSWORD"), sql.Literal(make_verifier(need.entry["password"]))]
         elif word == "expires":
             parts.append(sql.SQL("VALID UNTIL 'infinity'"))
         elif word in FORBIDDEN:
             parts.append(sql.SQL(f"NO{word.upper()}"))
     return sql.SQL(" ").join(parts)
+
+
+def _retire(connection: Connection, roles: t.Sequence[str]) -> None:
+    """Close logins for good, then end their sessions; a second run ends those that a killed one left."""
+    _together(
+        connection, [sql.SQL("ALTER ROLE {} WITH NOLOGIN PASSWORD NULL").format(sql.Identifier(r)) for r in roles]
+    )
+    if roles:
+        connection.execute(
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+            " WHERE usename = ANY(CAST(%s AS pg_catalog.text[]))",
+            [list(roles)],
+        )
 
 
 def _database_parts(need: Need) -> t.Iterator[sql.Composable]:
@@ -107,22 +127,11 @@ def _revoke(database: str) -> sql.Composable:
     return sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database))
 
 
-def _create_extensions(need: Need, connect: Connect) -> None:
+def _create_extensions(need: Need, enter: Enter) -> None:
     """Create what is missing inside the database, and put the true versions into the mark."""
-    with connect(need.target) as connection:
-        for name in need.extensions:
-            try:
-                connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name)))
-            except psycopg.Error as exc:
-                raise ClaimError(
-                    f"deployment '{need.name}', option 'extensions': Postgres refused '{name}'"
-                    f" ({exc.diag.message_primary}); have an administrator run in the database '{need.target}':"
-                    f' CREATE EXTENSION "{name}", then run this again'
-                ) from exc
-        rows = connection.execute(
-            "SELECT extname, extversion FROM pg_extension WHERE extname = ANY(%s)", [need.extensions]
-        ).fetchall()
-    _mark(need)["extensions"].update(rows)
+    wanted = {name: _mark(need)["extensions"][name] for name in need.extensions}
+    with enter(need.target) as inside:
+        _mark(need)["extensions"].update(create_extensions(inside, need.name, need.target, wanted))
 
 
 def _mark(need: Need) -> dict[str, t.Any]:

@@ -4,7 +4,13 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The way to a Postgres server: options, connection and the login as another user of the host."""
+"""The way to a Postgres server: options, connection and the login as another user of the host.
+
+An administrator enters databases that deployments own, where a name that is looked up along their search path could be a
+view, a function or an operator of theirs, and would run with the administrator's rights. So every session looks names up
+in pg_catalog alone, by a start-up option, which counts more than what ALTER DATABASE or ALTER ROLE set; and a session in
+which that did not come to pass is refused.
+"""
 
 # The options here must stay in sync with the doc fragment plugins/doc_fragments/_postgres.py.
 
@@ -42,16 +48,55 @@ POSTGRES_ARGS: dict[str, t.Any] = {
 }
 POSTGRES_EXCLUSIVE = [("login_uri", "login_unix_socket", "login_host")]
 
+APPLICATION = "selfhost.langgraph"
+SEARCH_PATH = "pg_catalog, pg_temp"
+# What the owner of a database can set for all who enter it, and what would hinder or change our work there.
+_INSIDE = {
+    "statement_timeout": "60s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "0",
+    "default_transaction_read_only": "off",
+    "default_transaction_isolation": "read committed",
+    "standard_conforming_strings": "on",
+    "check_function_bodies": "on",
+    "default_tablespace": "",
+    "default_table_access_method": "heap",
+}
+
 if t.TYPE_CHECKING:
     Connection = psycopg.Connection[t.Any]
 
 
-def connection_text(params: t.Mapping[str, t.Any], database: str | None = None, **instead: str) -> str:
+def startup_options(settings: t.Mapping[str, str], before: str | None = None) -> str:
+    """Write libpq's ``options``; ``before`` are those of the login, after which ours count."""
+    words = [f"-c {name}={_escaped(value)}" for name, value in {"search_path": SEARCH_PATH, **settings}.items()]
+    return " ".join([before, *words] if before else words)
+
+
+def _escaped(value: str) -> str:
+    """Keep the server from splitting a value at its spaces."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+def connection_text(
+    params: t.Mapping[str, t.Any],
+    database: str | None = None,
+    settings: t.Mapping[str, str] | None = None,
+    **instead: str,
+) -> str:
     """Write libpq's connection string; ``database`` and more take the place of what the options say."""
-    common = {"connect_timeout": params["login_timeout"], "application_name": "selfhost.langgraph", **instead}
+    common = {
+        "connect_timeout": params["login_timeout"],
+        "application_name": APPLICATION,
+        "client_encoding": "UTF8",
+        **instead,
+    }
     if params["login_uri"]:
         demand_uri(params["login_uri"])
+        common["options"] = startup_options(settings or {}, _options_of(params["login_uri"]))
         common.update({"dbname": database} if database else {})
+        tls = {"sslmode": params["login_ssl_mode"], "sslrootcert": params["login_ca_file"]}
+        common = {**{key: value for key, value in tls.items() if value is not None}, **common}
         return conninfo.make_conninfo(params["login_uri"], **common)
     options = {
         "host": params["login_unix_socket"] or params["login_host"] or "/var/run/postgresql",
@@ -61,9 +106,14 @@ def connection_text(params: t.Mapping[str, t.Any], database: str | None = None, 
         "dbname": database or params["login_db"],
         "sslmode": params["login_ssl_mode"],
         "sslrootcert": params["login_ca_file"],
+        "options": startup_options(settings or {}),
         **common,
     }
     return conninfo.make_conninfo("", **{key: value for key, value in options.items() if value is not None})
+
+
+def _options_of(uri: str) -> str | None:
+    return t.cast("str | None", conninfo.conninfo_to_dict(uri).get("options"))
 
 
 @contextlib.contextmanager
@@ -95,11 +145,58 @@ def _account(user: str) -> pwd.struct_passwd:
         raise ClaimError(f"peer_user '{user}' does not exist on this host") from exc
 
 
-def connect(params: t.Mapping[str, t.Any], database: str | None = None, **instead: str) -> Connection:
-    """Connect; every statement is a transaction of its own unless grouped."""
+def connect(params: t.Mapping[str, t.Any]) -> Connection:
+    """Connect as the administrator; every statement is a transaction of its own unless grouped."""
+    return _checked(_connect(params, connection_text(params)))
+
+
+def enter(params: t.Mapping[str, t.Any], database: str, user: str) -> Connection:
+    """Connect as the administrator to a database of a deployment, which may have prepared it for us.
+
+    ``user`` is who the administrator's first session acts as, and who this one has to act as too.
+    """
+    text = connection_text(params, database, {**_INSIDE, "role": user})
+    return _checked(_connect(params, text), user)
+
+
+def log_in(params: t.Mapping[str, t.Any], database: str, user: str, password: str) -> Connection:
+    """Connect as a deployment, to see whether Postgres lets it in; raise psycopg's error where it does not."""
+    return psycopg.connect(connection_text(params, database, user=user, password=password), autocommit=True)
+
+
+def _connect(params: t.Mapping[str, t.Any], text: str) -> Connection:
     try:
-        text = connection_text(params, database, **instead)
         with acting_as(params["peer_user"]):
             return psycopg.connect(text, autocommit=True)
     except psycopg.Error as exc:
+        # PgBouncer, which knows no language but English, takes no start-up options.
+        if "startup parameter" in str(exc):
+            raise _pooled() from exc
         raise ClaimError(f"cannot use Postgres: {str(exc).strip()}") from exc
+
+
+def _pooled() -> ClaimError:
+    """A pooler gives each transaction another session, and start-up options to none."""
+    return ClaimError(
+        "there is a connection pooler such as PgBouncer between us and Postgres (the session that answers is not the one we"
+        " opened): databases cannot be claimed safely through it. Give the address of Postgres itself here; the deployments"
+        " may still go through the pooler, in its session mode."
+    )
+
+
+def _checked(connection: Connection, user: str | None = None) -> Connection:
+    """Refuse a session that is not the one we asked for. Nothing here is looked up along any search path."""
+    row = connection.execute(
+        "SELECT pg_catalog.current_setting('search_path'), pg_catalog.pg_backend_pid(), CURRENT_USER"
+    ).fetchone()
+    path, pid, acting = row or (None, None, None)
+    if path != SEARCH_PATH or pid != connection.info.backend_pid:
+        connection.close()
+        raise _pooled()
+    if user is not None and acting != user:
+        connection.close()
+        raise ClaimError(
+            f"the database '{connection.info.dbname}' makes every session act as '{acting}', so nothing can be done in it"
+            f" as '{user}': have the deployment undo its ALTER DATABASE ... SET session_authorization"
+        )
+    return connection

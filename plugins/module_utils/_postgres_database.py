@@ -16,20 +16,28 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_managed, _postgres_release
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import (
     ClaimError,
+    Owner,
     Refused,
     identifier,
     refuse,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_apply import apply_plan, take_lock
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_apply import apply_plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import (
     PSYCOPG_IMPORT_ERROR,
     connect,
+    enter,
+    log_in,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import (
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_lock import lock
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_logins import (
     Entry,
-    Plan,
+    compare_passwords,
+    login_problems,
+    logins_of,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import Plan, make_plan
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_problems import (
     entry_problems,
-    make_plan,
     world_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_report import (
@@ -40,6 +48,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_repor
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import (
     World,
     claims_of,
+    demand_writable,
     orphans_of,
     read_world,
 )
@@ -64,6 +73,7 @@ class View:
     world: World
     plan: Plan
     releases: list[_postgres_release.Release]
+    unknown: dict[str, str]  # by role: why it could not be found out whether it has the wanted password
 
     def actions(self) -> list[dict[str, t.Any]]:
         """List everything that is done."""
@@ -76,16 +86,18 @@ def ensure(connection: Connection, params: Params, check_mode: bool) -> dict[str
     view = _look(connection, params)
     if view.actions() and not check_mode:
         # Others may have worked while we waited for our turn, so what counts is what is seen under the lock.
-        take_lock(connection, params["lock_timeout"])
-        view = _look(connection, params)
-        apply_plan(connection, lambda database: connect(params, database), view.plan, view.world.superuser)
-        _postgres_release.carry_out(connection, view.releases)
+        with connect(params) as turn, lock(turn, params["lock_timeout"]):
+            view = _look(connection, params)
+            apply_plan(connection, _entering(params, view.world), view.plan, view.world.superuser)
+            _postgres_release.carry_out(connection, view.releases)
     result = result_of(view.plan, view.world)
     warnings = warnings_of(params["databases"], view.world, view.plan)
     warnings += _postgres_managed.warnings_of(params["close_databases"], view.world)
+    warnings += _postgres_managed.unknown_warnings(view.unknown)
     for release in view.releases:
         result["databases"][release.name] = release.result()
-        warnings += filter(None, [release.warning()])
+        # Check mode loses nothing anyway.
+        warnings += filter(None, [None if check_mode else release.warning()])
     actions = view.actions()
     diff = diff_of(view.plan, view.releases)
     return {**result, "changed": bool(actions), "actions": actions, "diff": diff, "warnings": warnings}
@@ -95,21 +107,28 @@ def _look(connection: Connection, params: Params) -> View:
     entries: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "present"]
     leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
     extensions = {extension for entry in entries for extension in entry["extensions"]}
-    world = read_world(connection, [identifier(entry["name"]) for entry in params["databases"]], extensions)
-    _postgres_managed.refuse_poolers(world)
-    refuse(world_problems(entries, world))
-    refuse(_postgres_managed.privilege_problems(entries, world))
-    releases = _postgres_release.look(connection, lambda database: connect(params, database), leaving, world)
-    close = _postgres_managed.closable(params["close_databases"], world)
-    return View(world, make_plan(entries, world, close, _tried(params, entries, world)), releases)
-
-
-def _tried(params: Params, entries: t.Sequence[Entry], world: World) -> dict[str, bool] | None:
-    if world.superuser:
-        return None
-    return _postgres_managed.passwords_by_login(
-        entries, world, lambda role, password: connect(params, role, user=role, password=password)
+    owner = Owner(params["owner"], tuple(params["previous_owners"]), params["take_over"])
+    world = read_world(
+        connection, [role for entry in params["databases"] for role in logins_of(entry["name"])], extensions
     )
+    demand_writable(world)
+    refuse(world_problems(entries, world, owner))
+    refuse(_postgres_managed.privilege_problems(entries, world))
+    releases = _postgres_release.look(connection, _entering(params, world), leaving, world, owner)
+    close = _postgres_managed.closable(params["close_databases"], world)
+    unknown: dict[str, str] = {}
+    fitting = compare_passwords(entries, world)
+    if not world.superuser:
+        fitting, unknown = _postgres_managed.passwords_by_login(
+            entries, world, lambda database, role, password: log_in(params, database, role, password)
+        )
+    refuse(login_problems(entries, world, fitting))
+    return View(world, make_plan(entries, world, close, fitting, owner.name), releases, unknown)
+
+
+def _entering(params: Params, world: World) -> t.Callable[[str], Connection]:
+    """Give the way into the databases of deployments, as whom we are now."""
+    return lambda database: enter(params, database, world.me["name"])
 
 
 def inspect(connection: Connection, params: Params, _check_mode: bool) -> dict[str, t.Any]:
@@ -123,11 +142,12 @@ def inspect(connection: Connection, params: Params, _check_mode: bool) -> dict[s
         "warnings": [],
     }
     if params["sizes"]:
-        used = _postgres_release.usage(connection, [identifier(claim["name"]) for claim in result["claims"]])
+        used = _postgres_release.usage(connection, [claim["name"] for claim in result["claims"]])
         for claim in result["claims"]:
-            target = identifier(claim["name"])
-            claim["clients"], claim["bytes"] = used[target]
-            rows = claim["database"] and _postgres_release.count_rows(lambda name: connect(params, name), target)
+            claim["clients"], claim["bytes"] = used[claim["name"]]
+            rows = claim["database"] and _postgres_release.count_rows(
+                _entering(params, world), identifier(claim["name"])
+            )
             claim["rows"] = rows if claim["database"] else None
         result["orphans"] = orphans_of(world)
     return result

@@ -8,27 +8,24 @@
 
 from __future__ import annotations
 
+import functools
+import secrets
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, identifier
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import identifier
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_logins import Entry, logins_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import World
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
 
+try:
+    import psycopg
+except ImportError:
+    pass  # reported by _postgres_connection
+
 if t.TYPE_CHECKING:
     from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import Connection
-    from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import Entry
 
-    Login = t.Callable[[str, str], Connection]
-
-
-def refuse_poolers(world: World) -> None:
-    """A pooler gives each transaction another session, so the lock that keeps runs apart would be nobody's."""
-    if world.pooled:
-        raise ClaimError(
-            "there is a connection pooler such as PgBouncer between us and Postgres (the session that answers is not the"
-            " one we opened): databases cannot be claimed safely through it. Give the address of Postgres itself here;"
-            " the deployments may still go through the pooler, in its session mode."
-        )
+    Login = t.Callable[[str, str, str], Connection]
 
 
 def privilege_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Problem]:
@@ -64,20 +61,52 @@ def closable(names: t.Sequence[str], world: World) -> list[str]:
     ]
 
 
-def passwords_by_login(entries: t.Sequence[Entry], world: World, login: Login) -> dict[str, bool]:
-    """Try each password, as only a superuser may see what is stored: one connection for each existing role."""
-    fits = {}
+def passwords_by_login(
+    entries: t.Sequence[Entry], world: World, login: Login
+) -> tuple[dict[str, bool | None], dict[str, str]]:
+    """Try each password, as only a superuser may see what is stored: a connection for each existing login.
+
+    Gives by role whether it has the password, None where that stays unknown, and for those why.
+    """
+    fits: dict[str, bool | None] = {}
+    unknown: dict[str, str] = {}
     for entry in entries:
         target = identifier(entry["name"])
-        if entry.get("password") and target in world.roles and target in world.databases:
-            try:
-                login(target, entry["password"]).close()
-            except ClaimError as exc:
-                # Postgres counts connections after it has checked the password.
-                fits[entry["name"]] = "too many connections" in str(exc)
-            else:
-                fits[entry["name"]] = True
-    return fits
+        for role in logins_of(entry["name"]):
+            if entry.get("password") and role in world.roles and target in world.databases:
+                fits[role], why = has_password(functools.partial(login, target, role), entry["password"])
+                unknown.update({role: why} if why else {})
+    return fits, unknown
+
+
+def has_password(login: t.Callable[[str], Connection], password: str) -> tuple[bool | None, str]:
+    """Find out whether a role has a password by logging in; where that stays unknown, give None and the reason.
+
+    libpq gives no SQLSTATE for a refused connection, and the text is in the server's language. So the refusal is compared
+    with that of a password that is wrong for certain: Postgres says the same of all wrong ones, and checks everything else,
+    as a limit of connections, after the password. Who was never asked for one was refused by the network or by pg_hba.conf.
+    """
+    refusal = _refusal(login, password)
+    if refusal is None:
+        return True, ""
+    if not getattr(refusal.pgconn, "used_password", False):
+        return None, _first_line(refusal)
+    known_wrong = _refusal(login, secrets.token_urlsafe(32))
+    if known_wrong is None:
+        return None, _first_line(refusal)
+    return str(refusal) != str(known_wrong), ""
+
+
+def _refusal(login: t.Callable[[str], Connection], password: str) -> psycopg.Error | None:
+    try:
+        login(password).close()
+    except psycopg.Error as exc:
+        return exc
+    return None
+
+
+def _first_line(exc: Exception) -> str:
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
 
 
 def warnings_of(close: t.Sequence[str], world: World) -> list[str]:
@@ -88,4 +117,12 @@ def warnings_of(close: t.Sequence[str], world: World) -> list[str]:
         f' deployments out of it: REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC'
         for name in missing
         if world.databases[name].public and world.databases[name].allow
+    ]
+
+
+def unknown_warnings(unknown: t.Mapping[str, str]) -> list[str]:
+    """Say which passwords could not be tried, and why."""
+    return [
+        f"whether the role '{role}' has the wanted password could not be tried, so it is left as it is: {why}"
+        for role, why in unknown.items()
     ]

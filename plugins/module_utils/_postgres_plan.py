@@ -4,22 +4,25 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""From what is wanted and what Postgres said to actions, refusals and a result. No I/O here."""
+"""From what is wanted and what Postgres said to actions. No I/O here."""
 
 from __future__ import annotations
 
-import re
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import identifier, name_problems
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import Database, Role, World, claims_of
-from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
-from ansible_collections.selfhost.langgraph.plugins.module_utils._scram import matches
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import identifier, second_login
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_logins import (
+    Entry,
+    Fitting,
+    Logins,
+    choose,
+    compare_passwords,
+    is_open,
+    logins_of,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import Database, Role, World
 
-Entry = t.Mapping[str, t.Any]
-EXTENSION = re.compile(r"[a-z_][a-z0-9_-]*")
 FORBIDDEN = ("superuser", "createdb", "createrole", "replication", "bypassrls", "expires")
 
 
@@ -28,8 +31,11 @@ class Need:
     """What one deployment lacks. Fields that are empty are in order."""
 
     entry: Entry
+    logins: Logins
     create_role: bool = False
     change_role: list[str] = field(default_factory=list)
+    create_second: bool = False
+    change_second: list[str] = field(default_factory=list)
     create_database: bool = False
     change_database: list[str] = field(default_factory=list)
     extensions: list[str] = field(default_factory=list)
@@ -46,12 +52,19 @@ class Need:
         """Its role and database."""
         return identifier(self.name)
 
+    @property
+    def second(self) -> str:
+        """Its second login."""
+        return second_login(self.name)
+
     def actions(self) -> list[dict[str, t.Any]]:
         """List what is done, in this order."""
         common = {"name": self.name}
         steps: list[tuple[bool, dict[str, t.Any]]] = [
             (self.create_role, {"action": "create_role", "role": self.target}),
             (bool(self.change_role), {"action": "change_role", "role": self.target, "what": self.change_role}),
+            (self.create_second, {"action": "create_login", "role": self.second}),
+            (bool(self.change_second), {"action": "change_login", "role": self.second, "what": self.change_second}),
             (self.create_database, {"action": "create_database", "database": self.target}),
             (
                 bool(self.change_database),
@@ -62,6 +75,7 @@ class Need:
                 for extension in self.extensions
             ),
             (self.mark is not None, {"action": "remember", "database": self.target, "why": self.mark_why}),
+            *((True, {"action": "retire_login", "role": role}) for role in self.logins.retire),
         ]
         return [{**step, **common} for needed, step in steps if needed]
 
@@ -79,157 +93,65 @@ class Plan:
         return [action for need in self.needs for action in need.actions()] + closing
 
 
-def entry_problems(entries: t.Sequence[Entry]) -> t.Iterator[Problem]:
-    """Find what is wrong with the list itself."""
-    yield from name_problems(entry["name"] for entry in entries)
-    asked: dict[int, str] = {}
-    for entry in entries:
-        name, number = entry["name"], entry.get("redis_number")
-        if number and asked.setdefault(number, name) != name:
-            yield Problem(name, "redis_number", f"{number} is given to '{asked[number]}' too", "keep one of the two")
-        for extension in entry.get("extensions") or ():
-            if not EXTENSION.fullmatch(extension):
-                yield Problem(name, "extensions", f"{extension!r} is not the name of an extension", "correct it")
-
-
-def world_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Problem]:
-    """Find what stands in the way on the server."""
-    holders = {(claim["redis_server"], claim["redis_number"]): claim["name"] for claim in claims_of(world)}
-    for entry in entries:
-        yield from ownership_problems(entry, world)
-        yield from _number_problems(entry, world, holders)
-        for extension in entry.get("extensions") or ():
-            if extension not in world.extensions:
-                yield Problem(
-                    entry["name"],
-                    "extensions",
-                    f"the server does not have the extension '{extension}'",
-                    "install the package that brings it on the Postgres host, or leave it out",
-                )
-
-
-def ownership_problems(entry: Entry, world: World) -> t.Iterator[Problem]:
-    """Find a role or database of that name that belongs to somebody else."""
-    name, target = entry["name"], identifier(entry["name"])
-    role, database = world.roles.get(target), world.databases.get(target)
-    if target == world.me["name"]:
-        yield Problem(name, "name", "it is the administrator's role in Postgres", "choose another name")
-    elif role is not None and not _is_for(role, name):
-        yield Problem(
-            name,
-            "name",
-            f"Postgres has a role '{target}' which this collection did not make",
-            "choose another name, or rename that role",
-        )
-    elif database is not None and not _is_for(database, name) and not (role and database.owner == target):
-        yield Problem(
-            name,
-            "name",
-            f"Postgres has a database '{target}' which this collection did not make",
-            "choose another name, or rename that database",
-        )
-    if role is None and not entry.get("password") and entry.get("state", "present") == "present":
-        yield Problem(name, "password", "a new role needs one", "give a password")
-
-
-def _is_for(item: Role | Database, name: str) -> bool:
-    return item.mark is not None and item.mark["deployment"] == name
-
-
-def _number_problems(
-    entry: Entry, world: World, holders: t.Mapping[tuple[str | None, int], str]
-) -> t.Iterator[Problem]:
-    name, number = entry["name"], entry.get("redis_number")
-    number_before = (remembered(name, world) or {}).get("redis_number")
-    if number is None:
-        return
-    if number_before is not None and number_before != number:
-        yield Problem(
-            name,
-            "redis_number",
-            f"its Postgres database remembers number {number_before}, not {number}",
-            "find out which of the two holds its data, then correct the other record",
-        )
-        return
-    other = holders.get((entry.get("redis_server"), number), name)
-    if number and other != name:  # 0 is what deployments share in a cluster
-        yield Problem(
-            name,
-            "redis_number",
-            f"number {number} belongs to '{other}', whose Postgres database remembers it",
-            "claim the number with the module redis_database and known_claims",
-        )
-
-
-def remembered(name: str, world: World) -> dict[str, t.Any] | None:
-    """Give the durable copy; that of the role counts first, because the deployment itself cannot change it."""
-    target = identifier(name)
-    for item in (world.roles.get(target), world.databases.get(target)):
-        if item is not None and item.mark is not None and item.mark["deployment"] == name:
-            return item.mark
-    return None
-
-
 def make_plan(
     entries: t.Sequence[Entry],
     world: World,
     close: t.Sequence[str] = (),
-    tried: t.Mapping[str, bool] | None = None,
+    fitting: Fitting | None = None,
+    owner: str | None = None,
 ) -> Plan:
     """Compare what is wanted with what is; problems have been ruled out before.
 
-    ``tried`` says which passwords work, where the verifiers cannot be seen.
+    ``fitting`` says which roles have the wanted password, where that is known already.
     """
-    fitting = _compare_passwords(entries, world) if tried is None else tried
-
-    def fits(name: str) -> bool:
-        return fitting.get(name, True)
-
+    known = compare_passwords(entries, world) if fitting is None else fitting
     return Plan(
-        needs=[_need(entry, world, fits) for entry in entries],
+        needs=[_need(entry, world, known, owner) for entry in entries],
         close=[name for name in close if name in world.databases and world.databases[name].public],
     )
 
 
-def _compare_passwords(entries: t.Sequence[Entry], world: World) -> dict[str, bool]:
-    """Compare all passwords at once: each takes 4,096 rounds of hashing, which run outside the interpreter's lock."""
-    pairs = {
-        entry["name"]: (world.roles[identifier(entry["name"])].verifier, entry["password"])
-        for entry in entries
-        if entry.get("password") and identifier(entry["name"]) in world.roles
-    }
-    if len(pairs) < 4:
-        results = [matches(*pair) for pair in pairs.values()]
-    else:
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            results = list(pool.map(lambda pair: matches(*pair), pairs.values()))
-    return dict(zip(pairs, results))
-
-
-def _need(entry: Entry, world: World, fits: t.Callable[[str], bool]) -> Need:
-    need = Need(entry)
-    role, database = world.roles.get(need.target), world.databases.get(need.target)
+def _need(entry: Entry, world: World, fitting: Fitting, owner: str | None) -> Need:
+    target, second = logins_of(entry["name"])
+    need = Need(entry, choose(entry, world, fitting) or Logins(target))
+    role, database = world.roles.get(target), world.databases.get(target)
     if role is None:
         need.create_role = True
     else:
-        need.change_role = _role_drift(entry, role, fits)
+        need.change_role = _role_drift(need, target, role)
+    if need.logins.login == second or is_open(second, world):
+        _plan_second(need, second, world.roles.get(second))
     if database is None:
         need.create_database = True
     else:
-        need.change_database = _database_drift(database, need.target)
-    _plan_mark(need, role, database, world)
+        need.change_database = _database_drift(database, target)
+    _plan_mark(need, role, database, world, owner)
     return need
 
 
-def _role_drift(entry: Entry, role: Role, fits: t.Callable[[str], bool]) -> list[str]:
-    found = [name for name in FORBIDDEN if getattr(role, name)]
-    if not role.login:
+def _role_drift(need: Need, name: str, role: Role) -> list[str]:
+    found = [right for right in FORBIDDEN if getattr(role, right)]
+    chosen = need.logins.login == name
+    if chosen and not role.login:
         found.append("login")
-    if role.limit != entry.get("connection_limit", -1):
+    if role.limit != need.entry.get("connection_limit", -1):
         found.append("connection_limit")
-    if not fits(entry["name"]):
+    if chosen and need.logins.set_password:
         found.append("password")
     return found
+
+
+def _plan_second(need: Need, name: str, role: Role | None) -> None:
+    if role is None:
+        need.create_second = True
+        return
+    found = _role_drift(need, name, role)
+    # It may act as the owner, and does so from the first moment of a session: all that it makes is the owner's.
+    if need.target not in role.member_of:
+        found.append("membership")
+    if f"role={need.target}" not in role.settings:
+        found.append("acting")
+    need.change_second = found
 
 
 def _database_drift(database: Database, owner: str) -> list[str]:
@@ -243,14 +165,16 @@ def _database_drift(database: Database, owner: str) -> list[str]:
     return found
 
 
-def _plan_mark(need: Need, role: Role | None, database: Database | None, world: World) -> None:
-    old = (role.mark if role else None) or (database.mark if database else None) or {}
+def _plan_mark(need: Need, role: Role | None, database: Database | None, world: World, owner: str | None) -> None:
+    old = (role.mark if role else None) or (database.mark if database and role is None else None) or {}
     had = {} if database is None else dict(old.get("extensions") or {})
     need.extensions = [name for name in need.entry.get("extensions") or () if name not in had]
     mark = {**old, "deployment": need.name}
-    for key in ("redis_number", "redis_server"):
+    for key in ("redis_number", "redis_server", "redis_address"):
         if need.entry.get(key) is not None:
             mark[key] = need.entry[key]
+    if owner is not None:
+        mark["owner"] = owner
     extensions = {**had, **{name: world.extensions[name] for name in need.extensions}}
     mark.pop("extensions", None)
     if extensions:

@@ -14,13 +14,17 @@ from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import (
     ClaimError,
+    Owner,
     confirm_problems,
     identifier,
     refuse,
+    second_login,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import Entry, ownership_problems
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_logins import Entry, logins_of
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_problems import ownership_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import World
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
 
 try:
     import psycopg
@@ -31,22 +35,29 @@ except ImportError:
 if t.TYPE_CHECKING:
     from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import Connection
 
-    Connect = t.Callable[[str], Connection]
+    Enter = t.Callable[[str], Connection]
 
 # Seconds, as long as DROP DATABASE itself waits: the session of a program that was stopped first finishes its query.
 _PATIENCE = 5
 # Who has no user is one of the server's own processes, such as autovacuum, which DROP DATABASE ends by itself.
 _CLIENTS = """
-SELECT name, count(pid), max(pg_database_size(d.oid)) FROM unnest(%s::text[]) AS name
-LEFT JOIN pg_database d ON d.datname = name
-LEFT JOIN pg_stat_activity a ON (a.datname = name OR a.usename = name)
-  AND a.usesysid IS NOT NULL AND NOT (a.usename = current_user AND a.application_name = 'selfhost.langgraph')
+SELECT name, pg_catalog.count(pid), pg_catalog.max(pg_catalog.pg_database_size(d.oid))
+FROM ROWS FROM (pg_catalog.unnest(CAST(%s AS pg_catalog.text[])), pg_catalog.unnest(CAST(%s AS pg_catalog.text[])))
+  AS wanted (name, second)
+LEFT JOIN pg_catalog.pg_database d ON d.datname = name
+LEFT JOIN pg_catalog.pg_stat_activity a ON (a.datname = name OR a.usename = name OR a.usename = second)
+  AND a.usesysid IS NOT NULL AND NOT (a.usename = SESSION_USER AND a.application_name = 'selfhost.langgraph')
 GROUP BY name
 """
-# As counted by autovacuum and the statistics: exact counting would read everything.
+# As counted by autovacuum and the statistics: exact counting would read everything, and run what a deployment wrote. This is
+# the one query of the look that runs inside a deployment's database, so not even an operator is left to a search path.
 _ROWS = """
-SELECT coalesce(sum(CASE WHEN c.reltuples > 0 THEN c.reltuples ELSE s.n_live_tup END), 0)::bigint
-FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
+SELECT CAST(coalesce(pg_catalog.sum(CASE WHEN c.reltuples OPERATOR(pg_catalog.>) CAST(0 AS pg_catalog.float4)
+  THEN CAST(c.reltuples AS pg_catalog.float8)
+  ELSE CAST(pg_catalog.pg_stat_get_live_tuples(c.oid) AS pg_catalog.float8) END), 0) AS pg_catalog.int8)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+WHERE c.relkind OPERATOR(pg_catalog.=) ANY(CAST('{r,m}' AS pg_catalog."char"[]))
+  AND n.nspname OPERATOR(pg_catalog.<>) ALL(CAST('{pg_catalog,information_schema,pg_toast}' AS pg_catalog.name[]))
 """
 
 
@@ -58,6 +69,8 @@ class Release:
     confirmed: bool
     role: bool
     database: bool
+    login: bool = False  # whether its second login is there
+    opened: tuple[str, ...] = ()  # the logins that somebody may log in as
     clients: int = 0
     size: int = 0
     rows: int | None = None
@@ -68,9 +81,14 @@ class Release:
         return identifier(self.name)
 
     @property
+    def second(self) -> str:
+        """Its second login."""
+        return second_login(self.name)
+
+    @property
     def needed(self) -> bool:
         """Whether anything of it is left."""
-        return self.role or self.database
+        return self.role or self.database or self.login
 
     def actions(self) -> list[dict[str, t.Any]]:
         """List what is done, in this order."""
@@ -82,8 +100,9 @@ class Release:
             "bytes": self.size,
             "rows": self.rows,
         }
+        second: dict[str, t.Any] = {"action": "drop_login", "role": self.second}
         role: dict[str, t.Any] = {"action": "drop_role", "role": self.target}
-        steps = [(self.database, database), (self.role, role)]
+        steps = [(self.database, database), (self.login, second), (self.role, role)]
         return [{**step, "name": self.name} for needed, step in steps if needed]
 
     def result(self) -> dict[str, t.Any]:
@@ -107,18 +126,20 @@ class Release:
         )
 
 
-def look(connection: Connection, connect: Connect, entries: t.Sequence[Entry], world: World) -> list[Release]:
+def look(connection: Connection, enter: Enter, entries: t.Sequence[Entry], world: World, owner: Owner) -> list[Release]:
     """Find out what is there of the deployments that shall go, and refuse what must not be done."""
     if not entries:
         return []
     refuse(confirm_problems(entries))
-    refuse(problem for entry in entries for problem in ownership_problems(entry, world))
+    refuse(problem for entry in entries for problem in ownership_problems(entry, world, owner))
     releases = [
         Release(
             name=entry["name"],
             confirmed=entry.get("confirm") is not None,
             role=identifier(entry["name"]) in world.roles,
             database=identifier(entry["name"]) in world.databases,
+            login=second_login(entry["name"]) in world.roles,
+            opened=tuple(role for role in logins_of(entry["name"]) if role in world.roles and world.roles[role].login),
         )
         for entry in entries
     ]
@@ -126,33 +147,34 @@ def look(connection: Connection, connect: Connect, entries: t.Sequence[Entry], w
     refuse(_client_problems(releases))
     for release in releases:
         if release.database and world.databases[release.target].allow:
-            release.rows = count_rows(connect, release.target)
+            release.rows = count_rows(enter, release.target)
     return releases
 
 
-def count_rows(connect: Connect, database: str) -> int | None:
+def count_rows(enter: Enter, database: str) -> int | None:
     """Estimate the rows of a database; None where it lets nobody in."""
     try:
-        with connect(database) as inside:
+        with enter(database) as inside:
             row = inside.execute(_ROWS).fetchone()
     except (psycopg.Error, ClaimError):
         return None
     return int(row[0]) if row else None
 
 
-def usage(connection: Connection, databases: t.Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Count clients and bytes of databases, of which clients can also be on the role elsewhere."""
-    rows = connection.execute(_CLIENTS, [list(databases)]).fetchall()
-    return {name: (int(clients), int(size or 0)) for name, clients, size in rows}
+def usage(connection: Connection, names: t.Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Count clients and bytes of deployments, of which clients can also be elsewhere, as one of its two logins."""
+    pairs = [[identifier(name) for name in names], [second_login(name) for name in names]]
+    rows = {target: (int(clients), int(size or 0)) for target, clients, size in connection.execute(_CLIENTS, pairs)}
+    return {name: rows[identifier(name)] for name in names}
 
 
 def _count_clients(connection: Connection, releases: t.Sequence[Release]) -> None:
     """Count clients and bytes; those of what shall go have a moment to leave."""
     deadline = time.monotonic() + _PATIENCE
     while True:
-        counted = usage(connection, [release.target for release in releases])
+        counted = usage(connection, [release.name for release in releases])
         for release in releases:
-            release.clients, release.size = counted[release.target]
+            release.clients, release.size = counted[release.name]
         if not any(_client_problems(releases)) or time.monotonic() > deadline:
             return
         time.sleep(0.1)
@@ -180,9 +202,13 @@ def carry_out(connection: Connection, releases: t.Sequence[Release]) -> None:
     if late:
         _let_in(connection, going, allowed=True)
         refuse(late)
+    reach("release_locked_out")
     for release in going:
         if release.database:
             connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(release.target)))
+            reach("release_database_dropped")
+        if release.login:
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(release.second)))
         # The role goes last: its comment is the record of the claim.
         if release.role:
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(release.target)))
@@ -192,9 +218,10 @@ def _let_in(connection: Connection, releases: t.Iterable[Release], allowed: bool
     parts = []
     for release in releases:
         name = sql.Identifier(release.target)
-        if release.role:
-            parts.append(sql.SQL("ALTER ROLE {} {}").format(name, sql.SQL("LOGIN" if allowed else "NOLOGIN")))
         if release.database:
-            word = sql.SQL("true" if allowed else "false")
-            parts.append(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(name, word))
-    connection.execute(sql.SQL("; ").join(parts))
+            truth = sql.SQL("true" if allowed else "false")
+            parts.append(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(name, truth))
+        word = sql.SQL("LOGIN" if allowed else "NOLOGIN")
+        parts += [sql.SQL("ALTER ROLE {} {}").format(sql.Identifier(role), word) for role in release.opened]
+    if parts:
+        connection.execute(sql.SQL("; ").join(parts))

@@ -11,8 +11,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import identifier
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import Entry, Plan, remembered
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_logins import Entry, logins_of
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import Plan
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_problems import remembered
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import OF_SERVICES, World
 
 HIDDEN = "(hidden)"
 
@@ -25,6 +27,9 @@ def result_of(plan: Plan, world: World) -> dict[str, t.Any]:
         databases[need.name] = {
             "database": need.target,
             "role": need.target,
+            "login": need.logins.login,
+            "retired": list(need.logins.retire),
+            "retiring": list(need.logins.retiring),
             "redis_number": mark.get("redis_number"),
             "extensions": mark.get("extensions", {}),
             "changed": bool(need.actions()),
@@ -41,8 +46,8 @@ def diff_of(plan: Plan, releases: t.Iterable[t.Any] = ()) -> dict[str, t.Any]:
     for need in plan.needs:
         shown = after.setdefault(need.name, {})
         for action in need.actions():
-            shown[action["action"]] = action.get("what") or action.get("extension") or need.target
-        if need.create_role or "password" in need.change_role:
+            shown[action["action"]] = action.get("what") or action.get("extension") or action.get("role") or need.target
+        if need.create_role or need.logins.set_password:
             shown["password"] = HIDDEN
         if need.mark is not None:
             shown["remember"] = need.mark
@@ -58,14 +63,14 @@ def warnings_of(entries: t.Sequence[Entry], world: World, plan: Plan) -> list[st
     own = {identifier(entry["name"]) for entry in entries}
     ours = own | {role.name for role in world.roles.values() if role.mark}
     for name, database in sorted(world.databases.items()):
-        if database.public and database.allow and name not in ours and name not in plan.close:
+        if database.public and database.allow and name not in ours | OF_SERVICES and name not in plan.close:
             found.append(
                 f"any role may connect to the database '{name}', those of the deployments too. Name it in"
                 " close_databases to take that right from PUBLIC."
             )
-    for name in sorted(own & set(world.roles)):
-        if world.roles[name].member_of:
-            groups = ", ".join(world.roles[name].member_of)
+    for name in sorted({role for entry in entries for role in logins_of(entry["name"])} & set(world.roles)):
+        groups = ", ".join(group for group in world.roles[name].member_of if group not in own)
+        if groups:
             found.append(f"the role '{name}' is a member of {groups}, whose rights it has beyond its own database.")
     if world.version < 150000:
         found.append(f"Postgres {world.version // 10000} works, but 15 or newer is what is tested.")

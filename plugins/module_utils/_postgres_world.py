@@ -23,29 +23,48 @@ if t.TYPE_CHECKING:
 MINIMUM_VERSION = 140000
 GOOD_VERSION = 150000
 
-# Rows come as JSON, so that one round trip carries tables of different shapes.
+# Databases in which a managed service keeps its own things, and which nobody else can do anything about.
+OF_SERVICES = {"rdsadmin", "cloudsqladmin", "azure_maintenance", "azure_sys"}
+
+# Rows come as JSON, so that one round trip carries tables of different shapes. A comment that is longer than any mark is
+# none of ours; its database's owner may have made it as long as a table.
 _QUERY = """
-SELECT json_build_object(
-  'pid', pg_backend_pid(),
-  'version', current_setting('server_version_num')::int,
-  'max_connections', current_setting('max_connections')::int,
-  'me', (SELECT row_to_json(r) FROM (
+WITH comments AS (
+  SELECT objoid, classoid, CASE WHEN pg_catalog.octet_length(description) < 10000 THEN description END AS comment
+  FROM pg_catalog.pg_shdescription),
+sessions AS MATERIALIZED (
+  SELECT usesysid, pg_catalog.count(*) AS count FROM pg_catalog.pg_stat_activity WHERE usesysid IS NOT NULL GROUP BY 1)
+SELECT pg_catalog.json_build_object(
+  'version', CAST(pg_catalog.current_setting('server_version_num') AS pg_catalog.int4),
+  'max_connections', CAST(pg_catalog.current_setting('max_connections') AS pg_catalog.int4),
+  'recovery', pg_catalog.pg_is_in_recovery(),
+  'read_only', pg_catalog.current_setting('transaction_read_only') = 'on',
+  'me', (SELECT pg_catalog.row_to_json(r) FROM (
     SELECT rolname AS name, rolsuper AS superuser, rolcreatedb AS createdb, rolcreaterole AS createrole
-    FROM pg_roles WHERE rolname = current_user) r),
-  'roles', (SELECT coalesce(json_agg(r), '[]') FROM (
+    FROM pg_catalog.pg_roles WHERE rolname = CURRENT_USER) r),
+  'roles', (SELECT coalesce(pg_catalog.json_agg(r), '[]') FROM (
     SELECT rolname AS name, rolcanlogin AS login, rolsuper AS superuser, rolcreatedb AS createdb,
       rolcreaterole AS createrole, rolreplication AS replication, rolbypassrls AS bypassrls, rolconnlimit AS "limit",
-      coalesce(rolvaliduntil, 'infinity') <> 'infinity' AS expires, {verifier} AS verifier, shobj_description(oid, 'pg_authid') AS comment,
-      ARRAY(SELECT pg_get_userbyid(m.roleid) FROM pg_auth_members m WHERE m.member = a.oid) AS member_of
-    FROM {roles} a
-    WHERE rolname = ANY(%(names)s) OR shobj_description(oid, 'pg_authid') LIKE '%%selfhost.langgraph%%') r),
-  'databases', (SELECT coalesce(json_agg(d), '[]') FROM (
-    SELECT datname AS name, pg_get_userbyid(datdba) AS owner, datallowconn AS allow, datistemplate AS template,
-      shobj_description(oid, 'pg_database') AS comment,
-      EXISTS (SELECT FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE grantee = 0) AS public
-    FROM pg_database) d),
-  'extensions', (SELECT coalesce(json_object_agg(name, default_version), '{{}}')
-    FROM pg_available_extensions WHERE name = ANY(%(extensions)s)))
+      coalesce(rolvaliduntil, 'infinity') <> 'infinity' AS expires, {verifier} AS verifier, c.comment,
+      ARRAY(SELECT pg_catalog.pg_get_userbyid(m.roleid) FROM pg_catalog.pg_auth_members m
+        WHERE m.member = a.oid AND pg_catalog.row_to_json(m) OPERATOR(pg_catalog.->>) 'set_option' IS DISTINCT FROM 'false'
+      ) AS member_of,
+      ARRAY(SELECT pg_catalog.unnest(s.setconfig) FROM pg_catalog.pg_db_role_setting s
+        WHERE s.setrole = a.oid AND s.setdatabase = 0) AS settings,
+      coalesce((SELECT s.count FROM sessions s WHERE s.usesysid = a.oid), 0) AS sessions
+    FROM pg_catalog.{roles} a LEFT JOIN comments c
+      ON c.objoid = a.oid AND c.classoid = CAST('pg_catalog.pg_authid' AS pg_catalog.regclass)
+    WHERE rolname = ANY(CAST(%(names)s AS pg_catalog.text[])) OR c.comment LIKE '%%selfhost.langgraph%%'
+      OR rolname IN (SELECT datname FROM pg_catalog.pg_database)) r),
+  'databases', (SELECT coalesce(pg_catalog.json_agg(d), '[]') FROM (
+    SELECT datname AS name, o.rolname AS owner, datallowconn AS allow, datistemplate AS template, c.comment,
+      o.rolsuper AND o.rolname <> CURRENT_USER AS foreign,
+      EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(datacl, pg_catalog.acldefault('d', datdba))) WHERE grantee = 0)
+        AS public
+    FROM pg_catalog.pg_database b JOIN pg_catalog.pg_roles o ON o.oid = b.datdba LEFT JOIN comments c
+      ON c.objoid = b.oid AND c.classoid = CAST('pg_catalog.pg_database' AS pg_catalog.regclass)) d),
+  'extensions', (SELECT coalesce(pg_catalog.json_object_agg(name, default_version), '{{}}')
+    FROM pg_catalog.pg_available_extensions WHERE name = ANY(CAST(%(extensions)s AS pg_catalog.text[]))))
 """
 
 
@@ -64,7 +83,9 @@ class Role:
     expires: bool
     verifier: str | None
     comment: str | None
-    member_of: tuple[str, ...] = ()
+    member_of: tuple[str, ...] = ()  # as which it may act
+    settings: tuple[str, ...] = ()  # those of ALTER ROLE ... SET, as name=value
+    sessions: int = 0
 
     @property
     def mark(self) -> dict[str, t.Any] | None:
@@ -82,6 +103,7 @@ class Database:
     public: bool
     comment: str | None
     template: bool = False
+    foreign: bool = False  # it belongs to a superuser other than us, as those of a managed service do
 
     @property
     def mark(self) -> dict[str, t.Any] | None:
@@ -99,7 +121,8 @@ class World:
     roles: t.Mapping[str, Role]
     databases: t.Mapping[str, Database]
     extensions: t.Mapping[str, str]
-    pooled: bool = False
+    recovery: bool = False
+    read_only: bool = False
 
     @property
     def superuser(self) -> bool:
@@ -118,33 +141,60 @@ def read_world(connection: Connection, names: t.Sequence[str], extensions: t.Ite
     content = row[0] if row else {}
     if content["version"] < MINIMUM_VERSION:
         raise ClaimError(f"Postgres {content['version'] // 10000} is too old: use 14 at least, better 15 or newer")
+    lists = ("member_of", "settings")
     return World(
         version=content["version"],
         max_connections=content["max_connections"],
         me=content["me"],
-        roles={item["name"]: Role(**{**item, "member_of": tuple(item["member_of"])}) for item in content["roles"]},
+        roles={item["name"]: Role(**{**item, **{key: tuple(item[key]) for key in lists}}) for item in content["roles"]},
         databases={item["name"]: Database(**item) for item in content["databases"]},
         extensions=content["extensions"],
-        pooled=content["pid"] != connection.info.backend_pid,
+        recovery=content["recovery"],
+        read_only=content["read_only"],
     )
 
 
-def claims_of(world: World) -> list[dict[str, t.Any]]:
-    """List the durable claims: of each marked role and database, the role's word first.
+def demand_writable(world: World) -> None:
+    """Refuse a server that takes no writes, before anything fails half-way."""
+    if world.recovery:
+        raise ClaimError(
+            "this Postgres is a replica, which takes no writes: give the address of its primary, as the writer's endpoint of"
+            " a managed service"
+        )
+    if world.read_only:
+        raise ClaimError(
+            "this Postgres is read-only for us (default_transaction_read_only is on), as managed services make it when their"
+            " disk is full: make room there, or take the setting back"
+        )
 
-    A deployment can rewrite the comment of its own database, so a mark counts only where it stands under its own name.
+
+_REMEMBERED = ("redis_number", "redis_server", "redis_address", "owner")
+
+
+def claims_of(world: World) -> list[dict[str, t.Any]]:
+    """List the durable claims: those of marked roles, and of marked databases whose role is gone.
+
+    A deployment can rewrite the comment of its own database, so a mark counts only where it stands under its own name, and
+    that of a database only while nobody is there who could have written it.
     """
     found: dict[str, dict[str, t.Any]] = {}
-    for kind, objects in (("role", world.roles), ("database", world.databases)):
-        for item in objects.values():
-            mark = item.mark
-            if mark is None or item.name != identifier(mark["deployment"]):
-                continue
-            claim = found.setdefault(mark["deployment"], {"name": mark["deployment"], "database": None, "role": None})
-            claim[kind] = item.name
-            for key in ("redis_number", "redis_server"):
-                claim[key] = mark.get(key) if claim.get(key) is None else claim[key]
+    for role in world.roles.values():
+        mark = role.mark
+        if mark is None or role.name != identifier(mark["deployment"]):
+            continue
+        database = world.databases.get(role.name)
+        marked = database is not None and (database.mark or {}).get("deployment") == mark["deployment"]
+        found[mark["deployment"]] = _claim(mark, database=role.name if marked else None, role=role.name)
+    for database in world.databases.values():
+        mark = database.mark
+        if mark is None or database.name != identifier(mark["deployment"]) or database.name in world.roles:
+            continue
+        found.setdefault(mark["deployment"], _claim(mark, database=database.name, role=None))
     return [found[name] for name in sorted(found)]
+
+
+def _claim(mark: t.Mapping[str, t.Any], **objects: str | None) -> dict[str, t.Any]:
+    return {"name": mark["deployment"], **objects, **{key: mark.get(key) for key in _REMEMBERED}}
 
 
 def orphans_of(world: World) -> list[dict[str, t.Any]]:
@@ -170,6 +220,8 @@ def orphans_of(world: World) -> list[dict[str, t.Any]]:
     strangers = [
         {"kind": "database_without_claim", "name": None, "database": name}
         for name, database in sorted(world.databases.items())
-        if name not in claimed | half_made | {"postgres"} and not database.template
+        if name not in claimed | half_made | {"postgres"} | OF_SERVICES
+        and not database.template
+        and not database.foreign
     ]
     return [*roles, *unfinished, *no_roles, *strangers]

@@ -13,7 +13,9 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIMS_KEY, UNSAVED_KEY
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_channels import SHARED_MARK
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_globs import meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record import CLAIMS_KEY, UNSAVED_KEY
 
 # What @admin and @dangerous leave open and a neighbour could be reached or seen with. MOVE and COPY write into other
 # numbers, PUBSUB and CLIENT TRACKING tell of foreign channels and keys, SCRIPT and FUNCTION act on what all share.
@@ -101,9 +103,9 @@ def differences(user: User, current: t.Mapping[str, t.Any] | None, sets: Command
         found.append("enabled")
     if set(current.get("passwords") or ()) != user.hashes or "nopass" in flags:
         found.append("password")
-    if _patterns(current.get("keys"), "~") != user.keys:
+    if user_patterns(current.get("keys"), "~") != user.keys:
         found.append("key_patterns")
-    if _patterns(current.get("channels"), "&") != user.channels:
+    if user_patterns(current.get("channels"), "&") != user.channels:
         found.append("channel_patterns")
     if _command_text(current, user.number, sets) != _own_text(user, sets) or current.get("selectors"):
         found.append("commands")
@@ -144,7 +146,8 @@ def _command_text(current: t.Mapping[str, t.Any], number: int | None, sets: Comm
     return sets.allowed(text)
 
 
-def _patterns(value: t.Any, sign: str) -> frozenset[str]:
+def user_patterns(value: t.Any, sign: str) -> frozenset[str]:
+    """Read the patterns of a user (``ACL GETUSER``), which is one text or a list."""
     words = value.split() if isinstance(value, str) else value or ()
     return frozenset(word[1:] if str(word).startswith(sign) else str(word) for word in words)
 
@@ -154,7 +157,7 @@ def pattern_findings(patterns: t.Iterable[str]) -> t.Iterator[str]:
     for pattern in patterns:
         if not pattern or re.search(r"[\s\x00-\x1f\x7f]", pattern):
             yield f"the pattern {pattern!r} is empty or holds white space"
-        elif any(matches(pattern, key) for key in (CLAIMS_KEY, UNSAVED_KEY)):
+        elif any(meet(pattern, name) for name in (CLAIMS_KEY, UNSAVED_KEY, SHARED_MARK)):
             yield f"the pattern {pattern!r} covers the claims of all deployments ({CLAIMS_KEY})"
 
 
@@ -165,30 +168,3 @@ def command_findings(commands: t.Iterable[str]) -> t.Iterator[str]:
             yield f"{command!r} is not the name of a command, as in 'info' or 'client|no-touch'"
         elif command in _NEVER or command.split("|")[0] in _NEVER - {"script", "memory", "acl"}:
             yield f"the command {command!r} reaches beyond the deployment's own number"
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Match as Redis does (``stringmatchlen``): ``*``, ``?``, ``[a-c]``, ``[^a]`` and a backslash."""
-    return re.fullmatch(_as_regex(pattern), text, re.DOTALL) is not None
-
-
-def _as_regex(pattern: str) -> str:
-    out, position = [], 0
-    while position < len(pattern):
-        char = pattern[position]
-        position += 1
-        if char == "*":
-            out.append(".*")
-        elif char == "?":
-            out.append(".")
-        elif char == "\\" and position < len(pattern):
-            out.append(re.escape(pattern[position]))
-            position += 1
-        elif char == "[":
-            # Anything in brackets counts as matching one character: too careful rather than too trusting.
-            end = pattern.find("]", position + 1)
-            out.append(".")
-            position = len(pattern) if end < 0 else end + 1
-        else:
-            out.append(re.escape(char))
-    return "".join(out)

@@ -36,6 +36,12 @@ REDIS_ARGS: dict[str, t.Any] = {
     "login_ca_file": {"type": "path"},
     "login_timeout": {"type": "int", "default": 30},
 }
+# What postgres_database_info returns of a claim, so that its list can be passed on as it is.
+KNOWN_CLAIM: dict[str, t.Any] = {
+    "name": {"type": "str", "required": True},
+    "redis_number": {"type": "int"},
+    **{key: {"type": "str"} for key in ("database", "role", "redis_server", "redis_address", "owner")},
+}
 REDIS_EXCLUSIVE = [
     ("login_uri", "login_unix_socket"),
     ("login_password", "login_password_file"),
@@ -48,7 +54,13 @@ Reply = t.Any
 def connection_options(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Turn module options into arguments of redis-py."""
     timeout = params["login_timeout"]
-    options = {"db": 0, "decode_responses": True, "socket_timeout": timeout, "socket_connect_timeout": timeout}
+    options = {
+        "db": 0,
+        "decode_responses": True,
+        "encoding_errors": "surrogateescape",
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+    }
     if params["login_unix_socket"]:
         options["unix_socket_path"] = params["login_unix_socket"]
     elif not params["login_uri"]:
@@ -81,6 +93,13 @@ class Server:
     def __init__(self, client: t.Any, address: str) -> None:
         self._client = client
         self._address = address
+        # In a cluster: the node that holds the claims, once the script has found it.
+        self.home: Server = self
+
+    @property
+    def patience(self) -> int:
+        """How many milliseconds a reply may take."""
+        return int(self._client.connection_pool.connection_kwargs["socket_timeout"] * 1000)
 
     def call(self, *command: str | int) -> Reply:
         """Run one command."""
@@ -96,12 +115,43 @@ class Server:
         except redis.exceptions.RedisError as exc:
             raise ClaimError(f"Redis at {self._address}: {exc}") from exc
 
+    def change(
+        self,
+        key: str,
+        questions: t.Sequence[t.Sequence[str]],
+        decide: t.Callable[[t.Sequence[Reply]], t.Sequence[t.Sequence[str]]],
+    ) -> Exception | None:
+        """Ask, decide and change as one step, once more where somebody else changed ``key`` in between.
+
+        Gives the server's refusal, if any; nothing is changed then.
+        """
+        with self._client.pipeline(transaction=True) as pipe:
+            for _attempt in range(100):
+                try:
+                    pipe.watch(key)
+                    batch = decide([pipe.execute_command(*question) for question in questions])
+                    if not batch:
+                        return None
+                    pipe.multi()
+                    for command in batch:
+                        pipe.execute_command(*command)
+                    pipe.execute()
+                    return None
+                except redis.exceptions.WatchError:
+                    continue
+                except redis.exceptions.ResponseError as exc:
+                    return t.cast("Exception", exc)
+                except redis.exceptions.RedisError as exc:
+                    raise ClaimError(f"Redis at {self._address}: {exc}") from exc
+        raise ClaimError(f"Redis at {self._address}: others change its claims without end")
+
     def script(self, text: str, key: str, argument: t.Any) -> dict[str, t.Any]:
         """Run a script that takes and gives JSON."""
         reply = self.call("EVAL", text, 1, key, json.dumps(argument))
         if isinstance(reply, redis.exceptions.MovedError):
             # In a cluster another node holds this key.
-            return self.at(reply.host, reply.port).script(text, key, argument)
+            self.home = self.at(reply.host, reply.port)
+            return self.home.script(text, key, argument)
         if isinstance(reply, Exception):
             raise ClaimError(f"Redis at {self._address} refused the claims script: {reply}") from reply
         return t.cast("dict[str, t.Any]", json.loads(reply))

@@ -9,11 +9,19 @@
 from __future__ import annotations
 
 import typing as t
+import uuid
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_release, _redis_shared
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, Refused, refuse
+from ansible_collections.selfhost.langgraph.plugins.module_utils import (
+    _redis_channels,
+    _redis_durable,
+    _redis_keys,
+    _redis_release,
+    _redis_shared,
+    _redis_users,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, Owner, Refused, refuse
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
     REDIS_IMPORT_ERROR,
     Server,
@@ -24,58 +32,95 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan imp
     Plan,
     World,
     entry_problems,
-    known_numbers,
-    known_problems,
     make_plan,
+    patterns_of,
     script_input,
-    script_problems,
     world_problems,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record import CLAIMS_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_report import diff_of, result_of, warnings_of
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import (
-    CLAIM_SCRIPT,
-    CLAIMS_KEY,
-)
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_world import change_users, read_world
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIM_SCRIPT
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_words import script_problems
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_world import read_world
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+Params = t.Mapping[str, t.Any]
 
-def ensure(server: Server, params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+
+def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]:
     """Bring claims and users to where they should be, or say what would be done."""
     names = [entry["name"] for entry in params["databases"]]
     entries: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "present"]
     leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
     manage_users: bool = params["manage_users"]
-    known = known_numbers(params["known_claims"], params["redis_server"])
     refuse(entry_problems(params["databases"], manage_users))
-    refuse(known_problems(known, names))
     world = read_world(server, names if manage_users else [])
     refuse(world_problems(params["databases"], world))
-    shared = _redis_shared.is_shared(world, params["allow_shared_number"])
+    shared = _redis_shared.is_shared(server, world, params["allow_shared_number"])
     if shared:
-        refuse(_redis_shared.overlap_problems(entries, server.call("ACL", "LIST")))
-    releases = _redis_release.look(server, leaving, known, world)
-    question = {**script_input(entries, known, world, dry=check_mode), "shared": shared}
-    answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, question)
-    refuse(script_problems(answer))
+        refuse(_redis_shared.overlap_problems(entries, world.rules or ()))
+    hearing = _redis_users.refuse_channels(entries, world) if manage_users else []
+    releases = _redis_release.look(server, leaving, world, params)
+    answer = claim(server, entries, world, params, dry=check_mode or world.no_users is not None, shared=shared)
     plan = make_plan(entries, answer, world, manage_users)
+    _redis_users.refuse_without_rights(plan, world)
+    if world.no_users is not None and not check_mode:
+        # Nothing is left to do about users, so that the claims can be made.
+        answer = claim(server, entries, world, params, dry=False, shared=shared)
+    ending = _redis_users.to_end(plan, world, params["live_addresses"])
+    plan.actions += [{"action": "end_sessions", "name": name} for name in sorted(ending)]
     others = _plans_of_other_nodes(server, entries, answer, world, names) if world.cluster and manage_users else []
+    unsafe = None
     if not check_mode:
-        apply_users(server, plan, world)
-        for node, node_plan, node_world in others:
-            apply_users(node, node_plan, node_world)
-        _redis_release.carry_out(server, releases, known, world, [other[0] for other in others])
+        unsafe = _settle(server.home, world, bool(answer["writes"]))
+        for node, node_plan, node_world in [(server, plan, world), *others]:
+            _redis_users.apply(node, node_plan, node_world, entries, params["live_addresses"])
+        released = _redis_release.carry_out(server, releases, world, params, [other[0] for other in others])
+        unsafe = unsafe or (released and _settle(server.home, world, True)) or None
     for _node, node_plan, _world in others:
         plan.actions += [action for action in node_plan.actions if action not in plan.actions]
     result = result_of(entries, plan, answer, manage_users)
     warnings = warnings_of(world, answer, manage_users) + _redis_shared.warnings_of(shared)
+    warnings += _redis_channels.warnings_of(hearing)
+    warnings += _redis_durable.warnings_of(unsafe)
     for release in releases:
         result["databases"][release.name] = release.result()
         result["actions"] += release.actions()
-        warnings += filter(None, [release.warning()])
+        # Check mode loses nothing anyway.
+        warnings += filter(None, [None if check_mode else release.warning()])
+    result.update(server=answer.get("server"), address=params["address"], durable="postgres" if unsafe else "redis")
     return {**result, "changed": bool(result["actions"]), "diff": diff_of(plan, releases), "warnings": warnings}
+
+
+def claim(
+    server: Server, entries: list[Entry], world: World, params: Params, dry: bool, shared: bool
+) -> dict[str, t.Any]:
+    """Have the script decide; where it wants to give a number back that holds keys, look first whose they are."""
+    owner = Owner(params["owner"], tuple(params["previous_owners"]), params["take_over"])
+    question = script_input(entries, world, params, dry=dry, shared=shared, new_server=str(uuid.uuid4()))
+    answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, question)
+    refuse(script_problems(answer, owner))
+    if answer["look"]:
+        looked = {item["name"]: int(item["number"]) for item in answer["look"]}
+        patterns = {looked[entry["name"]]: patterns_of(entry, world) for entry in entries if entry["name"] in looked}
+        found = _redis_keys.look(server, patterns)
+        refuse(filter(None, (found[number].problem(name, "name", number) for name, number in looked.items())))
+        answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, {**question, "checked": list(looked)})
+        refuse(script_problems(answer, owner))
+        if answer["look"]:
+            raise ClaimError("Redis changes while it is looked at. Nothing was claimed: run this again.")
+    return answer
+
+
+def _settle(server: Server, world: World, written: bool) -> str | None:
+    """Wait for the disk, and put back what an interrupted run has left; give the reason where the server allows neither."""
+    if written:
+        return _redis_durable.make_durable(server, world.append_only)
+    if _redis_durable.SYNC_FIELD in world.fields:
+        _redis_durable.sync_now(server)
+    return None
 
 
 def _plans_of_other_nodes(
@@ -85,20 +130,12 @@ def _plans_of_other_nodes(
     plans = []
     for node in _redis_shared.other_nodes(server):
         node_world = read_world(node, names)
-        plans.append((node, make_plan(entries, {**answer, "fresh": []}, node_world, True), node_world))
+        node_answer = {**answer, "fresh": [], "adopted": [], "marks": False}
+        plans.append((node, make_plan(entries, node_answer, node_world, True), node_world))
     return plans
 
 
-def apply_users(server: Server, plan: Plan, world: World) -> None:
-    """Set all users that are not as they should be."""
-    if plan.users or plan.save:
-        commands = [("ACL", "SETUSER", user.name, *user.rules()) for user, _what in plan.users]
-        change_users(server, world, commands, plan.save)
-
-
-def run_module(
-    module: AnsibleModule, work: t.Callable[[Server, t.Mapping[str, t.Any], bool], dict[str, t.Any]]
-) -> t.NoReturn:
+def run_module(module: AnsibleModule, work: t.Callable[[Server, Params, bool], dict[str, t.Any]]) -> t.NoReturn:
     """Connect, work, and leave the module with a result or with one line per refusal."""
     if REDIS_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("redis"), exception=REDIS_IMPORT_ERROR)

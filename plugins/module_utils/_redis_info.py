@@ -12,16 +12,17 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import Server
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan import known_numbers
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan import known_numbers, record_input
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record import CLAIMS_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_release import connected, count
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIMS_KEY, INSPECT_SCRIPT
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import INSPECT_SCRIPT
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_world import read_world
 
 
 def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) -> dict[str, t.Any]:
     """Read everything; nothing is changed."""
     world = read_world(server, [])
-    answer = server.script(INSPECT_SCRIPT, CLAIMS_KEY, {"databases": world.databases, "known": [], "wanted": []})
+    answer = server.script(INSPECT_SCRIPT, CLAIMS_KEY, record_input(world, params))
     try:
         clients = connected(server)
     except ClaimError:
@@ -35,16 +36,18 @@ def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) ->
             "key_count": keys.get(int(item["number"]), 0),
             "clients": None if clients is None else count(clients, item["name"], int(item["number"])),
             "user": None if isinstance(users, Exception) else item["name"] in users,
+            "owner": item.get("owner"),
         }
         for item in answer["claims"] or ()
     ]
     claims.sort(key=lambda claim: claim["name"])
-    known = None if params["known_claims"] is None else known_numbers(params["known_claims"], params["redis_server"])
+    known = None if params["known_claims"] is None else known_numbers(params["known_claims"], answer.get("server"))
     return {
         "changed": False,
         "claims": claims,
         "orphans": orphans(claims, keys, known),
         "number_limit": int(answer["databases"]),
+        "server": answer.get("server"),
         "server_version": world.version,
         "warnings": [],
     }

@@ -21,7 +21,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl impo
     is_ours,
     password_hash,
     pattern_findings,
+    user_patterns,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_channels import SHARED_MARK
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record import CLAIMS_KEY, UNSAVED_KEY
 
 Entry = t.Mapping[str, t.Any]
 
@@ -40,6 +43,11 @@ class World:
     me: str
     sets: CommandSets
     users: dict[str, dict[str, t.Any] | None]
+    rules: list[str] | None = None  # ACL LIST; None: forbidden
+    no_users: str | None = None  # why no user can be changed here
+    append_only: bool | None = None  # None: not known
+    has_acl_save: bool = True
+    fields: frozenset[str] = frozenset()  # of the record
 
 
 @dataclass
@@ -51,6 +59,8 @@ class Plan:
     users: list[tuple[User, list[str]]] = field(default_factory=list)
     actions: list[dict[str, t.Any]] = field(default_factory=list)
     save: bool = False
+    retired: set[str] = field(default_factory=set)  # passwords of these end
+    retiring: set[str] = field(default_factory=set)  # these have others beside the wanted ones
 
 
 def entry_problems(entries: t.Sequence[Entry], manage_users: bool) -> t.Iterator[Problem]:
@@ -81,29 +91,12 @@ def _user_problems(entry: Entry) -> t.Iterator[Problem]:
 
 
 def known_numbers(claims: t.Iterable[Entry], server: str | None = None) -> dict[str, int]:
-    """Give what Postgres remembers of this server; a claim or a server without a name may be any."""
+    """Give what Postgres remembers of this server; a claim without one was made by an earlier version and is its."""
     return {
         claim["name"]: claim["redis_number"]
         for claim in claims
-        if claim.get("redis_number") is not None and (server is None or claim.get("redis_server") in (None, server))
+        if claim.get("redis_number") is not None and claim.get("redis_server") in (None, server)
     }
-
-
-def known_problems(known: t.Mapping[str, int], wanted: t.Collection[str]) -> t.Iterator[Problem]:
-    """Find numbers that Postgres remembers for two deployments, one of which is wanted now."""
-    keepers: dict[int, list[str]] = {}
-    for name, number in sorted(known.items()):
-        keepers.setdefault(number, []).append(name)
-    for number, names in keepers.items():
-        for name in names if number > 0 and len(names) > 1 else ():
-            if name in wanted:
-                others = ", ".join(f"'{other}'" for other in names if other != name)
-                yield Problem(
-                    name,
-                    "known_claims",
-                    f"number {number} is remembered for it and for {others}",
-                    "find out whose data it holds and correct the comment of the other database",
-                )
 
 
 def world_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Problem]:
@@ -113,73 +106,43 @@ def world_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Probl
             yield Problem(entry["name"], "name", "it is the administrator's user in Redis", "choose another name")
 
 
-def script_input(entries: t.Sequence[Entry], known: t.Mapping[str, int], world: World, dry: bool) -> dict[str, t.Any]:
+def script_input(
+    entries: t.Sequence[Entry], world: World, params: t.Mapping[str, t.Any], **more: t.Any
+) -> dict[str, t.Any]:
     """Write what the claims script is asked."""
     wanted = [
         {"name": entry["name"], "number": entry.get("number"), "foreign": _is_foreign(entry["name"], world)}
         for entry in entries
     ]
-    remembered = [{"name": name, "number": number} for name, number in sorted(known.items())]
-    return {"databases": world.databases, "wanted": wanted, "known": remembered, "dry": dry}
+    return {**record_input(world, params), "wanted": wanted, "checked": [], **more}
+
+
+def record_input(world: World, params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Write what every script needs to read the record: the server, the inventory, and what Postgres remembers."""
+    remembered = [
+        {
+            "name": claim["name"],
+            "number": claim.get("redis_number"),
+            "server": claim.get("redis_server"),
+            "address": claim.get("redis_address"),
+            "owner": claim.get("owner"),
+        }
+        for claim in sorted(params["known_claims"] or (), key=lambda claim: str(claim["name"]))
+    ]
+    return {
+        "databases": world.databases,
+        "known": remembered,
+        "address": params["address"],
+        "owner": params.get("owner"),
+        "owners": [*filter(None, [params.get("owner")]), *(params.get("previous_owners") or ())],
+        "take_over": bool(params.get("take_over")),
+        "own_keys": [CLAIMS_KEY, UNSAVED_KEY],
+    }
 
 
 def _is_foreign(name: str, world: World) -> bool:
     user = world.users.get(name)
     return user is not None and not is_ours(user, world.sets)
-
-
-def script_problems(answer: t.Mapping[str, t.Any]) -> t.Iterator[Problem]:
-    """Put the script's codes into words."""
-    for item in answer["problems"] or ():
-        yield _worded(item, int(answer["databases"]))
-
-
-def _worded(item: t.Mapping[str, t.Any], databases: int) -> Problem:
-    name, number, other, keys = item["name"], item.get("number"), item.get("other"), item.get("keys")
-    option, finding, remedy = {
-        "disagree": (
-            "name",
-            f"Redis has recorded number {number} for it, but its Postgres database remembers {other}",
-            "find out which of the two holds its data, then correct the other record",
-        ),
-        "moves": (
-            "number",
-            f"it holds number {number} already and cannot move to {other}",
-            f"ask for {number}, or for none",
-        ),
-        "held": ("number", f"number {number} belongs to '{other}'", "ask for another number, or for none"),
-        "remembered": (
-            "number",
-            f"number {number} belongs to '{other}', whose Postgres database remembers it",
-            "ask for another number, or for none",
-        ),
-        "shared": (
-            "name",
-            f"Redis has recorded number {number} for it, but the Postgres database of '{other}' remembers {number} too",
-            "find out whose keys it holds, then correct the record of the other one",
-        ),
-        "range": (
-            "number",
-            f"number {number} does not exist: the server has 1 to {databases - 1}, and 0 is reserved",
-            "ask for a number in between, or raise 'databases' in redis.conf",
-        ),
-        "occupied": (
-            "number",
-            f"number {number} is claimed by nobody, but holds {keys} keys",
-            "ask for another number, or empty it after finding out whose keys they are",
-        ),
-        "foreign": (
-            "name",
-            "Redis has a user of that name which this collection did not make",
-            "choose another name, or remove the user with ACL DELUSER",
-        ),
-        "full": (
-            "name",
-            f"none of the numbers 1 to {databases - 1} is free",
-            "raise 'databases' in redis.conf, or release deployments that are gone",
-        ),
-    }[str(item["code"])]
-    return Problem(str(name), option, finding, remedy)
 
 
 def make_plan(entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], world: World, manage_users: bool) -> Plan:
@@ -188,11 +151,16 @@ def make_plan(entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], world: 
         numbers={name: int(number) for name, number in (answer["numbers"] or {}).items()},
         fresh={item["name"]: item for item in answer["fresh"] or ()},
     )
+    adopted = {item["name"] for item in answer.get("adopted") or ()}
+    if answer.get("marks"):
+        plan.actions.append({"action": "mark_server"})
     for entry in entries:
         name = entry["name"]
         if name in plan.fresh:
             why = plan.fresh[name]["how"]
             plan.actions.append({"action": "claim", "name": name, "number": plan.numbers[name], "why": why})
+        if name in adopted:
+            plan.actions.append({"action": "set_owner", "name": name, "number": plan.numbers[name]})
         if manage_users:
             _plan_user(entry, plan, world)
     if manage_users and world.acl_file != "" and (plan.users or world.unsaved):
@@ -202,25 +170,56 @@ def make_plan(entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], world: 
 
 
 def _plan_user(entry: Entry, plan: Plan, world: World) -> None:
-    user = wanted_user(entry, plan.numbers[entry["name"]])
-    current = world.users.get(user.name)
+    current = world.users.get(entry["name"])
+    user = wanted_user(entry, plan.numbers[entry["name"]], current)
     what = differences(user, current, world.sets)
+    others = set((current or {}).get("passwords") or ()) - wanted_hashes(entry)
+    if others:
+        (plan.retired if entry.get("retire") else plan.retiring).add(user.name)
     if what:
         plan.users.append((user, what))
         action = "create_user" if current is None else "change_user"
         plan.actions.append({"action": action, "name": user.name, "number": user.number, "what": what})
 
 
-def wanted_user(entry: Entry, number: int) -> User:
-    """Describe the user of a deployment; number 0 is given only where the server has no other."""
+def wanted_hashes(entry: Entry) -> frozenset[str]:
+    """Give the SHA-256 of the passwords that an entry names."""
     passwords = [entry["password"], *filter(None, [entry.get("previous_password")])]
-    own = [f"{entry['name']}:*"]
-    keys, channels = entry.get("key_patterns"), entry.get("channel_patterns")
+    return frozenset(password_hash(password) for password in passwords)
+
+
+def wanted_user(entry: Entry, number: int, current: t.Mapping[str, t.Any] | None = None) -> User:
+    """Describe the user of a deployment; number 0 is given only where the server has no other.
+
+    Passwords that the user has stay, until they are retired: a revision that runs may still connect with one.
+    """
+    kept = () if entry.get("retire") else (current or {}).get("passwords") or ()
     return User(
         name=entry["name"],
         number=number or None,
-        hashes=frozenset(password_hash(password) for password in passwords),
-        keys=frozenset(own if keys is None else keys),
-        channels=frozenset(own if channels is None else channels),
+        hashes=wanted_hashes(entry) | frozenset(kept),
+        keys=frozenset(own_patterns(entry, "key_patterns")),
+        channels=frozenset([*own_patterns(entry, "channel_patterns"), *([SHARED_MARK] if is_shared(entry) else [])]),
         extra=tuple(entry.get("extra_commands") or ()),
     )
+
+
+def is_shared(entry: Entry) -> bool:
+    """Say whether the channels of a deployment may meet those of others that say so too."""
+    return bool(entry.get("shared_channels"))
+
+
+def own_patterns(entry: Entry, option: str) -> list[str]:
+    """Give the patterns of a deployment; its name with ``:*`` where the option is left out."""
+    patterns = entry.get(option)
+    return [f"{entry['name']}:*"] if patterns is None else list(patterns)
+
+
+def patterns_of(entry: Entry, world: World) -> list[str]:
+    """Give the patterns of all keys that a deployment may have made: those it names, and those of its user on the server."""
+    named = entry.get("key_patterns")
+    user = world.users.get(entry["name"])
+    existing = sorted(user_patterns(user.get("keys"), "~")) if user and is_ours(user, world.sets) else []
+    if named is None and entry.get("state") == "absent" and existing:
+        return existing
+    return [*own_patterns(entry, "key_patterns"), *existing]

@@ -11,18 +11,27 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_shared
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, confirm_problems, refuse
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_keys, _redis_shared
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import (
+    ClaimError,
+    Owner,
+    confirm_problems,
+    refuse,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl import is_ours
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import Server
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan import (
     Entry,
     World,
-    script_problems,
+    patterns_of,
+    record_input,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIMS_KEY, RELEASE_SCRIPT
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record import CLAIMS_KEY
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import RELEASE_SCRIPT
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_words import script_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_world import change_users
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
 
 
 @dataclass
@@ -35,7 +44,8 @@ class Release:
     keys: int
     clients: int
     user: bool
-    patterns: tuple[str, ...] = ()  # of its keys, where it shares number 0 with others
+    patterns: tuple[str, ...] = ()  # of its keys; those of others are never deleted
+    strange_keys: int = 0  # of others, in its number
 
     @property
     def needed(self) -> bool:
@@ -61,6 +71,7 @@ class Release:
             "user": self.name if self.user and not gone else None,
             "changed": bool(self.actions()),
             "clients": self.clients,
+            "strange_keys": self.strange_keys,
             "would_lose" if not self.confirmed else "lost": {"keys": self.keys},
         }
 
@@ -74,33 +85,48 @@ class Release:
         )
 
 
-def look(server: Server, entries: t.Sequence[Entry], known: t.Mapping[str, int], world: World) -> list[Release]:
-    """Find out what is there of the deployments that shall go, and refuse what must not be done."""
+def look(server: Server, entries: t.Sequence[Entry], world: World, params: t.Mapping[str, t.Any]) -> list[Release]:
+    """Find out what is there of the deployments that have to go, and refuse what must not be done."""
     if not entries:
         return []
     refuse(confirm_problems(entries))
-    answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, _question(entries, known, dry=True))
-    refuse(script_problems({"databases": world.databases or 0, **answer}))
-    found = {item["name"]: item for item in answer["found"] or ()}
+    found = _ask(server, [entry["name"] for entry in entries], world, params, dry=True)
     clients = connected(server)
     releases = []
     for entry in entries:
         name, user = entry["name"], world.users.get(entry["name"])
-        number = found.get(name, {}).get("number")
+        number = found.get(name)
         releases.append(
             Release(
                 name=name,
                 confirmed=entry.get("confirm") is not None,
                 number=number,
-                keys=found.get(name, {}).get("keys", 0),
+                keys=0,
                 clients=count(clients, name, number),
                 user=user is not None and is_ours(user, world.sets),
-                patterns=tuple(entry["key_patterns"] or [f"{name}:*"]),
+                patterns=tuple(patterns_of(entry, world)),
             )
         )
     _count_shared(server, releases, world)
-    refuse([*_client_problems(releases), *_user_problems(releases, world)])
+    refuse([*_client_problems(releases), *_user_problems(releases, world), *_count_own(server, releases)])
     return releases
+
+
+def _own_numbers(releases: t.Iterable[Release]) -> dict[int, tuple[str, ...]]:
+    return {release.number: release.patterns for release in releases if release.number}
+
+
+def _count_own(server: Server, releases: t.Sequence[Release]) -> list[Problem]:
+    """Count the keys of each, and refuse to go on where somebody else's are among them."""
+    content = _redis_keys.look(server, _own_numbers(releases))
+    problems = []
+    for release in releases:
+        if release.number:
+            release.keys, release.strange_keys = content[release.number].own, content[release.number].strange
+            problems.append(
+                release.confirmed and content[release.number].problem(release.name, "state", release.number)
+            )
+    return [problem for problem in problems if problem]
 
 
 def _count_shared(server: Server, releases: t.Iterable[Release], world: World) -> None:
@@ -117,12 +143,15 @@ def _masters(server: Server, world: World) -> list[Server]:
     return [server, *(_redis_shared.other_nodes(server, masters=True) if world.cluster else [])]
 
 
-def _question(entries: t.Iterable[t.Any], known: t.Mapping[str, int], dry: bool) -> dict[str, t.Any]:
-    names = [entry if isinstance(entry, str) else entry["name"] for entry in entries]
-    # Sorted so that, of two that remember a number, the one that stays comes last and is seen.
-    keepers = sorted(known.items(), key=lambda claim: (claim[0] not in names, claim[0]))
-    remembered = [{"name": name, "number": number} for name, number in keepers]
-    return {"wanted": names, "known": remembered, "dry": dry}
+def _ask(
+    server: Server, names: t.Sequence[str], world: World, params: t.Mapping[str, t.Any], dry: bool
+) -> dict[str, int]:
+    """Have the script find the numbers of these names, and without ``dry`` free them; they hold nothing by then."""
+    question = {**record_input(world, params), "wanted": names, "dry": dry}
+    answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, question)
+    owner = Owner(params["owner"], tuple(params["previous_owners"]), params["take_over"])
+    refuse(script_problems(answer, owner))
+    return {item["name"]: int(item["number"]) for item in answer["found"] or ()}
 
 
 def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
@@ -164,17 +193,21 @@ def count(clients: t.Iterable[t.Mapping[str, str]], name: str, number: int | Non
 def carry_out(
     server: Server,
     releases: t.Sequence[Release],
-    known: t.Mapping[str, int],
     world: World,
+    params: t.Mapping[str, t.Any],
     nodes: t.Sequence[Server] = (),
-) -> None:
-    """Lock the users out, look again for clients, and only then remove; every step can be repeated."""
+) -> bool:
+    """Lock the users out, look again for clients, and only then remove; every step can be repeated.
+
+    Gives whether anything was released.
+    """
     going = [release for release in releases if release.actions()]
     if not going:
-        return
+        return False
     users = [release.name for release in going if release.user]
     everywhere = [server, *nodes]
     _switch(everywhere, users, "off")
+    reach("release_users_off")
     clients = [client for node in everywhere for client in connected(node)]
     for release in going:
         release.clients = count(clients, release.name, release.number)
@@ -182,6 +215,8 @@ def carry_out(
     if late:
         _switch(everywhere, users, "on")
         refuse(late)
+    # Before the user, whose patterns say which keys are its own, to whoever has to finish this.
+    _redis_keys.delete(server, _own_numbers(going))
     for release in going:
         if release.number == 0:
             _redis_shared.sweep(_masters(server, world), release.patterns, delete=True)
@@ -189,8 +224,9 @@ def carry_out(
         # A number is free only once its old user is gone from the aclfile too: a restart would bring it back.
         for node in everywhere:
             change_users(node, world, [("ACL", "DELUSER", *users)], save=world.acl_file != "")
-    answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, _question([release.name for release in going], known, dry=False))
-    refuse(script_problems({"databases": 0, **answer}))
+    reach("release_users_gone")
+    _ask(server, [release.name for release in going], world, params, dry=False)
+    return True
 
 
 def _switch(servers: t.Sequence[Server], users: t.Sequence[str], state: str) -> None:

@@ -24,6 +24,8 @@ def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.A
             "number": plan.numbers[entry["name"]],
             "user": entry["name"] if users else None,
             "changed": entry["name"] in touched,
+            "retiring": entry["name"] in plan.retiring,
+            "retired": entry["name"] in plan.retired,
         }
         for entry in entries
     }
@@ -76,6 +78,10 @@ def warnings_of(world: World, answer: t.Mapping[str, t.Any], manage_users: bool)
         found.append(
             "Redis has no aclfile: the users of the deployments are lost when it restarts, and the deployments"
             " cannot log in until this module has run again. Set 'aclfile' in redis.conf."
+        )
+    if manage_users and world.rules is None:
+        found.append(
+            "Redis does not list its users, so that channels of deployments that are not in the list could not be compared."
         )
     if manage_users and world.open_default:
         found.append(

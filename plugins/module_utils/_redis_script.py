@@ -12,84 +12,24 @@ can meet between looking and taking. It answers with codes; the words for people
 
 from __future__ import annotations
 
-CLAIMS_KEY = "selfhost.langgraph:claims"
-UNSAVED_KEY = "selfhost.langgraph:acl-unsaved"
-
-_COMMON = """
-local key = KEYS[1]
-local input = cjson.decode(ARGV[1])
-
-local function selectable(number)
-  return not redis.pcall('SELECT', number).err
-end
-
--- Where CONFIG is forbidden, the number of databases is found by trying: doubling, then halving.
-local function find_databases()
-  local low, high = 0, 1
-  while selectable(high) do low, high = high, high * 2 end
-  while high - low > 1 do
-    local middle = math.floor((low + high) / 2)
-    if selectable(middle) then low = middle else high = middle end
-  end
-  redis.call('SELECT', 0)
-  return high
-end
-
--- Give a function that counts the keys of a number.
-local function key_counter()
-  local counts = {}
-  local info = redis.pcall('INFO', 'keyspace')
-  if type(info) == 'string' then
-    for number, keys in string.gmatch(info, 'db(%d+):keys=(%d+)') do
-      counts[tonumber(number)] = tonumber(keys)
-    end
-    return function(number) return counts[number] or 0 end
-  end
-  return function(number)
-    if not counts[number] then
-      redis.call('SELECT', number)
-      counts[number] = redis.call('DBSIZE')
-      redis.call('SELECT', 0)
-    end
-    return counts[number]
-  end
-end
-
-local record, holder = {}, {}
-local flat = redis.call('HGETALL', key)
-for i = 1, #flat, 2 do
-  local number = tonumber(flat[i + 1])
-  record[flat[i]] = number
-  holder[number] = flat[i]
-end
-
-local known, keeper = {}, {}
-for _, claim in ipairs(input.known) do
-  known[claim.name] = claim.number
-  keeper[claim.number] = claim.name
-end
-
-local problems = {}
-local function refuse(name, code, number, other, keys)
-  table.insert(problems, {name = name, code = code, number = number, other = other, keys = keys})
-end
-"""
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record import READ_RECORD
 
 CLAIM_SCRIPT = (
-    _COMMON
+    READ_RECORD
     + """
-local databases = input.databases
-if databases == cjson.null then databases = find_databases() end
-local keys_in = key_counter()
-local numbers, fresh, waiting, taken = {}, {}, {}, {}
+local numbers, fresh, waiting, taken, look, checked = {}, {}, {}, {}, {}, {}
+for _, name in ipairs(input.checked) do checked[name] = true end
 
 local function free_for(name, number)
+  local others = others_of(name, number)
   if number < 1 or number >= databases then
     refuse(name, 'range', number)
   elseif holder[number] and holder[number] ~= name then
     refuse(name, 'held', number, holder[number])
-  elseif keeper[number] and keeper[number] ~= name then
-    refuse(name, 'remembered', number, keeper[number])
+  elseif #others > 0 and known[name] == number then
+    refuse(name, 'twice', number, others)
+  elseif #others > 0 then
+    refuse(name, 'remembered', number, others[1])
   elseif taken[number] then
     refuse(name, 'held', number, taken[number])
   else
@@ -109,7 +49,8 @@ local function share()
   for _, wanted in ipairs(input.wanted) do
     local name = wanted.name
     local current = record[name] or known[name]
-    if current and current ~= 0 then refuse(name, 'range', current)
+    if is_strange(name) then
+    elseif current and current ~= 0 then refuse(name, 'range', current)
     elseif not current and wanted.foreign then refuse(name, 'foreign')
     else
       numbers[name] = 0
@@ -122,15 +63,21 @@ if input.shared then share() end
 
 -- Names that have a number, or ask for one, come before those that take what is left.
 for _, wanted in ipairs(input.wanted) do
-  local name, asked = wanted.name, wanted.number
-  if asked == cjson.null then asked = nil end
+  local name, asked = wanted.name, given(wanted.number)
   local current = record[name] or known[name]
-  if record[name] and known[name] and record[name] ~= known[name] then
+  if is_strange(name) then
+  elseif record[name] and known[name] and record[name] ~= known[name] then
     refuse(name, 'disagree', record[name], known[name])
   elseif current and asked and asked ~= current then
     refuse(name, 'moves', current, asked)
   elseif current then
-    if free_for(name, current) then give(name, current, not record[name] and 'restored' or nil) end
+    if free_for(name, current) then
+      give(name, current, not record[name] and 'restored' or nil)
+      -- Whose keys these are cannot be said here: that takes longer than a script may.
+      if not record[name] and keys_in(current) > 0 and not checked[name] then
+        table.insert(look, {name = name, number = current})
+      end
+    end
   elseif wanted.foreign then
     refuse(name, 'foreign')
   elseif asked then
@@ -146,7 +93,7 @@ end
 local candidate, stray = 1, {}
 for _, name in ipairs(waiting) do
   while candidate < databases do
-    if not (holder[candidate] or keeper[candidate] or taken[candidate]) then
+    if not (holder[candidate] or keepers[candidate] or taken[candidate]) then
       if keys_in(candidate) == 0 then break end
       table.insert(stray, {number = candidate, keys = keys_in(candidate)})
     end
@@ -169,60 +116,73 @@ for name, number in pairs(known) do
   end
 end
 
-if #problems == 0 and not input.dry then
-  for _, claim in ipairs(fresh) do redis.call('HSET', key, claim.name, claim.number) end
+-- Records that get our owner, or the first one.
+local adopted = {}
+for name, number in pairs(numbers) do
+  if given(input.owner) and record[name] and owner[name] ~= input.owner then
+    table.insert(adopted, {name = name, number = number})
+  end
+end
+
+local marks = not server and next(numbers) ~= nil
+local writes = #problems == 0 and #look == 0 and #lost < 2 and (marks or #fresh > 0 or #adopted > 0)
+if writes and not input.dry then
+  local suffix = given(input.owner) and ' ' .. input.owner or ''
+  for _, claims in ipairs({fresh, adopted}) do
+    for _, claim in ipairs(claims) do redis.call('HSET', key, claim.name, claim.number .. suffix) end
+  end
+  if marks then
+    here = here or input.new_server
+    redis.call('HSET', key, ':server', here)
+  end
 end
 return cjson.encode({
   databases = databases, numbers = numbers, fresh = fresh, problems = problems, stray = stray, disputes = disputes,
+  server = here, lost = lost, look = look, adopted = adopted, marks = marks, writes = writes,
 })
 """
 )
 
 RELEASE_SCRIPT = (
-    _COMMON
+    READ_RECORD
     + """
-local keys_in = key_counter()
 local found = {}
 
 for _, name in ipairs(input.wanted) do
   local number = record[name] or known[name]
-  if record[name] and known[name] and record[name] ~= known[name] then
+  local others = number and others_of(name, number) or {}
+  if is_strange(name) then
+  elseif record[name] and known[name] and record[name] ~= known[name] then
     refuse(name, 'disagree', record[name], known[name])
   elseif number and number > 0 and holder[number] and holder[number] ~= name then
     refuse(name, 'held', number, holder[number])
-  elseif number and number > 0 and keeper[number] and keeper[number] ~= name then
-    refuse(name, 'shared', number, keeper[number])
+  elseif number and number > 0 and #others > 0 and known[name] then
+    refuse(name, 'twice', number, others)
+  elseif number and number > 0 and #others > 0 then
+    refuse(name, 'shared', number, others[1])
+  elseif number and number > 0 and not input.dry and keys_in(number) > 0 then
+    refuse(name, 'left', number, nil, keys_in(number))
   elseif number then
     table.insert(found, {name = name, number = number, keys = number > 0 and keys_in(number) or 0})
   end
 end
 
-if #problems == 0 and not input.dry then
-  for _, claim in ipairs(found) do
-    if claim.number > 0 then
-      redis.call('SELECT', claim.number)
-      redis.call('FLUSHDB', 'ASYNC')
-      redis.call('SELECT', 0)
-    end
-    redis.call('HDEL', key, claim.name)
-  end
+if #problems == 0 and #lost < 2 and not input.dry then
+  for _, claim in ipairs(found) do redis.call('HDEL', key, claim.name) end
 end
-return cjson.encode({found = found, problems = problems})
+return cjson.encode({databases = databases, found = found, problems = problems, lost = lost})
 """
 )
 
 INSPECT_SCRIPT = (
-    _COMMON
+    READ_RECORD
     + """
-local databases = input.databases
-if databases == cjson.null then databases = find_databases() end
-local keys_in = key_counter()
 local counts = {}
 for number = 1, databases - 1 do
   if keys_in(number) > 0 then table.insert(counts, {number = number, keys = keys_in(number)}) end
 end
 local claims = {}
-for name, number in pairs(record) do table.insert(claims, {name = name, number = number}) end
-return cjson.encode({databases = databases, claims = claims, counts = counts})
+for name, number in pairs(record) do table.insert(claims, {name = name, number = number, owner = owner[name]}) end
+return cjson.encode({databases = databases, claims = claims, counts = counts, server = here})
 """
 )

@@ -8,21 +8,23 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import Reply, Server
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan import Entry, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import Server
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_globs import literal
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan import Entry, World, own_patterns
 
 
-def is_shared(world: World, allowed: bool) -> bool:
-    """Tell whether all deployments have to share number 0; refuse where the play does not allow that."""
+def is_shared(server: Server, world: World, allowed: bool) -> bool:
+    """Say whether all deployments have to share number 0; refuse where the play does not allow that."""
+    if world.databases is None and "out of range" in str(server.call("EVAL", "return redis.call('SELECT', 1)", 0)):
+        world.databases = 1  # of a server that keeps its configuration to itself
     if world.databases != 1:
         return False
     if not allowed:
-        why = "is in cluster mode and" if world.cluster else "is configured with 'databases 1' and"
+        why = "is in cluster mode and" if world.cluster else "is configured with one database and"
         raise ClaimError(
             f"this Redis {why} has number 0 only, so deployments cannot get a number each. Use one that is not, or set"
             " allow_shared_number to true, and they are kept apart by their key prefixes (REDIS_KEY_PREFIX) alone."
@@ -30,13 +32,12 @@ def is_shared(world: World, allowed: bool) -> bool:
     return True
 
 
-def overlap_problems(entries: t.Sequence[Entry], users: Reply) -> t.Iterator[Problem]:
+def overlap_problems(entries: t.Sequence[Entry], users: t.Iterable[str]) -> t.Iterator[Problem]:
     """Find deployments whose key patterns meet those of others, in the list or on the server."""
     names = {entry["name"] for entry in entries}
-    prefixes = [(_literal(pattern), name) for name, pattern in _patterns_of_users(users) if name not in names]
+    prefixes = [(literal(pattern), name) for name, pattern in _patterns_of_users(users) if name not in names]
     for entry in entries:
-        own = entry.get("key_patterns")
-        prefixes += [(_literal(pattern), entry["name"]) for pattern in ([f"{entry['name']}:*"] if own is None else own)]
+        prefixes += [(literal(pattern), entry["name"]) for pattern in own_patterns(entry, "key_patterns")]
     prefixes.sort()
     open_ones: list[tuple[str, str]] = []  # prefixes that the current one begins with
     for prefix, name in prefixes:
@@ -53,13 +54,9 @@ def overlap_problems(entries: t.Sequence[Entry], users: Reply) -> t.Iterator[Pro
         open_ones.append((prefix, name))
 
 
-def _literal(pattern: str) -> str:
-    return re.split(r"[*?\[\\]", pattern, maxsplit=1)[0]
-
-
-def _patterns_of_users(users: Reply) -> t.Iterator[tuple[str, str]]:
-    for line in () if isinstance(users, Exception) else users:
-        words = str(line).split()
+def _patterns_of_users(users: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
+    for line in users:
+        words = line.split()
         if "on" in words and "allkeys" not in words and "+select|" not in line:
             # Administrators (~*) meet everybody and are meant to.
             yield from ((words[1], word[1:]) for word in words if word.startswith("~") and word != "~*")

@@ -23,8 +23,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connecti
     as_mapping,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan import World
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import UNSAVED_KEY
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record import CLAIMS_KEY, UNSAVED_KEY
 
+# Beginning of the fields of the record that name users whose sessions with an old password have to end.
+ENDING = ":ending:"
 # A category that a server does not have is answered with an error and left out.
 CATEGORIES = (
     "keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow blocking"
@@ -42,17 +44,24 @@ def read_world(server: Server, names: t.Sequence[str]) -> World:
         ("ACL", "WHOAMI"),
         ("ACL", "GETUSER", "default"),
         ("INFO", "persistence"),
+        ("ACL", "LIST"),
+        ("HKEYS", CLAIMS_KEY),
     ]
     head = len(questions)
     questions += [("ACL", "CAT", category) for category in CATEGORIES]
     questions += [("ACL", "GETUSER", name) for name in names]
     replies = server.pipeline(questions)
-    info, databases, acl_file, unsaved, me, default, persistence = replies[:head]
+    info, databases, acl_file, unsaved, me, default, persistence, rules, fields = replies[:head]
     sets = dict(zip(CATEGORIES, replies[head : head + len(CATEGORIES)]))
     users = dict(zip(names, replies[head + len(CATEGORIES) :]))
     limit, path = _setting(databases, "databases"), _setting(acl_file, "aclfile")
     facts = _facts(info)
-    cluster = facts.get("redis_mode") == "cluster"
+    # Valkey has another word for it.
+    cluster = "cluster" in (facts.get("redis_mode"), facts.get("server_mode"))
+    append_only = _facts(persistence).get("aof_enabled")
+    command_sets = CommandSets(
+        {name: frozenset(reply) for name, reply in sets.items() if not isinstance(reply, Exception)}
+    )
     return World(
         version=_version(facts),
         cluster=cluster,
@@ -62,14 +71,31 @@ def read_world(server: Server, names: t.Sequence[str]) -> World:
         unsaved=unsaved == 1,
         open_default=not isinstance(default, Exception) and is_open(as_mapping(default)),
         lossy_default=(
-            str(_facts(persistence).get("aof_enabled")) == "1"
-            and not isinstance(default, Exception)
-            and is_limited(as_mapping(default))
+            str(append_only) == "1" and not isinstance(default, Exception) and is_limited(as_mapping(default))
         ),
         me=me if isinstance(me, str) else "",
-        sets=CommandSets({name: frozenset(reply) for name, reply in sets.items() if not isinstance(reply, Exception)}),
+        sets=command_sets,
         users={name: _user(reply) for name, reply in users.items()},
+        rules=None if isinstance(rules, Exception) else [str(line) for line in rules],
+        no_users=_no_users(server, me, command_sets) if names else None,
+        append_only=None if append_only is None else str(append_only) == "1",
+        fields=frozenset() if isinstance(fields, Exception) else frozenset(fields),
     )
+
+
+def _no_users(server: Server, me: Reply, sets: CommandSets) -> str | None:
+    """Say why we may not change users, before anything is claimed; where that is not known, it has to be tried."""
+    if not isinstance(me, str):
+        return None
+    dry, myself = server.pipeline([("ACL", "DRYRUN", me, "ACL", "SETUSER", "x"), ("ACL", "GETUSER", me)])
+    if isinstance(dry, str):
+        return None if dry == "OK" else dry
+    if "not found" in str(dry):
+        return str(dry)  # a server without this command
+    if isinstance(myself, Exception) or myself is None:
+        return None
+    allowed = sets.allowed(str(as_mapping(myself).get("commands")))
+    return None if {"acl|setuser", "acl"} & allowed else f"'{me}' may not run ACL SETUSER"
 
 
 def _setting(reply: Reply, name: str) -> str | None:
@@ -101,18 +127,28 @@ def _version(facts: t.Mapping[str, t.Any]) -> str:
     return str(facts.get("valkey_version", version))
 
 
-def change_users(server: Server, world: World, commands: t.Sequence[tuple[str, ...]], save: bool) -> None:
+def change_users(
+    server: Server, world: World, commands: t.Sequence[tuple[str, ...]], save: bool, ending: t.Iterable[str] = ()
+) -> list[str] | None:
     """Change users and save them as one transaction, so that a crash cannot leave users that are not saved.
 
-    A save that fails (a full disk) leaves a mark, from which the next run knows that it has to save again.
+    A save that fails (a full disk) leaves a mark, from which the next run knows that it has to save again. Users whose
+    sessions end after that (``ending``) are marked likewise. Gives all users, as they were in that very moment.
     """
-    # In a cluster most nodes cannot hold this key.
+    # In a cluster most nodes cannot hold these keys.
     batch: list[tuple[str, ...]] = [] if world.cluster else [("SET", UNSAVED_KEY, "1")]
-    batch += [*commands, *([("ACL", "SAVE")] if save else [])]
-    for command, reply in zip(batch, server.pipeline(batch, atomic=True)):
-        if isinstance(reply, Exception) and not (command[1] == "SAVE" and world.acl_file is None):
-            # A managed service that hides its configuration keeps users in its own way.
+    batch += [("HSET", CLAIMS_KEY, ENDING + name, "1") for name in ([] if world.cluster else ending)]
+    # A managed service that hides its configuration keeps users in its own way, and may forbid to save them.
+    apart = world.acl_file is None
+    batch += [*commands, *([("ACL", "SAVE")] if save and not apart else []), ("ACL", "LIST")]
+    if world.rules is None:
+        batch.pop()
+    replies = server.pipeline(batch, atomic=True)
+    for command, reply in zip(batch, replies):
+        if isinstance(reply, Exception):
             subject = "save the users to the aclfile" if command[1] == "SAVE" else f"change the user '{command[2]}'"
             raise ClaimError(f"Redis could not {subject}: {reply}. Nothing is lost: run this again once it is cured.")
-    if not world.cluster:
-        server.call("DEL", UNSAVED_KEY)
+    server.pipeline(
+        [*([("ACL", "SAVE")] if save and apart else []), *([] if world.cluster else [("DEL", UNSAVED_KEY)])]
+    )
+    return None if world.rules is None else [str(line) for line in replies[-1]]

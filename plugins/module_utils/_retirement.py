@@ -29,6 +29,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     unused_images,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import RolloutHost
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
 
 
 def drain(host: RolloutHost, name: str, numbers: t.Sequence[int]) -> None:
@@ -77,14 +78,18 @@ def remove(host: RolloutHost, names: t.Sequence[str]) -> None:
     if names:
         # On a full disk too: then nothing is removed.
         host.let_go(but=_haproxy.ProxyFileError)
+        reach("remove_unrouted")
     numbers = {name: [revision.number for revision in host.world[name].revisions] for name in names}
     _systemd.stop([drain_unit_name(name, number) for name in names for number in numbers[name]])
     for name in names:
         _revision_store.remove_settings(host.options.config_dir, name)
+        reach("remove_unrecorded")
     _systemd.disable_now([unit_name(name, number) for name in names for number in numbers[name]])
     for name in names:
+        reach("remove_stopped")
         for number in numbers[name]:
             _docker.remove_container(host.client, container_name(name, number))
+        reach("remove_cleared")
         _revision_store.remove_deployment(host.options.config_dir, name)
         host.world.pop(name)
 

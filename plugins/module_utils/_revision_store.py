@@ -8,9 +8,12 @@
 
 ``CONFIG_DIR/NAME/deployment.json``: which revision serves since when, the public address, the limits. The one record
 of what serves; written last, when it does.
-``CONFIG_DIR/NAME/revisions/N/``: ``revision.json`` and ``environment`` never change; ``slot.json`` (where the
-container answers) and ``outcome.json`` (how its start ended) are written when they are known, ``snapshot.json`` before a dump, ``drain.json`` by
-the unit that ended it.
+``CONFIG_DIR/NAME/credentials``: the second environment file of its containers. ``credentials.new`` is that of a revision
+which has not served yet, as its slot notes; it takes the first one's place when that serves, so that a rollout that fails
+leaves what serves with what it had.
+``CONFIG_DIR/NAME/revisions/N/``: ``revision.json`` and ``environment`` never change; ``slot.json`` (where the container
+answers, and which credentials it was made with) and ``outcome.json`` (how its start ended) are written when they are
+known, ``snapshot.json`` before a dump, ``drain.json`` by the unit that ended it.
 ``CONFIG_DIR/switched.json``: the records of several that have switched at once, until each is in its place. They are
 written together or not at all: half of an exchange of addresses would be a host that no proxy can serve.
 """
@@ -23,8 +26,9 @@ import re
 import shutil
 import stat
 import typing as t
+from dataclasses import replace
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _credentials, _systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import NAME
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
     Deployment,
@@ -54,8 +58,46 @@ def read(config_dir: str, names: t.Sequence[str]) -> dict[str, Deployment]:
     for name in names:
         settings = switched.get(name) or read_json(_record(config_dir, name))
         revisions = tuple(_revision(config_dir, name, number, states) for number in numbers[name])
-        found[name] = Deployment(name, settings, revisions)
+        deployment = Deployment(name, settings, revisions, _text(_credentials_file(config_dir, name)))
+        found[name] = replace(deployment, credentials_file=_credentials_of(config_dir, deployment))
     return found
+
+
+def _credentials_of(config_dir: str, deployment: Deployment) -> str | None:
+    """The text of its credentials file. What a killed run staged counts where it serves already."""
+    staged = _text(f"{_credentials_file(config_dir, deployment.name)}.new")
+    serving = deployment.serving
+    if staged and serving is not None and serving.credentials == _credentials.digest(staged):
+        return staged
+    return deployment.credentials_file
+
+
+def _credentials_file(config_dir: str, name: str) -> str:
+    return os.path.join(config_dir, name, "credentials")
+
+
+def stage_credentials(config_dir: str, name: str, credentials: str) -> None:
+    """Write the credentials of a revision that is about to start beside those of what serves."""
+    _stage(_credentials_file(config_dir, name), credentials)
+
+
+def put_credentials(config_dir: str, name: str) -> None:
+    """Have what was staged be the deployment's credentials from now on; nothing where none was."""
+    if os.path.exists(f"{_credentials_file(config_dir, name)}.new"):
+        _put(_credentials_file(config_dir, name))
+
+
+def settle_credentials(config_dir: str, deployment: Deployment) -> None:
+    """Put or forget what a killed run staged: what serves has it, or is to have it only now."""
+    if deployment.credentials_file != _text(_credentials_file(config_dir, deployment.name)):
+        put_credentials(config_dir, deployment.name)
+    else:
+        drop_staged_credentials(config_dir, deployment.name)
+
+
+def drop_staged_credentials(config_dir: str, name: str) -> None:
+    """Forget what was staged for a revision that has failed."""
+    _unlink(f"{_credentials_file(config_dir, name)}.new")
 
 
 def _record(config_dir: str, name: str) -> str:
@@ -155,6 +197,8 @@ class StagedSwitch:
         self._config_dir = config_dir
         self._first: list[str] = []
         self._records: list[str] = []
+        # Deployments, and whether their credentials were staged here.
+        self._credentials: dict[str, bool] = {}
 
     def stage_outcome(self, name: str, number: int, outcome: t.Mapping[str, t.Any]) -> None:
         """How the start of a revision ended."""
@@ -170,6 +214,12 @@ class StagedSwitch:
             self._add(self._records, _record(self._config_dir, name), record)
         if len(settings) > 1:
             self._add(self._first, os.path.join(self._config_dir, SWITCHED), settings)
+
+    def stage_credentials(self, name: str, credentials: str | None) -> None:
+        """The credentials of what serves; None: they were staged before its container was made."""
+        self._credentials[name] = credentials is not None
+        if credentials is not None:
+            stage_credentials(self._config_dir, name, credentials)
 
     def _add(self, paths: list[str], path: str, content: t.Mapping[str, t.Any]) -> None:
         paths.append(path)
@@ -188,11 +238,16 @@ class StagedSwitch:
             for path in self._records:
                 _put(path)
         _unlink(os.path.join(self._config_dir, SWITCHED))
+        for name in self._credentials:
+            put_credentials(self._config_dir, name)
 
     def drop(self) -> None:
         """Remove what has not found its place."""
         for path in (*self._first, *self._records):
             _unlink(f"{path}.new")
+        for name, here in self._credentials.items():
+            if here:
+                drop_staged_credentials(self._config_dir, name)
 
 
 def remove_settings(config_dir: str, name: str) -> None:

@@ -8,6 +8,8 @@
 
 A revision is what only a new container can take over: the image by id, the environment, the resources, the options of
 the server. All else (the public address, limits of the rollout) are settings of the deployment and change in place.
+Addresses and passwords of Redis and Postgres are the deployment's too: a change needs a new container, and with it a new
+revision of the same content, but none is bound to those of its time (_credentials).
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from __future__ import annotations
 import hashlib
 import json
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import short
 from ansible_collections.selfhost.langgraph.plugins.module_utils._proxy import Route
 
@@ -71,15 +75,24 @@ class Content:
         parts = (self.image_id, *self.arguments, str(self.drain_seconds), self.environment)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
+    @property
+    def apart(self) -> Content:
+        """The same without credentials, which an earlier version kept in the environment."""
+        return replace(self, environment=_credentials.split(self.environment)[0])
+
 
 @dataclass(frozen=True)
 class Wanted:
-    """One deployment as it shall be. Without content it shall be gone; ``revision`` goes back to one that is kept."""
+    """One deployment as it is to be. Without content it is to be gone; ``revision`` goes back to one that is kept.
+
+    ``credentials`` is the text of its second environment file.
+    """
 
     name: str
     content: Content | None = None
     settings: t.Mapping[str, t.Any] = field(default_factory=dict)
     revision: int | None = None
+    credentials: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,6 +140,35 @@ class Revision:
         return self.active in RUNNING
 
     @property
+    def alive(self) -> bool:
+        """Whether its container runs, still ends what it does, or starts by itself."""
+        return self.running or self.draining or self.enabled or self.active == "deactivating"
+
+    # Of the credentials that its container was made with
+
+    @property
+    def _noted(self) -> t.Mapping[str, str]:
+        """What its slot notes of them; of one that an earlier version started, they are in its environment."""
+        if "credentials" in (self.slot or {}):
+            return self.slot or {}
+        return _credentials.note(_credentials.split(self.environment)[1])
+
+    @property
+    def credentials(self) -> str | None:
+        """Their digest."""
+        return self._noted.get("credentials")
+
+    @property
+    def credential(self) -> str | None:
+        """The fingerprint of the passwords."""
+        return self._noted.get("credential")
+
+    @property
+    def login(self) -> str | None:
+        """The Postgres role."""
+        return self._noted.get("login")
+
+    @property
     def served(self) -> bool:
         """Whether it once was healthy and served."""
         return self.result == "served"
@@ -139,11 +181,22 @@ class Revision:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployment that the host has; ``settings`` None: none of that name."""
+    """One deployment that the host has; ``settings`` None: none of that name.
+
+    ``credentials_file`` is the text of its second environment file, None where an earlier version made all it has.
+    """
 
     name: str
     settings: t.Mapping[str, t.Any] | None = None
     revisions: tuple[Revision, ...] = ()
+    credentials_file: str | None = None
+
+    @property
+    def credentials(self) -> str:
+        """What its containers are made with today; before there was a file, what serves has them."""
+        if self.credentials_file is not None:
+            return self.credentials_file
+        return _credentials.split(self.serving.environment if self.serving else None)[1]
 
     @property
     def serving(self) -> Revision | None:
@@ -285,7 +338,7 @@ def is_in_place(slot: t.Mapping[str, t.Any] | None, settings: t.Mapping[str, t.A
 
 def with_limits(slot: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """A slot with what its container goes by where it is: how long its start may take, and whom it may reach."""
-    place = {key: slot[key] for key in ("address", "port", "network") if slot.get(key)}
+    place = {key: value for key, value in slot.items() if key not in ("healthy_deadline", "may_reach")}
     reach = {"may_reach": list(settings["may_reach"])} if settings.get("may_reach") else {}
     return {**place, "healthy_deadline": settings["healthy_deadline"], **reach}
 
@@ -311,6 +364,7 @@ def content_differences(old: Content | None, new: Content) -> t.Iterator[str]:
     # The last argument is the image.
     if old.arguments[:-1] != new.arguments[:-1] or old.drain_seconds != new.drain_seconds:
         yield "container options"
+    old, new = old.apart, new.apart
     before, after = variables(old.environment), variables(new.environment)
     if before == after and old.environment != new.environment:
         yield "environment file"
@@ -333,19 +387,17 @@ def setting_differences(old: t.Mapping[str, t.Any], new: t.Mapping[str, t.Any], 
     return [key for key in keys if (old.get(key) or None) != (new.get(key) or None)]
 
 
-def variables(environment: str | None) -> dict[str, str]:
-    """Split the engine's environment file into its variables.
-
-    Only a newline ends a line there; anything else may stand in a value. What is no variable may be part of a secret.
-    """
-    pairs = (line.partition("=") for line in (environment or "").split("\n"))
-    return {name: value for name, separator, value in pairs if separator}
-
-
-def masked(content: Content | None, settings: t.Mapping[str, t.Any] | None, other: Content | None, side: str) -> str:
+def masked(
+    content: Content | None,
+    settings: t.Mapping[str, t.Any] | None,
+    other: Content | None,
+    side: str,
+    credentials: tuple[str, str] = ("", ""),
+) -> str:
     """One side of a diff: settings and options, and the variables by name with every value masked.
 
-    A variable whose value differs from the other side says so, so that the diff shows what changes.
+    A variable whose value differs from the other side says so, so that the diff shows what changes. ``credentials`` are
+    those of this side and of the other one.
     """
     shown: dict[str, t.Any] = {key: settings.get(key) for key in ("proxy", *ADDRESS, *LIMITS)} if settings else {}
     if not shown.get("may_reach"):
@@ -354,8 +406,8 @@ def masked(content: Content | None, settings: t.Mapping[str, t.Any] | None, othe
         shown |= {"image": content.image, "image_id": content.image_id, "options": list(content.arguments[:-1])}
         shown |= {"drain_seconds": content.drain_seconds} | ({"image_digest": content.digest} if content.digest else {})
     lines = [json.dumps(shown, indent=2, sort_keys=True)] if shown else []
-    mine = variables(content.environment if content else None)
-    theirs = variables(other.environment if other else None)
+    mine = variables(content.apart.environment + credentials[0] if content else None)
+    theirs = variables(other.apart.environment + credentials[1] if other else None)
     for name in sorted(mine):
         note = f" ({side})" if name in theirs and mine[name] != theirs[name] else ""
         lines.append(f"{name}=********{note}")

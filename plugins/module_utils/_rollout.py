@@ -24,6 +24,7 @@ from dataclasses import replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _bring_up,
+    _credentials,
     _docker,
     _retirement,
     _revision_store,
@@ -43,7 +44,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     is_in_place,
     make_record,
     unit_name,
-    variables,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import (
     Options,
@@ -79,6 +79,8 @@ class Rollout:
         host, steps = self._host, self._steps
         with _on_a_full_disk():
             _revision_store.finish_writing(self._options.config_dir)
+            for deployment in host.world.values():
+                _revision_store.settle_credentials(self._options.config_dir, deployment)
         # What serves by the record is what the proxy's file may name from now on.
         _systemd.enable([unit_name(step.name, host.revision(step).number) for step in steps if step.enable])
         self._revive()
@@ -144,10 +146,17 @@ class Rollout:
         content = self._wanted[step.name].content
         if step.new and content:
             self._write_revision(step, step.revision, content)
+        self._stage_credentials(step)
         self._places.give_slot(step)
 
+    def _stage_credentials(self, step: Step) -> None:
+        """Have the credentials ready that a container which starts is made with."""
+        credentials, deployment = self._wanted[step.name].credentials, self._host.world[step.name]
+        if credentials and credentials != deployment.credentials_file:
+            _revision_store.stage_credentials(self._options.config_dir, step.name, credentials)
+
     def _write_revision(self, step: Step, number: int, content: Content) -> None:
-        schema = _schema.read(variables(content.environment).get("DATABASE_URI"))
+        schema = _schema.read(_credentials.database_uri(self._wanted[step.name].credentials))
         record = make_record(
             content, number, reasons=step.reasons, by=self._options.by, at=self._host.now(), schema=schema
         )
@@ -191,7 +200,8 @@ class Rollout:
             )
             # Only now: what came before may have waited for a drain, or for a dump.
             deadline = time.monotonic() + self._wanted[step.name].settings["healthy_deadline"]
-            failure = _bring_up.until_healthy(step.name, revision, deadline, options.min_healthy_time)
+            secrets = (revision.environment or "") + self._wanted[step.name].credentials
+            failure = _bring_up.until_healthy(step.name, revision, deadline, options.min_healthy_time, secrets)
             if counted is not None:
                 self._reports[step.name].runs["before"] = counted.result()
         return failure
@@ -204,7 +214,10 @@ class Rollout:
         if step.action == "roll":
             _bring_up.make_room(deployment, revision.number, options.max_running)
             if options.snapshot_dir and self._wanted[name].revision is None:
-                dump = _bring_up.snapshot(options.snapshot_dir, name, revision, deployment.serving, self._note_snapshot)
+                uri = _credentials.database_uri(self._wanted[name].credentials) or ""
+                dump = _bring_up.snapshot(
+                    options.snapshot_dir, name, revision, deployment.serving, uri, self._note_snapshot
+                )
                 self._reports[name].snapshot = dump
         if not revision.running:
             if revision.active == "deactivating":
@@ -230,6 +243,8 @@ class Rollout:
             # Without it the next run tries the same revision again.
             with contextlib.suppress(OSError):
                 _revision_store.write_outcome(self._options.config_dir, step.name, revision.number, outcome)
+        if fresh and serving:
+            _revision_store.drop_staged_credentials(self._options.config_dir, step.name)
         goes_on = step.action == "roll"
         if serving and self._places.is_interrupted(step.name):
             goes_on = self._places.put_back(step.name, serving)

@@ -53,9 +53,11 @@ OPTIONS: dict[str, Option] = {
     "redis_number": Option("int", minimum=1),
     "redis_key_patterns": Option("list"),
     "redis_channel_patterns": Option("list"),
+    "redis_shared_channels": Option("bool", default=False),
     "redis_password": Option("str"),
     "postgres_password": Option("str"),
     "password_generation": Option("int", default=1, minimum=1),
+    "accept_new_aes_key": Option("bool", default=False),
     "extensions": Option("list", default=()),
     # The container
     "memory": Option("str"),

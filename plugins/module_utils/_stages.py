@@ -4,12 +4,23 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The stages of a rollout by name. Nothing happens at them; tests put something in the place of reach()."""
+"""The stages of a rollout, and of a removal, by name. Nothing happens at them; tests put something in the place of reach()."""
 
 from __future__ import annotations
 
 # In the order in which a rollout reaches them.
 STAGES = ("written", "started", "healthy", "enabled", "routed", "switched", "recorded", "drained")
+# The same for a removal that is confirmed: on the host, then in Postgres, then in Redis.
+REMOVAL_STAGES = (
+    "remove_unrouted",
+    "remove_unrecorded",
+    "remove_stopped",
+    "remove_cleared",
+    "release_locked_out",
+    "release_database_dropped",
+    "release_users_off",
+    "release_users_gone",
+)
 
 
 def reach(stage: str) -> None:

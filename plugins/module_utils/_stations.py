@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _rotation
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import database_uri, redis_uri, render
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import (
     connections_needed as pool_connections,
@@ -28,8 +29,8 @@ def present(deployments: Deployments) -> list[t.Mapping[str, t.Any]]:
     return [deployment for deployment in deployments if deployment["state"] == "present"]
 
 
-def redis_databases(deployments: Deployments) -> list[dict[str, t.Any]]:
-    """The option ``databases`` of the module redis_database."""
+def redis_databases(deployments: Deployments, use: _rotation.Use | None = None) -> list[dict[str, t.Any]]:
+    """The option ``databases`` of the module redis_database; ``use`` says what the containers of all hosts carry."""
     return [
         {
             "name": deployment["name"],
@@ -37,13 +38,26 @@ def redis_databases(deployments: Deployments) -> list[dict[str, t.Any]]:
             "password": deployment["redis_password"],
             "key_patterns": deployment["redis_key_patterns"],
             "channel_patterns": deployment["redis_channel_patterns"],
+            "shared_channels": deployment["redis_shared_channels"],
+            "retire": _rotation.is_alone(deployment, use),
         }
         for deployment in present(deployments)
     ]
 
 
-def postgres_databases(deployments: Deployments, numbers: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[dict]:
-    """The option ``databases`` of the module postgres_database; ``numbers`` is what redis_database returned."""
+def postgres_databases(
+    deployments: Deployments,
+    numbers: t.Mapping[str, t.Mapping[str, t.Any]],
+    server: str | None = None,
+    address: str | None = None,
+    use: _rotation.Use | None = None,
+) -> list[dict[str, t.Any]]:
+    """The option ``databases`` of the module postgres_database.
+
+    ``numbers`` is what redis_database returned, ``server`` and ``address`` say of which Redis, to be remembered; ``use``
+    says what the containers of all hosts carry.
+    """
+    logins = {deployment["name"]: _rotation.logins_in_use(deployment["name"], use or {}) for deployment in deployments}
     return [
         {
             "name": deployment["name"],
@@ -51,6 +65,10 @@ def postgres_databases(deployments: Deployments, numbers: t.Mapping[str, t.Mappi
             "connection_limit": deployment["connection_limit"],
             "extensions": deployment["extensions"],
             "redis_number": numbers[deployment["name"]]["number"],
+            "redis_server": server,
+            "redis_address": address,
+            "logins_in_use": logins[deployment["name"]],
+            "retire": logins[deployment["name"]] is not None,
         }
         for deployment in present(deployments)
     ]
@@ -61,10 +79,12 @@ def container_services(
     numbers: t.Mapping[str, t.Mapping[str, t.Any]],
     redis: t.Mapping[str, t.Any],
     postgres: t.Mapping[str, t.Any],
+    logins: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> list[dict[str, t.Any]]:
     """The option ``deployments`` of the module container_service.
 
-    ``redis`` has host, port and tls, ``postgres`` host, port and sslmode, as containers reach them.
+    ``redis`` has host, port and tls, ``postgres`` host, port and sslmode, as containers reach them. ``numbers`` is what
+    redis_database returned, ``logins`` what postgres_database did.
     """
     address = ("port", "bind_address", "hostname", "prefix", "tls")
     keys = ("name", "state", "image", *address, "may_reach", "drain_seconds", "memory", "cpus", "user", "read_only")
@@ -72,29 +92,31 @@ def container_services(
     for deployment in deployments:
         service = {key: deployment[key] for key in keys}
         if deployment["state"] == "present":
-            service["environment"] = render(_variables(deployment, numbers, redis, postgres))
+            login = (logins or {}).get(deployment["name"], {}).get("login") or deployment["database"]
+            service["environment"] = render(deployment["variables"])
+            service["credentials"] = render(_credentials(deployment, numbers, redis, {**postgres, "login": login}))
         services.append(service)
     return services
 
 
-def _variables(
+def _credentials(
     deployment: t.Mapping[str, t.Any],
     numbers: t.Mapping[str, t.Mapping[str, t.Any]],
     redis: t.Mapping[str, t.Any],
     postgres: t.Mapping[str, t.Any],
 ) -> dict[str, str]:
+    """Addresses and passwords of its services, which are no part of a revision."""
     name, database = deployment["name"], deployment["database"]
     user, password = name, deployment["redis_password"]
     if numbers[name].get("user", name) is None:
         # A managed Redis without ACL: the only login there is.
         user, password = _login(redis.get("admin_uri") or "")
     return {
-        **deployment["variables"],
         "DATABASE_URI": database_uri(
             postgres["host"],
             int(postgres["port"]),
             database,
-            database,
+            postgres["login"],
             deployment["postgres_password"],
             postgres["sslmode"],
         ),

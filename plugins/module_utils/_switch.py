@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _bring_up,
+    _credentials,
     _haproxy,
     _retirement,
     _revision_store,
@@ -29,7 +30,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     Revision,
     Wanted,
     unit_name,
-    variables,
     with_limits,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import (
@@ -168,11 +168,19 @@ class Switch:
             if step.action in ("create", "roll"):
                 self._stage_outcome(step, staged)
             self._stage_limits(step, staged)
+            self._stage_credentials(step, staged)
         staged.stage_records({step.name: self._host.world[step.name].settings or {} for step in steps})
+
+    def _stage_credentials(self, step: Step, staged: _revision_store.StagedSwitch) -> None:
+        """What serves has them: they are the deployment's from now on."""
+        deployment, credentials = self._host.world[step.name], self._wanted[step.name].credentials
+        if credentials and credentials != deployment.credentials_file:
+            staged.stage_credentials(step.name, None if step.starts else credentials)
+            self._host.world[step.name] = replace(deployment, credentials_file=credentials)
 
     def _stage_outcome(self, step: Step, staged: _revision_store.StagedSwitch) -> None:
         revision = self._host.revision(step)
-        uri = variables(revision.environment).get("DATABASE_URI")
+        uri = _credentials.database_uri(self._wanted[step.name].credentials)
         schema = _schema.read(uri) or (revision.outcome or {}).get("schema")
         outcome = {"result": "served", "at": self._host.now(), "schema": schema}
         staged.stage_outcome(step.name, revision.number, outcome)

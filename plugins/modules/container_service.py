@@ -98,7 +98,15 @@ options:
         default: []
       environment:
         description:
-          - Content of the container's environment file, one C(NAME=value) a line.
+          - Content of the container's environment file, one C(NAME=value) a line. It is part of the revision.
+        type: str
+        default: ''
+      credentials:
+        description:
+          - Content of a second environment file with what the deployment's addresses and passwords are today, E(DATABASE_URI)
+            and E(REDIS_URI). It is no part of a revision. Another content starts a new one beside what serves, and a rollback
+            starts an older one with the content of today.
+          - Where it is empty, these variables are taken out of O(deployments[].environment).
         type: str
         default: ''
       drain_seconds:
@@ -122,6 +130,13 @@ options:
     description: The engine's network for the containers.
     type: str
     default: langgraph
+  only_credentials:
+    description:
+      - Whether nothing is changed but O(deployments[].credentials). What serves keeps its image, its environment and its settings,
+        whatever else O(deployments) ask for.
+      - A deployment that has no revision that serves, or one with files that were changed by hand, is refused.
+    type: bool
+    default: false
   coming_images:
     description:
       - References with ids, or digests, of images that an earlier task of the play brings. Check mode takes them for present.
@@ -232,6 +247,20 @@ deployments:
       revision: 4
       runs: {before: {running: 2}, after: {running: 2}}
       snapshot: null
+carried:
+  description:
+    - What the containers of the host carry at the end. By deployment (C(deployments)), each revision that runs, drains, serves or
+      starts by itself, with the Postgres role that it logs in as, and whether its passwords are those asked for. Beside them the
+      C(addresses) of the host and of its containers. Null in check mode.
+    - The filter P(selfhost.langgraph.credentials_in_use#filter) takes it.
+  returned: always
+  type: dict
+  sample:
+    addresses: [172.29.0.1, 172.29.0.2, 192.0.2.10]
+    deployments:
+      support-bot:
+        - {revision: 3, login: support_bot, current: false}
+        - {revision: 4, login: support_bot.b, current: true}
 failures:
   description: The deployments that did not become healthy.
   returned: failure
@@ -286,6 +315,7 @@ def main() -> None:
         "tls": {"type": "bool", "default": False},
         "may_reach": {"type": "list", "elements": "str", "default": []},
         "environment": {"type": "str", "default": "", "no_log": True},
+        "credentials": {"type": "str", "default": "", "no_log": True},
         "drain_seconds": {"type": "int", "default": 180},
         "memory": {"type": "str"},
         "cpus": {"type": "float"},
@@ -302,6 +332,7 @@ def main() -> None:
                 "required_if": [("state", "present", ("image", "port"))],
             },
             "network": {"type": "str", "default": "langgraph"},
+            "only_credentials": {"type": "bool", "default": False},
             "coming_images": {"type": "dict", "default": {}},
             "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},
             "healthy_deadline": {"type": "int", "default": 300},

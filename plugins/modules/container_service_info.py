@@ -39,6 +39,12 @@ options:
     type: list
     elements: str
     default: []
+  credentials:
+    description:
+      - Whether to report what the containers carry, RV(carried) and RV(aes_keys). These are fingerprints, from which nobody
+        can tell a password that was derived, but maybe one that a person chose; so hide the result with C(no_log).
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -191,6 +197,24 @@ missing_libraries:
   returned: always
   type: list
   elements: str
+carried:
+  description: What the containers of the host carry.
+  returned: O(credentials=true)
+  type: dict
+  contains:
+    deployments:
+      description:
+        - By deployment, each revision that runs, drains, serves or starts by itself, with the Postgres role that it logs in as
+          (C(login)) and the fingerprint of its two passwords (C(credential)).
+      type: dict
+    addresses:
+      description: Addresses of the host and of its containers.
+      type: list
+      elements: str
+aes_keys:
+  description: Fingerprint of the AES key with which each deployment serves; null where it has none.
+  returned: O(credentials=true)
+  type: dict
 listening:
   description: TCP ports that a program listens on, with its name.
   returned: always
@@ -207,6 +231,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
+    _credentials,
     _docker,
     _image_load,
     _ports,
@@ -214,12 +239,30 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _schema,
     _status,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import carried
+from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import Deployment
 
 
-def deployments(config_dir: str) -> list[dict[str, t.Any]]:
+def read(config_dir: str) -> dict[str, Deployment]:
+    """The deployments of the host."""
+    return _revision_store.read(config_dir, _revision_store.deployment_names(config_dir))
+
+
+def aes_keys(found: t.Mapping[str, Deployment]) -> dict[str, str | None]:
+    """The fingerprint of the AES key of each deployment that serves."""
+    serving = {name: deployment.serving for name, deployment in found.items()}
+    return {
+        name: _credentials.aes_fingerprint(variables(revision.environment).get("LANGGRAPH_AES_KEY"))
+        for name, revision in serving.items()
+        if revision is not None
+    }
+
+
+def deployments(config_dir: str, found: t.Mapping[str, Deployment]) -> list[dict[str, t.Any]]:
     """What the host has, by name."""
     described = []
-    for name, deployment in _revision_store.read(config_dir, _revision_store.deployment_names(config_dir)).items():
+    for name, deployment in found.items():
         numbers = [revision.number for revision in deployment.revisions]
         drains = _revision_store.read_drains(config_dir, name, numbers)
         if deployment.settings is not None or deployment.revisions:
@@ -278,12 +321,16 @@ def main() -> None:
             "config_dir": {"type": "path", "default": "/etc/langgraph"},
             "files": {"type": "list", "elements": "path", "default": []},
             "images": {"type": "list", "elements": "str", "default": []},
+            "credentials": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     images, engine_facts = engine(module.params["images"])
+    found = read(module.params["config_dir"])
+    secret = {"carried": carried(found), "aes_keys": aes_keys(found)} if module.params["credentials"] else {}
     module.exit_json(
-        deployments=deployments(module.params["config_dir"]),
+        **secret,
+        deployments=deployments(module.params["config_dir"], found),
         missing_libraries=missing_libraries(),
         images=images,
         engine=engine_facts,

@@ -36,6 +36,29 @@ options:
         the passwords of all deployments and restarts them.
     type: str
     required: true
+  previous_secret_key:
+    description:
+      - The O(secret_key) of before a change, at least 32 characters. It proves that claims which were made with it are ours.
+      - Empty where there was none, or where every claim has been adopted.
+    type: str
+    default: ""
+  environment:
+    description:
+      - Name of the environment, such as V(staging). It sets inventories apart that have the same O(secret_key), and is
+        part of RV(owner).
+    type: str
+    default: ""
+  only:
+    description:
+      - Names of the deployments to return. All of O(deployments) are checked, as what one needs depends on the others. Names
+        that are not among them are ignored, as another host may have these. Empty stands for all.
+    type: list
+    elements: str
+    default: []
+  only_deployed:
+    description: Whether to return those alone that serve on the host already, and are to be there.
+    type: bool
+    default: false
   bind_address:
     description: Address of the host on which servers answer where O(deployments[].bind_address) says nothing else.
     type: str
@@ -149,6 +172,12 @@ pushes:
   returned: success
   type: list
   elements: dict
+carried:
+  description:
+    - What the containers of the host carry, as M(selfhost.langgraph.container_service_info) returns it. Hidden from every output.
+    - The filter P(selfhost.langgraph.credentials_in_use#filter) takes it.
+  returned: success
+  type: dict
 files:
   description: SHA-256 of each of O(files); null where it is missing, or not root's with mode 0644. Hidden from every output.
   returned: success
@@ -162,6 +191,18 @@ longest_drain:
   description: Seconds that the slowest deployment of the host may drain, in the list or not. Hidden from every output.
   returned: success
   type: int
+owner:
+  description:
+    - Fingerprint of O(secret_key) and O(environment), under which the deployments own what they claim. It is no secret.
+      Hidden from every output.
+  returned: success
+  type: str
+  sample: J0pZrX2m3b9Yw1VtQeKfLg
+previous_owners:
+  description: The same for O(previous_secret_key), where there is one. Hidden from every output.
+  returned: success
+  type: list
+  elements: str
 problems:
   description: What has to be put right.
   returned: failure

@@ -89,6 +89,20 @@ deployments:
       revision: 3
       runs: {before: {running: 2}, after: {running: 2}}
       snapshot: null
+carried:
+  description:
+    - What the containers of the host carry at the end. By deployment (C(deployments)), each revision that runs, drains, serves or
+      starts by itself, with the Postgres role that it logs in as, and whether its passwords are those asked for. Beside them the
+      C(addresses) of the host and of its containers. Null in check mode.
+    - The filter P(selfhost.langgraph.credentials_in_use#filter) takes it.
+  returned: always
+  type: dict
+  sample:
+    addresses: [172.29.0.1, 172.29.0.2, 192.0.2.10]
+    deployments:
+      support-bot:
+        - {revision: 3, login: support_bot, current: false}
+        - {revision: 4, login: support_bot.b, current: true}
 failures:
   description: Why it failed, as M(selfhost.langgraph.container_service) tells it.
   returned: failure

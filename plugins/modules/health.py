@@ -134,7 +134,8 @@ def explain_all(answers: t.Mapping[str, _probe.Answer], config_dir: str) -> list
         number = serving.number if serving else 0
         unit = unit_name(name, number)
         state = _systemd.unit_states([unit])[unit]
-        failures.append(explain(name, number, state, answers[name], serving.environment if serving else None))
+        secrets = (serving.environment or "") + deployment.credentials if serving else None
+        failures.append(explain(name, number, state, answers[name], secrets))
     return failures
 
 

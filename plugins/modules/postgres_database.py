@@ -64,9 +64,24 @@ options:
       password:
         description:
           - Password of its role. Required for a new role; left out, an existing role keeps the one it has.
-          - A Postgres role has one password at a time. When it changes, connections that are open stay, and new ones need the
-            new one; so change it right before the deployment is restarted with it, in the same play.
+          - A deployment has two logins that alternate, as a Postgres role has one password at a time. Where neither has this
+            password, the login that no revision uses gets it, and RV(databases.login) says which one to log in as. The
+            password of before stays valid until O(databases[].retire).
         type: str
+      logins_in_use:
+        description:
+          - Roles that revisions of the deployment log in as, on all hosts together. Only a login that is not among them gets a
+            new password.
+          - Left out, it is not known. An existing login then keeps its password, and the second one gets the new one.
+        type: list
+        elements: str
+      retire:
+        description:
+          - Whether to close the logins of the deployment that neither have O(databases[].password) nor stand in
+            O(databases[].logins_in_use). They lose their password and the right to log in, and their sessions end.
+          - It takes O(databases[].password); without it nothing is retired.
+        type: bool
+        default: false
       connection_limit:
         description: How many connections the role may hold at once; V(-1) is no limit.
         type: int
@@ -82,8 +97,30 @@ options:
             if it is remembered for another deployment.
         type: int
       redis_server:
-        description: Any name of the Redis server that the number is of, where there is more than one.
+        description:
+          - Identity of the Redis server that the number is of, to be remembered, as RV(selfhost.langgraph.redis_database#module:server)
+            gives it.
         type: str
+      redis_address:
+        description:
+          - Where deployments reach that Redis server, to be remembered, as
+            RV(selfhost.langgraph.redis_database#module:address) gives it.
+        type: str
+  owner:
+    description:
+      - Fingerprint of the inventory that the claims belong to, to be remembered with each of them. A claim that has another
+        owner is refused, and nothing is changed. One that has none, as earlier versions made it, gets this one.
+      - Left out, only claims without an owner can be changed.
+    type: str
+  previous_owners:
+    description: Fingerprints that O(owner) had before. Claims that have one of them get O(owner).
+    type: list
+    elements: str
+    default: []
+  take_over:
+    description: Whether claims of any owner get O(owner), as after the loss of the key that the fingerprint is made from.
+    type: bool
+    default: false
   close_databases:
     description:
       - Databases of others from which the right of PUBLIC to connect is taken, so that the deployments cannot connect to them
@@ -128,6 +165,19 @@ databases:
     role:
       description: Its role, which owns the database.
       type: str
+    login:
+      description:
+        - Role to log in as with O(databases[].password). It is the owner itself, or the second login, with the name of the
+          owner and C(.b), which acts as the owner from the first moment of each session.
+      type: str
+    retired:
+      description: Logins that were closed, because they do not have O(databases[].password) any more.
+      type: list
+      elements: str
+    retiring:
+      description: Logins that have another password than O(databases[].password), and are still open.
+      type: list
+      elements: str
     redis_number:
       description: The Redis number that is remembered for it; null where there is none.
       type: int
@@ -147,7 +197,15 @@ databases:
       description: The C(bytes) and, estimated, the C(rows) that were deleted.
       type: dict
   sample:
-    support-bot: {database: support_bot, role: support_bot, redis_number: 1, extensions: {}, changed: true}
+    support-bot:
+      database: support_bot
+      role: support_bot
+      login: support_bot
+      retired: []
+      retiring: []
+      redis_number: 1
+      extensions: {}
+      changed: true
 actions:
   description: What was done, or in check mode would be done, and why.
   returned: success
@@ -189,6 +247,9 @@ def main() -> None:
         "extensions": {"type": "list", "elements": "str", "default": []},
         "redis_number": {"type": "int"},
         "redis_server": {"type": "str"},
+        "redis_address": {"type": "str"},
+        "logins_in_use": {"type": "list", "elements": "str"},
+        "retire": {"type": "bool", "default": False},
     }
     module = QuietModule(
         argument_spec={
@@ -196,6 +257,9 @@ def main() -> None:
             "databases": {"type": "list", "elements": "dict", "required": True, "options": database},
             "close_databases": {"type": "list", "elements": "str", "default": []},
             "lock_timeout": {"type": "int", "default": 300},
+            "owner": {"type": "str"},
+            "previous_owners": {"type": "list", "elements": "str", "default": []},
+            "take_over": {"type": "bool", "default": False},
         },
         mutually_exclusive=POSTGRES_EXCLUSIVE,
         supports_check_mode=True,

@@ -61,7 +61,13 @@ claims:
       description: Its Redis database number; null where none is remembered.
       type: int
     redis_server:
-      description: The name that was given to its Redis server.
+      description: Identity of the Redis server that the number is of; null where none is remembered.
+      type: str
+    redis_address:
+      description: Where deployments reached that Redis server; null where it is not remembered.
+      type: str
+    owner:
+      description: Fingerprint of the inventory that it belongs to; null where an earlier version made it.
       type: str
     bytes:
       description: Size of its database, with O(sizes=true).
@@ -73,7 +79,13 @@ claims:
       description: How many clients are connected to its database or as its role, with O(sizes=true).
       type: int
   sample:
-    - {name: support-bot, database: support_bot, role: support_bot, redis_number: 1, redis_server: null}
+    - name: support-bot
+      database: support_bot
+      role: support_bot
+      redis_number: 1
+      redis_server: 5b7a4c4e-5f0e-4f0c-9f4b-2f6f9a3d6c11
+      redis_address: 172.29.0.1:6379
+      owner: 3q2-7wAAAAAAAAAAAAAAAA
 orphans:
   description:
     - What belongs to nobody. The kind is V(role_without_database), V(unfinished_database), which the next run finishes,

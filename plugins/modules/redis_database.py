@@ -69,8 +69,7 @@ options:
         type: str
       previous_password:
         description:
-          - A second password that is valid too, so that nothing fails while the deployment changes from one to the other.
-          - Left out again in a later run, it is valid no longer.
+          - A second password that is valid too, and stays valid with O(databases[].retire=true).
         type: str
       key_patterns:
         description:
@@ -83,6 +82,20 @@ options:
           - A pattern that the deployment subscribes to (C(PSUBSCRIBE)) must stand here literally.
         type: list
         elements: str
+      shared_channels:
+        description:
+          - Whether its channels may meet those of another deployment that has this set too, as with servers of fixed channels.
+            Each then hears the other's events, and can forge them; the module warns of it.
+          - Left V(false), channel patterns that meet those of any other user of the server are refused.
+        type: bool
+        default: false
+      retire:
+        description:
+          - Whether passwords other than O(databases[].password) and O(databases[].previous_password) end.
+          - With V(false) the wanted one is added, and those that the user has stay valid, so that a revision that still
+            carries one of them can connect.
+        type: bool
+        default: false
       extra_commands:
         description:
           - Commands to allow beyond the usual ones, such as V(info). Those that reach other numbers are refused.
@@ -113,11 +126,44 @@ options:
         type: str
       redis_server:
         description:
-          - Name of the Redis server that the number is of. With O(redis_server), claims of other servers are left out.
+          - UUID of the Redis server that the number is of, as RV(server) gave it. A number of another server counts for nothing.
+          - Null counts as this server's; that is what an earlier version has written.
         type: str
-  redis_server:
-    description: Any name of this server, where there is more than one; the same as O(selfhost.langgraph.postgres_database#module:databases[].redis_server).
+      redis_address:
+        description:
+          - Where that server was reached, as O(address).
+        type: str
+      owner:
+        description: Fingerprint of the inventory that made the claim.
+        type: str
+  address:
+    description:
+      - How the deployments reach this server, V(HOST:PORT) or the path of a socket. It is returned as RV(address), to be kept
+        with the claims.
+      - A server without a UUID that is empty, at the address that stands in O(known_claims), has lost its data. It gets its
+        UUID and its numbers back.
     type: str
+  owner:
+    description:
+      - Fingerprint of the inventory. It is recorded with each claim.
+      - A claim without one is adopted. A claim with another one is refused, and nothing changes.
+    type: str
+  previous_owners:
+    description: Fingerprints of which the claims are adopted, as after a change of the secret key.
+    type: list
+    elements: str
+    default: []
+  take_over:
+    description: Whether to adopt claims of any owner, as after the secret key was lost.
+    type: bool
+    default: false
+  live_addresses:
+    description:
+      - IP addresses from which running revisions may still be connected. Where passwords ended (O(databases[].retire)),
+        connections of the user from all other addresses are closed.
+      - Left out, no connection is closed.
+    type: list
+    elements: str
   allow_shared_number:
     description:
       - Whether deployments may share number 0 where the server has no other, as in cluster mode. They are kept apart by their
@@ -167,8 +213,19 @@ databases:
     changed:
       description: Whether anything changed for it.
       type: bool
+    retiring:
+      description: Whether passwords other than the wanted ones are still valid.
+      type: bool
+    retired:
+      description: Whether such passwords ended in this run.
+      type: bool
     clients:
       description: How many clients are connected as its user or to its number, with O(databases[].state=absent).
+      type: int
+    strange_keys:
+      description:
+        - How many keys its number holds that match none of its patterns, with O(databases[].state=absent). Where there are
+          any, a confirmed one is refused.
       type: int
     would_lose:
       description: The number of C(keys) that a confirmed O(databases[].state=absent) would delete.
@@ -192,6 +249,25 @@ number_limit:
   returned: success
   type: int
   sample: 256
+server:
+  description: UUID of the server, kept in its number 0; null in check mode where it has none yet.
+  returned: success
+  type: str
+  sample: 5b3e1f9c-0f3e-4b7e-9d53-0a3f0b7e9f11
+address:
+  description: The option O(address).
+  returned: success
+  type: str
+  sample: redis.internal:6379
+durable:
+  description:
+    - Where the claims of this run are safe. V(redis) means that the server has them on disk (C(WAITAOF), or
+      C(appendfsync always) during the call), or that nothing was written.
+    - V(postgres) means that the server allows neither or keeps no append-only file. The copy in Postgres then is the
+      durable record.
+  returned: success
+  type: str
+  sample: redis
 problems:
   description: Why nothing was changed.
   returned: when something was refused
@@ -206,7 +282,11 @@ problems:
 
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import REDIS_ARGS, REDIS_EXCLUSIVE
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
+    KNOWN_CLAIM,
+    REDIS_ARGS,
+    REDIS_EXCLUSIVE,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_database import ensure, run_module
 
 
@@ -222,15 +302,19 @@ def main() -> None:
         "key_patterns": {"type": "list", "elements": "str", "no_log": False},
         "channel_patterns": {"type": "list", "elements": "str"},
         "extra_commands": {"type": "list", "elements": "str", "default": []},
+        "shared_channels": {"type": "bool", "default": False},
+        "retire": {"type": "bool", "default": False},
     }
-    claim = {"name": {"type": "str", "required": True}, "redis_number": {"type": "int"}}
-    claim.update({key: {"type": "str"} for key in ("database", "role", "redis_server")})
     module = QuietModule(
         argument_spec={
             **REDIS_ARGS,
             "databases": {"type": "list", "elements": "dict", "required": True, "options": database},
-            "known_claims": {"type": "list", "elements": "dict", "default": [], "options": claim},
-            "redis_server": {"type": "str"},
+            "known_claims": {"type": "list", "elements": "dict", "default": [], "options": KNOWN_CLAIM},
+            "address": {"type": "str"},
+            "owner": {"type": "str"},
+            "previous_owners": {"type": "list", "elements": "str", "default": []},
+            "take_over": {"type": "bool", "default": False},
+            "live_addresses": {"type": "list", "elements": "str"},
             "allow_shared_number": {"type": "bool", "default": False},
             "manage_users": {"type": "bool", "default": True},
         },

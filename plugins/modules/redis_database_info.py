@@ -44,10 +44,20 @@ options:
         description: Not used; it is here so that the list can be passed on as it is.
         type: str
       redis_server:
-        description: Name of the Redis server that the number is of.
+        description:
+          - UUID of the Redis server that the number is of. Claims of other servers are left out.
+          - Null counts as this server's.
         type: str
-  redis_server:
-    description: Any name of this server, where there is more than one. Claims of other servers are left out.
+      redis_address:
+        description: Where that server was reached.
+        type: str
+      owner:
+        description: Fingerprint of the inventory that made the claim.
+        type: str
+  address:
+    description:
+      - How the deployments reach this server, as in M(selfhost.langgraph.redis_database). An empty server without a UUID, at
+        the address that stands in O(known_claims), has lost its data.
     type: str
 seealso:
   - module: selfhost.langgraph.redis_database
@@ -81,13 +91,16 @@ claims:
       description: How many keys are in it.
       type: int
     clients:
-      description: How many clients are connected as its user or to its number; null where the server does not tell.
+      description: How many clients are connected as its user or to its number; null where the server does not say.
       type: int
     user:
-      description: Whether its Redis user exists; null where the server does not tell.
+      description: Whether its Redis user exists; null where the server does not say.
       type: bool
+    owner:
+      description: Fingerprint of the inventory that made the claim; null where an earlier version made it.
+      type: str
   sample:
-    - {name: support-bot, number: 1, key_count: 12, clients: 4, user: true}
+    - {name: support-bot, number: 1, key_count: 12, clients: 4, user: true, owner: null}
 orphans:
   description:
     - What belongs to nobody. The kind is V(keys_without_claim), and with O(known_claims) also V(claim_without_database),
@@ -102,6 +115,11 @@ number_limit:
   returned: success
   type: int
   sample: 256
+server:
+  description: UUID of the server, kept in its number 0; null where it has none yet.
+  returned: success
+  type: str
+  sample: 5b3e1f9c-0f3e-4b7e-9d53-0a3f0b7e9f11
 server_version:
   description: Version of the server, as it says itself.
   returned: success
@@ -110,20 +128,22 @@ server_version:
 """
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import REDIS_ARGS, REDIS_EXCLUSIVE
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
+    KNOWN_CLAIM,
+    REDIS_ARGS,
+    REDIS_EXCLUSIVE,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_database import run_module
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_info import inspect
 
 
 def main() -> None:
     """Read the options and hand over."""
-    claim = {"name": {"type": "str", "required": True}, "redis_number": {"type": "int"}}
-    claim.update({key: {"type": "str"} for key in ("database", "role", "redis_server")})
     module = QuietModule(
         argument_spec={
             **REDIS_ARGS,
-            "known_claims": {"type": "list", "elements": "dict", "options": claim},
-            "redis_server": {"type": "str"},
+            "known_claims": {"type": "list", "elements": "dict", "options": KNOWN_CLAIM},
+            "address": {"type": "str"},
         },
         mutually_exclusive=REDIS_EXCLUSIVE,
         supports_check_mode=True,

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import pathlib
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -24,9 +26,13 @@ import unittest.mock
 
 import psycopg
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration" / "claims"))
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+# The machine itself need not have a server: those of Debian 13 are in a directory that run() prepares.
+RELEASE = "trixie"
+os.environ.setdefault("CLAIMS_ROOTFS", str(PROJECT / "build/servers" / RELEASE))
+sys.path.insert(0, str(PROJECT / "tests/integration/claims"))
 
-import stage as stages
+import stage as stages  # noqa: E402 - which reads the environment when it is imported
 
 SIZES = (1, 10, 100, 1000)
 RAW_SCRIPT = "for i = 1, #ARGV do redis.call('HSET', KEYS[1], ARGV[i], i) end"
@@ -153,6 +159,7 @@ def measure_noop(stage: stages.Stage, names: t.Sequence[str], databases: t.Seque
 
 def run(sizes: t.Sequence[int] = SIZES) -> Figures:
     """Measure everything on one pair of servers."""
+    subprocess.run([PROJECT / "tests/tools/images.sh", f"servers:{RELEASE}"], check=True)
     stage = stages.Stage(databases=max(sizes) + 2)
     figures: Figures = {"redis": {}, "postgres": {}}
     try:

@@ -38,11 +38,19 @@ REPETITIONS = 3
 IDLE_SECONDS = 30.0
 LONGEST_IDLE_SECONDS = 90.0
 FIRST_PORT = 20000
+# What a deployment with a pool of 5 may open, with room to spare. Without it the list would be refused at 30, and a budget
+# that grows with the list would restart Postgres in between.
+CONNECTIONS = 120
 
 PEER_PACKAGES = "apt-get install --yes --no-install-recommends python3-psycopg2 >/dev/null"
 PEER_REDIS = """
 systemd-run --quiet --unit peer-redis redis-server --bind 172.29.0.1 --port 6390 --protected-mode no --databases 64 \
   --save "" --appendonly no
+"""
+# The peer has no rules of its own, and its containers a Redis that ours would keep them from.
+PEER_RULES = """
+systemctl disable --now langgraph-firewall
+nft delete table inet langgraph
 """
 # Databases of a side that is over must not be vacuumed while the other is measured.
 DROP = """
@@ -57,7 +65,7 @@ def run() -> dict[str, t.Any]:
     with Host(HOST) as host:
         _ours(host, results)
         host.run(DROP, "the peer's turn")
-        host.run(PEER_PACKAGES + PEER_REDIS, "what the peer's modules and servers need")
+        host.run(PEER_RULES + PEER_PACKAGES + PEER_REDIS, "what the peer's modules and servers need")
         _peer(host, results)
     return {"noop": results}
 
@@ -90,14 +98,10 @@ def _wanted(count: int, **options: str) -> tuple[str, str]:
     entries = []
     for number in range(count):
         entry = {"name": f"ours-{number}", "image": "demo-agent:1", "port": FIRST_PORT + number, "edition": "none"}
-        entry |= {
-            "langgraph_postgres_pool_max_size": 5,
-            "redis_key_patterns": ["lg:*"],
-            "redis_channel_patterns": ["lg:*", "lg:run-fanout:*", "lg:thread-fanout:*", "langgraph:run_queue"],
-        }
-        entries.append({**entry, **options})
+        entries.append({**entry, "langgraph_postgres_pool_max_size": 5, **options})
     path = BUILD / f"bench-ours-{count}.json"
-    path.write_text(json.dumps({"langgraph_deployments": entries}))
+    variables = {"langgraph_deployments": entries, "postgres_max_connections": CONNECTIONS * max(COUNTS)}
+    path.write_text(json.dumps(variables))
     return "--extra-vars", f"@{path}"
 
 

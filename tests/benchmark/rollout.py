@@ -42,7 +42,7 @@ RAW = """
 docker rm --force bench-raw >/dev/null 2>&1 || true
 begin=$(date +%s.%N)
 docker run --detach --name bench-raw --network langgraph --publish 127.0.0.1:29999:8000 --cap-drop ALL \
-  --security-opt no-new-privileges --env-file ENVIRONMENT demo-agent:1 >/dev/null
+  --security-opt no-new-privileges --env-file ENVIRONMENT --env-file CREDENTIALS demo-agent:1 >/dev/null
 until curl --fail --silent --max-time 5 http://127.0.0.1:29999/ok >/dev/null; do sleep 0.1; done
 echo "$begin $(date +%s.%N)"
 docker rm --force bench-raw >/dev/null
@@ -64,9 +64,8 @@ def run() -> dict[str, t.Any]:
 
 def _wanted(**options: t.Any) -> tuple[str, str]:
     """The deployment as extra variables in a file."""
-    patterns = ["lg:*", "lg:run-fanout:*", "lg:thread-fanout:*", "langgraph:run_queue"]
     entry = {"name": NAME, "image": "demo-agent:1", "port": PORT, "edition": "none", "n_jobs_per_worker": 40}
-    entry |= {"redis_key_patterns": ["lg:*"], "redis_channel_patterns": patterns, **options}
+    entry |= options
     path = BUILD / "bench-rollout.json"
     path.write_text(json.dumps({"langgraph_deployments": [entry]}))
     return "--extra-vars", f"@{path}"
@@ -169,7 +168,8 @@ def _wait_for_drains(host: Host) -> None:
 
 def _raw_seconds(host: Host, number: int) -> float:
     environment = f"$(ls -d /etc/langgraph/{NAME}/revisions/* | sort -V | tail -n 1)/environment"
-    begin, end = host.run(RAW.replace("ENVIRONMENT", environment), f"raw start {number + 1}").split()
+    script = RAW.replace("ENVIRONMENT", environment).replace("CREDENTIALS", f"/etc/langgraph/{NAME}/credentials")
+    begin, end = host.run(script, f"raw start {number + 1}").split()
     return float(end) - float(begin)
 
 

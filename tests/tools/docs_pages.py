@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write what the site has beside docs/ and the reference: the pages of variables and options, and where Ansible's own are.
+"""Write what the site has beside docs/ and the reference: variables, options, promises, and where Ansible's own pages are.
 
 usage: docs_pages.py FOLDER   (which has the reference already, in reference/)
 """
@@ -61,6 +61,16 @@ they speak of a new revision, nothing is interrupted (:doc:`upgrades`).
        port: 8123
        langsmith_api_key: "{{ vault_langsmith_api_key }}"
        env: {OPENAI_API_KEY: "{{ vault_openai_api_key }}"}
+
+"""
+
+PROMISES = """\
+Promises
+========
+
+What the README and the :doc:`security model <security>` promise, sentence by sentence, and the tests that hold it. At least one of
+each runs in every gate (:doc:`testing`). What these pages only describe, assume or rule out is left out here; it is in
+``tests/promises.yml`` with the reason.
 
 """
 
@@ -138,6 +148,24 @@ def options() -> t.Iterator[str]:
         yield from block(name, option, plugin, "-", False)
 
 
+def promises() -> t.Iterator[str]:
+    """The page of what the README and the security model promise, with the tests that hold it."""
+    yield HEAD + PROMISES
+    for page, entries in yaml.safe_load((ROOT / "tests/promises.yml").read_text(encoding="utf-8")).items():
+        yield f"{page}\n{'-' * len(page)}\n"
+        for entry in entries:
+            if "held_by" in entry:
+                # Its links are those of another page, and the bars those of a table.
+                text = (
+                    re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", entry["says"])
+                    .strip("| ")
+                    .replace("`", "")
+                    .replace("**", "")
+                )
+                yield f"- {rst_escape(text)}\n"
+                yield "".join(f"  - ``{test}``\n" for test in entry["held_by"])
+
+
 def collection_labels(reference: Path) -> dict[str, str]:
     """Modules and plugins of other collections that the reference refers to: label -> place."""
     text = "".join(path.read_text(encoding="utf-8") for path in reference.glob("*.rst"))
@@ -170,6 +198,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     (folder / "variables.rst").write_text("\n".join(variables()), encoding="utf-8")
     (folder / "options.rst").write_text("\n".join(options()), encoding="utf-8")
+    (folder / "promises.rst").write_text("\n".join(promises()), encoding="utf-8")
     for path in (folder / "reference").glob("*.rst"):
         path.write_text(CONTENTS.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
     index = folder / "reference/index.rst"

@@ -1,20 +1,35 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What pytest's XML files say: `results.py counts GLOB`, "N passed, M failed"; `results.py failures GLOB`, a paragraph each.
+"""What pytest's XML files say, as `results.py WHAT GLOB`.
+
+counts    one line, "N passed, M failed, K skipped"; skipped are those that a late gate has left out, and no others
+skipped   a line on what was not run: for lack of time, because another release of Debian runs it, for another reason
+failures  a paragraph for each test that failed
+missing   a line for each essential Molecule test that passed in none of the reports and failed in none
 
 A gate is read from its end, and often no more of it is kept: what failed has to stand there, not in the middle.
 """
 
 from __future__ import annotations
 
+import collections
 import glob
+import re
 import sys
 import typing as t
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from essential import essential
+
 SHOWN = 20  # failures; more have one cause, or none that a list would tell
 LINES = 12  # of each: the end, where pytest puts the assertion
+# What the sum says of a skipped test, by what the test itself, or molecule/conftest.py, gave for a reason.
+LATE, OTHER = "left out for lack of time", "skipped for other reasons"
+REASONS = {
+    LATE: re.compile(r"^left out, the gate is late"),
+    "run by another release alone": re.compile(r"^\w+ runs it$"),
+}
 
 
 def reports(pattern: str) -> t.Iterator[tuple[str, ET.Element]]:
@@ -26,14 +41,30 @@ def reports(pattern: str) -> t.Iterator[tuple[str, ET.Element]]:
             print(f"{file} is not complete: {error}", file=sys.stderr)
 
 
+def reasons(pattern: str) -> collections.Counter[str]:
+    """How many tests were skipped, by reason."""
+    found: collections.Counter[str] = collections.Counter()
+    for _name, root in reports(pattern):
+        for skipped in root.iter("skipped"):
+            message = skipped.get("message", "")
+            found[next((reason for reason, text in REASONS.items() if text.search(message)), OTHER)] += 1
+    return found
+
+
 def counts(pattern: str) -> str:
-    """How many tests passed and failed, an error being a failure; what was left out is neither."""
+    """How many tests passed and failed, an error being a failure, and how many a late gate has left out."""
     suites = [suite for _name, root in reports(pattern) for suite in root.iter("testsuite")]
     total, bad, skipped = (
         sum(int(suite.get(key, 0)) for suite in suites for key in keys)
         for keys in (("tests",), ("failures", "errors"), ("skipped",))
     )
-    return f"{total - bad - skipped} passed, {bad} failed"
+    return f"{total - bad - skipped} passed, {bad} failed, {reasons(pattern)[LATE]} skipped"
+
+
+def skipped(pattern: str) -> str:
+    """What was not run and why, in one line."""
+    found = reasons(pattern)
+    return "tests " + ", ".join(f"{reason}: {found[reason]}" for reason in (*REASONS, OTHER))
 
 
 def failures(pattern: str) -> list[str]:
@@ -49,15 +80,29 @@ def failures(pattern: str) -> list[str]:
     return found
 
 
+def missing(pattern: str, wanted: t.Sequence[str]) -> list[str]:
+    """Which of the wanted tests, FILE::FUNCTION each, no report has run: neither passed nor failed.
+
+    A test with parameters counts once one of them ran, as the parameter that is essential is the first.
+    """
+    ran = set()
+    for _name, root in reports(pattern):
+        for case in root.iter("testcase"):
+            if case.find("skipped") is None:
+                name = re.sub(r"\[.*", "", case.get("name", ""), flags=re.DOTALL)
+                ran.add(f"{case.get('classname', '').replace('.', '/')}.py::{name}")
+    return [test for test in wanted if test not in ran]
+
+
 def main(what: str, pattern: str) -> None:
-    """Print one of the two."""
-    if what == "counts":
-        print(counts(pattern))
+    """Print one of the four."""
+    if what in ("counts", "skipped"):
+        print(counts(pattern) if what == "counts" else skipped(pattern))
         return
-    found = failures(pattern)
-    for paragraph in found[:SHOWN]:
+    found = failures(pattern) if what == "failures" else missing(pattern, essential())
+    for paragraph in found[:SHOWN] if what == "failures" else found:
         print(paragraph)
-    if len(found) > SHOWN:
+    if what == "failures" and len(found) > SHOWN:
         print(f"and {len(found) - SHOWN} more")
 
 

@@ -28,9 +28,11 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "integration" / "claims"))
 
 import servers  # noqa: E402
-from stage import CLAIMS, Stage  # noqa: E402
+from stage import OWNER, Stage  # noqa: E402
 
 PROCESSES, NAMES, SHARE = 50, 200, 24
+# Processes of another inventory, and how many names they are after: each is refused, whatever else happens.
+STRANGERS, COVETED = 8, 10
 
 
 def start(stage: Stage, names: t.Sequence[str]) -> int:
@@ -48,13 +50,35 @@ def start(stage: Stage, names: t.Sequence[str]) -> int:
         os._exit(code)
 
 
+def trespass(stage: Stage, names: t.Sequence[str]) -> int:
+    """Claim names of others in a process of its own; it fails unless every one is refused."""
+    child = os.fork()
+    if child:
+        return child
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import Refused
+
+    code = 1
+    try:
+        stage.claim_numbers(names, stage.known(), owner="another-inventory-0001")
+    except Refused as exc:
+        code = 0 if {problem.deployment for problem in exc.problems} == set(names) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
 def storm(stage: Stage, chance: random.Random, names: t.Sequence[str]) -> tuple[int, int]:
     """Start all processes, kill some; say how many were killed and how many failed by themselves."""
     shares = [chance.sample(names, SHARE) for _process in range(PROCESSES)]
     children = {start(stage, share): share for share in shares}
+    strangers = {trespass(stage, names[:COVETED]) for _stranger in range(STRANGERS)}
+    children |= {child: [] for child in strangers}
     # The claims take the first second, CREATE DATABASE, one process after the other, the rest.
     plans = sorted(
-        (chance.uniform(0.0, chance.choice((1.0, 8.0))), child) for child in children if chance.random() < 0.8
+        (chance.uniform(0.0, chance.choice((1.0, 8.0))), child)
+        for child in children
+        if chance.random() < 0.8 and child not in strangers
     )
     began, killed, failed, ended = time.monotonic(), 0, 0, set()
     while len(ended) < len(children):
@@ -82,7 +106,9 @@ def _finished(stage: Stage) -> t.Iterator[str]:
 def check(stage: Stage, names: t.Sequence[str], promised: t.Mapping[str, set[int]]) -> list[str]:
     """Find everything that is double, lost, leaked or unfinished."""
     found = []
-    claims = {name: int(number) for name, number in stage.redis.admin().hgetall(CLAIMS).items()}
+    record = stage.redis.record()
+    claims = {name: int(value.split()[0]) for name, value in record.items()}
+    found += [f"{name} belongs to {value}" for name, value in record.items() if value.split()[1:] != [OWNER]]
     twice = [number for number, count in collections.Counter(claims.values()).items() if count > 1]
     found += [f"number {number} has two names" for number in twice]
     found += [f"{name} has no number" for name in set(names) - set(claims)]
@@ -117,6 +143,7 @@ def play_round(stage: Stage, seed: int) -> str:
     chance = random.Random(seed)
     names = [f"n{number}" for number in range(NAMES)]
     began = time.monotonic()
+    stage.play(names[:COVETED])  # so that somebody has what the strangers want
     killed, failed = storm(stage, chance, names)
     assert failed == 0, f"{failed} processes failed by themselves"
     promised: dict[str, set[int]] = collections.defaultdict(set)
@@ -125,17 +152,17 @@ def play_round(stage: Stage, seed: int) -> str:
             promised[name].add(number)
     stage.play(names)  # the same call, by somebody who is not killed
     problems = check(stage, names, promised)
-    before = stage.redis.admin().hgetall(CLAIMS)
+    before = stage.redis.record()
     stage.redis.admin().flushall()
     numbers = stage.claim_numbers(["newcomer"], stage.known())
     if str(numbers["newcomer"]) in before.values():
         problems.append("after FLUSHALL a newcomer got a number that was held")
     stage.claim_numbers(names, stage.known())
-    after = {name: number for name, number in stage.redis.admin().hgetall(CLAIMS).items() if name != "newcomer"}
+    after = {name: number for name, number in stage.redis.record().items() if name != "newcomer"}
     problems += ["after FLUSHALL the numbers changed"] if after != before else []
     if problems:
         raise AssertionError("\n".join(problems[:20]))
-    before_claim = PROCESSES + 1 - len(list(_finished(stage)))
+    before_claim = PROCESSES + 2 - len(list(_finished(stage)))
     return f"{killed} killed ({before_claim} of them before their claim), {time.monotonic() - began:.1f} s"
 
 

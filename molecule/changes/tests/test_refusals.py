@@ -42,6 +42,7 @@ def listener(world):
     world.host.check_output("systemctl stop test-listener")
 
 
+@pytest.mark.essential
 @pytest.mark.usefixtures("untouched", "listener")
 def test_port_taken_by_another_program(world, group_vars):
     first, second = group_vars["langgraph_deployments"]
@@ -52,6 +53,7 @@ def test_port_taken_by_another_program(world, group_vars):
     )
 
 
+@pytest.mark.essential
 @pytest.mark.usefixtures("untouched")
 def test_image_missing(world, group_vars):
     first, second = group_vars["langgraph_deployments"]

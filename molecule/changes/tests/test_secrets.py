@@ -7,7 +7,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from plays import READABLE
 
+pytestmark = pytest.mark.essential("trixie")
+PLANTED_FILES = ("/usr/local/share/langgraph-planted", "/run/langgraph-planted")
 SECRETS = (
     "PLANTED-secret-key",
     "PLANTED-langsmith-key",
@@ -89,13 +92,25 @@ def test_no_secret_in_any_output(outputs):
         "systemctl cat 'langgraph*'",
         "systemctl show 'langgraph*'",
         "journalctl --no-pager",
-        "find / -xdev -type f -perm /044 -size -1M -newer /etc/hostname -exec grep -l PLANTED {} +",
+        READABLE,
     ],
 )
 def test_no_secret_on_the_host(world, command):
     shown = world.host.run(command).stdout
     assert found_in(shown) == []
-    assert "find" not in command or shown == ""
+    assert command != READABLE or shown == ""
+    # What prints nothing at all was not looked at.
+    assert command == READABLE or shown
+
+
+def test_a_planted_secret_is_found_on_the_host(world):
+    """Once a file that others may read has it, so that to find none proves something."""
+    planted = " ".join(PLANTED_FILES)
+    world.host.check_output(f"for file in {planted}; do echo {SECRETS[0]} >$file; chmod 644 $file; done")
+    try:
+        assert sorted(world.host.run(READABLE).stdout.split()) == sorted(PLANTED_FILES)
+    finally:
+        world.host.check_output(f"rm {planted}")
 
 
 def test_postgres_never_saw_a_password(world):

@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+
+import pytest
+
+pytestmark = pytest.mark.essential
 
 
 def test_units_run_and_start_at_boot(world, deployments):
@@ -54,10 +59,13 @@ def test_the_proxy_runs_as_its_own_user_and_the_distributions_is_off(world):
     assert "haproxy" in world.host.check_output("ps -C haproxy -o user=").split()
 
 
-def test_containers_are_reached_through_the_loopback_alone(world, deployments):
+def test_containers_are_published_nowhere(world, deployments):
     for name in deployments:
-        published = world.host.check_output(f"docker port langgraph-{world.instance(name)}")
-        assert re.fullmatch(r"8000/tcp -> 127\.0\.0\.1:3[0-2]\d{3}", published)
+        assert world.host.check_output(f"docker port langgraph-{world.instance(name)}") == ""
+        addresses = world.host.check_output(
+            f"docker inspect --format '{{{{.NetworkSettings.Networks.langgraph.IPAddress}}}}' langgraph-{world.instance(name)}"
+        )
+        assert re.fullmatch(r"172\.29\.128\.\d+", addresses)
 
 
 def test_revisions_tell_the_schema_of_their_database(world, deployments):
@@ -75,3 +83,30 @@ def test_containers_have_few_rights(world, deployments):
             f"docker inspect --format '{{{{.HostConfig.CapDrop}}}} {{{{.HostConfig.SecurityOpt}}}}' langgraph-{world.instance(name)}"
         )
         assert shown == "[ALL] [no-new-privileges]"
+
+
+def test_a_container_reaches_no_other_one(world, deployments):
+    first, second = (f"langgraph-{world.instance(name)}" for name in deployments)
+    found = json.loads(world.host.check_output(f"docker inspect {second}"))[0]
+    (network,) = found["NetworkSettings"]["Networks"].values()
+    asked = f"http://{network['IPAddress']}:8000/ok"
+    # The address is the right one: the host itself gets an answer there.
+    assert world.host.run(f"curl --silent --max-time 10 {asked}").stdout == '{"ok":true}'
+    program = f"import urllib.request; urllib.request.urlopen('{asked}', timeout=3)"
+    refused = world.host.run(f'docker exec {first} python3 -c "{program}"')
+    assert refused.rc != 0
+    assert "timed out" in refused.stderr or "refused" in refused.stderr or "unreachable" in refused.stderr, (
+        refused.stderr
+    )
+
+
+def test_secrets_of_the_services_are_for_their_own_users(world):
+    folder = "/etc/redis"
+    shown = world.host.check_output(
+        f"stat -c '%n %U:%G %a' {folder} {folder}/langgraph-admin.password {folder}/users.acl"
+    )
+    assert shown.splitlines() == [
+        f"{folder} redis:redis 2770",
+        f"{folder}/langgraph-admin.password root:root 600",
+        f"{folder}/users.acl redis:redis 640",
+    ]

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.essential
+
 
 @pytest.fixture(scope="module")
 def driven():
@@ -32,7 +34,9 @@ def test_background_runs_end_well(runs, deployments):
 
 def test_no_server_misses_a_right(world, runs):
     for name in runs:
-        log = world.host.check_output(f"journalctl --no-pager --output cat  --unit 'langgraph@{name}.*'")
+        log = world.host.check_output(f"journalctl --no-pager --output cat --unit 'langgraph@{name}.*'")
+        # The server says where it listens; without a line of it the rest would prove nothing.
+        assert "Uvicorn running on" in log, log[-2000:]
         assert "Permission" not in log
         assert "permission" not in log
         assert "NOPERM" not in log
@@ -61,6 +65,19 @@ def test_keys_are_in_their_own_number(world, runs):
             if answer["run"] in world.redis("-n", str(number), "--scan", "--pattern", f"'*{answer['run']}*'")
         }
         assert holders == {name}
+
+
+def test_nobody_hears_or_forges_the_events_of_another(world, runs):
+    """With its own login, as its code could: channels know no numbers."""
+    for name in runs:
+        credentials = world.host.check_output(f"cat /etc/langgraph/{name}/credentials")
+        uri = dict(line.partition("=")[::2] for line in credentials.splitlines())["REDIS_URI"]
+        for other in [*(each for each in runs if each != name), "lg"]:
+            for words in (f"PSUBSCRIBE '{other}:*'", "PSUBSCRIBE '*'", f"PUBLISH {other}:lg:run-fanout:t:r forged"):
+                answer = world.host.run(f"redis-cli --no-auth-warning -u '{uri}' {words}")
+                assert "NOPERM" in answer.stdout + answer.stderr, (name, words)
+        own = world.host.run(f"redis-cli --no-auth-warning -u '{uri}' PUBLISH {name}:lg:run-fanout:t:r x")
+        assert own.stdout.strip().isdigit(), own.stdout + own.stderr
 
 
 def test_connections_are_on_their_own_number(world, runs):

@@ -8,7 +8,6 @@ when anything comes back from it, a refusal too.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import typing as t
 from pathlib import Path
@@ -60,7 +59,7 @@ class Stage:
         routes += ["ip address flush dev lo", f"ip route replace 127.0.0.0/8 via {self.address}"]
         docker("exec", self.neighbour, "sh", "-c", " && ".join(routes))
         self._listen(
-            self.neighbour, f"tcp:0.0.0.0:{OUTSIDE}", "tcp:0.0.0.0:80", f"tcp:0.0.0.0:{DNS}", f"udp:0.0.0.0:{DNS}"
+            self.neighbour, f"tcp:0.0.0.0:{OUTSIDE}", "tcp:0.0.0.0:80", f"tcp:0.0.0.0:{DNS}", f"udp:{METADATA[0]}:{DNS}"
         )
         theirs = [
             "-p",
@@ -99,9 +98,8 @@ class Stage:
 
     def container(self, name: str) -> str:
         """The address of the container that serves a deployment."""
-        settings = self.world.settings(name)
-        slot = self.world.host.check_output(f"cat /etc/langgraph/{name}/revisions/{settings['serving']}/slot.json")
-        return json.loads(slot)["address"]
+        shown = "{{.NetworkSettings.Networks.langgraph.IPAddress}}"
+        return self._on_host("docker", "inspect", "--format", shown, f"langgraph-{self.world.instance(name)}")
 
     def theirs(self) -> str:
         """The address of the stranger's container."""
@@ -195,6 +193,13 @@ def stage(host, group_vars):
         stage.remove()
         done = world.play()
         assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.essential
+def test_the_watcher_has_one_capability(world):
+    """CAP_NET_ADMIN is the twelfth bit (linux/capability.h)."""
+    pid = world.host.check_output("systemctl show --property MainPID --value langgraph-firewall")
+    assert int(world.host.check_output(f"awk '/^CapBnd/ {{print $2}}' /proc/{pid}/status"), 16) == 1 << 12
 
 
 @pytest.mark.essential

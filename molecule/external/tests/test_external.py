@@ -1,19 +1,25 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A deployment whose Redis and Postgres are managed elsewhere works with them, and its data is there."""
+"""A deployment of which Valkey and Postgres are managed elsewhere works with them, and its data is there."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import testinfra
+from plays import PROJECT, run_playbook
 
 NAME = "far-from-its-data"
+VALKEY = "valkey-cli -p 6380 --no-auth-warning --user langgraph-admin -a $(cat /etc/valkey/langgraph-admin.password)"
+pytestmark = pytest.mark.essential
 
 
 @pytest.fixture
 def service(world):
     """The host that plays the managed service."""
-    return type(world)(testinfra.get_host("docker://selfhost-langgraph-trixie"))
+    name = world.name.replace("bookworm", "trixie")
+    return type(world)(testinfra.get_host(f"docker://{name}"), VALKEY)
 
 
 def test_a_run_leaves_its_data_at_the_service(world, service):
@@ -35,3 +41,39 @@ def test_it_uses_its_own_users(service):
 def test_its_number_is_remembered_at_the_service(service):
     comment = service.sql("postgres", f"SELECT shobj_description(to_regrole('{service.database(NAME)}'), 'pg_authid')")
     assert f'"redis_number": {service.numbers()[NAME]}' in comment
+
+
+def test_valkeys_files_are_where_the_page_says(service):
+    folder = "/etc/valkey"
+    shown = service.host.check_output(f"stat -c '%n %U:%G %a' {folder}/langgraph-admin.password {folder}/users.acl")
+    assert shown.splitlines() == [
+        f"{folder}/langgraph-admin.password root:root 600",
+        f"{folder}/users.acl valkey:valkey 640",
+    ]
+    assert service.redis("CONFIG", "GET", "appendonly").split() == ["appendonly", "yes"]
+
+
+def test_the_engine_has_the_options_of_the_inventory(world):
+    assert world.host.check_output("docker info --format '{{.LiveRestoreEnabled}}'") == "false"
+    written = json.loads(world.host.check_output("cat /etc/docker/daemon.json"))
+    assert (written["live-restore"], written["log-level"]) == (False, "warn")
+
+
+def test_without_users_it_has_the_administrators_login_and_its_own_number(world, service):
+    """For a Redis that has no ACL. The deployment goes afterwards."""
+    number = service.numbers()[NAME]
+    done = run_playbook(
+        PROJECT / "molecule/inventory",
+        str(PROJECT / "molecule/external/converge.yml"),
+        (),
+        {"langgraph_redis_manage_users": False},
+    )
+    assert done.returncode == 0, done.stdout
+    assert "manage_users is false: every deployment that knows the Redis password" in done.stdout + done.stderr
+    assert service.numbers()[NAME] == number
+    world.drained(NAME)
+    clients = [line for line in service.redis("CLIENT", "LIST").splitlines() if f" db={number} " in line]
+    assert clients
+    assert all(" user=langgraph-admin " in line for line in clients), clients
+    (answer,) = world.client("run", "http://127.0.0.1:8140").values()
+    assert answer["text"] == "HELLO"

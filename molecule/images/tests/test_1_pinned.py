@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from fleet import HOSTS, REGISTRY_HOST, command, flat
 from plays import PROJECT
 
 
+@pytest.mark.essential
 def test_both_hosts_run_the_same_image_by_digest(fleet):
     for name, came_from in (("pushed-bot", fleet.pushed), ("shipped-bot", None)):
         records = list(fleet.serving(name).values())
@@ -19,6 +21,7 @@ def test_both_hosts_run_the_same_image_by_digest(fleet):
         assert (records[0]["image_digest"] or "").partition("@")[0] == (came_from or "")
 
 
+@pytest.mark.essential
 def test_they_serve(fleet):
     for host in HOSTS:
         for port in (8131, 8132):
@@ -26,6 +29,7 @@ def test_they_serve(fleet):
             assert '"ok":true' in answer
 
 
+@pytest.mark.essential
 def test_nobody_is_left_logged_in(fleet):
     for host in HOSTS:
         found = fleet.on(host, "sh", "-c", "ls -d /run/langgraph-registr* /root/.docker 2>/dev/null; true")
@@ -34,6 +38,20 @@ def test_nobody_is_left_logged_in(fleet):
     assert command("sh", "-c", f"find {places} -maxdepth 1 -name 'langgraph-registr*'") == ""
 
 
+@pytest.mark.essential
+def test_files_of_the_registry_are_for_its_own_user(fleet):
+    shown = fleet.on(
+        REGISTRY_HOST, "sh", "-c", "cd /etc/docker/registry && stat -c '%n %U:%G %a' users own own/* tls.pem"
+    )
+    modes = dict(line.split(" ", 1) for line in shown.splitlines())
+    assert {modes.pop(name) for name in ("users", "tls.pem")} == {"root:docker-registry 640"}
+    assert modes.pop("own") == "root:root 700"
+    assert "own/key.pem" in modes
+    assert set(modes.values()) == {"root:root 600"}
+    assert fleet.on(REGISTRY_HOST, "cat", "/etc/docker/registry/users").partition(":")[2].startswith("$2y$")
+
+
+@pytest.mark.essential
 def test_a_moved_tag_is_one_change_that_the_plan_shows(fleet, tmp_path):
     """Somebody pushes another image under the same tag: both hosts end on that one, and the plan tells both digests."""
     old = fleet.serving("pushed-bot")[HOSTS[0]]

@@ -11,11 +11,14 @@ import time
 
 import pytest
 from fleet import HOSTS, PASSWORD, command, flat
+from plays import READABLE
 
 # One host is enough for what is not about agreement.
 ONE = HOSTS[:1]
 ARGUMENT, MOUNTED = "PLANTED-build-argument", "PLANTED-build-secret"
 SECRETS = (PASSWORD, ARGUMENT, MOUNTED, "PLANTED-secret-key", "PLANTED-wrong")
+
+PLANTED_FILE = "/usr/local/share/langgraph-planted"
 
 
 def found_in(text):
@@ -51,6 +54,7 @@ def build_cache():
     }
 
 
+@pytest.mark.essential
 def test_a_login_and_arguments_show_nowhere_while_they_are_used(fleet, application):
     """Build, push, pull at -vvv with all of them in use. A proxy with a password is what Docker keeps out of histories."""
     image = f"{fleet.registry}/team/pushed-bot:secret"
@@ -122,12 +126,24 @@ def test_a_failed_build_shows_its_lines_without_the_values(fleet, application):
     assert found_in(output) == []
 
 
+@pytest.mark.essential
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_planted_secret_is_found_on_a_host(fleet, host):
+    """Once a file that others may read has it, so that to find none proves something."""
+    fleet.on(host, "sh", "-c", f"echo {PASSWORD} >{PLANTED_FILE}; chmod 644 {PLANTED_FILE}")
+    try:
+        assert fleet.on(host, "sh", "-c", READABLE) == PLANTED_FILE
+    finally:
+        fleet.on(host, "rm", PLANTED_FILE)
+
+
+@pytest.mark.essential
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize(
     "words",
     [
         "journalctl --no-pager",
-        "find / -xdev -type f -perm /044 -size -1M -newer /etc/hostname -exec grep -l PLANTED {} +",
+        READABLE,
         # Environments of other scenarios' deployments lie there too, for root alone.
         "find /run /root/.docker /etc/docker -type f -exec grep -l 'PLANTED-registry\\|PLANTED-build\\|\"auth\"' {} +",
     ],

@@ -108,9 +108,10 @@ def test_what_check_mode_tells_is_what_happens(world, play, group_vars, monkeypa
     items = group_vars["langgraph_deployments"]
     variables: dict[str, t.Any] = {}
     wrong = []
-    for title, function, more in CHANGES:
+    for number, (title, function, more) in enumerate(CHANGES):
         if late():
-            break
+            assert wrong == []
+            pytest.skip(f"left out, the gate is late, after {number} of {len(CHANGES)} changes")
         items, variables = function(items), {**variables, **more}
         before = seen(world)
         predicted = told(play(items, "-v", "--check", **variables))

@@ -89,6 +89,7 @@ def test_rollback_to_nowhere(world, revision, line):
     assert world.containers() == before
 
 
+@pytest.mark.essential
 @pytest.mark.release("bookworm")
 def test_rollback_over_a_migration_is_refused_and_can_be_insisted_on(world, bot, roll):
     """What the older revision knew of the schema is moved by hand, as no second migration of the server is at hand."""
@@ -132,4 +133,4 @@ def test_without_a_proxy_an_upgrade_interrupts_and_a_failure_brings_the_old_one_
     roll(bot(env={"DIRECT": "yes"}), langgraph_proxy="none")
     assert world.client("healthy", "5", f"http://127.0.0.1:{PORT}") < 5
     roll(bot())
-    assert "127.0.0.1:3" in world.host.check_output(f"docker port langgraph-{world.instance(NAME)}")
+    assert world.host.check_output(f"docker port langgraph-{world.instance(NAME)}") == ""

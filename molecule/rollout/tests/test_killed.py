@@ -25,7 +25,7 @@ def one_serves(world):
     config = world.host.check_output("cat /etc/langgraph-proxy/10-deployments.cfg")
     backend = config.split(f"\nbackend {NAME} ")[1].split("\nbackend ")[0]
     slot = json.loads(world.host.check_output(f"cat /etc/langgraph/{NAME}/revisions/{number}/slot.json"))
-    assert f"server revision-{number} 127.0.0.1:{slot['port']}" in backend
+    assert f"server revision-{number} {slot['address']}:{slot['port']}" in backend
     assert world.client("healthy", "20", f"http://127.0.0.1:{PORT}") < 20
     states = {item["number"]: item["state"] for item in world.status()[NAME]["revisions"]}
     assert states.pop(number) == "serving"
@@ -34,7 +34,9 @@ def one_serves(world):
 
 
 @pytest.mark.release("bookworm")
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "stage", [pytest.param(stage, marks=pytest.mark.essential if stage == "routed" else ()) for stage in STAGES]
+)
 def test_killed_at_a_stage(world, bot, play, roll, tmp_path, stage):
     wanted = bot(env={"KILLED_AT": stage})
     newest = world.revisions(NAME)[-1]
@@ -48,6 +50,25 @@ def test_killed_at_a_stage(world, bot, play, roll, tmp_path, stage):
     assert f"KILLED_AT={stage}" in world.host.check_output(f"docker exec langgraph-{world.instance(NAME)} env")
     if stage == STAGES[-1]:
         assert "changed=0 " in roll(wanted).stdout
+
+
+@pytest.mark.release("trixie")
+@pytest.mark.parametrize("stage", STAGES[1:])
+def test_a_rollback_that_was_killed_is_finished_by_the_next(world, bot, roll, tmp_path, stage):
+    """Whatever the killed one left, the way back is the same command once more, and the way forward the next play."""
+    roll(bot(env={"GO_BACK_TO": stage}))
+    first = world.settings(NAME)["serving"]
+    roll(bot(env={"GO_BACK_FROM": stage}))
+    world.drained(NAME)
+    with world.load(tmp_path, PORT, "--rate", "50", "--streams", "5", "--runs", "0") as load:
+        with killed_at(stage):
+            killed = world.rollback(NAME, revision=first)
+        assert killed.returncode != 0, killed.stdout
+        back = world.rollback(NAME, revision=first)
+        assert back.returncode == 0, back.stdout
+    assert (load.failed, load.report["streams"]["cut"]) == (0, 0), load.errors
+    assert one_serves(world) == first
+    assert f"GO_BACK_TO={stage}" in world.host.check_output(f"docker exec langgraph-{world.instance(NAME)} env")
 
 
 @pytest.mark.release("trixie")

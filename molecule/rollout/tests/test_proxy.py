@@ -4,14 +4,24 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 
 import pytest
 
 PORT = 8443
 # Each release has its half of the long tests; the role itself is installed, and used by all of them, on both.
-pytestmark = pytest.mark.release("trixie")
+pytestmark = [pytest.mark.essential, pytest.mark.release("trixie")]
 HOSTS = ("support.example.com", "research.example.com")
+# Begins a request and never ends it.
+SLOW_CLIENT = f"""
+import socket, ssl, time
+context = ssl._create_unverified_context()
+with context.wrap_socket(socket.create_connection(("127.0.0.1", {PORT}), 30), server_hostname="{HOSTS[0]}") as client:
+    begin = time.monotonic()
+    client.sendall(b"GET /ok HTTP/1.1\\r\\nHost: {HOSTS[0]}\\r\\n")
+    print(client.recv(100).split()[1].decode(), time.monotonic() - begin)
+"""
 
 
 @pytest.fixture
@@ -49,6 +59,18 @@ def test_one_port_two_names_and_a_path(world, shared):
     assert told == '{"ok":true}2'
     again = world.site(langgraph_deployments=shared, proxy_self_signed_names=list(HOSTS))
     assert "changed=0 " in again.stdout, again.stdout
+
+
+def test_what_the_proxy_speaks_and_how_long_it_listens(world):
+    # With its usual level of security the client itself would not offer the old version.
+    speaks = f"openssl s_client -connect 127.0.0.1:{PORT} -servername {HOSTS[0]} -cipher ALL:@SECLEVEL=0"
+    spoken = {
+        version: world.host.run(f"{speaks} -{version} </dev/null").rc == 0 for version in ("tls1_1", "tls1_2", "tls1_3")
+    }
+    assert spoken == {"tls1_1": False, "tls1_2": True, "tls1_3": True}
+    answer, seconds = world.host.check_output(f"python3 -c {shlex.quote(SLOW_CLIENT)}").split()
+    assert answer == "408"
+    assert 4 < float(seconds) < 8
 
 
 def test_the_users_certificate(world, shared, group_vars, tmp_path):

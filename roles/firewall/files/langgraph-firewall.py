@@ -18,6 +18,7 @@ import os
 import re
 import select
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -30,9 +31,12 @@ TABLE = "langgraph"
 ENGINE_BRIDGE = re.compile(r"docker0|br-[0-9a-f]{12}")
 # linux/netlink.h and linux/netfilter/nfnetlink.h: every transaction of nftables is told there.
 _NETLINK_NETFILTER = 12
+_GET_GENERATION = (10 << 8) | 16
 _GROUP_NFTABLES = 1 << (7 - 1)
 # How long a change of other people's tables may wait for a look; one of ours does not.
 _INTERVAL = 1.0
+# How often to load it while others change theirs.
+_ATTEMPTS = 5
 
 # A word of the table's comment.
 _MARK = '"selfhost.langgraph:'
@@ -206,6 +210,26 @@ def listing():
     return sorted(done.stdout.replace(",", " ").split()) if done.returncode == 0 else None
 
 
+def generation():
+    """How many transactions nftables has done; each one counts, whoever's it is."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as kernel:
+        # Headers of netlink (length, type, NLM_F_REQUEST, no number, no port) and of nfnetlink (any family, version 0).
+        kernel.send(struct.pack("=IHHIIBBH", 20, _GET_GENERATION, 1, 0, 0, 0, 0, 0))
+        answer = kernel.recv(4096)
+    # The first attribute, behind both headers and its own: NFTA_GEN_ID.
+    return struct.unpack_from(">I", answer, 24)[0]
+
+
+def load(text):
+    """Load the table; give the listing that it has from then on, None where another transaction came between the two."""
+    before = generation()
+    done = nft("-f", "-", text=text)
+    if done.returncode != 0:
+        sys.exit(f"nft does not load the table inet langgraph: {done.stderr.strip()}")
+    found = listing()
+    return found if generation() == before + 1 else None
+
+
 @contextlib.contextmanager
 def lock():
     """Have one process at a time look and load. It ends with the process."""
@@ -233,11 +257,10 @@ def ensure(look_up=False):
             sys.exit("the table inet langgraph is not ours: rename it, or set firewall_enabled to false")
         if found is not None and text == state.get("text") and found == state.get("listing"):
             return False
-        done = nft("-f", "-", text=text)
-        if done.returncode != 0:
-            sys.exit(f"nft does not load the table inet langgraph: {done.stderr.strip()}")
+        # Of what is not known to be ours alone nothing is remembered: the next look loads it again.
+        found = next((found for found in (load(text) for _attempt in range(_ATTEMPTS)) if found), None)
         with open(f"{state_file}.new", "w", encoding="utf-8") as file:
-            json.dump({"text": text, "listing": listing(), "resolved": resolved}, file)
+            json.dump({"text": text, "listing": found, "resolved": resolved}, file)
         os.replace(f"{state_file}.new", state_file)
         return True
 

@@ -10,6 +10,7 @@ systemd sees its exit code. Nothing here knows Ansible: after a reboot this fold
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ import time
 
 CONFIG_DIR = os.environ.get("LANGGRAPH_CONFIG_DIR", "/etc/langgraph")
 CONFIG_LABEL = "selfhost.langgraph.config"
+CREDENTIALS_LABEL = "selfhost.langgraph.credentials"
 FIREWALL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "langgraph-firewall.py")
 LONGEST_BACK_OFF = 60
 # A server that ran for so long has recovered; its next crash is the first again.
@@ -42,6 +44,20 @@ class Revision:
     def _load(self, name):
         with open(os.path.join(self.folder, name), encoding="utf-8") as file:
             return json.load(file)
+
+    @property
+    def credentials(self):
+        """The deployment's second environment file, with its digest; neither where an earlier version made all there is.
+
+        What is staged is for the revision that notes it in its slot, until that serves.
+        """
+        current = os.path.join(CONFIG_DIR, self.name, "credentials")
+        for path in (f"{current}.new", current):
+            with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+                digest = hashlib.sha256(file.read()).hexdigest()
+                if path == current or digest == self.slot.get("credentials"):
+                    return path, digest
+        return None, None
 
     @property
     def place(self):
@@ -108,6 +124,21 @@ def back_off(unit, found):
         time.sleep(seconds)
 
 
+def fits(revision, found, digest):
+    """Whether a container is the revision's, in its slot and with the credentials of today.
+
+    One that runs keeps those that it has, and so does one that an earlier version made until its slot notes others.
+    """
+    labels = found["Config"]["Labels"]
+    if labels.get(CONFIG_LABEL) != revision.label:
+        return False
+    if found["State"]["Running"] or digest is None:
+        return True
+    if CREDENTIALS_LABEL not in labels:
+        return "credentials" not in revision.slot
+    return labels[CREDENTIALS_LABEL] == digest
+
+
 def close_network():
     """Have the host's firewall know the addresses of all slots, before any container has one of them.
 
@@ -120,11 +151,12 @@ def close_network():
 
 
 def prepare(revision):
-    """Have a container that fits the revision and its slot: keep it where it does, else create it anew."""
+    """Have a container that fits the revision, its slot and its credentials: keep it where it does, else replace it."""
     found = inspect(revision.container)
     back_off(revision.unit, found)
+    path, digest = revision.credentials
     close_network()
-    if found is not None and found["Config"]["Labels"].get(CONFIG_LABEL) == revision.label:
+    if found is not None and fits(revision, found, digest):
         return
     if found is not None:
         docker("stop", "--time", str(revision.record["drain_seconds"]), revision.container)
@@ -135,7 +167,10 @@ def prepare(revision):
         "--init",
         *("--name", revision.container, "--hostname", revision.name, "--restart", "no"),
         *("--label", f"{CONFIG_LABEL}={revision.label}", *revision.place_options),
+        *("--label", f"{CREDENTIALS_LABEL}={digest or ''}"),
         *("--env-file", os.path.join(revision.folder, "environment")),
+        # The last one wins: an earlier version wrote the credentials of its day into the first.
+        *(("--env-file", path) if path else ()),
         *revision.record["arguments"],
     )
 

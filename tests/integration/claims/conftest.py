@@ -55,6 +55,12 @@ def postgres_server(_postgres: servers.PostgresServer) -> servers.PostgresServer
 
 
 @pytest.fixture
+def used_postgres(_postgres: servers.PostgresServer) -> servers.PostgresServer:
+    """A Postgres as the last test left it."""
+    return _postgres
+
+
+@pytest.fixture
 def new_redis() -> t.Iterator[t.Callable[..., servers.RedisServer]]:
     """Make a Redis of one's own, with other settings."""
     started: list[servers.RedisServer] = []

@@ -177,6 +177,11 @@ class RedisServer(Program):
         """Give the module options that lead here."""
         return {"login_port": self.port, "login_user": ADMIN, "login_password": ADMIN_PASSWORD}
 
+    def record(self) -> dict[str, str]:
+        """Give the claims, without what the record holds of the server itself."""
+        fields = self.admin().hgetall("selfhost.langgraph:claims")
+        return {name: value for name, value in fields.items() if not name.startswith(":")}
+
     def snapshot(self) -> t.Any:
         """Give everything that a claim could change, to compare."""
         admin = self.admin()

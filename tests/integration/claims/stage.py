@@ -21,7 +21,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
 )
 
 CLAIMS = "selfhost.langgraph:claims"
+OWNER = "the-inventory-of-this-t"
 PASSWORD = "torture-password-of-"
+OWNER = "owner-of-the-tests-0001"
+ADDRESS = "redis.of.the.tests:6379"
 
 REDIS_DEFAULTS = {name: spec.get("default") for name, spec in _redis_connection.REDIS_ARGS.items()}
 POSTGRES_DEFAULTS = {name: spec.get("default") for name, spec in _postgres_connection.POSTGRES_ARGS.items()}
@@ -34,6 +37,7 @@ class Stage:
         self.redis = servers.RedisServer(databases=databases)
         self.postgres = servers.PostgresServer({"log_statement": "none", "max_connections": "150"})
         self.redis_login, self.postgres_login = self.redis.login(), self.postgres.login()
+        self.server: str | None = None
         self.acknowledged = self.redis.folder / "acknowledged"
 
     def close(self) -> None:
@@ -48,28 +52,42 @@ class Stage:
             claims: list[dict[str, t.Any]] = _postgres_database.inspect(connection, params, False)["claims"]
         return claims
 
-    def claim_numbers(self, names: t.Sequence[str], known: list[dict[str, t.Any]]) -> dict[str, int]:
+    def claim_numbers(
+        self, names: t.Sequence[str], known: list[dict[str, t.Any]], owner: str | None = OWNER
+    ) -> dict[str, int]:
         """Call redis_database."""
         empty = {"number": None, "previous_password": None, "key_patterns": None, "channel_patterns": None}
         entries = [
-            {"name": name, "password": PASSWORD + name, "state": "present", "extra_commands": [], **empty}
+            {
+                "name": name,
+                "password": PASSWORD + name,
+                "state": "present",
+                "extra_commands": [],
+                "shared_channels": False,
+                "retire": False,
+                **empty,
+            }
             for name in names
         ]
         params = {**REDIS_DEFAULTS, **self.redis_login, "databases": entries, "known_claims": known}
-        params |= {"manage_users": True, "redis_server": None, "allow_shared_number": False}
+        params |= {"manage_users": True, "allow_shared_number": False, "address": ADDRESS, "owner": owner}
+        params |= {"previous_owners": [], "take_over": False, "live_addresses": None}
         server = _redis_connection.connect(params)
         result = _redis_database.ensure(server, params, False)
         server.close()
+        self.server = result["server"]
         return {name: item["number"] for name, item in result["databases"].items()}
 
     def make_databases(self, numbers: t.Mapping[str, int]) -> dict[str, t.Any]:
         """Call postgres_database."""
+        where = {"redis_server": self.server, "redis_address": ADDRESS, "extensions": [], "state": "present"}
         entries = [
-            {"name": name, "password": PASSWORD + name, "redis_number": number, "extensions": [], "state": "present"}
+            {"name": name, "password": PASSWORD + name, "redis_number": number, **where}
             for name, number in numbers.items()
         ]
         params = {**POSTGRES_DEFAULTS, **self.postgres_login, "databases": entries}
         params |= {"close_databases": ["postgres", "template1"], "lock_timeout": 600}
+        params |= {"owner": OWNER, "previous_owners": [], "take_over": False}
         with _postgres_connection.connect(params) as connection:
             return _postgres_database.ensure(connection, params, False)
 

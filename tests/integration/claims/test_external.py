@@ -95,6 +95,15 @@ def test_postgres_over_tls(postgres_with_tls: PostgresServer, certificates: path
     bad = run_module("postgres_database", {**options, "login_uri": good.replace("@localhost", "@127.0.0.1")})
     assert 'does not match host name "127.0.0.1"' in bad["msg"]
     assert ADMIN_PASSWORD not in bad["_text"]
+    # With a URI the options say the same as its parameters do, as the role langgraph has it.
+    apart = {"login_uri": way, "login_ca_file": str(certificates / "ca.pem"), "databases": options["databases"]}
+    again = run_module("postgres_database", apart)
+    assert (again.get("msg"), again.get("changed")) == (None, False)
+    stranger = {**apart, "login_ca_file": "/etc/ssl/certs/ca-certificates.crt"}
+    assert "certificate" in run_module("postgres_database", stranger)["msg"]
+    plain = way.partition("?")[0].replace("@localhost", "@127.0.0.1")
+    insisted = run_module("postgres_database", {**apart, "login_uri": plain, "login_ssl_mode": "verify-full"})
+    assert 'does not match host name "127.0.0.1"' in insisted["msg"]
     options = {**postgres_with_tls.login(), "login_host": "localhost", "login_ssl_mode": "verify-full"}
     options |= {"login_ca_file": str(certificates / "ca.pem"), "databases": entries("a")}
     assert not run_module("postgres_database", options).get("failed")
@@ -119,10 +128,102 @@ def test_a_login_that_is_no_superuser(postgres_server: PostgresServer) -> None:
         connection.execute("CREATE TABLE mine (x int)")
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
         psycopg.connect(postgres_server.uri("a", f"{PASSWORD}-a", "b"))
-    changed = managed(postgres_server, [{"name": "a", "password": "new"}, *entries("b")])
+    postgres_server.query("ALTER ROLE a PASSWORD NULL")
+    changed = managed(postgres_server, [*entries("a", logins_in_use=[]), *entries("b")])
     assert [action.get("what") for action in changed["actions"]] == [["password"]]
     released = managed(postgres_server, [{"name": "a", "state": "absent", "confirm": "a"}])
     assert [action["action"] for action in released["actions"]] == ["drop_database", "drop_role"]
+
+
+def test_two_logins_of_an_administrator_who_is_no_superuser(postgres_server: PostgresServer) -> None:
+    make_manager(postgres_server, "CREATEROLE CREATEDB")
+    managed(postgres_server, entries("a"))
+    new = {"name": "a", "password": "new"}
+    changed = managed(postgres_server, [new])
+    assert [(action["action"], action["role"]) for action in changed["actions"]] == [("create_login", "a.b")]
+    assert (changed["databases"]["a"]["login"], changed["databases"]["a"]["retiring"]) == ("a.b", ["a"])
+    assert managed(postgres_server, [new])["actions"] == []
+    old = psycopg.connect(postgres_server.uri("a", f"{PASSWORD}-a", "a"), autocommit=True)
+    with psycopg.connect(postgres_server.uri("a.b", "new", "a"), autocommit=True) as connection:
+        connection.execute("CREATE TABLE mine (x int)")
+        assert connection.execute("SELECT tableowner FROM pg_tables WHERE tablename = 'mine'").fetchone() == ("a",)
+    # The password is not at fault where the role is full, or its comment in the way.
+    postgres_server.query('ALTER ROLE "a.b" CONNECTION LIMIT 0')
+    full = managed(postgres_server, [{**new, "connection_limit": 0}])
+    assert "password" not in [word for action in full["actions"] for word in action.get("what", [])]
+    retired = managed(postgres_server, [{**new, "retire": True, "logins_in_use": ["a.b"]}])
+    assert retired["databases"]["a"]["retired"] == ["a"]
+    with pytest.raises(psycopg.OperationalError):
+        old.execute("SELECT 1")
+    with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+        psycopg.connect(postgres_server.uri("a", f"{PASSWORD}-a", "a"))
+    assert managed(postgres_server, [{**new, "retire": True, "logins_in_use": ["a.b"]}])["actions"] == []
+    released = managed(postgres_server, [{"name": "a", "state": "absent", "confirm": "a"}])
+    assert [action["action"] for action in released["actions"]] == ["drop_database", "drop_login", "drop_role"]
+
+
+def test_a_refusal_that_is_not_the_passwords_resets_none(postgres_server: PostgresServer) -> None:
+    """As a pg_hba.conf that lets the deployment in from elsewhere only."""
+    make_manager(postgres_server, "CREATEROLE CREATEDB")
+    managed(postgres_server, entries("a"))
+    before = postgres_server.snapshot()
+    rules = postgres_server.folder / "data" / "pg_hba.conf"
+    text = rules.read_text()
+    try:
+        rules.write_text(f"host all a 127.0.0.1/32 reject\n{text}")
+        postgres_server.query("SELECT pg_reload_conf()")
+        result = managed(postgres_server, entries("a"))
+        assert result["actions"] == []
+        untried = "whether the role 'a' has the wanted password could not be tried"
+        assert any(untried in line for line in result["warnings"])
+    finally:
+        rules.write_text(text)
+        postgres_server.query("SELECT pg_reload_conf()")
+    assert postgres_server.snapshot() == before
+
+
+def test_a_full_role_keeps_its_password(postgres_server: PostgresServer) -> None:
+    make_manager(postgres_server, "CREATEROLE CREATEDB")
+    managed(postgres_server, entries("a", connection_limit=1))
+    with psycopg.connect(postgres_server.uri("a", f"{PASSWORD}-a", "a")):
+        assert managed(postgres_server, entries("a", connection_limit=1))["actions"] == []
+
+
+def test_a_replica_is_refused(postgres_server: PostgresServer) -> None:
+    data = postgres_server.folder / "data"
+    postgres_server.halt()
+    (data / "standby.signal").touch()
+    os.chown(data / "standby.signal", *postgres_server._ids())
+    try:
+        postgres_server.start()
+        result = run_module("postgres_database", {**postgres_server.login(), "databases": entries("a")})
+        assert "this Postgres is a replica" in result["msg"]
+        assert "\n" not in result["msg"]
+        assert run_module("postgres_database_info", postgres_server.login())["claims"] == []
+    finally:
+        postgres_server.halt()
+        (data / "standby.signal").unlink()
+        postgres_server.start()
+
+
+def test_a_read_only_server_is_refused(postgres_server: PostgresServer) -> None:
+    postgres_server.query("ALTER ROLE postgres SET default_transaction_read_only = on")
+    try:
+        result = run_module("postgres_database", {**postgres_server.login(), "databases": entries("a")})
+        assert "this Postgres is read-only for us" in result["msg"]
+    finally:
+        postgres_server.query("SET TRANSACTION READ WRITE; ALTER ROLE postgres RESET ALL")
+
+
+def test_databases_of_a_service_are_no_orphans(postgres_server: PostgresServer) -> None:
+    make_manager(postgres_server, "CREATEROLE CREATEDB")
+    for name in ("rdsadmin", "theirs"):
+        postgres_server.query(f"CREATE DATABASE {name}")
+    postgres_server.query("CREATE DATABASE wiki OWNER manager")
+    options = {**postgres_server.login(), **MANAGER, "sizes": True}
+    assert [item["database"] for item in run_module("postgres_database_info", options)["orphans"]] == ["wiki"]
+    result = run_module("postgres_database", {**postgres_server.login(), **MANAGER, "databases": entries("a")})
+    assert not any("rdsadmin" in line for line in result["warnings"])
 
 
 def test_rights_that_lack_are_named(postgres_server: PostgresServer) -> None:
@@ -148,7 +249,7 @@ class PgBouncer(servers.Program):
 
     user = "postgres"
 
-    def __init__(self, behind: PostgresServer) -> None:
+    def __init__(self, behind: PostgresServer, more: str = "") -> None:
         super().__init__()
         if not shutil.which("pgbouncer", path=os.path.join(servers.ROOTFS, "usr/sbin")):
             self.stop()
@@ -156,16 +257,17 @@ class PgBouncer(servers.Program):
         (self.folder / "users").write_text(f'"postgres" "{ADMIN_PASSWORD}"\n')
         (self.folder / "ini").write_text(
             f"[databases]\n* = host=127.0.0.1 port={behind.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
-            f"listen_port = {self.port}\nauth_type = scram-sha-256\nauth_file = {self.inside}/users\nunix_socket_dir =\n"
+            f"listen_port = {self.port}\nauth_type = scram-sha-256\nauth_file = {self.inside}/users\nunix_socket_dir =\n{more}"
         )
         self.spawn(["/usr/sbin/pgbouncer", f"{self.inside}/ini"])
         way = f"postgresql://postgres:{ADMIN_PASSWORD}@127.0.0.1:{self.port}/postgres"
         self.wait(lambda: psycopg.connect(way).close(), (psycopg.Error,))
 
 
-def test_pgbouncer_in_between_is_refused(postgres_server: PostgresServer) -> None:
+@pytest.mark.parametrize("more", ["", "ignore_startup_parameters = options\n"], ids=["refuses", "ignores"])
+def test_pgbouncer_in_between_is_refused(postgres_server: PostgresServer, more: str) -> None:
     try:
-        pooler = PgBouncer(postgres_server)
+        pooler = PgBouncer(postgres_server, more)
     except servers.MissingProgram as exc:
         pytest.fail(str(exc), pytrace=False)
     try:
@@ -173,7 +275,7 @@ def test_pgbouncer_in_between_is_refused(postgres_server: PostgresServer) -> Non
         result = run_module("postgres_database", {**options, "databases": entries("a")})
         assert "PgBouncer" in result["msg"]
         assert "address of Postgres itself" in result["msg"]
-        assert run_module("postgres_database_info", options)["claims"] == []
+        assert "PgBouncer" in run_module("postgres_database_info", options)["msg"]
     finally:
         pooler.stop()
 
@@ -247,4 +349,4 @@ def test_release_in_cluster_mode(cluster: list[RedisServer]) -> None:
 def test_one_number_only_is_refused(new_redis: t.Callable[..., RedisServer]) -> None:
     server = new_redis(databases=1)
     result = run_module("redis_database", {**server.login(), "databases": entries("a")})
-    assert "'databases 1'" in result["msg"]
+    assert "one database" in result["msg"]

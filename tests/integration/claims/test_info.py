@@ -19,9 +19,9 @@ def test_redis_database_info(redis_server: RedisServer) -> None:
     result = run_module("redis_database_info", redis_server.login())
     assert redis_server.snapshot() == before
     assert result["claims"] == [
-        {"name": "a", "number": 2, "key_count": 2, "clients": 1, "user": True},
-        {"name": "b", "number": 1, "key_count": 0, "clients": 0, "user": True},
-        {"name": "c", "number": 3, "key_count": 0, "clients": 0, "user": True},
+        {"name": "a", "number": 2, "key_count": 2, "clients": 1, "user": True, "owner": None},
+        {"name": "b", "number": 1, "key_count": 0, "clients": 0, "user": True, "owner": None},
+        {"name": "c", "number": 3, "key_count": 0, "clients": 0, "user": True, "owner": None},
     ]
     assert result["orphans"] == [{"kind": "keys_without_claim", "name": None, "number": 9, "key_count": 1}]
     assert (result["number_limit"], result["changed"]) == (64, False)

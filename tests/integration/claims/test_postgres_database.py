@@ -78,9 +78,10 @@ def test_quartet(postgres_server: PostgresServer) -> None:
 def test_info(postgres_server: PostgresServer) -> None:
     claim(postgres_server, [*entries("b", redis_number=2, redis_server="one"), *entries("a")])
     result = run_module("postgres_database_info", postgres_server.login())
+    nobody = {"redis_address": None, "owner": None}
     assert result["claims"] == [
-        {"name": "a", "database": "a", "role": "a", "redis_number": None, "redis_server": None},
-        {"name": "b", "database": "b", "role": "b", "redis_number": 2, "redis_server": "one"},
+        {"name": "a", "database": "a", "role": "a", "redis_number": None, "redis_server": None, **nobody},
+        {"name": "b", "database": "b", "role": "b", "redis_number": 2, "redis_server": "one", **nobody},
     ]
     assert result["max_connections"] == 120
     assert not result["changed"]
@@ -148,9 +149,7 @@ DRIFT = {
     "ALTER ROLE a NOLOGIN": ("change_role", "login"),
     "ALTER ROLE a VALID UNTIL '2020-01-01'": ("change_role", "expires"),
     "ALTER ROLE a CONNECTION LIMIT 3": ("change_role", "connection_limit"),
-    "ALTER ROLE a PASSWORD 'other'": ("change_role", "password"),
     "ALTER ROLE a PASSWORD NULL": ("change_role", "password"),
-    "SET password_encryption = md5; ALTER ROLE a PASSWORD 'other'": ("change_role", "password"),
     "ALTER DATABASE a OWNER TO postgres": ("change_database", "owner"),
     "GRANT CONNECT ON DATABASE a TO PUBLIC": ("change_database", "public"),
     "ALTER DATABASE a ALLOW_CONNECTIONS false": ("change_database", "allow_connections"),
@@ -229,11 +228,15 @@ def test_other_sessions_do_not_hinder_it(postgres_server: PostgresServer) -> Non
 
 def test_the_lock_is_waited_for_with_patience(postgres_server: PostgresServer) -> None:
     with postgres_server.admin() as connection:
-        connection.execute("SELECT pg_advisory_lock(1818324583)")
-        result = claim(postgres_server, entries("a"), lock_timeout=1)
-        assert result["failed"]
-        assert "lock timeout" in result["msg"]
+        connection.execute("SET application_name = 'selfhost.langgraph'")
+        connection.execute('BEGIN; CREATE ROLE "selfhost.langgraph:lock"')
+        for database in ("postgres", "template1"):
+            result = claim(postgres_server, entries("a"), lock_timeout=1, login_db=database)
+            assert "another run has been changing databases of this Postgres for more than the 1 s" in result["msg"]
+            assert f"(process {connection.info.backend_pid} of 'postgres' from 127.0.0.1, since 20" in result["msg"]
         assert done(claim(postgres_server, [], lock_timeout=1)) == []
+        connection.execute("ROLLBACK")
+    assert postgres_server.query("SELECT 1 FROM pg_roles WHERE rolname LIKE '%lock'") == []
 
 
 def test_peer_login_without_any_password(postgres_server: PostgresServer) -> None:
@@ -341,3 +344,236 @@ def test_release_finishes_what_a_crash_left(postgres_server: PostgresServer) -> 
         postgres_server.query(left)
         assert claim(postgres_server, absent("a", confirm="a"))["changed"]
         assert names_left(postgres_server) == []
+
+
+OURS, BEFORE, THEIRS = "o" * 22, "b" * 22, "t" * 22
+
+
+def owner_of(server: PostgresServer) -> list[str | None]:
+    return [item["owner"] for item in run_module("postgres_database_info", server.login())["claims"]]
+
+
+def test_an_owner_is_remembered_and_an_earlier_claim_adopted(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, entries("a", redis_number=1))
+    assert owner_of(postgres_server) == [None]
+    adopted = claim(postgres_server, entries("a", redis_number=1), owner=OURS)
+    assert done(adopted) == ["remember"]
+    assert owner_of(postgres_server) == [OURS]
+    assert done(claim(postgres_server, entries("a"), owner=OURS)) == []
+
+
+@pytest.mark.parametrize("more", [{"owner": OURS}, {}, {"owner": OURS, "previous_owners": [BEFORE]}])
+def test_what_belongs_to_another_inventory_is_refused(postgres_server: PostgresServer, more: dict[str, t.Any]) -> None:
+    claim(postgres_server, entries("a", redis_number=1), owner=THEIRS)
+    before = postgres_server.snapshot()
+    for wanted in ([{**entries("a")[0], "password": "theirs"}], absent("a"), absent("a", confirm="a")):
+        for check in (True, False):
+            result = claim(postgres_server, [*entries("innocent"), *wanted], check, **more)
+            refused(result, "name", "Postgres database 'a' belongs to another inventory", THEIRS)
+    assert postgres_server.snapshot() == before
+
+
+@pytest.mark.parametrize("more", [{"previous_owners": [BEFORE, THEIRS]}, {"take_over": True}])
+def test_who_proves_the_owner_of_before_gets_it(postgres_server: PostgresServer, more: dict[str, t.Any]) -> None:
+    claim(postgres_server, entries("a", redis_number=1), owner=THEIRS)
+    assert done(claim(postgres_server, entries("a"), owner=OURS, **more)) == ["remember"]
+    assert owner_of(postgres_server) == [OURS]
+    assert done(claim(postgres_server, absent("a", confirm="a"), owner=OURS)) == ["drop_database", "drop_role"]
+
+
+def test_taking_over_without_an_owner_keeps_the_one_there(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, entries("a"), owner=THEIRS)
+    assert done(claim(postgres_server, entries("a"), take_over=True)) == []
+    assert owner_of(postgres_server) == [THEIRS]
+
+
+def test_another_redis_has_other_numbers(postgres_server: PostgresServer) -> None:
+    first = {"redis_server": "uuid-1", "redis_address": "172.29.0.1:6379"}
+    claim(postgres_server, entries("a", redis_number=7, **first) + entries("b", redis_number=1, **first))
+    moved = claim(postgres_server, entries("a", redis_number=1, redis_server="uuid-2", redis_address="other:6379"))
+    assert done(moved) == ["remember"]
+    info = run_module("postgres_database_info", postgres_server.login())["claims"]
+    assert [(item["redis_number"], item["redis_server"], item["redis_address"]) for item in info] == [
+        (1, "uuid-2", "other:6379"),
+        (1, "uuid-1", "172.29.0.1:6379"),
+    ]
+    refused(
+        claim(postgres_server, entries("c", redis_number=1, redis_server="uuid-1")), "redis_number", "belongs to 'b'"
+    )
+
+
+def new_password(**more: t.Any) -> list[dict[str, t.Any]]:
+    return [{"name": "a", "password": f"{SECRET}-new", **more}]
+
+
+def opens(server: PostgresServer, role: str, password: str) -> bool:
+    try:
+        psycopg.connect(server.uri(role, f"{SECRET}-{password}", "a")).close()
+    except psycopg.OperationalError as exc:
+        if "authentication failed" not in str(exc):
+            raise
+        return False
+    return True
+
+
+def test_two_logins_alternate(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, entries("a", connection_limit=5))
+    serving = login(postgres_server, "a")
+    wanted = new_password(connection_limit=5, logins_in_use=["a"])
+    planned = claim(postgres_server, wanted, check=True)
+    changed = claim(postgres_server, wanted)
+    assert planned["actions"] == changed["actions"]
+    assert done(changed) == ["create_login"]
+    item = changed["databases"]["a"]
+    assert (item["login"], item["retired"], item["retiring"]) == ("a.b", [], ["a"])
+    assert serving.execute("SELECT 1").fetchone() == (1,)
+    assert opens(postgres_server, "a", "a"), "a pool that grows still opens connections with the password of before"
+    with psycopg.connect(postgres_server.uri("a.b", f"{SECRET}-new", "a"), autocommit=True) as connection:
+        connection.execute("CREATE TABLE mine (x int); CREATE EXTENSION ltree")
+        owners = "SELECT tableowner FROM pg_tables WHERE tablename = 'mine'"
+        assert connection.execute(owners).fetchone() == ("a",)
+    limits = "SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname LIKE 'a%' ORDER BY 1"
+    assert postgres_server.query(limits) == [("a", 5), ("a.b", 5)]
+    # Both are in use while the revision of before drains: nothing is closed.
+    both = new_password(connection_limit=5, logins_in_use=["a", "a.b"], retire=True)
+    assert done(claim(postgres_server, both)) == []
+    retiring = new_password(connection_limit=5, logins_in_use=["a.b"], retire=True)
+    retired = claim(postgres_server, retiring)
+    assert done(retired) == ["retire_login"]
+    assert (retired["databases"]["a"]["retired"], retired["databases"]["a"]["retiring"]) == (["a"], [])
+    with pytest.raises(psycopg.OperationalError):
+        serving.execute("SELECT 1")
+    assert not opens(postgres_server, "a", "a")
+    assert done(claim(postgres_server, retiring)) == []
+    # And back to the first one.
+    third = [{"name": "a", "password": f"{SECRET}-third", "connection_limit": 5, "logins_in_use": ["a.b"]}]
+    again = claim(postgres_server, third)
+    assert (done(again), again["databases"]["a"]["login"]) == (["change_role"], "a")
+    assert opens(postgres_server, "a", "third")
+    assert opens(postgres_server, "a.b", "new")
+
+
+@pytest.mark.parametrize("in_use", [None, ["a", "a.b"]], ids=["unknown", "known"])
+def test_a_third_password_waits_for_a_free_login(postgres_server: PostgresServer, in_use: list[str] | None) -> None:
+    claim(postgres_server, entries("a"))
+    claim(postgres_server, new_password())
+    before = postgres_server.snapshot()
+    third = [{"name": "a", "password": "third", "logins_in_use": in_use}]
+    refused(claim(postgres_server, third), "password", "both of its logins, 'a' and 'a.b'", "may be in use")
+    assert postgres_server.snapshot() == before
+
+
+def test_an_unknown_change_of_the_password_leaves_it(postgres_server: PostgresServer) -> None:
+    """Somebody changed it by hand: a running revision may have that one, so the wanted one goes to the other login."""
+    for statement in ("ALTER ROLE a PASSWORD 'x'", "SET password_encryption = md5; ALTER ROLE a PASSWORD 'x'"):
+        postgres_server.clean()
+        claim(postgres_server, entries("a"))
+        postgres_server.query(statement)
+        assert done(claim(postgres_server, entries("a"))) == ["create_login"]
+        assert done(claim(postgres_server, entries("a", logins_in_use=[], retire=True))) == ["retire_login"]
+
+
+SECOND_DRIFT = {
+    'ALTER ROLE "a.b" CREATEDB': ("change_login", ["createdb"]),
+    'ALTER ROLE "a.b" NOLOGIN': ("change_login", ["login"]),
+    'ALTER ROLE "a.b" CONNECTION LIMIT 3': ("change_login", ["connection_limit"]),
+    'ALTER ROLE "a.b" RESET role': ("change_login", ["acting"]),
+    'REVOKE a FROM "a.b"': ("change_login", ["membership"]),
+    'DROP ROLE "a.b"': ("create_login", None),
+}
+
+
+@pytest.mark.parametrize("sql", SECOND_DRIFT)
+def test_drift_of_the_second_login_is_cured(postgres_server: PostgresServer, sql: str) -> None:
+    claim(postgres_server, entries("a"))
+    claim(postgres_server, new_password())
+    postgres_server.query(sql)
+    cured = claim(postgres_server, new_password())
+    assert [(action["action"], action.get("what")) for action in cured["actions"]] == [SECOND_DRIFT[sql]]
+    assert done(claim(postgres_server, new_password())) == []
+    with psycopg.connect(postgres_server.uri("a.b", f"{SECRET}-new", "a")) as connection:
+        assert connection.execute("SELECT current_user").fetchone() == ("a",)
+
+
+def test_a_stranger_with_the_name_of_the_second_login_is_refused(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, entries("a"))
+    postgres_server.query('CREATE ROLE "a.b" LOGIN')
+    refused(claim(postgres_server, new_password()), "name", "role 'a.b'", "did not make")
+
+
+def test_sessions_that_a_killed_retirement_left_are_ended(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, entries("a"))
+    claim(postgres_server, new_password())
+    left = login(postgres_server, "a")
+    postgres_server.query("ALTER ROLE a NOLOGIN PASSWORD NULL")
+    assert done(claim(postgres_server, new_password(logins_in_use=["a.b"], retire=True))) == ["retire_login"]
+    with pytest.raises(psycopg.OperationalError):
+        left.execute("SELECT 1")
+
+
+def test_release_counts_and_drops_both_logins(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, entries("a"))
+    claim(postgres_server, new_password())
+    with psycopg.connect(postgres_server.uri("a.b", f"{SECRET}-new", "a")):
+        assert claim(postgres_server, absent("a"))["databases"]["a"]["clients"] == 1
+        refused(claim(postgres_server, absent("a", confirm="a")), "state", "1 clients are connected")
+        assert opens(postgres_server, "a", "a")
+    assert done(claim(postgres_server, absent("a", confirm="a"))) == ["drop_database", "drop_login", "drop_role"]
+    assert postgres_server.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'a%'") == []
+
+
+def test_a_name_of_63_letters_has_two_logins(postgres_server: PostgresServer) -> None:
+    name = "n" * 63
+    wanted = {"name": name, "password": f"{SECRET}-1"}
+    claim(postgres_server, [wanted])
+    changed = claim(postgres_server, [{**wanted, "password": f"{SECRET}-2"}])
+    second = changed["databases"][name]["login"]
+    assert (len(second), second[:48]) == (63, "n" * 48)
+    psycopg.connect(postgres_server.uri(second, f"{SECRET}-2", name)).close()
+
+
+def test_extensions_are_used_by_their_bare_names(postgres_server: PostgresServer) -> None:
+    """Those that a superuser made, and those that the migrations make; from both logins."""
+    claim(postgres_server, entries("a", extensions=["ltree", "btree_gin", "cube", "bloom"]))
+    made = "SELECT nspname, extname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace ORDER BY 2"
+    ours = [("langgraph_extensions", name) for name in ("bloom", "btree_gin", "cube", "ltree")]
+    assert postgres_server.query(made, database="a") == [*ours, ("pg_catalog", "plpgsql")]
+    claim(postgres_server, new_password())
+    second = postgres_server.uri("a.b", f"{SECRET}-new", "a")
+    for number, connection in enumerate((login(postgres_server, "a"), psycopg.connect(second, autocommit=True))):
+        for statement in (
+            "CREATE EXTENSION IF NOT EXISTS ltree",
+            "CREATE EXTENSION IF NOT EXISTS hstore",
+            f"CREATE TABLE t{number} (path ltree, point cube, n int, pairs hstore)",
+            f"CREATE INDEX ON t{number} USING gist (path)",
+            f"CREATE INDEX ON t{number} USING gin (n)",
+            f"CREATE INDEX ON t{number} USING bloom (n)",
+            f"INSERT INTO t{number} VALUES ('a.b', '(1,2)', 1, 'a=>1')",
+        ):
+            connection.execute(statement)
+        query = f"SELECT path <@ 'a', point <-> '(1,3)'::cube FROM t{number}"
+        assert connection.execute(query).fetchone() == (True, 1.0)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("CREATE FUNCTION langgraph_extensions.f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        connection.close()
+    # What is there already stays where it is, as those that an earlier version made in public.
+    assert done(claim(postgres_server, new_password(extensions=["hstore"]))) == ["create_extension", "remember"]
+    assert ("public", "hstore") in postgres_server.query(made, database="a")
+
+
+def test_vector(postgres_server: PostgresServer) -> None:
+    if not postgres_server.query("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'"):
+        pytest.skip("the server has no pgvector")
+    claim(postgres_server, entries("a", extensions=["vector"]))
+    with login(postgres_server, "a") as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS vector; CREATE TABLE t (v vector(2))")
+        connection.execute("CREATE INDEX ON t USING hnsw (v vector_l2_ops)")
+        connection.execute("INSERT INTO t VALUES ('[1,2]')")
+        assert connection.execute("SELECT v <-> '[1,3]' FROM t").fetchone() == (1.0,)
+
+
+def test_a_search_path_that_somebody_chose_stays(postgres_server: PostgresServer) -> None:
+    claim(postgres_server, entries("a"))
+    postgres_server.query("ALTER DATABASE a SET search_path = mine, public")
+    assert not claim(postgres_server, entries("a", extensions=["ltree"])).get("failed")
+    assert postgres_server.query("SHOW search_path", database="a") == [("mine, public",)]

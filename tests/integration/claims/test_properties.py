@@ -16,6 +16,8 @@ from servers import RedisServer
 CLAIMS = "selfhost.langgraph:claims"
 NAMES = st.sampled_from(["a", "b", "c", "d", "e", "f"])
 DATABASES = 6
+HERE, ELSEWHERE = "0000-here", "0000-elsewhere"
+OURS, BEFORE, THEIRS = "ours", "before", "theirs"
 Claims = dict[str, int]
 
 
@@ -38,23 +40,43 @@ def script(_redis: RedisServer) -> t.Callable[..., tuple[dict[str, t.Any], Claim
     admin = _redis.admin()
 
     def ask(
-        record: Claims, known: Claims, full: set[int], wanted: list[tuple[str, int | None]], dry: bool = False
+        record: Claims,
+        known: Claims,
+        full: set[int],
+        wanted: list[tuple[str, int | None]],
+        dry: bool = False,
+        owners: t.Mapping[str, str] | None = None,
+        others: t.Sequence[t.Mapping[str, t.Any]] = (),
     ) -> tuple[dict[str, t.Any], Claims]:
         admin.flushall()
-        if record:
-            admin.hset(CLAIMS, mapping=record)
+        admin.hset(CLAIMS, ":server", HERE)
+        for name, number in record.items():
+            admin.hset(CLAIMS, name, f"{number} {(owners or {}).get(name, '')}".strip())
         for number in full:
             _numbered(_redis, number).set("x", 1)
         question = {
             "databases": DATABASES,
             "wanted": [{"name": name, "number": number, "foreign": False} for name, number in wanted],
-            "known": [{"name": name, "number": number} for name, number in known.items()],
+            "known": [*others, *({"name": name, "number": number} for name, number in known.items())],
             "dry": dry,
+            # Whose keys a number holds is looked at before.
+            "checked": [name for name, _number in wanted],
+            "owner": OURS if owners is not None else None,
+            "owners": [OURS, BEFORE],
+            "take_over": False,
+            "new_server": "unused",
+            "own_keys": [CLAIMS],
         }
         answer = json.loads(admin.eval(CLAIM_SCRIPT, 1, CLAIMS, json.dumps(question)))
-        return answer, {name: int(number) for name, number in admin.hgetall(CLAIMS).items()}
+        return answer, {name: int(value.split()[0]) for name, value in _redis.record().items()}
 
     return ask
+
+
+@pytest.fixture(scope="module")
+def owners_now(_redis: RedisServer) -> t.Callable[[], dict[str, str]]:
+    """Give the owner that stands in each claim, or nothing."""
+    return lambda: {name: value.partition(" ")[2] for name, value in _redis.record().items()}
 
 
 _CLIENTS: dict[tuple[int, int], t.Any] = {}
@@ -125,7 +147,33 @@ def test_refusals_are_justified(
             "remembered": number in known.values(),
             "range": not 1 <= (number or 0) < DATABASES,
             "occupied": number in full,
+            "twice": list(known.values()).count(number) > 1,
             "full": len({*record.values(), *known.values(), *full, *filter(None, asked.values())}) + len(wanted)
             >= DATABASES,
         }
         assert justified[problem["code"]], problem
+
+
+@thorough
+@given(distinct(7), distinct(7), distinct(7), st.sets(st.integers(1, DATABASES - 1)), wanted_lists)
+def test_claims_of_another_server_count_for_nothing(
+    script: t.Any, record: Claims, known: Claims, elsewhere: Claims, full: set[int], wanted: t.Any
+) -> None:
+    others = [{"name": name, "number": number, "server": ELSEWHERE} for name, number in elsewhere.items()]
+    here = [{"name": name, "number": number, "server": HERE} for name, number in known.items()]
+    assert script(record, {}, full, wanted, others=[*others, *here]) == script(record, known, full, wanted)
+
+
+@thorough
+@given(distinct(7), wanted_lists, st.dictionaries(NAMES, st.sampled_from([OURS, BEFORE, THEIRS])))
+def test_owners(owners_now: t.Any, script: t.Any, record: Claims, wanted: t.Any, owners: dict[str, str]) -> None:
+    """What belongs to another inventory is refused and stays as it is; everything else that is wanted becomes ours."""
+    names = {name for name, _number in wanted}
+    answer, after = script(record, {}, set(), wanted, owners=owners)
+    strange = {name for name in names if name in record and owners.get(name) == THEIRS}
+    assert {item["name"] for item in answer["problems"] or () if item["code"] == "owner"} == strange
+    found = owners_now()
+    if answer["problems"]:
+        assert (after, found) == (record, {name: owners.get(name, "") for name in record})
+    else:
+        assert found == {name: OURS if name in names else owners.get(name, "") for name in after}

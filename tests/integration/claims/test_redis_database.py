@@ -52,7 +52,7 @@ def test_quartet(redis_server: RedisServer) -> None:
         again = claim(redis_server, entries("b", "a"), check=check)
         assert (again["changed"], again["actions"], numbers(again)) == (False, [], {"a": 1, "b": 2})
     assert redis_server.snapshot() == after
-    assert redis_server.admin().hgetall(CLAIMS) == {"a": "1", "b": "2"}
+    assert redis_server.record() == {"a": "1", "b": "2"}
     assert redis_server.client("a", f"{SECRET}-a", 1).set("a:x", 1)
 
 
@@ -164,7 +164,7 @@ def test_users_and_claims_outlive_a_restart(redis_server: RedisServer) -> None:
     claim(redis_server, entries("a", "b"))
     redis_server.restart()
     assert redis_server.client("a", f"{SECRET}-a", 1).ping()
-    assert redis_server.admin().hgetall(CLAIMS) == {"a": "1", "b": "2"}
+    assert redis_server.record() == {"a": "1", "b": "2"}
     assert not claim(redis_server, entries("a", "b"))["changed"]
 
 
@@ -176,7 +176,7 @@ def test_a_default_user_without_rights_loses_data_and_is_warned_of(new_redis: t.
     assert any("default user" in line and "append-only" in line for line in result["warnings"])
     server.restart()
     # What the warning is about: once the server is cured of it, take the warning away.
-    assert server.admin().hgetall(CLAIMS) == {}
+    assert server.record() == {}
 
 
 def test_a_save_that_failed_is_made_up_for(redis_server: RedisServer) -> None:
@@ -218,7 +218,7 @@ def test_without_users_it_warns(redis_server: RedisServer) -> None:
 
 DRIFT = {
     "enabled": "off",
-    "password": ">another",
+    "password": "nopass",
     "key_patterns": "~b:*",
     "channel_patterns": "&b:*",
     "commands": "+flushall",
@@ -241,9 +241,25 @@ def test_rotation_has_two_valid_passwords(redis_server: RedisServer) -> None:
     claim(redis_server, entries("a"))
     result = claim(redis_server, [{"name": "a", "password": "new-one", "previous_password": f"{SECRET}-a"}])
     assert result["actions"][0]["what"] == ["password"]
+    assert not claim(redis_server, [{"name": "a", "password": "new-one", "previous_password": f"{SECRET}-a"}])[
+        "changed"
+    ]
     for password in ("new-one", f"{SECRET}-a"):
         assert redis_server.client("a", password, 1).ping()
-    claim(redis_server, [{"name": "a", "password": "new-one"}])
+    kept = claim(redis_server, [{"name": "a", "password": "new-one"}])
+    assert (kept["changed"], kept["databases"]["a"]["retiring"], kept["databases"]["a"]["retired"]) == (
+        False,
+        True,
+        False,
+    )
+    assert redis_server.client("a", f"{SECRET}-a", 1).ping()
+    wanted = [{"name": "a", "password": "new-one", "retire": True}]
+    planned = claim(redis_server, wanted, check=True)
+    assert redis_server.client("a", f"{SECRET}-a", 1).ping()
+    done = claim(redis_server, wanted)
+    assert planned["actions"] == done["actions"]
+    assert (done["databases"]["a"]["retiring"], done["databases"]["a"]["retired"]) == (False, True)
+    assert not claim(redis_server, wanted)["changed"]
     with pytest.raises(redis.AuthenticationError):
         redis_server.client("a", f"{SECRET}-a", 1).ping()
 
@@ -291,7 +307,7 @@ def test_release(redis_server: RedisServer) -> None:
     assert planned["actions"] == gone["actions"]
     assert [action["action"] for action in gone["actions"]] == ["delete_user", "release"]
     assert gone["databases"]["a"]["lost"] == {"keys": 2}
-    assert redis_server.admin().hgetall(CLAIMS) == {"b": "2"}
+    assert redis_server.record() == {"b": "2"}
     assert "user a " not in redis_server.users.read_text()
     assert redis_server.admin(1).dbsize() == 0
     assert not claim(redis_server, absent("a", confirm="a"))["changed"]
@@ -304,7 +320,7 @@ def test_release_leaves_no_user_behind_that_others_have_changed(redis_server: Re
     result = claim(redis_server, absent("a", confirm="a"))
     assert result["failed"]
     assert "ACL DELUSER a" in result["msg"]
-    assert redis_server.admin().hgetall(CLAIMS) == {"a": "1"}
+    assert redis_server.record() == {"a": "1"}
     redis_server.admin().execute_command("ACL", "DELUSER", "a")
     assert claim(redis_server, absent("a", confirm="a"))["changed"]
 
@@ -329,7 +345,7 @@ def test_release_finishes_what_a_crash_left(redis_server: RedisServer) -> None:
         redis_server.admin(1).set("a:x", 1)
         redis_server.admin().execute_command(*left)
         assert claim(redis_server, absent("a", confirm="a"))["changed"]
-        assert redis_server.admin().hgetall(CLAIMS) == {}
+        assert redis_server.record() == {}
         assert redis_server.admin(1).dbsize() == 0
 
 
@@ -358,9 +374,9 @@ def test_release_frees_nothing_while_the_user_stands_in_the_file(redis_server: R
     users.mkdir()  # a file that cannot be written, for root too
     result = claim(redis_server, absent("a", confirm="a"))
     assert "could not save the users" in result["msg"]
-    assert redis_server.admin().hgetall(CLAIMS) == {"a": "1"}
+    assert redis_server.record() == {"a": "1"}
     users.rmdir()
     users.write_bytes(kept)
     assert claim(redis_server, absent("a", confirm="a"))["changed"]
     assert "user a " not in users.read_text()
-    assert redis_server.admin().hgetall(CLAIMS) == {}
+    assert redis_server.record() == {}

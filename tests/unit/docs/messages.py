@@ -46,7 +46,9 @@ GIVES: dict[str, int | None] = {
     "pattern_findings": None,
     "warning": None,
     "warnings_of": None,
+    "unknown_warnings": None,
     "sentence": None,
+    "still_open": None,
 }
 # Tables of messages: name -> position in each entry.
 TABLES = {"_CAUSES": 1, "_PATTERNS": 2, "_REASONS": 1}
@@ -65,8 +67,13 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "_plan.py": re.compile("is no longer kept|runs and does not serve|rollback from"),
     "_postgres_plan.py": re.compile("the comment of the database"),
     "_proxy.py": re.compile("Written by|http-request"),
+    "_redis_durable.py": re.compile("no fsync in time"),
+    "_redis_record.py": re.compile("local key"),
     "_redis_script.py": re.compile("local "),
-    "_redis_world.py": re.compile("keyspace read"),
+    "_redis_world.py": re.compile("keyspace read|may not run"),
+    "_removal.py": re.compile(
+        "To remove the|stand in the way|would lose|are connected|and has to|number of|still stands|take it out there|once more, empty"
+    ),
     "_revisions.py": re.compile("files of"),
     "_settings.py": re.compile("the co"),
     "_stations.py": re.compile("; |, "),

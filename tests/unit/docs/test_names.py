@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[3]
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md"])
 ROLES = sorted(path.name for path in ROOT.glob("roles/*"))
 GROUPS = {"langgraph_hosts", "langgraph_redis", "langgraph_postgres", "langgraph_registry"}
+SCHEMAS = {"langgraph_extensions"}  # in the databases of deployments
 PLUGINS = {path.stem for kind in ("modules", "filter", "action") for path in ROOT.glob(f"plugins/{kind}/*.py")}
 CODE = re.compile(r"```.*?\n(.*?)```|`([^`]+)`", re.DOTALL)
 
@@ -47,7 +48,7 @@ def told() -> set[str]:
 def known() -> set[str]:
     """Words that begin like a role and are none of its variables exist as something else."""
     codes = {entry[0] for entry in _PATTERNS}
-    return variables() | set(OPTIONS) | GROUPS | PLUGINS | codes | told()
+    return variables() | set(OPTIONS) | GROUPS | SCHEMAS | PLUGINS | codes | told()
 
 
 @pytest.mark.parametrize("page", PAGES)

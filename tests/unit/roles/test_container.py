@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import make_content, make_record
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import bot
 from ansible_collections.selfhost.langgraph.tests.unit.roles.helper import load
@@ -139,11 +140,18 @@ def test_a_container_that_never_started_counts_as_crashed(slept: t.Any) -> None:
 
 @pytest.fixture
 def create(helper: t.Any, revision: t.Any) -> list[str]:
-    """The command that makes the container."""
+    """The command that makes the container, where the deployment has no credentials file."""
+    return creation(helper)
+
+
+def creation(helper: t.Any, credentials: str = "", file: str = "") -> list[str]:
     return [
         *("create", "--init", "--name", "langgraph-bot.3", "--hostname", "bot", "--restart", "no"),
         *("--label", f"selfhost.langgraph.config={LABEL}", "--publish", "127.0.0.1:30001:8000"),
-        *("--env-file", f"{helper.CONFIG_DIR}/bot/revisions/3/environment", *CONTENT.arguments),
+        *("--label", f"selfhost.langgraph.credentials={_credentials.digest(credentials) if credentials else ''}"),
+        *("--env-file", f"{helper.CONFIG_DIR}/bot/revisions/3/environment"),
+        *(("--env-file", f"{helper.CONFIG_DIR}/bot/{file}") if file else ()),
+        *CONTENT.arguments,
     ]
 
 
@@ -167,6 +175,59 @@ def test_prepare_replaces_one_that_does_not(
     helper.prepare(revision)
     stop = ["stop", "--time", "180", "langgraph-bot.3"]
     assert engine.calls == [stop, ["rm", "--force", "langgraph-bot.3"], create]
+
+
+# Credentials
+
+
+def give_credentials(revision: t.Any, current: str, staged: str = "", noted: str = "") -> None:
+    """The files of the deployment, and what the revision's slot notes."""
+    folder = Path(revision.folder).parent.parent
+    (folder / "credentials").write_text(current)
+    if staged:
+        (folder / "credentials.new").write_text(staged)
+    if noted:
+        revision.slot["credentials"] = _credentials.digest(noted)
+
+
+def test_prepare_gives_todays_credentials_last(helper: t.Any, engine: Engine, revision: t.Any) -> None:
+    """The engine takes the last of two files, so that what an earlier version wrote into the first does not count."""
+    give_credentials(revision, "REDIS_URI=today\n")
+    helper.prepare(revision)
+    assert engine.calls == [creation(helper, "REDIS_URI=today\n", "credentials")]
+
+
+@pytest.mark.parametrize(("noted", "file"), [("new", "credentials.new"), ("old", "credentials"), ("", "credentials")])
+def test_what_is_staged_is_for_the_revision_that_notes_it(
+    helper: t.Any, engine: Engine, revision: t.Any, noted: str, file: str
+) -> None:
+    give_credentials(revision, "old", staged="new", noted=noted)
+    helper.prepare(revision)
+    assert engine.calls == [creation(helper, "new" if file.endswith(".new") else "old", file)]
+
+
+@pytest.mark.parametrize(
+    ("running", "made_with", "kept"),
+    [(True, "before", True), (False, "before", False), (False, "today", True), (True, "today", True)],
+)
+def test_other_credentials_replace_what_does_not_run(
+    helper: t.Any, engine: Engine, revision: t.Any, running: bool, made_with: str, kept: bool
+) -> None:
+    give_credentials(revision, "today", noted="today")
+    engine.found = state(running)
+    engine.found["Config"]["Labels"]["selfhost.langgraph.credentials"] = _credentials.digest(made_with)
+    helper.prepare(revision)
+    assert [call[0] for call in engine.calls] == ([] if kept else ["stop", "rm", "create"])
+
+
+@pytest.mark.parametrize(("noted", "kept"), [("", True), ("today", False)])
+def test_a_container_of_an_earlier_version_stays_until_its_slot_notes_credentials(
+    helper: t.Any, engine: Engine, revision: t.Any, noted: str, kept: bool
+) -> None:
+    give_credentials(revision, "today", noted=noted)
+    engine.found = state(False)
+    helper.prepare(revision)
+    assert (engine.calls == []) is kept
 
 
 def test_an_engine_that_does_not_answer_is_no_missing_container(helper: t.Any, engine: Engine, revision: t.Any) -> None:

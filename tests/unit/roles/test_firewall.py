@@ -191,6 +191,8 @@ class Kernel:
         self.table: str | None = None
         self.loads = 0
         self.refuses = ""
+        self.transactions = 0
+        self.meddles: list[str] = []
 
     def run(self, command: list[str], input: str | None = None, **_how: t.Any) -> subprocess.CompletedProcess[str]:
         assert command[0] == "/usr/sbin/nft"
@@ -200,7 +202,11 @@ class Kernel:
         if self.refuses:
             return subprocess.CompletedProcess(command, 1, "", self.refuses)
         self.loads += 1
+        self.transactions += 1
         self.table = input if "{" in input else None
+        if self.meddles:
+            self.transactions += 1
+            self.table = f"{self.table} {self.meddles.pop()}"
         return subprocess.CompletedProcess(command, 0, "", "")
 
 
@@ -208,6 +214,7 @@ class Kernel:
 def kernel(helper: t.Any, monkeypatch: pytest.MonkeyPatch) -> Kernel:
     kernel = Kernel()
     monkeypatch.setattr(helper, "subprocess", SimpleNamespace(run=kernel.run))
+    monkeypatch.setattr(helper, "generation", lambda: kernel.transactions)
     return kernel
 
 
@@ -222,6 +229,19 @@ def test_it_is_loaded_again_when_somebody_has_flushed_or_changed_it(
     helper.ensure()
     kernel.table = after and (kernel.table or "").replace("172.29.0.1 . 5432", "172.29.0.1 . 22")
     assert (helper.ensure(), helper.ensure(), kernel.loads) == (True, False, 2)
+
+
+def test_a_change_in_the_moment_of_loading_is_not_taken_for_ours(helper: t.Any, kernel: Kernel) -> None:
+    kernel.meddles = ["tcp dport 22 accept"]
+    assert helper.ensure() is True
+    assert (kernel.loads, "dport 22" in (kernel.table or "")) == (2, False)
+    assert helper.ensure() is False
+
+
+def test_somebody_who_changes_it_each_time_is_answered_later(helper: t.Any, kernel: Kernel) -> None:
+    kernel.meddles = ["tcp dport 22 accept"] * 6
+    assert (helper.ensure(), helper.ensure(), helper.ensure(), kernel.loads) == (True, True, False, 7)
+    assert "dport 22" not in (kernel.table or "")
 
 
 def test_the_order_of_elements_is_no_change(helper: t.Any, kernel: Kernel) -> None:

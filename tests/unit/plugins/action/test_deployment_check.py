@@ -349,7 +349,7 @@ PLAY = """
           - __langgraph_checked.deployments[1].connection_limit == 3 * 32
           - __langgraph_checked.longest_drain == 180
           # Of what the units run, and of the units: none of them is on this host, or none is up to date.
-          - __langgraph_checked.files | length == 7
+          - __langgraph_checked.files | length == 8
           - "'/usr/local/lib/langgraph/langgraph-drain.py' in __langgraph_checked.files"
           - __langgraph_checked.missing_libraries is subset(['psycopg'])
         quiet: true

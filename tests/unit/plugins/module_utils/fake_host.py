@@ -30,6 +30,7 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _bring_up,
     _container_service,
+    _credentials,
     _docker,
     _firewall,
     _haproxy,
@@ -50,6 +51,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
 SECRET = "s3cr3t-of-the-environment"
 # In an environment: what the server makes of it.
 EXITS, NEVER_HEALTHY = "MODE=exits\n", "MODE=never-healthy\n"
+# The second environment file: today's, and those of after a rotation and after a move of Redis.
+OLD, ROTATED, MOVED = (
+    f"DATABASE_URI=postgres://{login}:{password}@db:5432/bot?sslmode=prefer\nREDIS_URI=redis://bot:{password}@{redis}/1\n"
+    for login, password, redis in (("bot", "one", "r:6379"), ("bot.b", "two", "r:6379"), ("bot", "one", "r:6380"))
+)
 # An entry of the module's option ``deployments``; others are made by bot().
 GONE = {"name": "bot", "state": "absent"}
 # Where containers answer without a proxy, and the network behind one; what it gives first is FIRST.
@@ -63,11 +69,12 @@ class Killed(BaseException):
 
 @dataclass
 class Unit:
-    """One unit; ``published`` is the address of the container of one that runs."""
+    """One unit; ``published`` is the address of the container of one that runs, ``made_with`` its credentials."""
 
     active: str = "inactive"
     enabled: bool = False
     published: tuple[str, int] | None = None
+    made_with: str = ""
 
 
 @dataclass
@@ -111,6 +118,7 @@ class Host:
             "deployments": deployments,
             "config_dir": str(self.folder),
             "network": "langgraph",
+            "only_credentials": False,
             "coming_images": {},
             "proxy": "haproxy",
             "healthy_deadline": 300,
@@ -262,11 +270,13 @@ class Host:
             return
         name, number = self._split(unit)
         slot, environment = self.file(number, "slot.json", name), self._environment(name, number)
+        state.made_with = self._credentials(name, slot) or environment
+        bad = EXITS in environment or EXITS in state.made_with
         place = (slot["address"], slot["port"])
         taken = [*self._direct(), *_proxy.listeners(self.proxy_loaded or "")]
         on_the_host = place[1] in self.strangers or any(meet(*place, *other) for other in taken)
         held = place in self._published() if slot.get("network") else on_the_host
-        state.active = "failed" if held or EXITS in environment else "active"
+        state.active = "failed" if held or bad else "active"
         if state.active == "active":
             state.published = place
             self.containers.add(f"langgraph-{name}.{number}")
@@ -279,6 +289,13 @@ class Host:
     def _environment(self, name: str, number: int) -> str:
         path = self.folder / name / "revisions" / str(number) / "environment"
         return path.read_text() if path.exists() else ""
+
+    def _credentials(self, name: str, slot: dict[str, t.Any]) -> str:
+        """The second environment file, as langgraph-container.py takes it."""
+        staged, current = (self.folder / name / file for file in ("credentials.new", "credentials"))
+        if staged.exists() and _credentials.digest(staged.read_text()) == slot.get("credentials"):
+            return staged.read_text()
+        return current.read_text() if current.exists() else ""
 
     def _healthy(self, name: str, number: int) -> bool:
         return NEVER_HEALTHY not in self._environment(name, number)
@@ -376,6 +393,7 @@ def bot(name: str = "bot", **changes: t.Any) -> dict[str, t.Any]:
         "tls": False,
         "may_reach": [],
         "environment": f"API_KEY={SECRET}\n",
+        "credentials": "",
         "drain_seconds": 180,
         "memory": None,
         "cpus": None,
@@ -415,6 +433,7 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
     patch.setattr(_docker, "network", lambda _client, name: host.network(name))
     patch.setattr(_docker, "remove_container", lambda _client, name: host.remove_container(name))
     patch.setattr(_docker, "remove_image", lambda _client, image_id: host.remove_image(image_id))
+    patch.setattr(_docker, "container_addresses", lambda _client, _label: [])
     patch.setattr(_systemd, "unit_states", host.states)
     patch.setattr(_systemd, "journal", lambda _unit, _lines, _since=None: host.journal)
     for verb in ("enable", "disable", "disable_now", "stop", "start", "reset_failed"):

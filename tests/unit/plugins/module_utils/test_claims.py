@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, demand_uri
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, Owner, demand_uri
 
 GOOD = [
     "redis://localhost",
@@ -31,3 +31,31 @@ def test_a_raw_password_is_refused_without_showing_it(special: str) -> None:
         demand_uri(f"postgresql://admin:first{special}second@db.example.com:5432/postgres")
     assert "first" not in str(caught.value)
     assert "second" not in str(caught.value)
+
+
+OURS, BEFORE, THEIRS = "o" * 22, "b" * 22, "t" * 22
+
+
+@pytest.mark.parametrize(
+    ("owner", "found", "ours"),
+    [
+        (Owner(OURS), OURS, True),
+        (Owner(OURS), None, True),
+        (Owner(OURS), THEIRS, False),
+        (Owner(OURS, (BEFORE,)), BEFORE, True),
+        (Owner(OURS, (BEFORE,)), THEIRS, False),
+        (Owner(OURS, take_over=True), THEIRS, True),
+        (Owner(), None, True),
+        (Owner(), THEIRS, False),
+        (Owner(take_over=True), THEIRS, True),
+    ],
+)
+def test_whom_a_record_belongs_to(owner: Owner, found: str | None, ours: bool) -> None:
+    assert owner.may_have(found) == ours
+    problem = owner.problem("bot", "Redis number 3", found)
+    assert (problem is None) == ours
+    if problem:
+        assert str(problem).startswith(
+            f"deployment 'bot', option 'name': its Redis number 3 belongs to another inventory: its owner is {THEIRS}, ours is "
+        )
+        assert "\n" not in str(problem)

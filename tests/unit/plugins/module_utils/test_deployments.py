@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import identifier
+from ansible_collections.selfhost.langgraph.plugins.module_utils._credentials import aes_fingerprint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
-from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
+from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings, channel_warnings
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import OPTIONS, SECRET_OPTIONS
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -616,6 +617,7 @@ def test_a_missing_env_file_hides_no_other_mistake() -> None:
     assert [text.split("'")[3] for text in found] == ["env_file", "prot", "log_level"]
 
 
+FIXED_CHANNELS = {"redis_key_patterns": ["lg:*"], "redis_shared_channels": True}
 ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
     "numbers as text, as templates give them": ((bot(port="8123", cpus="1.5", read_only="yes"),), {}),
     "null is not given": ((bot(memory=None, env=None, extensions=None, cpus=None),), {}),
@@ -669,8 +671,16 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
     "image without a licence": ((bot(edition="none", langsmith_api_key=...),), {}),
     "longest value": ((bot(env={"BLOB": "x" * 65530}),), {}),
     "empty value": ((bot(env={"EMPTY": ""}),), {}),
-    "same key patterns, other prefixes": (
-        (bot(redis_key_patterns=["lg:*"]), {**OTHER, "redis_key_patterns": ["lg:*"]}),
+    "same key patterns, other channels": (
+        (
+            bot(redis_key_patterns=["lg:*"], redis_channel_patterns=["a:*"]),
+            {**OTHER, "redis_key_patterns": ["lg:*"], "redis_channel_patterns": ["b:*"]},
+        ),
+        {},
+    ),
+    "same channels, by consent": ((bot(**FIXED_CHANNELS), {**OTHER, **FIXED_CHANNELS}), {}),
+    "same channels as one that goes": (
+        (bot(redis_key_patterns=["lg:*"]), {**OTHER, "redis_key_patterns": ["lg:*"], "state": "absent"}),
         {},
     ),
 }
@@ -679,6 +689,31 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
 @pytest.mark.parametrize(("entries", "around"), ALLOWED.values(), ids=ALLOWED)
 def test_allowed(entries: tuple[t.Any, ...], around: dict[str, t.Any]) -> None:
     assert lines(*entries, **around) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"redis_key_patterns": ["lg:*"]}, {"redis_key_patterns": ["lg:*"]}),
+        ({"redis_channel_patterns": ["lg:run-fanout:*"]}, {"redis_channel_patterns": ["x", "lg:*"]}),
+        ({"redis_channel_patterns": ["lg:*"], "redis_shared_channels": True}, {"redis_channel_patterns": ["lg:*"]}),
+        ({"redis_key_prefix": "team:"}, {"redis_key_prefix": "team:b:"}),
+        ({"redis_channel_patterns": ["*:events"]}, {}),
+    ],
+)
+def test_channels_that_meet(one: dict[str, t.Any], other: dict[str, t.Any]) -> None:
+    """Redis pub/sub knows no numbers, so patterns alone keep deployments apart."""
+    found = lines(bot(**one), {**OTHER, **other})
+    assert [line.split(":")[0] for line in found] == [
+        f"deployment '{name}', option 'redis_channel_patterns'" for name in ("support-bot", OTHER["name"])
+    ]
+    assert all("could forge them" in line and "redis_shared_channels: true" in line for line in found)
+
+
+def test_shared_channels_are_warned_of() -> None:
+    found = complete(bot(**FIXED_CHANNELS), {**OTHER, **FIXED_CHANNELS})
+    assert [line for line in channel_warnings(found) if f"{OTHER['name']}, support-bot" in line]
+    assert channel_warnings(complete(bot(), OTHER)) == []
 
 
 def test_complete_deployment() -> None:
@@ -832,9 +867,42 @@ def test_what_is_wrong_with_the_env_of_an_image_is_told() -> None:
     ]
 
 
+AES = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("serving", "wanted", "more", "refused"),
+    [
+        (AES, AES, {}, None),
+        (None, AES, {}, None),
+        (None, None, {}, None),
+        (AES, AES[::-1], {}, "it is another key than the one that it serves with"),
+        (AES, None, {}, "it is missing, and there is one that it serves with"),
+        (AES, AES[::-1], {"accept_new_aes_key": True}, None),
+        (AES, None, {"accept_new_aes_key": True}, None),
+        (AES, AES[::-1], {"state": "absent"}, None),
+    ],
+)
+def test_another_aes_key_is_refused(
+    serving: str | None, wanted: str | None, more: dict[str, t.Any], refused: str | None
+) -> None:
+    entry = bot(langgraph_aes_key=wanted, **more)
+    keys = {entry["name"]: aes_fingerprint(serving)}
+    problems = check_deployments([entry], Surroundings("k" * 32, aes_keys=keys))[1]
+    if refused is None:
+        assert problems == []
+    else:
+        assert [(problem.option, refused in problem.finding) for problem in problems] == [("langgraph_aes_key", True)]
+        assert AES not in str(problems[0])
+
+
 def test_generation_changes_both_passwords_and_nothing_else() -> None:
     first, second = complete(BOT)[0], complete(bot(password_generation=2))[0]
-    assert {key for key in first if first[key] != second[key]} == {"redis_password", "postgres_password"}
+    assert {key for key in first if first[key] != second[key]} == {
+        "redis_password",
+        "postgres_password",
+        "credential",
+    }
 
 
 NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)

@@ -19,8 +19,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._environment im
     redis_uri,
     render,
     to_variable,
+    variables,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import variables
 
 GOOD = {
     "plain": ("A=1\nB=two words\n", {"A": "1", "B": "two words"}),

@@ -14,7 +14,14 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import ProxyError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host import RolloutError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._systemd import SystemdError
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import GONE, Host, bot
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import (
+    GONE,
+    MOVED,
+    OLD,
+    ROTATED,
+    Host,
+    bot,
+)
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.test_rollout_properties import (
     check,
     new_host,
@@ -52,6 +59,12 @@ CHANGES = {
     "one goes": Change(PLAIN, [bot(image="bot:2"), {**GONE, "name": "two"}]),
     "one comes in the place of another": Change([bot()], [GONE, bot("two")]),
     "pruned": Change([bot(image="bot:7")], [bot(image="bot:8")], history=[bot(image=f"bot:{n}") for n in range(1, 7)]),
+    "a rotation": Change([bot(credentials=OLD)], [bot(credentials=ROTATED)]),
+    "two rotations": Change(
+        two({"credentials": OLD}, {"credentials": OLD}), two({"credentials": ROTATED}, {"credentials": MOVED})
+    ),
+    "the first credentials": Change([bot()], [bot(credentials=OLD)]),
+    "a rotation without a proxy": Change([bot(credentials=OLD)], [bot(credentials=ROTATED)], ("none", "none")),
     "without a proxy": Change([bot()], [bot(image="bot:2")], ("none", "none")),
     "without a proxy, another address": Change([bot()], [bot(port=8125)], ("none", "none")),
     "without a proxy, exchanged": Change(PLAIN, two({"port": 8124}, {"port": 8123}), ("none", "none")),

@@ -12,7 +12,9 @@ import socket
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._ports import (
+    addresses,
     listening,
+    parse_addresses,
     parse_listening,
     parse_sessions,
     sessions,
@@ -117,3 +119,30 @@ def test_sessions_of_this_very_process(family: socket.AddressFamily, address: st
 def test_this_very_process() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, open(f"/proc/{os.getpid()}/comm") as comm:
         assert listening()[server.getsockname()[1]] == comm.read().strip()
+
+
+FIB_TRIE = """Main:
+  +-- 0.0.0.0/0 3 0 4
+        |-- 127.0.0.1
+           /32 host LOCAL
+           |-- 172.29.0.0
+              /16 link UNICAST
+           |-- 172.29.0.1
+              /32 host LOCAL
+        |-- 192.0.2.7
+           /32 host LOCAL
+           |-- 192.0.2.255
+              /32 link BROADCAST
+Local:
+        |-- 192.0.2.7
+           /32 host LOCAL
+"""
+IF_INET6 = """00000000000000000000000000000001 01 80 10 80       lo
+fd000000000000000000000000000007 02 40 00 80     eth0
+"""
+
+
+def test_addresses_of_the_host() -> None:
+    assert parse_addresses(FIB_TRIE, IF_INET6) == ["172.29.0.1", "192.0.2.7", "fd00::7"]
+    assert parse_addresses("", "") == []
+    assert "127.0.0.1" not in addresses()

@@ -11,12 +11,21 @@ import typing as t
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import decode_mark, encode_mark, identifier
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import (
-    FORBIDDEN,
-    Need,
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import (
+    Owner,
+    decode_mark,
+    encode_mark,
+    identifier,
+    second_login,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_logins import (
+    compare_passwords,
+    login_problems,
+    logins_of,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import FORBIDDEN, Need, make_plan
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_problems import (
     entry_problems,
-    make_plan,
     world_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_report import result_of
@@ -44,18 +53,48 @@ def world_of(roles: t.Iterable[Role] = (), databases: t.Iterable[Database] = ())
     )
 
 
+OURS, THEIRS = "o" * 22, "t" * 22
+OWNER = Owner(OURS, take_over=False)
+
+
+def problems(wanted: list[dict[str, t.Any]], world: World) -> list[t.Any]:
+    found = [*entry_problems(wanted), *world_problems(wanted, world, OWNER)]
+    return found or list(login_problems(wanted, world, compare_passwords(wanted, world)))
+
+
+def plan_of(wanted: list[dict[str, t.Any]], world: World) -> t.Any:
+    return make_plan(wanted, world, owner=OURS)
+
+
+def changed_role(role: Role, need: Need, what: t.Sequence[str]) -> Role:
+    """Do with a role what ALTER ROLE does."""
+    changes: dict[str, t.Any] = {bit: False for bit in what if bit in FORBIDDEN}
+    if {"login", "password"} & set(what):
+        changes["login"] = True
+    if "connection_limit" in what:
+        changes["limit"] = need.entry["connection_limit"]
+    if "password" in what:
+        changes["verifier"] = VERIFIERS[need.entry["password"]]
+    if "membership" in what:
+        changes["member_of"] = (need.target,)
+    if "acting" in what:
+        changes["settings"] = (f"role={need.target}",)
+    return dataclasses.replace(role, **changes)
+
+
 def apply(world: World, needs: t.Sequence[Need]) -> World:
     """Play needs on the model."""
     roles, databases = dict(world.roles), dict(world.databases)
     for need in needs:
         role = roles.get(need.target) or Role(need.target, False, *[False] * 5, -1, False, None, None)
-        limit, password = need.entry.get("connection_limit", -1), need.entry.get("password")
-        if need.create_role or need.change_role:
-            role = dataclasses.replace(
-                role, login=True, limit=limit, **{bit: False for bit in need.change_role if bit in FORBIDDEN}
-            )
-        if need.create_role or "password" in need.change_role:
-            role = dataclasses.replace(role, verifier=VERIFIERS[password])
+        new = ["login", "connection_limit", "password"]
+        role = changed_role(role, need, new if need.create_role else need.change_role)
+        if need.create_second:
+            mark = encode_mark({"deployment": need.name, "login_of": need.target})
+            roles[need.second] = Role(need.second, False, *[False] * 5, -1, False, None, mark)
+            roles[need.second] = changed_role(roles[need.second], need, [*new, "membership", "acting"])
+        elif need.change_second:
+            roles[need.second] = changed_role(roles[need.second], need, need.change_second)
         database = databases.get(need.target) or Database(need.target, need.target, False, True, None)
         good = {"owner": need.target, "public": False, "allow_connections": True}
         for what in good if need.create_database else need.change_database:
@@ -64,13 +103,35 @@ def apply(world: World, needs: t.Sequence[Need]) -> World:
             role = dataclasses.replace(role, comment=encode_mark(need.mark))
             database = dataclasses.replace(database, comment=encode_mark(need.mark))
         roles[need.target], databases[need.target] = role, database
+        for name in need.logins.retire:
+            roles[name] = dataclasses.replace(roles[name], login=False, verifier=None, sessions=0)
     return dataclasses.replace(world, roles=roles, databases=databases)
 
 
 marks = st.one_of(
     st.none(),
-    st.fixed_dictionaries({"redis_number": st.one_of(st.none(), st.integers(1, 4))}),
+    st.fixed_dictionaries(
+        {"redis_number": st.one_of(st.none(), st.integers(1, 4))},
+        optional={"owner": st.sampled_from([OURS, THEIRS]), "redis_server": st.sampled_from(["one", "two"])},
+    ),
 )
+
+
+@st.composite
+def second_logins(draw: st.DrawFn, name: str) -> Role:
+    mark = {"deployment": name, "login_of": identifier(name)}
+    return Role(
+        second_login(name),
+        draw(st.booleans()),
+        *[False] * 5,
+        draw(st.sampled_from([-1, 5])),
+        False,
+        draw(st.sampled_from([None, *VERIFIERS.values()])),
+        draw(st.sampled_from([encode_mark(mark), None])),
+        draw(st.sampled_from([(), (identifier(name),)])),
+        draw(st.sampled_from([(), (f"role={identifier(name)}",)])),
+        draw(st.sampled_from([0, 2])),
+    )
 
 
 @st.composite
@@ -83,12 +144,19 @@ def worlds(draw: st.DrawFn) -> World:
         if draw(st.booleans()):
             verifier = draw(st.sampled_from([None, *VERIFIERS.values()]))
             roles.append(Role(identifier(name), *bits[:6], draw(st.sampled_from([-1, 5])), bits[6], verifier, comment))
+            if draw(st.booleans()):
+                roles.append(draw(second_logins(name)))
         if draw(st.booleans()):
             owner = draw(st.sampled_from([identifier(name), "postgres"]))
             databases.append(
                 Database(identifier(name), owner, bits[0], bits[1], draw(st.sampled_from([None, comment])))
             )
     return world_of(roles, databases)
+
+
+def named_logins(entry: dict[str, t.Any]) -> dict[str, t.Any]:
+    names = dict(zip(("OWNER", "SECOND"), logins_of(entry["name"])))
+    return {**entry, "logins_in_use": entry["logins_in_use"] and [names[word] for word in entry["logins_in_use"]]}
 
 
 entries = st.lists(
@@ -99,31 +167,50 @@ entries = st.lists(
             "connection_limit": st.sampled_from([-1, 5]),
             "extensions": st.lists(st.sampled_from(["vector", "ltree"]), unique=True),
             "redis_number": st.one_of(st.none(), st.integers(1, 4)),
+            "redis_server": st.sampled_from([None, "one", "two"]),
+            "logins_in_use": st.sampled_from([None, [], ["OWNER"], ["SECOND"], ["OWNER", "SECOND"]]),
+            "retire": st.booleans(),
         }
-    ),
+    ).map(named_logins),
     max_size=4,
 )
 
 
 @given(worlds(), entries)
 def test_a_plan_cures_everything_once(world: World, wanted: list[dict[str, t.Any]]) -> None:
-    if list(entry_problems(wanted)) or list(world_problems(wanted, world)):
+    if problems(wanted, world):
         return
-    plan = make_plan(wanted, world)
+    plan = plan_of(wanted, world)
     after = apply(world, plan.needs)
-    assert list(world_problems(wanted, after)) == []
-    assert make_plan(wanted, after).actions() == []
+    assert problems(wanted, after) == []
+    assert plan_of(wanted, after).actions() == []
     for entry in wanted:
         role, database = after.roles[identifier(entry["name"])], after.databases[identifier(entry["name"])]
         assert (database.owner, database.allow, database.public) == (role.name, True, False)
-        assert (role.login, role.limit) == (True, entry["connection_limit"])
-        assert role.verifier == VERIFIERS[entry["password"]]
+        assert role.limit == entry["connection_limit"]
         assert not any(getattr(role, bit) for bit in FORBIDDEN)
+        outcome = result_of(plan, world)["databases"][entry["name"]]
+        login = after.roles[outcome["login"]]
+        assert (login.login, login.limit) == (True, entry["connection_limit"])
+        assert login.verifier == VERIFIERS[entry["password"]]
+        assert login is role or (login.member_of, login.settings) == ((role.name,), (f"role={role.name}",))
+        used = set(entry["logins_in_use"] or ())
+        before = {name: world.roles[name] for name in logins_of(entry["name"]) if name in world.roles}
+        for name in used & set(before):
+            assert after.roles[name].verifier == before[name].verifier or name not in used, "who is in use keeps it"
+        still_open = {
+            name
+            for name in logins_of(entry["name"])
+            if name in after.roles and after.roles[name].login and after.roles[name].verifier
+        }
+        right = {name for name in still_open if after.roles[name].verifier == VERIFIERS[entry["password"]]}
+        assert still_open - right == set(outcome["retiring"])
+        assert not (entry["retire"] and still_open - right - used), "nothing else stays open"
     # What was promised before is what stands there then, and every bystander is as it was.
     for name, item in result_of(plan, world)["databases"].items():
         mark = decode_mark(after.databases[item["database"]].comment) or {}
         assert (mark["deployment"], mark.get("redis_number")) == (name, item["redis_number"])
-    named = {identifier(entry["name"]) for entry in wanted}
+    named = {role for entry in wanted for role in logins_of(entry["name"])}
     assert {name: role for name, role in after.roles.items() if name not in named} == {
         name: role for name, role in world.roles.items() if name not in named
     }
@@ -131,20 +218,32 @@ def test_a_plan_cures_everything_once(world: World, wanted: list[dict[str, t.Any
 
 @given(worlds(), entries)
 def test_no_number_gets_two_names(world: World, wanted: list[dict[str, t.Any]]) -> None:
-    def doubles(some: World) -> set[int]:
-        numbers = [claim["redis_number"] for claim in claims_of(some) if claim["redis_number"] is not None]
-        return {number for number in numbers if numbers.count(number) > 1}
+    def doubles(some: World) -> set[t.Any]:
+        claims = claims_of(some)
+        return {
+            frozenset((one["name"], other["name"]))
+            for one in claims
+            for other in claims
+            if one["name"] != other["name"]
+            and one["redis_number"] is not None
+            and one["redis_number"] == other["redis_number"]
+            and one["redis_server"] == other["redis_server"]
+        }
 
-    if list(entry_problems(wanted)) or list(world_problems(wanted, world)):
+    if problems(wanted, world):
         return
-    assert doubles(apply(world, make_plan(wanted, world).needs)) <= doubles(world)
+    assert doubles(apply(world, plan_of(wanted, world).needs)) <= doubles(world)
 
 
 @given(worlds(), entries)
 def test_what_is_not_ours_is_never_planned_for(world: World, wanted: list[dict[str, t.Any]]) -> None:
     strangers = {name for name, role in world.roles.items() if role.mark is None}
-    refused = {identifier(problem.deployment) for problem in world_problems(wanted, world)}
+    refused = {identifier(problem.deployment) for problem in world_problems(wanted, world, OWNER)}
     assert {identifier(entry["name"]) for entry in wanted} & strangers <= refused
+    for entry in wanted:
+        claim = next((claim for claim in claims_of(world) if claim["name"] == entry["name"]), {})
+        if claim.get("owner") == THEIRS or second_login(entry["name"]) in strangers:
+            assert identifier(entry["name"]) in refused
 
 
 def test_a_mark_counts_under_its_own_name_only() -> None:

@@ -32,7 +32,7 @@ class Answer:
 
     def fetchone(self) -> tuple[dict[str, t.Any]]:
         content = {"version": self.version, "max_connections": 100, "me": ME, "roles": [], "databases": []}
-        return ({**content, "extensions": {}, "pid": 1},)
+        return ({**content, "extensions": {}, "recovery": False, "read_only": False},)
 
 
 def test_13_is_refused() -> None:

@@ -16,7 +16,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl impo
     command_findings,
     differences,
     is_ours,
-    matches,
     password_hash,
     pattern_findings,
 )
@@ -83,31 +82,6 @@ def test_ours_are_recognised() -> None:
     assert is_ours(on_server(USER, flags=["off"], keys=""), SETS)
     assert not is_ours({"commands": "+@all"}, SETS)
     assert not is_ours({"commands": "-@all +select|5 +get"}, SETS)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "text", "expected"),
-    [
-        ("*", "a", True),
-        ("a*c", "abbc", True),
-        ("a?c", "abc", True),
-        ("a?c", "ac", False),
-        (r"a\*", "a*", True),
-        (r"a\*", "ab", False),
-        ("s[a-z]lf", "self", True),
-        ("s[^a]lf", "self", True),
-        ("self.x", "selfyx", False),
-        ("a", "ab", False),
-        ("*\n", "a\n", True),
-    ],
-)
-def test_patterns_match_like_redis(pattern: str, text: str, expected: bool) -> None:
-    assert matches(pattern, text) is expected
-
-
-@given(st.text("ab*?."), st.text("ab."))
-def test_patterns_match_like_fnmatch_where_both_agree(pattern: str, text: str) -> None:
-    assert matches(pattern, text) == fnmatch.fnmatchcase(text, pattern)
 
 
 # Without the backslash, which fnmatch does not know.

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _revisions
+from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import (
     Content,
     Deployment,
@@ -19,7 +20,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
     make_content,
     make_record,
     masked,
-    variables,
 )
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import bot
 

@@ -22,6 +22,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import 
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import (
     EXITS,
     NEVER_HEALTHY,
+    OLD,
+    ROTATED,
     Host,
     Killed,
     bot,
@@ -37,6 +39,7 @@ def contents(*environments: str) -> st.SearchStrategy[dict[str, t.Any]]:
             "image": st.sampled_from(["bot:1", "bot:2"]),
             "environment": st.sampled_from(["", "A=1\n", *environments]),
             "memory": st.sampled_from([None, "1g"]),
+            "credentials": st.sampled_from([OLD, ROTATED, *(ROTATED + bad for bad in environments)]),
         }
     )
 
@@ -125,6 +128,8 @@ def check(host: Host, wanted: list[dict[str, t.Any]]) -> None:
         assert serving is not None
         assert serving.content == make_content(item, host.images[item["image"]], "langgraph")
         assert host.answers(name) == serving.number
+        if item["credentials"]:
+            assert host.unit(serving.number, name).made_with == item["credentials"] == deployment.credentials
         assert (serving.active, serving.enabled) == ("active", True)
         assert set(host.running(name)) - set(host.draining(name)) == {serving.number}
         assert [revision.number for revision in deployment.revisions if revision.enabled] == [serving.number]

@@ -31,7 +31,8 @@ def services(**redis: t.Any) -> list[dict[str, t.Any]]:
 
 
 def environment(service: dict[str, t.Any]) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in service["environment"].splitlines())
+    text = service["environment"] + service["credentials"]
+    return dict(line.split("=", 1) for line in text.splitlines())
 
 
 def test_redis_databases() -> None:
@@ -61,6 +62,20 @@ def test_each_service_has_its_own_number_and_database() -> None:
     assert two["DATABASE_URI"] == "postgres://research:p%40ss%2Fword@172.29.0.1:5432/research?sslmode=prefer"
     assert two["REDIS_URI"].endswith("/7")
     assert (one["MODEL"], one["REDIS_KEY_PREFIX"]) == ("x", "support-bot:")
+
+
+def test_credentials_are_apart_from_what_makes_a_revision() -> None:
+    first = services()[0]
+    assert [line.partition("=")[0] for line in first["credentials"].splitlines()] == ["DATABASE_URI", "REDIS_URI"]
+    assert not {"DATABASE_URI", "REDIS_URI"} & {line.partition("=")[0] for line in first["environment"].splitlines()}
+
+
+def test_the_login_is_the_one_that_postgres_says() -> None:
+    logins = {"support-bot": {"login": "support_bot.b"}}
+    first, _gone, second = _stations.container_services(CHECKED, NUMBERS, REDIS, POSTGRES, logins)
+    assert environment(first)["DATABASE_URI"].startswith("postgres://support_bot.b:")
+    assert environment(first)["DATABASE_URI"].endswith("/support_bot?sslmode=prefer")
+    assert environment(second)["DATABASE_URI"].startswith("postgres://research:")
 
 
 @pytest.mark.parametrize(("tls", "scheme"), [(True, "rediss"), ("yes", "rediss"), ("false", "redis"), (False, "redis")])

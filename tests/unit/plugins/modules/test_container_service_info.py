@@ -15,14 +15,23 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _ports, _schema
+from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import carried
 from ansible_collections.selfhost.langgraph.plugins.modules import container_service_info
 from ansible_collections.selfhost.langgraph.plugins.modules.container_service_info import (
+    aes_keys,
     deployments,
     engine,
     fingerprint,
     missing_libraries,
+    read,
 )
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import SECRET, Host, bot
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import (
+    OLD,
+    ROTATED,
+    SECRET,
+    Host,
+    bot,
+)
 
 CONTENT = b"[Unit]\n"
 
@@ -77,7 +86,7 @@ def host(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 
 def test_deployments(host: Host) -> None:
-    one, two = deployments(str(host.folder))
+    one, two = deployments(str(host.folder), read(str(host.folder)))
     assert (one["name"], one["serving"], one["image"], one["port"]) == ("bot", 2, "bot:2", 8123)
     assert [(item["number"], item["state"], item["sessions"]) for item in one["revisions"]] == [
         (2, "serving", 3),
@@ -89,15 +98,15 @@ def test_deployments(host: Host) -> None:
 
 def test_what_a_drain_reported(host: Host) -> None:
     host.finish_drains()
-    revisions = deployments(str(host.folder))[0]["revisions"]
+    revisions = deployments(str(host.folder), read(str(host.folder)))[0]["revisions"]
     assert [item["drain"] and item["drain"]["runs"]["lost"] for item in revisions] == [None, []]
 
 
 def test_folders_without_a_deployment(host: Host) -> None:
     (host.folder / "empty").mkdir()
     (host.folder / "lost+found").mkdir()
-    assert [item["name"] for item in deployments(str(host.folder))] == ["bot", "two"]
-    assert deployments("/no/such/folder") == []
+    assert [item["name"] for item in deployments(str(host.folder), read(str(host.folder)))] == ["bot", "two"]
+    assert deployments("/no/such/folder", read("/no/such/folder")) == []
 
 
 def test_a_host_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,3 +135,44 @@ def test_libraries_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert missing_libraries() == []
     monkeypatch.setattr(_schema, "PSYCOPG_IMPORT_ERROR", ImportError())
     assert missing_libraries() == ["psycopg"]
+
+
+def test_what_containers_carry(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_ports, "addresses", lambda: ["192.0.2.1"])
+    monkeypatch.setattr(_docker, "container_addresses", lambda _client, label: [f"172.29.0.2 {label}"])
+    three = bot("three", port=8125, image="bot:3", credentials=OLD)
+    host.converge(three)
+    host.converge({**three, "credentials": ROTATED})
+    found = carried(read(str(host.folder)))
+    assert found["addresses"] == ["192.0.2.1", "172.29.0.2 selfhost.langgraph.config"]
+    assert [(item["revision"], item["login"]) for item in found["deployments"]["three"]] == [(1, "bot"), (2, "bot.b")]
+    assert len({item["credential"] for item in found["deployments"]["three"]}) == 2
+    shown = carried(read(str(host.folder)), {"three": ROTATED})["deployments"]["three"]
+    assert shown == [
+        {"revision": 1, "login": "bot", "current": False},
+        {"revision": 2, "login": "bot.b", "current": True},
+    ]
+    # One that the run was not about may have other passwords than those that another host wants.
+    unlisted = carried(read(str(host.folder)), {})["deployments"]["three"]
+    assert [item["current"] for item in unlisted] == [False, False]
+    host.finish_drains()
+    assert [item["revision"] for item in carried(read(str(host.folder)))["deployments"]["three"]] == [2]
+    # One that serves is started again by the next run, whatever stopped it.
+    host.unit(2, "three").active, host.unit(2, "three").enabled = "failed", False
+    assert [item["revision"] for item in carried(read(str(host.folder)))["deployments"]["three"]] == [2]
+
+
+def test_without_an_engine_nothing_is_carried_from_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise _docker.EngineError
+
+    monkeypatch.setattr(_docker, "connect", refuse)
+    monkeypatch.setattr(_ports, "addresses", lambda: ["192.0.2.1"])
+    assert carried({}) == {"deployments": {}, "addresses": ["192.0.2.1"]}
+
+
+def test_the_aes_key_of_what_serves(host: Host) -> None:
+    host.converge(bot("three", port=8125, environment="LANGGRAPH_AES_KEY=0123456789abcdef\n"))
+    keys = aes_keys(read(str(host.folder)))
+    assert (keys["bot"], len(keys["three"] or "")) == (None, 16)
+    assert "0123456789abcdef" not in str(keys)

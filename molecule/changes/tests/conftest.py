@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of owners and of removals share: all that a refused run must leave as it was."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+ROLES = (
+    "SELECT rolname, rolcanlogin, rolconnlimit, md5(rolpassword), shobj_description(oid, 'pg_authid') FROM pg_authid"
+    " WHERE rolname !~ '^pg_' ORDER BY 1"
+)
+DATABASES = "SELECT datname, datallowconn, datacl, pg_get_userbyid(datdba), shobj_description(oid, 'pg_database') FROM pg_database ORDER BY 1"
+FILES = "find /etc/langgraph /etc/langgraph-proxy /etc/systemd/system -printf '%p %M %u %T@ %l\\n' | sort"
+
+
+@pytest.fixture
+def state(world) -> t.Callable[[], dict[str, t.Any]]:
+    """Give what both records, the users, the databases, the files and the containers are."""
+
+    def read() -> dict[str, t.Any]:
+        return {
+            "claims": world.claims(),
+            "users": sorted(world.redis("ACL", "LIST").splitlines()),
+            "keys": world.redis("INFO", "keyspace"),
+            "roles": world.sql("postgres", ROLES),
+            "databases": world.sql("postgres", DATABASES),
+            "files": world.host.check_output(FILES),
+            "containers": world.containers(),
+        }
+
+    return read
+
+
+@pytest.fixture
+def untouched(state) -> t.Iterator[None]:
+    """What the test does changes nothing."""
+    before = state()
+    yield
+    assert state() == before
+
+
+@pytest.fixture
+def grown(group_vars: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The list with a third deployment in front."""
+    third = {**group_vars["langgraph_deployments"][0], "name": "a-third-one", "port": 8125, "env": {}}
+    del third["postgres_password"]
+    return [third, *group_vars["langgraph_deployments"]]

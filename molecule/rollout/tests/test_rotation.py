@@ -1,0 +1,213 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Passwords rotate under load without a refused login; those of before open nothing once their last revision has ended."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import datetime
+import itertools
+import json
+import os
+import subprocess
+import threading
+import time
+import typing as t
+
+import pytest
+from killing import killed_at
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import STAGES
+
+NAME, PORT = "research-agent", 8124
+DATABASE = "research_agent"
+# Most from the end of the last drain until both services refuse the password of before.
+REFUSED_WITHIN = 5
+# Streams that end before a test has waited for them too long; SELFHOST_LANGGRAPH_LONG=true has some of three minutes.
+STREAMS = [5, 10, 15, 20, 30] * 4
+LONG_STREAMS = [5, 20, 60, 120, 170] * 4
+LONG = bool(os.environ.get("SELFHOST_LANGGRAPH_LONG"))
+# More workers than runs and streams: none of them waits in the queue for another one.
+MANY_JOBS = {"n_jobs_per_worker": 40}
+
+generations = itertools.count(2)
+
+
+@pytest.fixture
+def agent(group_vars: dict[str, t.Any]) -> t.Callable[..., list[dict[str, t.Any]]]:
+    """The list with changes to the deployment whose passwords are derived."""
+
+    def changed(**options: t.Any) -> list[dict[str, t.Any]]:
+        return [
+            {**item, **MANY_JOBS, "memory": "2g", **(options if item["name"] == NAME else {})}
+            if item["name"] == NAME
+            else item
+            for item in group_vars["langgraph_deployments"]
+        ]
+
+    return changed
+
+
+class Crowd:
+    """Clients of one revision, straight at its container, that all ask at once: its pools have to grow."""
+
+    CLIENTS = 40
+
+    def __init__(self, world: t.Any, number: int) -> None:
+        slot = json.loads(world.host.check_output(f"cat /etc/langgraph/{NAME}/revisions/{number}/slot.json"))
+        self.url, self.world = f"http://{slot['address']}:{slot['port']}", world
+        self.over, self.failures, self.asked, self.most = threading.Event(), [], 0, 0
+
+    def sessions(self) -> int:
+        """Connections to the database, of all its logins."""
+        return int(self.world.sql("postgres", f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{DATABASE}'"))
+
+    def ask(self) -> None:
+        """Ask until the drain ends the server or the test is over."""
+        code = f"""
+import concurrent.futures, http.client, json, time
+def ask(_number):
+    begin, done = time.monotonic(), 0
+    while time.monotonic() - begin < 6:
+        connection = http.client.HTTPConnection({self.url.split("//")[1]!r}, timeout=30)
+        connection.request("POST", "/threads/search", json.dumps({{"limit": 50}}), {{"Content-Type": "application/json"}})
+        assert connection.getresponse().status == 200
+        done += 1
+    return done
+with concurrent.futures.ThreadPoolExecutor({self.CLIENTS}) as pool:
+    print(sum(pool.map(ask, range({self.CLIENTS}))))
+"""
+        command = [*self.world._in_network(), "-c", code]
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            done = pool.submit(subprocess.run, command, capture_output=True, text=True, check=False)
+            while not done.done():
+                self.most = max(self.most, self.sessions())
+                time.sleep(0.3)
+        assert done.result().returncode == 0, done.result().stderr
+        self.asked = int(done.result().stdout)
+
+
+def nothing_lost(load: t.Any) -> None:
+    """No request failed, no stream was cut, every run ended in success."""
+    assert load.failed == 0, load.errors
+    assert load.report["streams"]["cut"] == 0, load.report["streams"]
+    assert load.report["runs"]["lost"] == 0, load.report["runs"]
+    assert load.report["runs"]["success"] == load.report["runs"]["asked"] > 0
+
+
+def drain_of(world: t.Any, number: int) -> dict[str, t.Any]:
+    """What the drain of a revision reported."""
+    return json.loads(world.host.check_output(f"cat /etc/langgraph/{NAME}/revisions/{number}/drain.json"))
+
+
+def open_ways(world: t.Any) -> tuple[list[str], int]:
+    """The logins that Postgres lets in, and how many passwords Redis knows."""
+    logins = (
+        f"SELECT rolname FROM pg_authid WHERE rolname LIKE '{DATABASE}%' AND rolcanlogin AND rolpassword IS NOT NULL"
+    )
+    user = json.loads(world.redis("--json", "ACL", "GETUSER", NAME))
+    return world.sql("postgres", logins).split(), len(user["passwords"])
+
+
+@pytest.mark.essential
+@pytest.mark.release("trixie")
+def test_rotation_under_load(world, agent, roll, tmp_path):
+    roll(agent())
+    world.drained(NAME, 240)
+    before, old = world.settings(NAME)["serving"], world.credentials(NAME)
+    generation = next(generations)
+    streams = ",".join(str(seconds + number / 10) for number, seconds in enumerate(LONG_STREAMS if LONG else STREAMS))
+    options = ["--rate", "60", "--streams", streams, "--runs", "10", "--run-seconds", "60" if LONG else "20"]
+    done: dict[str, t.Any] = {}
+    with world.load(tmp_path, PORT, *options) as load, world.logins(old, 600) as refused:
+        time.sleep(5)
+        load.mark("during").touch()
+        rotation = threading.Thread(
+            target=lambda: done.update(
+                play=world.rotate(NAME, langgraph_deployments=agent(password_generation=generation))
+            )
+        )
+        rotation.start()
+        assert world.wait_until(lambda: world.settings(NAME)["serving"] != before, 120)
+        # The old revision drains; its pool has to open connections of its own login by now.
+        crowd = Crowd(world, before)
+        at_first = crowd.sessions()
+        crowd.ask()
+        rotation.join()
+        load.mark("after").touch()
+        time.sleep(5)
+    assert done["play"].returncode == 0, done["play"].stdout
+    print("connections before", at_first, "at most", crowd.most, "requests of the crowd", crowd.asked)
+    print({name: figures["count"] for name, figures in load.report["phases"].items()}, load.report["streams"])
+    nothing_lost(load)
+    assert crowd.most > at_first
+    drain = drain_of(world, before)
+    assert (drain["sessions_cut"], drain["runs"].get("lost", [])) == (0, [])
+    ended = datetime.datetime.fromisoformat(drain["ended"]).timestamp()
+    late = {name: moment and round(moment - ended, 1) for name, moment in refused.items()}
+    print("refused after the end of the drain", late)
+    # The drain's record has no fractions of a second.
+    assert all(moment is not None and -1 < moment <= REFUSED_WITHIN + 1 for moment in late.values())
+    assert world.settings(NAME)["serving"] == before + 1
+    assert None in world.refused(world.credentials(NAME)).values()
+    logins, passwords = open_ways(world)
+    assert (len(logins), passwords) == (1, 1)
+
+
+@pytest.mark.release("trixie")
+def test_a_rollback_over_a_rotation(world, agent, roll):
+    roll(agent(env={"STEP": "first"}))
+    first = world.settings(NAME)["serving"]
+    roll(agent(env={"STEP": "second"}), langgraph_wait_for_drain=True)
+    done = world.rotate(NAME, langgraph_deployments=agent(env={"STEP": "third"}, password_generation=next(generations)))
+    assert done.returncode == 0, done.stdout
+    # Nothing but the passwords: the variable is that of what served.
+    assert "STEP=second" in world.host.check_output(f"docker exec langgraph-{world.instance(NAME)} env")
+    back = world.rollback(NAME, revision=first)
+    assert back.returncode == 0, back.stdout
+    assert world.settings(NAME)["serving"] == first
+    answer = world.client("run", f"http://127.0.0.1:{PORT}")[f"http://127.0.0.1:{PORT}"]
+    assert (answer["text"], answer["background"]) == ("HELLO", "success")
+
+
+@pytest.mark.release("bookworm")
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_rotation_that_is_killed_is_finished_by_the_next(world, agent, roll, tmp_path, stage):
+    roll(agent())
+    world.drained(NAME, 240)
+    old, wanted = world.credentials(NAME), agent(password_generation=next(generations))
+    with world.load(tmp_path, PORT, "--rate", "50", "--streams", "5", "--runs", "0") as load:
+        with killed_at(stage):
+            killed = world.rotate(NAME, langgraph_deployments=wanted)
+        assert killed.returncode != 0, killed.stdout
+        # Nothing that runs has lost its password.
+        assert set(world.refused(old).values()) == {None}
+        done = world.rotate(NAME, langgraph_deployments=wanted)
+        assert done.returncode == 0, done.stdout
+    assert (load.failed, load.report["streams"]["cut"]) == (0, 0), load.errors
+    assert None not in world.refused(old).values()
+    logins, passwords = open_ways(world)
+    assert (len(logins), passwords) == (1, 1)
+    assert "nothing to rotate" in world.rotate(NAME, langgraph_deployments=wanted).stdout
+
+
+@pytest.mark.release("bookworm")
+def test_another_secret_key(world, agent, roll):
+    """All passwords at once, by site: what still drains is reported, and the next run revokes what it had."""
+    roll(agent())
+    world.drained(NAME, 240)
+    old = world.credentials(NAME)
+    keys = {"langgraph_secret_key": "PLANTED-another-secret-key-0123456789abcdef"}
+    first = {**keys, "langgraph_previous_secret_key": "PLANTED-secret-key-of-the-test-hosts-0123456789"}
+    done = world.play(langgraph_deployments=agent(), **first)
+    assert done.returncode == 0, done.stdout
+    assert f"{NAME}: the password of before still opens, until revision" in done.stdout
+    assert set(world.refused(old).values()) == {None}
+    world.drained(NAME, 240)
+    again = world.play(langgraph_deployments=agent(), **keys)
+    assert again.returncode == 0, again.stdout
+    assert None not in world.refused(old).values()
+    assert open_ways(world)[1] == 1
+    # Back to the key of the other tests.
+    back = {"langgraph_previous_secret_key": keys["langgraph_secret_key"]}
+    assert world.play(langgraph_deployments=agent(), **back).returncode == 0

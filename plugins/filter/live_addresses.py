@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: live_addresses
+short_description: Addresses from which containers may be connected
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Gives the addresses of the hosts and of their containers, where every host has answered.
+  - The role P(selfhost.langgraph.langgraph#role) has M(selfhost.langgraph.redis_database) close connections from elsewhere that
+    were opened with a revoked password.
+options:
+  _input:
+    description: What P(selfhost.langgraph.credentials_in_use#filter) gives.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: From where may containers be connected?
+  ansible.builtin.debug:
+    msg: "{{ in_use | selfhost.langgraph.live_addresses }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The addresses; none where a host has not answered.
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rotation import live_addresses
+
+
+class FilterModule:
+    """The filter live_addresses."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Name the filter."""
+        return {"live_addresses": live_addresses}

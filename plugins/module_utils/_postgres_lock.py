@@ -1,0 +1,78 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""One line for all who change claims in a server, whatever database their administrator logs in to.
+
+Postgres' advisory locks are a database's own, and anybody who may connect can take them. What counts for a whole server is
+the name of a role: who makes a role of a name waits for whoever is just making it. So the lock is a role that is made and
+never committed; it goes with the session, however that ends, and only who may make roles can hold it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
+
+try:
+    import psycopg
+    from psycopg import sql
+except ImportError:
+    pass  # reported by _postgres_connection
+
+if t.TYPE_CHECKING:
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import Connection
+
+LOCK = "selfhost.langgraph:lock"
+# A server may end idle transactions, or long ones, and the lock with them.
+_SETTINGS = "SELECT pg_catalog.set_config(name, %s, false) FROM pg_catalog.pg_settings WHERE name = ANY(%s)"
+_UNBOUNDED = ["idle_in_transaction_session_timeout", "transaction_timeout", "statement_timeout", "idle_session_timeout"]
+# Anybody can call a session like ours, so only those count who can hold the lock.
+_HOLDER = """
+SELECT a.pid, a.usename, a.client_addr, a.xact_start FROM pg_catalog.pg_stat_activity a
+JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid AND (r.rolsuper OR r.rolcreaterole)
+WHERE a.application_name = 'selfhost.langgraph' AND a.state = 'idle in transaction'
+  AND a.pid <> pg_catalog.pg_backend_pid()
+ORDER BY a.xact_start LIMIT 1
+"""
+
+
+@contextlib.contextmanager
+def lock(connection: Connection, patience: int) -> t.Iterator[None]:
+    """Wait for our turn, ``patience`` seconds at most, and hold it in this session, which is used for nothing else."""
+    connection.execute(_SETTINGS, ["0", _UNBOUNDED])
+    connection.execute(_SETTINGS, [f"{patience}s", ["lock_timeout"]])
+    try:
+        with connection.transaction(force_rollback=True):
+            _take(connection)
+            yield
+    except _Busy as exc:
+        raise ClaimError(
+            f"another run has been changing databases of this Postgres for more than the {patience} s of lock_timeout"
+            f"{_holder(connection)}: run this again when it has ended"
+        ) from exc
+
+
+class _Busy(Exception):
+    """Somebody else has held the lock for too long."""
+
+
+def _take(connection: Connection) -> None:
+    try:
+        connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(LOCK)))
+    except psycopg.errors.LockNotAvailable as exc:
+        raise _Busy from exc
+
+
+def _holder(connection: Connection) -> str:
+    """Say who holds it, where the server shows that."""
+    row = connection.execute(_HOLDER).fetchone()
+    if row is None:
+        return ""
+    pid, user, address, since = row
+    place = f" from {address}" if address else ""
+    return f" (process {pid} of '{user}'{place}, since {since:%Y-%m-%d %H:%M:%S})" if since else ""

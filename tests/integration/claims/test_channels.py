@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Channels know no numbers: patterns that meet are refused, in the list, on the server, and between two plays at once."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from servers import ModuleRun, RedisServer, run_module
+
+CHANNELS_THAT_MEET: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
+    "the same": ({"channel_patterns": ["lg:*"]}, {"channel_patterns": ["lg:*"]}),
+    "one in the other": ({"channel_patterns": ["lg:*"]}, {"channel_patterns": ["lg:run-fanout:*"]}),
+    "across": ({"channel_patterns": ["a*:x"]}, {"channel_patterns": ["*b:x"]}),
+    "one consents": ({"channel_patterns": ["lg:*"], "shared_channels": True}, {"channel_patterns": ["lg:*"]}),
+    "the other's own": ({"channel_patterns": ["two:events"]}, {}),
+    "a class": ({"channel_patterns": ["[nt]wo:*"]}, {}),
+}
+
+
+@pytest.mark.parametrize("where", ["in the list", "on the server"])
+@pytest.mark.parametrize("what", CHANNELS_THAT_MEET)
+def test_channels_that_meet_are_refused(redis_server: RedisServer, what: str, where: str) -> None:
+    first, second = (
+        {"name": name, "password": name, **options} for name, options in zip(("one", "two"), CHANNELS_THAT_MEET[what])
+    )
+    wanted = [first, second]
+    if where == "on the server":
+        assert not run_module("redis_database", {**redis_server.login(), "databases": [second]}).get("failed")
+        wanted = [first]
+    before = redis_server.snapshot()
+    for check in (True, False):
+        result = run_module("redis_database", {**redis_server.login(), "databases": wanted}, check)
+        assert "Redis channels know no numbers" in result["msg"]
+        assert {item["option"] for item in result["problems"]} == {"channel_patterns"}
+        assert redis_server.snapshot() == before
+
+
+def test_shared_channels_need_the_consent_of_each(redis_server: RedisServer) -> None:
+    def play(*names: str, **options: t.Any) -> dict[str, t.Any]:
+        databases = [{"name": name, "password": name, "channel_patterns": ["lg:*"], **options} for name in names]
+        return run_module("redis_database", {**redis_server.login(), "databases": databases})
+
+    assert not play("one", "two", shared_channels=True).get("failed")
+    assert any(
+        "hears the events" in line and "one, two" in line
+        for line in play("one", "two", shared_channels=True)["warnings"]
+    )
+    # In a play of its own: the others are on the server, with their consent.
+    alone = play("three", shared_channels=True)
+    assert alone["databases"]["three"]["number"] == 3
+    assert any("hears the events" in line for line in alone["warnings"])
+    assert "know no numbers" in play("four")["msg"]
+    assert "know no numbers" in play("three")["msg"]
+    assert not play("one", "two", "three", shared_channels=True)["changed"]
+
+
+def test_two_plays_at_once_do_not_share_channels(redis_server: RedisServer) -> None:
+    runs = [
+        ModuleRun(
+            "redis_database",
+            {
+                **redis_server.login(),
+                "databases": [{"name": f"n{number}", "password": "p", "channel_patterns": ["lg:*"]}],
+            },
+        )
+        for number in range(8)
+    ]
+    results = [run.result() for run in runs]
+    assert sum(not result.get("failed") for result in results) <= 1
+    assert sum("&lg:*" in line for line in redis_server.admin().execute_command("ACL", "LIST")) <= 1

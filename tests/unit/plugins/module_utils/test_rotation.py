@@ -1,0 +1,133 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""When a password of before may be revoked."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _rotation, _stations
+
+BOT = {"name": "bot", "credential": "new"}
+OPEN_POSTGRES = {"bot": {"retiring": ["bot"]}}
+OPEN_REDIS = {"bot": {"retiring": True}}
+CLOSED = {"bot": {"retiring": []}}
+
+
+def carried(*entries: tuple[int, str, str], addresses: t.Sequence[str] = ()) -> dict[str, t.Any]:
+    """What a host's containers carry: number, login and credential of each revision of bot."""
+    keys = ("revision", "login", "credential")
+    return {"deployments": {"bot": [dict(zip(keys, entry)) for entry in entries]}, "addresses": list(addresses)}
+
+
+NEW, OLD = (4, "bot.b", "new"), (3, "bot", "old")
+# What the hosts carry -> logins in use, whether only the wanted passwords are, what keeps those of before open.
+CASES: dict[str, tuple[dict[str, t.Any], list[str] | None, bool, list[str]]] = {
+    "nothing is known": ({}, None, False, []),
+    "first run": ({"app1": {"deployments": {}, "addresses": []}}, [], True, []),
+    "before it": ({"app1": carried(OLD)}, ["bot"], False, ["revision 3 on app1 has ended"]),
+    "one drains": ({"app1": carried(OLD, NEW)}, ["bot", "bot.b"], False, ["revision 3 on app1 has ended"]),
+    "drained": ({"app1": carried(NEW)}, ["bot.b"], True, []),
+    "another host drains": (
+        {"app1": carried(NEW), "app2": carried(OLD, NEW)},
+        ["bot", "bot.b"],
+        False,
+        ["revision 3 on app2 has ended"],
+    ),
+    "both drained": ({"app1": carried(NEW), "app2": carried(NEW)}, ["bot.b"], True, []),
+    "another host is down": ({"app1": carried(NEW), "app2": None}, None, False, ["app2 has answered"]),
+    "a host without it": ({"app1": carried(NEW), "app2": {"deployments": {}, "addresses": []}}, ["bot.b"], True, []),
+}
+
+
+@pytest.mark.parametrize(("use", "logins", "alone", "holders"), CASES.values(), ids=CASES)
+def test_use(use: dict[str, t.Any], logins: list[str] | None, alone: bool, holders: list[str]) -> None:
+    assert _rotation.logins_in_use("bot", use) == logins
+    assert _rotation.is_alone(BOT, use) is alone
+    until = f"until {holders[0]}" if holders else "until the next run"
+    for postgres, redis in ((OPEN_POSTGRES, OPEN_REDIS), (OPEN_POSTGRES, CLOSED), (CLOSED, OPEN_REDIS)):
+        assert _rotation.still_open([BOT], use, postgres, redis) == [
+            f"bot: the password of before still opens, {until}"
+        ]
+        assert _rotation.retirable([BOT], use, postgres, redis) == ([] if holders else [BOT])
+    assert _rotation.still_open([BOT], use, CLOSED, CLOSED) == _rotation.still_open([BOT], use, {}, {}) == []
+    assert _rotation.retirable([BOT], use, CLOSED, {}) == []
+
+
+def test_all_that_hold_it_are_named() -> None:
+    use = {"app1": carried(OLD, (2, "bot", "old"), NEW), "app2": None}
+    assert _rotation.still_open([BOT], use, OPEN_POSTGRES, CLOSED) == [
+        "bot: the password of before still opens, until revision 3 on app1 has ended, revision 2 on app1 has ended and app2 has answered"
+    ]
+
+
+def test_one_that_has_the_password_in_redis_alone_is_named_for_redis_alone() -> None:
+    use = {"app1": carried((3, "bot.b", "old"), NEW)}
+    assert _rotation.retirable([BOT], use, OPEN_POSTGRES, CLOSED) == [BOT]
+    assert _rotation.retirable([BOT], use, CLOSED, OPEN_REDIS) == []
+
+
+@pytest.mark.parametrize(("use", "logins", "alone", "_holders"), CASES.values(), ids=CASES)
+def test_the_same_by_what_the_rollout_returns(
+    use: dict[str, t.Any], logins: list[str] | None, alone: bool, _holders: list[str]
+) -> None:
+    """It shows no fingerprint, but whether it is the wanted one."""
+    shown = {
+        host: carried
+        and {
+            **carried,
+            "deployments": {
+                name: [
+                    {"revision": entry["revision"], "login": entry["login"], "current": entry["credential"] == "new"}
+                    for entry in entries
+                ]
+                for name, entries in carried["deployments"].items()
+            },
+        }
+        for host, carried in use.items()
+    }
+    assert (_rotation.logins_in_use("bot", shown), _rotation.is_alone(BOT, shown)) == (logins, alone)
+    for postgres, redis in ((OPEN_POSTGRES, CLOSED), (CLOSED, OPEN_REDIS)):
+        assert _rotation.still_open([BOT], shown, postgres, redis) == _rotation.still_open([BOT], use, postgres, redis)
+
+
+def test_what_hosts_have_registered() -> None:
+    groups = {"langgraph_redis": ["db"], "langgraph_postgres": ["db"]}
+    hosts = [
+        {"inventory_hostname": "app1", "checked": {"carried": carried(NEW)}},
+        {"inventory_hostname": "app2"},
+        {"inventory_hostname": "app3", "checked": {"unreachable": True}},
+        {"inventory_hostname": "single", "langgraph_redis_server": "single", "langgraph_postgres_server": "single"},
+        {
+            "inventory_hostname": "half",
+            "langgraph_redis_admin_uri": "rediss://u:p@r",
+            "checked": {"carried": carried(OLD)},
+        },
+    ]
+    found = _rotation.credentials_in_use(hosts, "checked", "app1", groups)
+    assert found == {"app1": carried(NEW), "app2": None, "app3": None, "half": carried(OLD)}
+    assert _rotation.credentials_in_use(hosts, "checked", "single", groups) == {"single": None}
+    assert list(_rotation.credentials_in_use(hosts, "checked", "half", {})) == ["half"]
+
+
+def test_addresses_of_all_hosts() -> None:
+    use = {"app1": carried(addresses=["10.0.0.1", "172.29.0.2"]), "app2": carried(addresses=["10.0.0.2", "172.29.0.2"])}
+    assert _rotation.live_addresses(use) == ["10.0.0.1", "10.0.0.2", "172.29.0.2"]
+    assert _rotation.live_addresses({**use, "app3": None}) is None
+    assert _rotation.live_addresses({}) is None
+
+
+@pytest.mark.parametrize(("use", "logins", "alone", "_holders"), CASES.values(), ids=CASES)
+def test_what_the_claim_modules_are_asked(
+    use: dict[str, t.Any], logins: list[str] | None, alone: bool, _holders: list[str]
+) -> None:
+    keys = ("redis_number", "redis_password", "redis_key_patterns", "redis_channel_patterns", "redis_shared_channels")
+    more = ("state", "postgres_password", "connection_limit", "extensions")
+    deployment = {**BOT, **dict.fromkeys((*keys, *more)), "state": "present"}
+    assert _stations.redis_databases([deployment], use)[0]["retire"] is alone
+    postgres = _stations.postgres_databases([deployment], {"bot": {"number": 1}}, use=use)[0]
+    assert (postgres["logins_in_use"], postgres["retire"]) == (logins, logins is not None)
