@@ -14,6 +14,7 @@ a test can have it be full.
 from __future__ import annotations
 
 import errno
+import ipaddress
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -44,7 +46,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _systemd,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._probe import Answer
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import Deployment
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import Deployment, meet
 
 SECRET = "s3cr3t-of-the-environment"
 # In an environment: what the server makes of it.
@@ -163,7 +165,9 @@ class Host:
         if route:
             return self._publisher((route[2], int(route[3])), name)
         settings = _revision_store.read_json(str(self.folder / name / "deployment.json")) or {}
-        return self._publisher((LOOPBACK, settings.get("port", 0)), name) if settings.get("proxy") == "none" else None
+        if settings.get("proxy") != "none":
+            return None
+        return self._publisher((settings["bind_address"], settings["port"]), name)
 
     def _publisher(self, place: tuple[str, int], name: str) -> int | None:
         for number in self.running(name):
@@ -269,9 +273,9 @@ class Host:
         state.made_with = self._credentials(name, slot) or environment
         bad = EXITS in environment or EXITS in state.made_with
         place = (slot["address"], slot["port"])
-        taken = {other.published for other in self.units.values() if other.published}
-        proxy = {port for _address, port in _proxy.listeners(self.proxy_loaded or "")} | set(self.strangers)
-        held = place in taken or (not slot.get("network") and place[1] in proxy)
+        taken = [*self._direct(), *_proxy.listeners(self.proxy_loaded or "")]
+        on_the_host = place[1] in self.strangers or any(meet(*place, *other) for other in taken)
+        held = place in self._published() if slot.get("network") else on_the_host
         state.active = "failed" if held or bad else "active"
         if state.active == "active":
             state.published = place
@@ -297,9 +301,11 @@ class Host:
         return NEVER_HEALTHY not in self._environment(name, number)
 
     def wait_until_stable(self, url: str, _seconds: float, _deadline: float) -> Answer:
-        address, _colon, port = url.removeprefix("http://").partition("/")[0].partition(":")
+        asked = urlsplit(url)
+        # Whoever listens on every address answers on the loopback's too; those of IPv4 and IPv6 are not the same.
+        every = "::" if ":" in (asked.hostname or "") else "0.0.0.0"
         for unit, state in self.units.items():
-            if state.published == (address, int(port)):
+            if state.published in ((asked.hostname, asked.port), (every, asked.port)):
                 return Answer(200, True) if self._healthy(*self._split(unit)) else Answer(500, False)
         return Answer(None, False)
 
@@ -307,8 +313,12 @@ class Host:
         if text == self.proxy_file == self.proxy_loaded:
             return False
         self.touch("proxy")
-        held = {port for address, port in self._published() if address == LOOPBACK} | set(self.strangers)
-        taken = [port for _address, port in _proxy.listeners(text) if port in held]
+        held = self._direct()
+        taken = [
+            port
+            for address, port in _proxy.listeners(text)
+            if port in self.strangers or any(meet(address, port, *other) for other in held)
+        ]
         if self.proxy_refuses or taken:
             raise _haproxy.ProxyError(self.proxy_refuses or f"the proxy cannot listen on port {taken[0]}")
         try:
@@ -325,6 +335,11 @@ class Host:
         """Where the containers that run answer."""
         return [state.published for state in self.units.values() if state.published]
 
+    def _direct(self) -> list[tuple[str, int]]:
+        """Those of them that are published on an address of the host itself, of either family."""
+        network = ipaddress.ip_network(self.subnet)
+        return [place for place in self._published() if ipaddress.ip_address(place[0]) not in network]
+
     def network(self, _name: str) -> tuple[str, set[str]]:
         """The subnet, and addresses that are taken on it."""
         return self.subnet, {GATEWAY, *self.neighbours, *(address for address, _port in self._published())}
@@ -336,7 +351,7 @@ class Host:
         self.reachable = {name: slot["may_reach"] for name, slot in slots.items() if slot.get("may_reach")}
 
     def listening(self) -> dict[int, str]:
-        held = {port: "docker-proxy" for address, port in self._published() if address == LOOPBACK}
+        held = {port: "docker-proxy" for _address, port in self._direct()}
         return {**held, **self.strangers}
 
     def in_flight(self, _api: str) -> dict[str, tuple[str, str]]:

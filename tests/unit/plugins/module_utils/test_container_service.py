@@ -851,6 +851,41 @@ def test_the_serving_one_is_kept_however_old(host: Host) -> None:
     assert sorted(path.name for path in (host.folder / "bot/revisions").iterdir()) == ["1", "3", "4"]
 
 
+# Addresses of both families
+
+
+@pytest.mark.parametrize("proxy", ["haproxy", "none"])
+@pytest.mark.parametrize("address", ["::1", "::", "0.0.0.0"])
+def test_addresses_of_both_families(host: Host, address: str, proxy: str) -> None:
+    """Created, rolled, moved to another port and back to IPv4; a reboot finds it."""
+    for wanted in (
+        bot(bind_address=address),
+        bot(bind_address=address, image="bot:2"),
+        bot(bind_address=address, image="bot:2", port=8125),
+        bot(image="bot:2", port=8125),
+    ):
+        assert host.converge(wanted, proxy=proxy)["failures"] == []
+        host.finish_drains()
+        assert host.converge(wanted, proxy=proxy)["changed"] is False
+        host.reboot()
+        serving = host.deployment().serving
+        assert serving is not None
+        assert host.answers() == serving.number
+
+
+@pytest.mark.parametrize("proxy", ["haproxy", "none"])
+def test_one_port_of_both_families(host: Host, proxy: str) -> None:
+    """The loopbacks of IPv4 and IPv6 are two listeners; every address of either takes both."""
+    both = [bot(), bot("two", bind_address="::1")]
+    assert host.converge(*both, proxy=proxy)["failures"] == []
+    assert (host.answers("bot"), host.answers("two")) == (1, 1)
+    exchanged = [bot(bind_address="::1"), bot("two")]
+    assert host.converge(*exchanged, proxy=proxy)["failures"] == []
+    assert (host.deployment().settings or {})["bind_address"] == "::1"
+    assert host.converge(*exchanged, proxy=proxy)["changed"] is False
+    assert None not in (host.answers("bot"), host.answers("two"))
+
+
 # Snapshots and drains
 
 

@@ -16,7 +16,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host i
 from ansible_collections.selfhost.langgraph.plugins.module_utils._systemd import SystemdError
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import (
     GONE,
-    LOOPBACK,
     MOVED,
     OLD,
     ROTATED,
@@ -69,6 +68,12 @@ CHANGES = {
     "without a proxy": Change([bot()], [bot(image="bot:2")], ("none", "none")),
     "without a proxy, another address": Change([bot()], [bot(port=8125)], ("none", "none")),
     "without a proxy, exchanged": Change(PLAIN, two({"port": 8124}, {"port": 8123}), ("none", "none")),
+    "without a proxy, exchanged on IPv6": Change(
+        two({"bind_address": "::1"}, {"bind_address": "::1"}),
+        two({"port": 8124, "bind_address": "::1"}, {"port": 8123, "bind_address": "::1"}),
+        ("none", "none"),
+    ),
+    "from IPv4 to IPv6": Change([bot()], [bot(bind_address="::1")]),
     "behind a proxy from now on": Change(PLAIN, two({"image": "bot:2"}, {}), ("none", "haproxy")),
     "without a proxy from now on": Change(PLAIN, two({"image": "bot:2"}, {}), ("haproxy", "none")),
 }
@@ -114,7 +119,7 @@ def reached(host: Host, name: str) -> int | None:
 
 
 def is_public_port(published: tuple[str, int] | None) -> bool:
-    return published is not None and published[0] == LOOPBACK
+    return published is not None and published[0] in ("127.0.0.1", "::1")
 
 
 def serves_alone(host: Host, name: str) -> None:
