@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import typing as t
 
@@ -184,6 +185,36 @@ def test_killed_while_it_rotates(served: Host, stage: str, then: str) -> None:
     assert served.running() == [number]
     assert served.converge(bot(credentials=ROTATED))["changed"] is False
     assert not (served.folder / "bot/credentials.new").exists()
+
+
+@pytest.mark.parametrize("write", range(1, 14))
+@pytest.mark.parametrize("then", ["goes on", "reboots"])
+def test_killed_before_any_write(served: Host, write: int, then: str) -> None:
+    served.kill_at_touch = write
+    with contextlib.suppress(Killed):
+        served.converge(bot(credentials=ROTATED))
+    served.kill_at_touch = None
+    if then == "reboots":
+        served.clients.clear()
+        served.reboot()
+    served.converge(bot(credentials=ROTATED))
+    number = served.answers()
+    assert number is not None
+    assert (file(served), made_with(served, number), served.unanswered) == (ROTATED, ROTATED, [])
+    assert not (served.folder / "bot/credentials.new").exists()
+    served.finish_drains()
+    assert served.converge(bot(credentials=ROTATED))["changed"] is False
+
+
+def test_what_serves_already_is_current_wherever_a_run_was_killed(served: Host) -> None:
+    """The record says so before the file is in its place: a rollback goes by the record."""
+    served.kill_at_touch = 10
+    with pytest.raises(Killed):
+        served.converge(bot(credentials=ROTATED))
+    assert (served.calls[-1], file(served)) == (("write", "bot/credentials"), OLD)
+    assert served.deployment().credentials == ROTATED
+    served.roll_back(revision=1)
+    assert file(served) == ROTATED
 
 
 def test_what_was_begun_with_another_password_is_not_taken_for_the_new_one(served: Host) -> None:
