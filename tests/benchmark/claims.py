@@ -27,7 +27,7 @@ import unittest.mock
 import psycopg
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
-# The machine itself need not have a server: those of Debian 13 are in a folder that run() prepares.
+# The machine itself need not have a server: those of Debian 13 are in a directory that run() prepares.
 RELEASE = "trixie"
 os.environ.setdefault("CLAIMS_ROOTFS", str(PROJECT / "build/servers" / RELEASE))
 sys.path.insert(0, str(PROJECT / "tests/integration/claims"))

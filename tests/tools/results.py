@@ -64,7 +64,7 @@ def counts(pattern: str) -> str:
 def skipped(pattern: str) -> str:
     """What was not run and why, in one line."""
     found = reasons(pattern)
-    return ", ".join(f"{found[reason]} tests {reason}" for reason in (*REASONS, OTHER))
+    return "tests " + ", ".join(f"{reason}: {found[reason]}" for reason in (*REASONS, OTHER))
 
 
 def failures(pattern: str) -> list[str]:

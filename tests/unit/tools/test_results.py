@@ -59,12 +59,12 @@ def test_counts(folder):
 
 def test_skipped(folder):
     assert told("skipped", f"{folder}/*.xml") == (
-        "2 tests left out for lack of time, 1 tests run by another release alone, 1 tests skipped for other reasons\n"
+        "tests left out for lack of time: 2, run by another release alone: 1, skipped for other reasons: 1\n"
     )
 
 
 def test_missing(folder, monkeypatch):
-    """What failed is told as a failure and was run; what was skipped, or is in no report, was not."""
+    """What failed counts as a failure, and was run; what was skipped, or is in no report, was not."""
     monkeypatch.syspath_prepend(str(RESULTS.parent))
     spec = importlib.util.spec_from_file_location("_tested_results", RESULTS)
     assert spec
