@@ -14,6 +14,7 @@ never committed; it goes with the session, however that ends, and only who may m
 from __future__ import annotations
 
 import contextlib
+import time
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
@@ -39,6 +40,14 @@ WHERE a.application_name = 'selfhost.langgraph' AND a.state = 'idle in transacti
   AND a.pid <> pg_catalog.pg_backend_pid()
 ORDER BY a.xact_start LIMIT 1
 """
+# The server ends what a session was doing before it notices that its client is gone, and the lock is free by then.
+_UNFINISHED = """
+SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity a
+JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid AND (r.rolsuper OR r.rolcreaterole)
+WHERE a.application_name = 'selfhost.langgraph' AND a.state = 'active' AND a.pid <> pg_catalog.pg_backend_pid()
+  AND a.query ~* '^[[:space:]]*(create|alter|drop|comment|grant|revoke)[[:space:]]' AND a.query !~ %s
+"""
+_PAUSE = 0.05  # seconds
 
 
 @contextlib.contextmanager
@@ -49,6 +58,7 @@ def lock(connection: Connection, patience: int) -> t.Iterator[None]:
     try:
         with connection.transaction(force_rollback=True):
             _take(connection)
+            _let_finish(connection, patience)
             yield
     except _Busy as exc:
         raise ClaimError(
@@ -66,6 +76,15 @@ def _take(connection: Connection) -> None:
         connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(LOCK)))
     except psycopg.errors.LockNotAvailable as exc:
         raise _Busy from exc
+
+
+def _let_finish(connection: Connection, patience: int) -> None:
+    """Wait for the last statement of a run that was killed; those who wait for the lock itself do not count."""
+    deadline = time.monotonic() + patience
+    while (row := connection.execute(_UNFINISHED, [f'^CREATE ROLE "{LOCK}"']).fetchone()) and row[0]:
+        if time.monotonic() > deadline:
+            raise _Busy
+        time.sleep(_PAUSE)
 
 
 def _holder(connection: Connection) -> str:

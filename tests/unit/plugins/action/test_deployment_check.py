@@ -259,6 +259,14 @@ REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
         "langgraph_secret_key is shorter than 32 characters; every password is derived from it: make one with "
         "'openssl rand -hex 32' and keep it in your vault",
     ),
+    "short-previous-key": (
+        {"langgraph_deployments": [BOT], "langgraph_previous_secret_key": "planted-short-key"},
+        "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself; give the key of before",
+    ),
+    "same-previous-key": (
+        {"langgraph_deployments": [BOT], "langgraph_previous_secret_key": KEY},
+        "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself; give the key of before",
+    ),
     "no-key": ({"langgraph_deployments": [BOT], "langgraph_secret_key": ""}, "langgraph_secret_key is shorter than 32"),
     "not-a-list": ({"langgraph_deployments": {"support-bot": BOT}}, "langgraph_deployments"),
     "no-archive": (
@@ -348,6 +356,8 @@ PLAY = """
           - __langgraph_checked.pushes == []
           - __langgraph_checked.deployments[1].connection_limit == 3 * 32
           - __langgraph_checked.longest_drain == 180
+          - __langgraph_checked.owner == langgraph_secret_key | selfhost.langgraph.claim_owner('')
+          - __langgraph_checked.previous_owners == []
           # Of what the units run, and of the units: none of them is on this host, or none is up to date.
           - __langgraph_checked.files | length == 8
           - "'/usr/local/lib/langgraph/langgraph-drain.py' in __langgraph_checked.files"
