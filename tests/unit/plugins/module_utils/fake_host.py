@@ -266,7 +266,7 @@ class Host:
             return
         name, number = self._split(unit)
         slot, environment = self.file(number, "slot.json", name), self._environment(name, number)
-        state.made_with = self._credentials(name, slot) or environment
+        state.made_with = self._credentials(name, slot) or _credentials.split(environment)[1]
         bad = EXITS in environment or EXITS in state.made_with
         place = (slot["address"], slot["port"])
         taken = {other.published for other in self.units.values() if other.published}
