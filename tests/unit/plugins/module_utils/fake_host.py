@@ -270,7 +270,7 @@ class Host:
             return
         name, number = self._split(unit)
         slot, environment = self.file(number, "slot.json", name), self._environment(name, number)
-        state.made_with = self._credentials(name, slot) or environment
+        state.made_with = self._credentials(name, slot) or _credentials.split(environment)[1]
         bad = EXITS in environment or EXITS in state.made_with
         place = (slot["address"], slot["port"])
         taken = [*self._direct(), *_proxy.listeners(self.proxy_loaded or "")]

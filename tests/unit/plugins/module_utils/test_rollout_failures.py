@@ -304,7 +304,7 @@ def test_a_schema_that_cannot_be_read_hides_none_that_is_known(served: Host) -> 
 # Waiting for drains
 
 
-def test_only_drains_of_this_run_are_waited_for(served: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drains_under_way_are_waited_for_and_no_others(served: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     waited = []
     wait = _bring_up.wait_for_drains
 
@@ -316,8 +316,8 @@ def test_only_drains_of_this_run_are_waited_for(served: Host, monkeypatch: pytes
     served.converge(bot(image="bot:2"))
     assert served.draining() == [1]
     result = served.converge(bot(image="bot:3"), bot("two", port=8124), wait_for_drain=True)
-    assert waited == [("bot", [2])]
-    assert [list(service["runs"].get("drained", ())) for service in result["deployments"]] == [[2], []]
+    assert waited == [("bot", [1, 2])]
+    assert [list(service["runs"].get("drained", ())) for service in result["deployments"]] == [[1, 2], []]
 
 
 def test_runs_that_were_lost_long_ago_fail_nothing(served: Host) -> None:
