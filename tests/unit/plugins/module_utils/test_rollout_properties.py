@@ -128,8 +128,7 @@ def check(host: Host, wanted: list[dict[str, t.Any]]) -> None:
         assert serving is not None
         assert serving.content == make_content(item, host.images[item["image"]], "langgraph")
         assert host.answers(name) == serving.number
-        assert deployment.credentials == item["credentials"]
-        assert host.unit(serving.number, name).made_with == (item["credentials"] or item["environment"])
+        assert host.unit(serving.number, name).made_with == item["credentials"] == deployment.credentials
         assert (serving.active, serving.enabled) == ("active", True)
         assert set(host.running(name)) - set(host.draining(name)) == {serving.number}
         assert [revision.number for revision in deployment.revisions if revision.enabled] == [serving.number]
