@@ -15,7 +15,7 @@ import re
 import typing as t
 from functools import lru_cache
 
-Token = frozenset[int] | None
+Token = t.Optional[t.FrozenSet[int]]  # noqa: UP006, UP045 - Python 3.8
 STAR: Token = None
 ANY = frozenset(range(256))
 ASCII = 128

@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.selfhost.langgraph.plugins.module_utils._removal import services
 
 Carried = t.Mapping[str, t.Any]
-Use = t.Mapping[str, Carried | None]
+Use = t.Mapping[str, t.Optional[Carried]]  # noqa: UP045 - Python 3.8
 Deployment = t.Mapping[str, t.Any]
 
 

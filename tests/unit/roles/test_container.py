@@ -38,7 +38,7 @@ class Engine:
 
     def run(self, command: list[str], **more: t.Any) -> subprocess.CompletedProcess[str]:
         if command[0] == sys.executable:
-            return run_program(command, **more)
+            return run_program(command, check=more.pop("check", False), **more)
         if command[0] == "systemctl":
             return subprocess.CompletedProcess(command, 0, f"{self.restarts}\n", "")
         if command[1:3] != ["container", "inspect"]:

@@ -58,7 +58,7 @@ HOSTILE: dict[str, t.Callable[[], t.Iterator[bytes]]] = {
     "drips a body of some length": lambda: dripping(HEAD, b"Content-Length: 60000\r\n\r\n"),
     "drips a body without a length": lambda: dripping(HEAD, b'\r\n{"ok":true}'),
     "drips chunks": lambda: dripping(HEAD, b"Transfer-Encoding: chunked\r\n\r\nffff\r\n"),
-    "goes on and on": lambda: going_on(),
+    "goes on and on": going_on,
     "never ends": lambda: endless(HEAD, b'\r\n{"ok":true}'),
     "never ends a line": lambda: endless(b"HTTP/1.1 200 "),
     "never ends its headers": lambda: itertools.chain([HEAD], itertools.repeat(b"X-A: b\r\n" * 100)),

@@ -73,7 +73,7 @@ def test_patterns_that_share_a_name_meet(one: str, other: str) -> None:
     left, right = matcher([one]), matcher([other])
     if any(left(name) and right(name) for name in NAMES):
         assert meet(one, other)
-    assert meet(one, other) == meet(other, one)
+    assert len({meet(*pair) for pair in ((one, other), (other, one))}) == 1
 
 
 PLAIN = st.text(alphabet="ab*?", max_size=5)
@@ -107,7 +107,7 @@ def test_patterns_that_meet_share_a_name(one: str, other: str) -> None:
     ],
 )
 def test_meetings(one: str, other: str, met: bool) -> None:
-    assert meet(one, other) is meet(other, one) is met
+    assert [meet(*pair) for pair in ((one, other), (other, one))] == [met, met]
 
 
 def test_a_range_beyond_ascii_deletes_nothing() -> None:
