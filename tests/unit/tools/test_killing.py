@@ -31,7 +31,7 @@ def ship(tmp_path: Path) -> list[str]:
     pytest.importorskip("ansible.cli")
     (tmp_path / "library").mkdir()
     (tmp_path / "library/reach_stages.py").write_text(MODULE)
-    ad_hoc = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", "reach_stages"]
+    ad_hoc = [sys.executable, "-m", "ansible.cli.adhoc", "localhost", "-m", "reach_stages"]
     return [*ad_hoc, "-M", str(tmp_path / "library"), "-e", f"ansible_python_interpreter={sys.executable}"]
 
 
