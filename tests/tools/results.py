@@ -6,6 +6,7 @@ counts    one line, "N passed, M failed, K skipped"; skipped are those that a la
 skipped   a line on what was not run: for lack of time, because another release of Debian runs it, for another reason
 failures  a paragraph for each test that failed
 missing   a line for each essential Molecule test that passed in none of the reports and failed in none
+promised  the same for each integration test that tests/promises.yml names
 
 A gate is read from its end, and often no more of it is kept: what failed has to stand there, not in the middle.
 """
@@ -20,7 +21,8 @@ import typing as t
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from essential import essential
+import yaml
+from essential import PROJECT, essential
 
 SHOWN = 20  # failures; more have one cause, or none that a list would tell
 LINES = 12  # of each: the end, where pytest puts the assertion
@@ -94,12 +96,20 @@ def missing(pattern: str, wanted: t.Sequence[str]) -> list[str]:
     return [test for test in wanted if test not in ran]
 
 
+def promised(project: Path = PROJECT) -> list[str]:
+    """FILE::FUNCTION of each integration test that holds a promise."""
+    pages = yaml.safe_load((project / "tests/promises.yml").read_text(encoding="utf-8"))
+    named = {test for entries in pages.values() for entry in entries for test in entry.get("held_by", ())}
+    return sorted(test for test in named if test.startswith("tests/integration/"))
+
+
 def main(what: str, pattern: str) -> None:
-    """Print one of the four."""
+    """Print one of the five."""
     if what in ("counts", "skipped"):
         print(counts(pattern) if what == "counts" else skipped(pattern))
         return
-    found = failures(pattern) if what == "failures" else missing(pattern, essential())
+    wanted = {"missing": essential, "promised": promised}
+    found = failures(pattern) if what == "failures" else missing(pattern, wanted[what]())
     for paragraph in found[:SHOWN] if what == "failures" else found:
         print(paragraph)
     if what == "failures" and len(found) > SHOWN:

@@ -63,14 +63,20 @@ def test_skipped(folder):
     )
 
 
-def test_missing(folder, monkeypatch):
-    """What failed counts as a failure, and was run; what was skipped, or is in no report, was not."""
+@pytest.fixture
+def results(monkeypatch):
+    """The script as a module."""
     monkeypatch.syspath_prepend(str(RESULTS.parent))
     spec = importlib.util.spec_from_file_location("_tested_results", RESULTS)
     assert spec
     assert spec.loader
-    results = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(results)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_missing(folder, results):
+    """What failed counts as a failure, and was run; what was skipped, or is in no report, was not."""
     names = ("good", "bad", "error", "some", "left_out", "elsewhere", "nowhere")
     wanted = [f"test_some.py::test_{name}" for name in names]
     assert results.missing(f"{folder}/*.xml", wanted) == [f"test_some.py::test_{name}" for name in names[4:]]
@@ -101,3 +107,14 @@ def test_failures(folder):
 def test_no_reports(folder):
     assert told("counts", f"{folder}/*.none") == "0 passed, 0 failed, 0 skipped\n"
     assert told("failures", f"{folder}/*.none") == ""
+
+
+def test_promised_integration_tests_that_were_only_skipped(folder, results, tmp_path):
+    """A promise that a skipped test holds is not held."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/promises.yml").write_text(
+        "page:\n- says: one\n  held_by: [tests/integration/test_a.py::test_b, tests/unit/test_c.py::test_d]\n- says: two\n"
+    )
+    assert results.promised(tmp_path) == ["tests/integration/test_a.py::test_b"]
+    lines = told("promised", f"{folder}/*.xml").splitlines()
+    assert lines == results.promised()
