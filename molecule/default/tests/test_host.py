@@ -112,7 +112,6 @@ def test_secrets_of_the_services_are_for_their_own_users(world):
     ]
 
 
-@pytest.mark.essential("trixie")
 def test_postgres_has_no_password_of_an_administrator(world):
     """By the catalog of the server: who may do everything has nothing that a login could be tried against."""
     assert world.sql("postgres", "SELECT rolname FROM pg_authid WHERE rolsuper") == "postgres"
