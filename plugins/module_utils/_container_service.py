@@ -233,6 +233,7 @@ def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.
             f"'{target.content.image}' ({target.content.image_id}); load or pull it first"
         )
     _refuse_stale_credentials(deployment, target)
+    _refuse_other_aes_key(name, target, serving)
     if not params["accept_schema"]:
         _refuse_other_schema(deployment, target.number, params["snapshot_dir"])
     # Where the server mounts its routes is the revision's; the rest of the address is the deployment's.
@@ -249,6 +250,17 @@ def _refuse_stale_credentials(deployment: Deployment, target: Revision) -> None:
             f"deployment '{deployment.name}', option 'revision': revision {target.number} was made with another address or "
             "password of Redis or Postgres, and the host has the files of an earlier version of the collection; run the "
             "playbook site first"
+        )
+
+
+def _refuse_other_aes_key(name: str, target: Revision, serving: Revision) -> None:
+    """A server has one AES key: what the one that serves has encrypted, another one cannot read."""
+    before, now = (variables(revision.environment).get("LANGGRAPH_AES_KEY") for revision in (target, serving))
+    if now and before != now:
+        raise Refused(
+            f"deployment '{name}', option 'revision': revision {target.number} has another langgraph_aes_key than what serves, "
+            "or none, and what was encrypted since would be unreadable; run the playbook site with the image of that revision "
+            "and the key of today"
         )
 
 

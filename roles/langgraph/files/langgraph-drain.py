@@ -31,6 +31,7 @@ INTERVAL = 0.5
 LOST_RUNS = 3
 # How long a run may take to be picked up again, so that it can be told from one that was lost.
 RUNS_SETTLE_SECONDS = 3
+LONGEST_LINE = 64 * 1024
 
 
 def say(text):
@@ -90,9 +91,13 @@ def after(api, runs):
 
 
 def journal(name, since):
-    """What all revisions of the deployment logged since then."""
+    """The lines that all revisions of the deployment logged since then, one after the other: there may be any number."""
     command = ["journalctl", "--unit", f"langgraph@{name}.*", "--since", f"@{since:.0f}", "--output", "cat", "--quiet"]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stdout.splitlines()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace"
+    ) as reader:
+        while line := reader.stdout.readline(LONGEST_LINE):
+            yield line
 
 
 def report_runs(name, api, runs, since):
@@ -107,7 +112,7 @@ def report_runs(name, api, runs, since):
         "known": True,
         "in_flight": len(runs),
         "after": _runs.counts(found.values()),
-        "started_again": len(_runs.started_again(journal(name, since), runs)),
+        "started_again": len(_runs.started_again(journal(name, since), runs)) if runs else 0,
         "lost": sorted(run for run, status in found.items() if status == "lost"),
     }
 

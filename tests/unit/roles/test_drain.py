@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import stat
@@ -60,6 +62,11 @@ class World:
         code = int(bool(self.refused) and self.refused in command)
         return subprocess.CompletedProcess(command, code, self.journal, "Unit is masked.\n" if code else "")
 
+    @contextlib.contextmanager
+    def popen(self, command: list[str], **_more: t.Any) -> t.Iterator[SimpleNamespace]:
+        self.calls.append(tuple(command))
+        yield SimpleNamespace(stdout=io.StringIO(self.journal))
+
     @property
     def report(self) -> dict[str, t.Any]:
         return json.loads((self.folder / "bot/revisions/1/drain.json").read_text())
@@ -85,6 +92,7 @@ def world(helper: t.Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wor
     monkeypatch.setattr(helper, "time", clock)
     monkeypatch.setattr(helper, "say", world.said.append)
     monkeypatch.setattr(helper.subprocess, "run", world.run)
+    monkeypatch.setattr(helper.subprocess, "Popen", world.popen)
     monkeypatch.setattr(helper, "_ports", SimpleNamespace(sessions=world.count))
     for name in ("in_flight", "statuses"):
         monkeypatch.setattr(helper._runs, name, getattr(world, name))
@@ -135,8 +143,16 @@ def test_order(helper: t.Any, world: World) -> None:
         ("systemctl", "disable", "--quiet", "langgraph@bot.1.service"),
         ("systemctl", "stop", "langgraph@bot.1.service"),
         ("docker", "rm", "--force", "langgraph-bot.1"),
-        ("journalctl", "--unit", "langgraph@bot.*", "--since", "@1012", "--output", "cat", "--quiet"),
     ]
+
+
+def test_the_journal_is_read_where_runs_were_in_flight(helper: t.Any, world: World) -> None:
+    """Line by line: a deployment may log any number of them."""
+    world.runs = {ONE: ("thread-1", "running")}
+    helper.drain("bot.1")
+    assert world.calls[-1] == (
+        *("journalctl", "--unit", "langgraph@bot.*", "--since", "@1012", "--output", "cat", "--quiet"),
+    )
 
 
 def test_the_report_begins_with_the_drain(helper: t.Any, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1110,6 +1110,25 @@ def test_rollback_on_a_host_without_the_deployment(rolled: Host) -> None:
     assert result == {"changed": False, "deployments": [], "failures": [], "diff": []}
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "refused"), [("", "2", True), ("1", "2", True), ("1", "1", False), ("1", "", False)]
+)
+def test_rollback_over_another_aes_key(host: Host, before: str, now: str, refused: bool) -> None:
+    """What the key of today has encrypted is not given to a server that cannot read it."""
+    for image, key in (("bot:1", before), ("bot:2", now)):
+        host.converge(bot(image=image, environment=f"LANGGRAPH_AES_KEY={key}\n" if key else "A=1\n"))
+        host.finish_drains()
+    if not refused:
+        assert host.roll_back()["failures"] == []
+        return
+    with pytest.raises(Refused) as info:
+        host.roll_back()
+    assert str(info.value).startswith(
+        OPTION + "revision 1 has another langgraph_aes_key than what serves, or none, and"
+    )
+    assert host.answers() == 2
+
+
 def lose_the_image(host: Host) -> None:
     del host.images["bot:1"]
 
