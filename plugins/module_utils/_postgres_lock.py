@@ -85,6 +85,8 @@ def _let_finish(connection: Connection, patience: int) -> None:
         if time.monotonic() > deadline:
             raise _Busy
         time.sleep(_PAUSE)
+        # In one transaction Postgres shows the same picture for ever.
+        connection.execute("SELECT pg_catalog.pg_stat_clear_snapshot()")
 
 
 def _holder(connection: Connection) -> str:

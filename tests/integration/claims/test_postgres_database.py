@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -224,6 +225,18 @@ def test_open_databases_and_memberships_are_warned_of(postgres_server: PostgresS
 def test_other_sessions_do_not_hinder_it(postgres_server: PostgresServer) -> None:
     with postgres_server.admin("template1"):
         assert "create_database" in done(claim(postgres_server, entries("a")))
+
+
+def test_what_a_killed_run_was_still_doing_ends_first(postgres_server: PostgresServer) -> None:
+    """The server notices the end of a client after its statement; the lock, in a session of its own, is free at once."""
+    with postgres_server.admin() as killed, ThreadPoolExecutor(1) as pool:
+        killed.execute("SET application_name = 'selfhost.langgraph'")
+        running = pool.submit(killed.execute, "CREATE TABLE slow AS SELECT 1 FROM pg_sleep(2)")
+        time.sleep(0.5)
+        began = time.monotonic()
+        assert "create_database" in done(claim(postgres_server, entries("a")))
+        assert 1 < time.monotonic() - began < 10
+        running.result()
 
 
 def test_the_lock_is_waited_for_with_patience(postgres_server: PostgresServer) -> None:
