@@ -5,7 +5,8 @@
 
 ``apply`` renders the table from the settings and from what deployments there are, and loads it in one transaction where
 it differs. It runs before each container starts. ``watch`` is the service: it applies at boot, and again whenever somebody
-flushed or changed the table. A table that nobody watches any more stays.
+flushed or changed the table; it ends where this file was replaced, and systemd starts the new one. A table that nobody
+watches any more stays.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _INTERVAL = 1.0
 # How often to load it while others change theirs.
 _ATTEMPTS = 5
 
+# What the role writes.
+_KEYS = {"bridge", "subnet", "gateway", "services", "closed_addresses", "config_dir"}
 # A word of the table's comment.
 _MARK = '"selfhost.langgraph:'
 _TEXT = """\
@@ -165,6 +168,19 @@ def read_json(path):
     return found if isinstance(found, dict) else {}
 
 
+def read_settings():
+    """The role's file; empty where there is none. OSError or ValueError where it cannot be read or is not whole."""
+    try:
+        found = json.loads(Path(SETTINGS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ValueError(f"{SETTINGS}: {error}") from error
+    if not isinstance(found, dict) or not found.keys() >= _KEYS:
+        raise ValueError(f"{SETTINGS} is not as the role firewall writes it")
+    return found
+
+
 def read_deployments(config_dir):
     """All deployments of the host: settings and slots of every revision."""
     return {
@@ -241,7 +257,7 @@ def lock():
 
 def ensure(look_up=False):
     """Load the table where it is not what it has to be; True where that was so. ``look_up``: host names of services too."""
-    settings = read_json(SETTINGS)
+    settings = read_settings()
     if not settings:
         return False
     # Outside of the lock: names may take long.
@@ -266,9 +282,12 @@ def ensure(look_up=False):
 
 
 def remove():
-    """Take the table away."""
+    """Take the table away; one that is somebody else's stays."""
     with lock():
-        nft("-f", "-", text=f"table inet {TABLE}\ndelete table inet {TABLE}\n")
+        if _MARK in (listing() or ()):
+            done = nft("delete", "table", "inet", TABLE)
+            if done.returncode != 0:
+                sys.exit(f"nft does not remove the table inet langgraph: {done.stderr.strip()}")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(STATE_DIR, "state.json"))
 
@@ -298,14 +317,27 @@ def wait_for_change(events):
         deadline = deadline or time.monotonic() + _INTERVAL
 
 
+def version():
+    """Which file this program is at the moment; None where it is gone."""
+    try:
+        found = os.stat(__file__)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def watch():
-    """Apply, report that to systemd, and from then on after each change."""
+    """Apply, report that to systemd, and from then on after each change, until there is another version of this file."""
+    begun_as = version()
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as events:
         events.bind((0, _GROUP_NFTABLES))
         ensure()
         notify("READY=1")
         while True:
             wait_for_change(events)
+            # What another version loaded is not undone by this one. Where the file is gone, the table is watched on.
+            if version() not in (begun_as, None):
+                return
             if ensure():
                 print("the table inet langgraph was loaded again: it or what it is made of had changed", flush=True)
 
@@ -315,7 +347,11 @@ def main():
     steps = {"apply": lambda: ensure(look_up=True), "watch": watch, "remove": remove}
     if len(sys.argv) != 2 or sys.argv[1] not in steps:
         sys.exit("usage: langgraph-firewall.py apply|watch|remove")
-    steps[sys.argv[1]]()
+    try:
+        steps[sys.argv[1]]()
+    except (OSError, ValueError) as error:
+        does = "remove" if sys.argv[1] == "remove" else "load"
+        sys.exit(f"nft does not {does} the table inet langgraph: {error}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import re
@@ -13,6 +14,7 @@ import typing as t
 from pathlib import Path
 from types import SimpleNamespace
 
+import jinja2
 import pytest
 import yaml
 
@@ -198,7 +200,7 @@ class Kernel:
         assert command[0] == "/usr/sbin/nft"
         if "list" in command:
             return subprocess.CompletedProcess(command, 0 if self.table else 1, self.table or "", "No such file")
-        assert input is not None
+        input = input or ""
         if self.refuses:
             return subprocess.CompletedProcess(command, 1, "", self.refuses)
         self.loads += 1
@@ -208,6 +210,27 @@ class Kernel:
             self.transactions += 1
             self.table = f"{self.table} {self.meddles.pop()}"
         return subprocess.CompletedProcess(command, 0, "", "")
+
+
+class Sockets(SimpleNamespace):
+    """The module socket, of a kernel that takes whatever is asked."""
+
+    AF_NETLINK = SOCK_RAW = 0
+
+    def socket(self, *_kind: int) -> t.Any:
+        return contextlib.nullcontext(SimpleNamespace(bind=lambda _address: None))
+
+
+@pytest.fixture
+def step(helper: t.Any, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[str], None]:
+    """Call the program."""
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+
+    def run(name: str) -> None:
+        monkeypatch.setattr(helper.sys, "argv", ["langgraph-firewall.py", name])
+        helper.main()
+
+    return run
 
 
 @pytest.fixture
@@ -304,6 +327,51 @@ def test_a_name_that_is_not_known_for_the_moment_keeps_what_it_had(
     assert elements(kernel.table or "", "services") == ["10.0.0.5 . 6379"]
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "Expecting value"),
+        ('{"bridge": "lang', "Unterminated string"),
+        ("{}", "is not as the role firewall writes it"),
+        ("[]", "is not as the role firewall writes it"),
+        (json.dumps({**SETTINGS, "closed_addresses": ["10.1.2.3/8"]}), "10.1.2.3/8 has host bits set$"),
+        (json.dumps({**SETTINGS, "subnet": "nonsense"}), "'nonsense' does not appear to be an IPv4 or IPv6 network$"),
+    ],
+)
+def test_settings_that_are_none_open_nothing(
+    helper: t.Any, kernel: Kernel, step: t.Any, text: str, reason: str
+) -> None:
+    helper.ensure()
+    before = kernel.table
+    Path(helper.SETTINGS).write_text(text)
+    with pytest.raises(SystemExit, match=f"^nft does not load the table inet langgraph: .*{reason}") as end:
+        step("apply")
+    assert "\n" not in str(end.value)
+    assert kernel.table == before
+
+
+def test_settings_that_cannot_be_read_open_nothing(helper: t.Any, kernel: Kernel, step: t.Any) -> None:
+    Path(helper.SETTINGS).unlink()
+    Path(helper.SETTINGS).mkdir()
+    with pytest.raises(SystemExit, match="^nft does not load the table inet langgraph: .*Is a directory"):
+        step("apply")
+    assert kernel.loads == 0
+
+
+@pytest.mark.parametrize(("name", "does"), [("apply", "load"), ("watch", "load"), ("remove", "remove")])
+def test_without_nft_one_sentence_says_so(
+    helper: t.Any, step: t.Any, monkeypatch: pytest.MonkeyPatch, name: str, does: str
+) -> None:
+    def missing(command: list[str], **_how: t.Any) -> t.NoReturn:
+        raise FileNotFoundError(2, "No such file or directory", command[0])
+
+    monkeypatch.setattr(helper, "subprocess", SimpleNamespace(run=missing))
+    monkeypatch.setattr(helper, "socket", Sockets())
+    sentence = f"nft does not {does} the table inet langgraph: .*No such file or directory: '/usr/sbin/nft'"
+    with pytest.raises(SystemExit, match=f"^{sentence}$"):
+        step(name)
+
+
 def test_it_goes(helper: t.Any, kernel: Kernel) -> None:
     helper.ensure()
     helper.remove()
@@ -311,7 +379,75 @@ def test_it_goes(helper: t.Any, kernel: Kernel) -> None:
     assert helper.ensure() is True
 
 
+def test_a_table_of_somebody_else_does_not_go(helper: t.Any, kernel: Kernel) -> None:
+    kernel.table = "table inet langgraph { chain theirs { } }"
+    helper.remove()
+    assert kernel.table
+
+
+def test_what_does_not_go_is_told(helper: t.Any, kernel: Kernel) -> None:
+    helper.ensure()
+    kernel.refuses = "Error: Operation not permitted\n"
+    with pytest.raises(
+        SystemExit, match="^nft does not remove the table inet langgraph: Error: Operation not permitted$"
+    ):
+        helper.remove()
+
+
 # The watch
+
+
+@pytest.fixture
+def watcher(helper: t.Any, kernel: Kernel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Any:
+    """The watch of a program in a file of its own; each given function happens on the host and wakes it, and then it is killed."""
+    file = tmp_path / "program.py"
+    file.write_text("old")
+    monkeypatch.setattr(helper, "__file__", str(file))
+    monkeypatch.setattr(helper, "socket", Sockets())
+
+    def run(*happenings: t.Callable[[Path], t.Any]) -> None:
+        waiting = [*happenings]
+
+        def wait(_events: t.Any) -> None:
+            if not waiting:
+                raise KeyboardInterrupt
+            waiting.pop(0)(file)
+
+        monkeypatch.setattr(helper, "wait_for_change", wait)
+        helper.watch()
+
+    return run
+
+
+def replaced(file: Path) -> None:
+    """As the role does: another file takes its name."""
+    file.with_name("new").write_text("new")
+    file.with_name("new").replace(file)
+
+
+def test_a_watcher_of_before_does_not_undo_what_its_successor_loaded(kernel: Kernel, watcher: t.Any) -> None:
+    def load(file: Path) -> None:
+        replaced(file)
+        kernel.table = "by the new one"
+
+    watcher(load)
+    assert kernel.table == "by the new one"
+
+
+@pytest.mark.parametrize("happening", [lambda _file: None, Path.unlink])
+def test_the_watch_goes_on(kernel: Kernel, watcher: t.Any, happening: t.Callable[[Path], t.Any]) -> None:
+    def flush(file: Path) -> None:
+        happening(file)
+        kernel.table = None
+
+    with pytest.raises(KeyboardInterrupt):
+        watcher(flush)
+    assert kernel.table
+
+
+def test_systemd_starts_the_next_watcher_whatever_the_end_of_the_last_and_however_often() -> None:
+    unit = (ROOT / "roles/firewall/templates/langgraph-firewall.service.j2").read_text().splitlines()
+    assert {"Restart=always", "StartLimitIntervalSec=0"} <= set(unit)
 
 
 def test_a_change_of_ours_is_looked_at_at_once(helper: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,3 +483,49 @@ def test_events_that_were_lost_are_a_change(helper: t.Any) -> None:
 
     helper.select = SimpleNamespace(select=lambda *_lists: ([1], [], []))
     helper.wait_for_change(Overrun())
+
+
+# The role
+
+
+def tasks(path: str) -> list[dict[str, t.Any]]:
+    return yaml.safe_load((ROOT / "roles" / path).read_text())
+
+
+def test_what_the_inventory_opens_is_open_beside_what_deployments_need() -> None:
+    """Variables of a task are stronger than the inventory's: the role langgraph gives none that is the inventory's."""
+    (task,) = tasks("langgraph/tasks/firewall.yml")
+    assert set(task["vars"]) == {"firewall_own_services"}
+    world = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    world.filters["to_nice_json"] = json.dumps
+    given = {**DEFAULTS, "firewall_own_services": ["own"], "firewall_services": ["given"]}
+    text = world.from_string((ROOT / "roles/firewall/templates/settings.json.j2").read_text()).render(given)
+    assert json.loads(text)["services"] == ["own", "given"]
+
+
+def test_the_role_writes_what_the_helper_asks_for(helper: t.Any) -> None:
+    text = (ROOT / "roles/firewall/templates/settings.json.j2").read_text()
+    assert set(re.findall(r"'(\w+)':", text)) == helper._KEYS == set(SETTINGS)
+
+
+@pytest.mark.parametrize("file", ["handlers/main.yml", "tasks/configure.yml", "tasks/remove.yml"])
+def test_no_task_asks_systemd_for_a_unit_that_may_not_be_there(file: str) -> None:
+    """Check mode makes none, and a removal that was killed has taken it away."""
+    asking = [task for task in tasks(f"firewall/{file}") if "name" in task.get("ansible.builtin.systemd_service", {})]
+    assert asking
+    for task in asking:
+        assert re.search(r"^__firewall_unit\.stat\.exists|not ansible_check_mode", task.get("when", "")), task["name"]
+
+
+def test_a_unit_that_a_killed_run_wrote_is_read_by_the_next() -> None:
+    looks, reads = tasks("firewall/tasks/configure.yml")[-2:]
+    assert f"{looks['register']}.status.NeedDaemonReload" in reads["when"]
+    assert reads["ansible.builtin.systemd_service"].items() >= {"daemon_reload": True, "state": "restarted"}.items()
+
+
+def test_a_removal_that_was_killed_is_finished_by_the_next() -> None:
+    """The settings, by which the next run knows, go last; systemd forgets the unit before that."""
+    *_before, files, reload, settings = tasks("firewall/tasks/remove.yml")
+    assert "{{ _firewall_unit }}" in files["loop"]
+    assert reload["ansible.builtin.systemd_service"] == {"daemon_reload": True}
+    assert settings["ansible.builtin.file"]["path"] == "{{ _firewall_config_dir }}"
