@@ -250,6 +250,22 @@ def test_a_session_without_a_client_does_not_keep_the_lock(postgres_server: Post
     assert shown == {"idle": ("15",), "interval": ("5",), "count": ("3",)}
 
 
+def test_another_aes_key_is_refused_over_all_hosts(postgres_server: PostgresServer) -> None:
+    """Nothing that serves is asked: Postgres remembers it."""
+    with_key = entries("a", aes_keys=["fingerprint"])
+    assert done(claim(postgres_server, entries("a"))) != []
+    assert done(claim(postgres_server, with_key)) == ["remember"]
+    assert done(claim(postgres_server, with_key)) == done(claim(postgres_server, entries("a"))) == []
+    before = postgres_server.snapshot()
+    for other in (["other"], []):
+        refused(
+            claim(postgres_server, entries("a", aes_keys=other)), "langgraph_aes_key", "it is not the one that", "'a'"
+        )
+    assert postgres_server.snapshot() == before
+    assert done(claim(postgres_server, entries("a", aes_keys=["other"], accept_new_aes_key=True))) == ["remember"]
+    assert done(claim(postgres_server, entries("a", aes_keys=["other"]))) == []
+
+
 def test_peer_login_without_any_password(postgres_server: PostgresServer) -> None:
     if not peer_user_can_be_tried():
         pytest.skip("needs root and a server of this machine")

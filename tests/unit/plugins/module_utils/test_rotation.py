@@ -135,7 +135,7 @@ def test_what_the_claim_modules_are_asked(
     use: dict[str, t.Any], logins: list[str] | None, alone: bool, _holders: list[str]
 ) -> None:
     keys = ("redis_number", "redis_password", "redis_key_patterns", "redis_channel_patterns", "redis_shared_channels")
-    more = ("state", "postgres_password", "connection_limit", "extensions")
+    more = ("state", "postgres_password", "connection_limit", "extensions", "aes_keys", "accept_new_aes_key")
     deployment = {**BOT, **dict.fromkeys((*keys, *more)), "state": "present"}
     assert _stations.redis_databases([deployment], use)[0]["retire"] is alone
     postgres = _stations.postgres_databases([deployment], {"bot": {"number": 1}}, use=use)[0]
