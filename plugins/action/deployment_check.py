@@ -183,6 +183,7 @@ class ActionModule(ActionBase):
         coming = set(host["images"]).union(*images["archives"].values(), built)
         return Surroundings(
             secret_key=options["secret_key"],
+            previous_secret_key=options["previous_secret_key"],
             env_files={path: self._text(path, task_vars) for path in paths if path and isinstance(path, str)},
             listening={int(port): program for port, program in host["listening"].items()},
             deployed={item["name"]: item["port"] for item in host["deployments"] if item["port"]},

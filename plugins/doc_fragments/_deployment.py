@@ -135,8 +135,8 @@ options:
         default: 1
       accept_new_aes_key:
         description:
-          - Whether O(deployments[].langgraph_aes_key) may differ from the key that serves on the host. What that one has encrypted
-            is lost to the deployment then.
+          - Whether O(deployments[].langgraph_aes_key) may differ from the key of before. What that one has encrypted is lost to the
+            deployment then.
         type: bool
         default: false
       extensions:
@@ -238,7 +238,8 @@ options:
           - Key of 16, 24 or 32 bytes that encrypts checkpoints. With another key, or without one, what was encrypted
             before cannot be read any more.
           - There is one key at a time, and what it has encrypted only it can read. So another key, or none, is refused where a
-            revision with this one serves on the host, unless O(deployments[].accept_new_aes_key) is set. A first key is accepted.
+            revision with this one serves on the host, or where Postgres remembers it with the database, unless
+            O(deployments[].accept_new_aes_key) is set. A first key is accepted.
           - Sets E(LANGGRAPH_AES_KEY). Changing it makes a new revision.
         type: str
       redis_key_prefix:

@@ -24,6 +24,7 @@ _KINDS = {
     "redis_server": str,
     "redis_address": str,
     "owner": str,
+    "aes": str,
     "login_of": str,
     "extensions": dict,
 }

@@ -309,6 +309,7 @@ def _carry_out(
         keep_revisions=params["keep_revisions"],
         snapshot_dir=params["snapshot_dir"],
         by=params["requested_by"],
+        remove_dumps=params.get("remove_dumps", False),
     )
     with contextlib.nullcontext() if check_mode else host_lock() as lock:
         found = read_host(params["config_dir"])

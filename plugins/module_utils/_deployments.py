@@ -34,6 +34,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules imp
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._option_types import check_types
 from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import (
+    aes_fingerprints,
     credential_fingerprint,
     derive_password,
 )
@@ -221,6 +222,10 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
             (pool + CONNECTIONS_BESIDE_POOL) * surroundings.running_revisions, surroundings.connections.get(name, 0)
         ),
         "extensions": list(values["extensions"]),
+        "aes_keys": aes_fingerprints(
+            name, variables.get("LANGGRAPH_AES_KEY"), (surroundings.secret_key, surroundings.previous_secret_key)
+        ),
+        "accept_new_aes_key": values["accept_new_aes_key"],
         "variables": variables,
     }
 

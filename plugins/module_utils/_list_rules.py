@@ -38,6 +38,7 @@ ENGINE_PROGRAMS = frozenset({"docker-proxy", "dockerd", "haproxy", "another prog
 class Surroundings:
     """What the check must know besides the list.
 
+    - ``previous_secret_key``: the secret key of before, empty where it has not changed.
     - ``env_files``: path as written -> text, or None where no such file exists on the control node.
     - ``listening``: port -> name of the program that listens there on the host.
     - ``deployed``: deployment -> port, of what this collection already runs on the host.
@@ -63,6 +64,7 @@ class Surroundings:
     proxy: str = "haproxy"
     running_revisions: int = DEFAULT_RUNNING_REVISIONS
     connections: t.Mapping[str, int] = field(default_factory=dict)
+    previous_secret_key: str = ""
 
 
 def shared_problems(checked: t.Sequence[Values], surroundings: Surroundings) -> t.Iterator[Problem]:

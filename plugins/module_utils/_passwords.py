@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import typing as t
 
 MINIMUM_KEY_LENGTH = 32
 _OWNER_BYTES = 16
@@ -46,6 +47,17 @@ def previous_owners(secret_key: str, environment: str, previous_secret_key: str)
 def _text(digest: bytes) -> str:
     """Give bytes in the URL-safe alphabet, without padding."""
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def aes_fingerprints(deployment: str, key: str | None, secret_keys: t.Iterable[str]) -> list[str]:
+    """Give the name under which Postgres remembers the AES key of a deployment, 22 characters for each secret key.
+
+    Every role of the server can read it, so it is made with the secret key: without that, nobody can try out AES keys on it.
+    Nothing is given where there is no AES key.
+    """
+    message = "\0".join(("selfhost.langgraph", "aes", deployment, key or "")).encode()
+    digests = [hmac.new(secret.encode(), message, hashlib.sha256).digest() for secret in secret_keys if key and secret]
+    return [_text(digest[:_OWNER_BYTES]) for digest in digests]
 
 
 def credential_fingerprint(redis_password: str, postgres_password: str) -> str:

@@ -47,6 +47,8 @@ JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid AND (r.rolsuper OR r.rolcreater
 WHERE a.application_name = 'selfhost.langgraph' AND a.state = 'active' AND a.pid <> pg_catalog.pg_backend_pid()
   AND a.query ~* '^[[:space:]]*(create|alter|drop|comment|grant|revoke)[[:space:]]' AND a.query !~ %s
 """
+# Of a client without power nobody hears: by the system's own settings the server would hold the lock for two hours.
+_KEEPALIVES = {"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 _PAUSE = 0.05  # seconds
 
 
@@ -55,6 +57,8 @@ def lock(connection: Connection, patience: int) -> t.Iterator[None]:
     """Wait for our turn, ``patience`` seconds at most, and hold it in this session, which is used for nothing else."""
     connection.execute(_SETTINGS, ["0", _UNBOUNDED])
     connection.execute(_SETTINGS, [f"{patience}s", ["lock_timeout"]])
+    for name, value in _KEEPALIVES.items():
+        connection.execute(_SETTINGS, [value, [name]])
     try:
         with connection.transaction(force_rollback=True):
             _take(connection)

@@ -83,14 +83,25 @@ def login_problems(entries: t.Sequence[Entry], world: World, fitting: Fitting) -
     """Find deployments of which both logins are in use with other passwords."""
     for entry in entries:
         if choose(entry, world, fitting) is None:
-            owner, second = logins_of(entry["name"])
-            yield Problem(
-                entry["name"],
-                "password",
-                f"both of its logins, '{owner}' and '{second}', have another password and may be in use",
-                "wait until the older of its revisions has ended, or stop that one, then run this again; with the module"
-                " alone, retire the login of before first",
-            )
+            yield _both_in_use(entry)
+
+
+def _both_in_use(entry: Entry) -> Problem:
+    owner, second = logins_of(entry["name"])
+    if entry.get("logins_in_use") is None:
+        return Problem(
+            entry["name"],
+            "password",
+            f"both of its logins, '{owner}' and '{second}', have another password, and not all hosts have said which one they use",
+            "run this again when all of them answer, and take a host that is gone out of the inventory; with the module alone,"
+            " give logins_in_use",
+        )
+    return Problem(
+        entry["name"],
+        "password",
+        f"both of its logins, '{owner}' and '{second}', have another password and are in use",
+        "wait until the older of its revisions has ended, or stop that one, then run this again",
+    )
 
 
 def compare_passwords(entries: t.Sequence[Entry], world: World) -> dict[str, bool | None]:

@@ -175,6 +175,10 @@ def _plan_mark(need: Need, role: Role | None, database: Database | None, world: 
             mark[key] = need.entry[key]
     if owner is not None:
         mark["owner"] = owner
+    if need.entry.get("aes_keys") is not None:
+        mark.pop("aes", None)
+        if need.entry["aes_keys"]:
+            mark["aes"] = need.entry["aes_keys"][0]
     extensions = {**had, **{name: world.extensions[name] for name in need.extensions}}
     mark.pop("extensions", None)
     if extensions:

@@ -42,6 +42,7 @@ def world_problems(entries: t.Sequence[Entry], world: World, owner: Owner) -> t.
     for entry in entries:
         yield from ownership_problems(entry, world, owner)
         yield from _number_problems(entry, world, holders)
+        yield from _aes_key_problems(entry, world, owner)
         for extension in entry.get("extensions") or ():
             if extension not in world.extensions:
                 yield Problem(
@@ -110,6 +111,24 @@ def _number_problems(entry: Entry, world: World, holders: Holders) -> t.Iterator
                 "claim the number with the module redis_database and known_claims",
             )
             return
+
+
+def _aes_key_problems(entry: Entry, world: World, owner: Owner) -> t.Iterator[Problem]:
+    """Refuse another AES key than the one that is remembered, wherever the deployment has served with that."""
+    name, keys = entry["name"], entry.get("aes_keys")
+    before = remembered(name, world) or {}
+    # The fingerprint is made with the owner's secret key, so that of a lost one can be compared with nothing.
+    if before.get("owner") not in (None, owner.name, *owner.previous):
+        return
+    if keys is None or entry.get("accept_new_aes_key") or before.get("aes") in (None, *keys):
+        return
+    yield Problem(
+        name,
+        "langgraph_aes_key",
+        f"it is not the one that its Postgres database '{identifier(name)}' remembers, and what that one encrypted would be"
+        " unreadable",
+        "give that key back, or set accept_new_aes_key: true to lose what it encrypted",
+    )
 
 
 def _same_server(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any]) -> bool:

@@ -18,6 +18,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._problems impor
 Facts = t.Mapping[str, t.Any]
 # Where the role notes what a host of the run has found out, as one variable of that host.
 LOOKED = "__langgraph_looked"
+DEFAULT_PORTS = {"redis": 6379, "postgres": 5432}
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Part:
     redis: str
     postgres: str
     revisions: tuple[int, ...]
+    dumps: int
     serves: bool
     listed: bool
     in_postgres: Facts
@@ -70,21 +72,35 @@ def removal(
 
 
 def services(host: Facts, groups: t.Mapping[str, t.Sequence[str]]) -> tuple[str, str]:
-    """Name the Redis and the Postgres of a host that does not take part, by the role's own defaults."""
+    """Name the Redis and the Postgres that a host uses, by its variables and the role's own defaults."""
     return _service(host, groups, "redis"), _service(host, groups, "postgres")
 
 
 def _service(host: Facts, groups: t.Mapping[str, t.Sequence[str]], which: str) -> str:
     uri = host.get(f"langgraph_{which}_admin_uri")
     if uri:
-        return service_name(str(uri))
+        return service_name(urlsplit(str(uri)).netloc, which)
     group = groups.get(f"langgraph_{which}") or [host["inventory_hostname"]]
-    return str(host.get(f"langgraph_{which}_server") or group[0])
+    # There is one on each host, whatever port it has.
+    return service_name(str(host.get(f"langgraph_{which}_server") or group[0]), which)
 
 
-def service_name(uri: str) -> str:
-    """Name a service that is managed elsewhere by its host and port, without the login."""
-    return urlsplit(uri).netloc.rpartition("@")[2]
+def service_name(netloc: str, which: str) -> str:
+    """Name a service by HOST:PORT, the same for each way to write it; several hosts, as Postgres has them, in one order.
+
+    ``netloc`` is that part of an URI, with or without the login, or a host with or without a port. ``which`` is ``redis`` or
+    ``postgres``.
+    """
+    return ",".join(sorted({_address(item, DEFAULT_PORTS[which]) for item in netloc.rpartition("@")[2].split(",")}))
+
+
+def _address(text: str, default_port: int) -> str:
+    host, port = text.strip().lower(), ""
+    # A bare IPv6 address has colons of its own.
+    if "]:" in host or (host.count(":") == 1 and "]" not in host):
+        host, _colon, port = host.rpartition(":")
+    host = host.strip("[]").rstrip(".")
+    return f"{f'[{host}]' if ':' in host else host}:{int(port) if port.isdecimal() else port or default_port}"
 
 
 def _part(host: Facts, name: str) -> Part:
@@ -94,8 +110,9 @@ def _part(host: Facts, name: str) -> Part:
     entries = listed if isinstance(listed, (list, tuple)) else ()
     return Part(
         host=host["inventory_hostname"],
-        redis=looked["redis"],
-        postgres=looked["postgres"],
+        redis=service_name(looked["redis"], "redis"),
+        postgres=service_name(looked["postgres"], "postgres"),
+        dumps=sum(bool(item.get("snapshot")) for item in deployment.get("revisions", ())),
         revisions=tuple(sorted(item["number"] for item in deployment.get("revisions", ()))),
         serves=deployment.get("serving") is not None,
         listed=any(
@@ -196,6 +213,8 @@ def _things(name: str, parts: t.Sequence[Part]) -> str:
         if part.revisions:
             numbers = ", ".join(str(number) for number in part.revisions)
             found.append(f"revision{'s' if len(part.revisions) > 1 else ''} {numbers} on {part.host}")
+        if part.dumps:
+            found.append(f"{part.dumps} dump{'s' if part.dumps > 1 else ''} of its database on {part.host}")
     return _joined(found)
 
 

@@ -90,6 +90,9 @@ def remove(host: RolloutHost, names: t.Sequence[str]) -> None:
         for number in numbers[name]:
             _docker.remove_container(host.client, container_name(name, number))
         reach("remove_cleared")
+        # While their records are still there: a run that is killed here is finished by the next.
+        for revision in host.world[name].revisions if host.options.remove_dumps else ():
+            _remove_dump(host, name, revision)
         _revision_store.remove_deployment(host.options.config_dir, name)
         host.world.pop(name)
 
@@ -115,9 +118,13 @@ def _remove_revision(host: RolloutHost, name: str, revision: Revision) -> None:
     _systemd.disable([unit_name(name, number)] if revision.enabled else [])
     _systemd.reset_failed([unit_name(name, number), drain_unit_name(name, number)])
     _docker.remove_container(host.client, container_name(name, number))
+    _remove_dump(host, name, revision)
+    _revision_store.remove_revision(options.config_dir, name, number)
+
+
+def _remove_dump(host: RolloutHost, name: str, revision: Revision) -> None:
     # Where it was put then: the option may have another value by now, or none.
-    folder = options.snapshot_dir
+    folder = host.options.snapshot_dir
     dump = revision.snapshot or (_bring_up.snapshot_path(folder, name, revision) if folder else None)
     if dump:
-        _revision_store.remove_snapshot(dump, name, number)
-    _revision_store.remove_revision(options.config_dir, name, number)
+        _revision_store.remove_snapshot(dump, name, revision.number)

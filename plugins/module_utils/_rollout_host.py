@@ -29,7 +29,10 @@ class RolloutError(RuntimeError):
 
 @dataclass(frozen=True)
 class Options:
-    """How to roll out; seconds and counts. ``by`` is who asked for it, ``snapshot_dir`` where dumps go, if any."""
+    """How to roll out; seconds and counts. ``by`` is who asked for it, ``snapshot_dir`` where dumps go, if any.
+
+    ``remove_dumps``: a deployment that is removed takes the dumps of its database with it.
+    """
 
     config_dir: str
     parallel: int = 8
@@ -38,6 +41,7 @@ class Options:
     keep_revisions: int = 5
     snapshot_dir: str | None = None
     by: str = ""
+    remove_dumps: bool = False
 
 
 @dataclass

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import grp
 import hashlib
 import os
+import pwd
 import secrets
 import shutil
 import stat
@@ -76,15 +78,32 @@ def _check_parent(parent: str, path: str) -> None:
     if found.st_uid not in (0, os.geteuid()):
         raise _refusal(path, f"'{parent}' belongs to the user with the id {found.st_uid}")
     # In one like /tmp nobody else can rename or remove what is the user's own.
-    if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
+    if found.st_mode & (0o002 if _is_private(found.st_gid) else 0o022) and not found.st_mode & stat.S_ISVTX:
         raise _refusal(path, f"others may write into '{parent}'")
+
+
+def _is_private(gid: int) -> bool:
+    """Whether a group is the running user's own: it has the same id and name, and no other member.
+
+    Debian gives each user such a group, and with the umask 002 it may write into what the user makes.
+    """
+    uid = os.geteuid()
+    try:
+        user, group = pwd.getpwuid(uid), grp.getgrgid(gid)
+    except KeyError:
+        return False
+    return uid == gid == user.pw_gid and user.pw_name == group.gr_name and set(group.gr_mem) <= {user.pw_name}
 
 
 def _refusal(path: str, why: str) -> SpoolError:
     return SpoolError(
         f"the spool directory '{path}' is not to be trusted: {why}; look at what is there, then remove it or set its owner "
-        "and mode right"
+        f"and mode right{_another_place()}"
     )
+
+
+def _another_place() -> str:
+    return "" if os.geteuid() == 0 else ", or have XDG_STATE_HOME name another place"
 
 
 def make(path: str | None = None) -> str:

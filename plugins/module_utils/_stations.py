@@ -69,6 +69,8 @@ def postgres_databases(
             "redis_address": address,
             "logins_in_use": logins[deployment["name"]],
             "retire": logins[deployment["name"]] is not None,
+            "aes_keys": deployment["aes_keys"],
+            "accept_new_aes_key": deployment["accept_new_aes_key"],
         }
         for deployment in present(deployments)
     ]

@@ -77,6 +77,7 @@ def _revision(
         "port": slot.get("port"),
         "sessions": sessions(slot["address"], int(slot["port"])) if slot else 0,
         "drain": dict(drain) if drain else None,
+        "snapshot": revision.snapshot,
     }
 
 

@@ -64,7 +64,7 @@ options:
         description:
           - With V(present) the deployment runs.
           - With V(absent) its containers are stopped and removed with their units and files. Background runs get their grace;
-            open streams are cut. Its databases, its images and its dumps stay.
+            open streams are cut. Its databases and its images stay, and its dumps but for O(remove_dumps).
         type: str
         choices: [present, absent]
         default: present
@@ -135,6 +135,12 @@ options:
       - Whether nothing is changed but O(deployments[].credentials). What serves keeps its image, its environment and its settings,
         whatever else O(deployments) ask for.
       - A deployment that has no revision that serves, or one with files that were changed by hand, is refused.
+    type: bool
+    default: false
+  remove_dumps:
+    description:
+      - Whether a deployment with O(deployments[].state=absent) takes the dumps of its database with it, those that were taken
+        before one of its revisions. For where the database goes too.
     type: bool
     default: false
   coming_images:
@@ -333,6 +339,7 @@ def main() -> None:
             },
             "network": {"type": "str", "default": "langgraph"},
             "only_credentials": {"type": "bool", "default": False},
+            "remove_dumps": {"type": "bool", "default": False},
             "coming_images": {"type": "dict", "default": {}},
             "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},
             "healthy_deadline": {"type": "int", "default": 300},

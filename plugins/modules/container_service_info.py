@@ -167,6 +167,9 @@ deployments:
         drain:
           description: When its drain began and ended, what was cut, and what became of the runs in flight.
           type: dict
+        snapshot:
+          description: The dump of the database that was taken before it started; null where there is none.
+          type: str
 images:
   description: References of the images that are on the host, with their ids; of O(images) what is in them too.
   returned: always
@@ -227,6 +230,7 @@ import hashlib
 import os
 import stat
 import typing as t
+from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -266,8 +270,19 @@ def deployments(config_dir: str, found: t.Mapping[str, Deployment]) -> list[dict
         numbers = [revision.number for revision in deployment.revisions]
         drains = _revision_store.read_drains(config_dir, name, numbers)
         if deployment.settings is not None or deployment.revisions:
-            described.append(_status.describe(deployment, drains, _ports.sessions))
+            described.append(_status.describe(_with_dumps_that_are_there(deployment), drains, _ports.sessions))
     return described
+
+
+def _with_dumps_that_are_there(deployment: Deployment) -> Deployment:
+    """A dump is recorded before it is taken, and may have been removed by hand."""
+    revisions = tuple(
+        revision
+        if revision.snapshot and _revision_store.exists(revision.snapshot)
+        else replace(revision, snapshot=None)
+        for revision in deployment.revisions
+    )
+    return replace(deployment, revisions=revisions)
 
 
 def engine(names: t.Sequence[str]) -> tuple[dict[str, str], dict[str, t.Any]]:

@@ -106,6 +106,18 @@ options:
           - Where deployments reach that Redis server, to be remembered, as
             RV(selfhost.langgraph.redis_database#module:address) gives it.
         type: str
+      aes_keys:
+        description:
+          - Fingerprint of the deployment's AES key, to be remembered, and behind it those that the same key had under
+            O(previous_owners). Empty where it has no key. Another one than is remembered is refused.
+          - Every role of the server can read it, so make it with a secret. M(selfhost.langgraph.deployment_check) does.
+          - Left out, what is remembered stays and is not compared.
+        type: list
+        elements: str
+      accept_new_aes_key:
+        description: Whether to remember another AES key than before.
+        type: bool
+        default: false
   owner:
     description:
       - Fingerprint of the inventory that the claims belong to, to be remembered with each of them. A claim that has another
@@ -250,6 +262,8 @@ def main() -> None:
         "redis_address": {"type": "str"},
         "logins_in_use": {"type": "list", "elements": "str"},
         "retire": {"type": "bool", "default": False},
+        "aes_keys": {"type": "list", "elements": "str", "no_log": False},
+        "accept_new_aes_key": {"type": "bool", "default": False, "no_log": False},
     }
     module = QuietModule(
         argument_spec={

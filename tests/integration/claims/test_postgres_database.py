@@ -13,6 +13,8 @@ import psycopg
 import pytest
 from servers import PostgresServer, peer_user_can_be_tried, run_module
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_lock import lock
+
 SECRET = "a-password-of-the-deployment"
 CLOSED = ["postgres", "template1"]
 
@@ -252,6 +254,31 @@ def test_the_lock_is_waited_for_with_patience(postgres_server: PostgresServer) -
     assert postgres_server.query("SELECT 1 FROM pg_roles WHERE rolname LIKE '%lock'") == []
 
 
+def test_a_session_without_a_client_does_not_keep_the_lock(postgres_server: PostgresServer) -> None:
+    """One that lost power says nothing; by its system's settings the server would ask after two hours."""
+    with postgres_server.admin() as connection, lock(connection, 1):
+        shown = {
+            name: connection.execute(f"SHOW tcp_keepalives_{name}").fetchone() for name in ("idle", "interval", "count")
+        }
+    assert shown == {"idle": ("15",), "interval": ("5",), "count": ("3",)}
+
+
+def test_another_aes_key_is_refused_over_all_hosts(postgres_server: PostgresServer) -> None:
+    """Nothing that serves is asked: Postgres remembers it."""
+    with_key = entries("a", aes_keys=["fingerprint"])
+    assert done(claim(postgres_server, entries("a"))) != []
+    assert done(claim(postgres_server, with_key)) == ["remember"]
+    assert done(claim(postgres_server, with_key)) == done(claim(postgres_server, entries("a"))) == []
+    before = postgres_server.snapshot()
+    for other in (["other"], []):
+        refused(
+            claim(postgres_server, entries("a", aes_keys=other)), "langgraph_aes_key", "it is not the one that", "'a'"
+        )
+    assert postgres_server.snapshot() == before
+    assert done(claim(postgres_server, entries("a", aes_keys=["other"], accept_new_aes_key=True))) == ["remember"]
+    assert done(claim(postgres_server, entries("a", aes_keys=["other"]))) == []
+
+
 def test_peer_login_without_any_password(postgres_server: PostgresServer) -> None:
     if not peer_user_can_be_tried():
         pytest.skip("needs root and a server of this machine")
@@ -472,7 +499,13 @@ def test_a_third_password_waits_for_a_free_login(postgres_server: PostgresServer
     claim(postgres_server, new_password())
     before = postgres_server.snapshot()
     third = [{"name": "a", "password": "third", "logins_in_use": in_use}]
-    refused(claim(postgres_server, third), "password", "both of its logins, 'a' and 'a.b'", "may be in use")
+    refused(
+        claim(postgres_server, third),
+        "password",
+        "both of its logins, 'a' and 'a.b'",
+        "another password",
+        "not all hosts" if in_use is None else "are in use",
+    )
     assert postgres_server.snapshot() == before
 
 

@@ -924,6 +924,31 @@ def test_a_snapshot_goes_with_its_revision(
     assert [path.name for path in first.rglob("*.gz")] == ["before-revision-2-of-somebody.dump.gz"]
 
 
+@pytest.mark.parametrize("remove_dumps", [False, True])
+@pytest.mark.parametrize("folder", ["the same", None])
+def test_a_removal_takes_the_dumps_where_that_is_asked_for(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remove_dumps: bool, folder: str | None
+) -> None:
+    """By the records of its revisions; the dumps of others stay, and nothing goes in check mode."""
+    monkeypatch.setattr(_schema, "take_snapshot", take)
+    dumps = tmp_path / "dumps"
+    for number in (1, 2, 3):
+        host.converge(
+            *(bot(name, port=port, image=f"bot:{number}") for name, port in (("bot", 8123), ("other", 8124))),
+            snapshot_dir=str(dumps),
+        )
+        host.finish_drains()
+    (dumps / "bot/by-hand.dump").touch()
+    options = {"remove_dumps": remove_dumps, "snapshot_dir": folder and str(dumps)}
+    gone = {"name": "bot", "state": "absent"}
+    host.converge(gone, check_mode=True, **options)
+    assert len(list(dumps.rglob("before-*"))) == 4
+    host.converge(gone, **options)
+    assert len(list((dumps / "bot").glob("before-*"))) == (0 if remove_dumps else 2)
+    assert len(list((dumps / "other").iterdir())) == 2
+    assert (dumps / "bot/by-hand.dump").exists()
+
+
 def replace_by_a_link(path: Path) -> None:
     path.unlink()
     path.symlink_to("/etc/passwd")

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import (
+    aes_fingerprints,
     derive_password,
     owner_fingerprint,
     previous_owners,
@@ -65,3 +66,13 @@ def test_the_key_of_before_proves_the_owner_of_before() -> None:
     assert previous_owners(KEY, "staging", KEY[::-1]) == [owner_fingerprint(KEY[::-1], "staging")]
     assert previous_owners(KEY, "staging", "") == []
     assert previous_owners(KEY, "staging", KEY) == []
+
+
+def test_an_aes_key_is_remembered_by_what_nobody_can_guess_from() -> None:
+    one, before = aes_fingerprints("bot", "a" * 32, ["k" * 32, "p" * 32])
+    assert re.fullmatch(r"[A-Za-z0-9_-]{22}", one)
+    assert one != before
+    assert aes_fingerprints("bot", "a" * 32, ["k" * 32, ""]) == [one]
+    assert aes_fingerprints("bot", "b" * 32, ["k" * 32]) != [one]
+    assert aes_fingerprints("two", "a" * 32, ["k" * 32]) != [one]
+    assert aes_fingerprints("bot", None, ["k" * 32]) == aes_fingerprints("bot", "", ["k"]) == []

@@ -72,3 +72,17 @@ def test_what_could_not_be_tried_is_left_as_it_is() -> None:
     world = world_of("old", "older", superuser=False)
     assert choose(entry(retire=True), world, {"a": None, "a.b": False}) == Logins("a", retire=("a.b",))
     assert choose(entry(retire=True), world, {"a": None, "a.b": None}) == Logins("a")
+
+
+@pytest.mark.parametrize(
+    ("in_use", "finding", "remedy"),
+    [
+        (None, "not all hosts have said which one they use", "take a host that is gone out of the inventory"),
+        (["a", "a.b"], "have another password and are in use", "wait until the older of its revisions has ended"),
+    ],
+)
+def test_the_remedy_fits_what_is_known(in_use: list[str] | None, finding: str, remedy: str) -> None:
+    world, wanted = world_of("old", "older"), entry(logins_in_use=in_use)
+    (problem,) = login_problems([wanted], world, compare_passwords([wanted], world))
+    assert finding in problem.finding
+    assert remedy in problem.remedy

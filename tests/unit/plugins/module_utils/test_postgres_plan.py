@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -266,3 +267,44 @@ def test_comments_of_others_are_not_marks() -> None:
     ):
         assert decode_mark(comment) is None
     assert decode_mark(encode_mark({"deployment": "a", "x": 1})) == {"deployment": "a", "x": 1}
+
+
+@pytest.mark.parametrize(
+    ("remembered", "wanted", "refused", "then"),
+    [
+        ({}, {}, False, None),
+        ({}, {"aes_keys": ["one"]}, False, "one"),
+        ({"aes": "one"}, {}, False, "one"),
+        ({"aes": "one"}, {"aes_keys": ["one"]}, False, "one"),
+        ({"aes": "one"}, {"aes_keys": ["new", "one"]}, False, "new"),
+        ({"aes": "one"}, {"aes_keys": ["two", "three"]}, True, None),
+        ({"aes": "one"}, {"aes_keys": []}, True, None),
+        ({"aes": "one"}, {"aes_keys": ["two"], "accept_new_aes_key": True}, False, "two"),
+        ({"aes": "one"}, {"aes_keys": [], "accept_new_aes_key": True}, False, None),
+    ],
+)
+def test_an_aes_key_that_is_remembered(
+    remembered: dict[str, str], wanted: dict[str, t.Any], refused: bool, then: str | None
+) -> None:
+    """Wherever the deployment has served, and whether it serves now."""
+    mark = encode_mark({"deployment": "a", "owner": OURS, **remembered})
+    role = Role("a", True, *[False] * 5, -1, False, VERIFIERS["p"], mark)
+    world = world_of([role], [Database("a", "a", False, True, mark)])
+    entry = {"name": "a", "password": "p", "connection_limit": -1, "extensions": [], **wanted}
+    found = problems([entry], world)
+    assert [problem.option for problem in found] == (["langgraph_aes_key"] if refused else [])
+    if not refused:
+        (need,) = plan_of([entry], world).needs
+        assert (need.mark or decode_mark(mark)).get("aes") == then
+        assert (need.mark is None) == (then == remembered.get("aes"))
+
+
+def test_an_aes_key_of_a_lost_secret_key_cannot_be_compared() -> None:
+    mark = encode_mark({"deployment": "a", "owner": THEIRS, "aes": "one"})
+    role = Role("a", True, *[False] * 5, -1, False, VERIFIERS["p"], mark)
+    world = world_of([role], [Database("a", "a", False, True, mark)])
+    entry = {"name": "a", "password": "p", "connection_limit": -1, "extensions": [], "aes_keys": ["two"]}
+    assert [problem.option for problem in world_problems([entry], world, OWNER)] == ["name"]
+    assert not list(world_problems([entry], world, Owner(OURS, take_over=True)))
+    (need,) = plan_of([entry], world).needs
+    assert (need.mark or {}).get("aes") == "two"

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._removal import LOOKED, removal
+from ansible_collections.selfhost.langgraph.plugins.module_utils._removal import LOOKED, removal, service_name
 
 NOTHING = {"database": None, "role": None, "clients": 0, "would_lose": {"bytes": 0, "rows": None}}
 FREE = {"number": None, "user": None, "clients": 0, "would_lose": {"keys": 0}}
@@ -144,3 +144,49 @@ def test_each_pair_of_services_has_one_leader() -> None:
 def test_without_groups_each_host_has_its_own_services() -> None:
     alone = host("one", [1])
     assert not removal([alone, {"inventory_hostname": "two"}], "bot-a", ["one"], {})["elsewhere"]
+
+
+@pytest.mark.parametrize(
+    ("which", "ways"),
+    [
+        ("redis", ["r.example", "r.example:6379", "R.Example.", "admin:p@r.example:06379", ":p%40@R.EXAMPLE.:6379"]),
+        ("redis", ["[2001:DB8::1]", "x:y@[2001:db8::1]:6379", "2001:db8::1"]),
+        ("postgres", ["db", "db:5432", "postgres@DB", "admin:p@db.:5432"]),
+        ("postgres", ["one,two:5432", "a:b@Two:5432,one:5432", "two,one,"[:-1]]),
+    ],
+)
+def test_a_service_has_one_name_however_it_is_written(which: str, ways: t.Sequence[str]) -> None:
+    (name,) = {service_name(way, which) for way in ways}
+    assert "@" not in name
+    assert service_name(f"{ways[0].split(',')[0]}:7000", which) != name
+
+
+def test_a_host_that_writes_the_same_service_otherwise_has_to_take_part() -> None:
+    one = host("one", [1], looked={"redis": "r.example:6379", "postgres": "db.example"})
+    for redis, postgres in (("r.example", "pg"), ("R.Example.", "pg"), ("other", "DB.example:5432")):
+        uris = {
+            "langgraph_redis_admin_uri": f"rediss://a:b@{redis}/0",
+            "langgraph_postgres_admin_uri": f"postgresql://a:b@{postgres}/postgres",
+        }
+        assert judged(one, {"inventory_hostname": "two", **uris}, run=["one"])["elsewhere"]
+        assert judged(one, host("two", looked={"redis": redis, "postgres": "db.example:5432"}))["leaders"] == (
+            ["one"] if redis != "other" else ["one", "two"]
+        )
+
+
+def test_a_server_of_ours_that_another_host_reaches_by_its_address() -> None:
+    uri = {"langgraph_redis_admin_uri": "redis://a:b@one:6379", "langgraph_postgres_admin_uri": "postgresql://a:b@x/x"}
+    assert judged(host("one", [1]), {"inventory_hostname": "two", **uri}, run=["one"])["elsewhere"]
+
+
+def test_dumps_are_named() -> None:
+    one, two = host("one", [1, 2, 3]), host("two", [1])
+    for revision, dump in zip(one[LOOKED]["deployments"][1]["revisions"], ("/dumps/1", None, "/dumps/3")):
+        revision["snapshot"] = dump
+    two[LOOKED]["deployments"][1]["revisions"][0]["snapshot"] = "/dumps/1"
+    found = judged(one, two)
+    for line in (found["would"], found["done"]):
+        assert (
+            "revisions 1, 2, 3 on one, 2 dumps of its database on one, revision 1 on two and 1 dump of its database on two"
+            in line
+        )

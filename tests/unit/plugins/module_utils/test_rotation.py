@@ -114,6 +114,15 @@ def test_what_hosts_have_registered() -> None:
     assert list(_rotation.credentials_in_use(hosts, "checked", "half", {})) == ["half"]
 
 
+def test_a_service_that_is_written_otherwise_is_the_same() -> None:
+    """Else the passwords of another host would be revoked while it uses them."""
+    uris = ("redis://a:b@r.example:6379", "redis://a:b@R.example", "redis://a:b@r.example:6380")
+    hosts = [
+        {"inventory_hostname": f"app{number}", "langgraph_redis_admin_uri": uri} for number, uri in enumerate(uris, 1)
+    ]
+    assert _rotation.credentials_in_use(hosts, "checked", "app1", {}) == {"app1": None, "app2": None}
+
+
 def test_addresses_of_all_hosts() -> None:
     use = {"app1": carried(addresses=["10.0.0.1", "172.29.0.2"]), "app2": carried(addresses=["10.0.0.2", "172.29.0.2"])}
     assert _rotation.live_addresses(use) == ["10.0.0.1", "10.0.0.2", "172.29.0.2"]
@@ -126,7 +135,7 @@ def test_what_the_claim_modules_are_asked(
     use: dict[str, t.Any], logins: list[str] | None, alone: bool, _holders: list[str]
 ) -> None:
     keys = ("redis_number", "redis_password", "redis_key_patterns", "redis_channel_patterns", "redis_shared_channels")
-    more = ("state", "postgres_password", "connection_limit", "extensions")
+    more = ("state", "postgres_password", "connection_limit", "extensions", "aes_keys", "accept_new_aes_key")
     deployment = {**BOT, **dict.fromkeys((*keys, *more)), "state": "present"}
     assert _stations.redis_databases([deployment], use)[0]["retire"] is alone
     postgres = _stations.postgres_databases([deployment], {"bot": {"number": 1}}, use=use)[0]

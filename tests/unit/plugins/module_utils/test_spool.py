@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pwd
 import stat
 import time
+import types
 import typing as t
 from pathlib import Path
 
@@ -203,3 +205,45 @@ def test_directories_of_earlier_versions_are_cleaned_where_they_are_ours(
     monkeypatch.setattr(_spool, "_EARLIER", (str(ours), str(planted), str(link), str(tmp_path / "none")))
     remove_stale()
     assert (list(ours.iterdir()), [path.name for path in planted.iterdir()]) == ([], ["part"])
+
+
+def as_another(look: t.Callable[[str], os.stat_result]) -> t.Any:
+    """The module os of a process of the user 1234, to whom directories look as asked for."""
+    return types.SimpleNamespace(**{**vars(os), "geteuid": lambda: 1234, "stat": look})
+
+
+class Group(t.NamedTuple):
+    gr_name: str
+    gr_mem: list[str]
+
+
+@pytest.mark.parametrize(
+    ("gid", "name", "members", "private"),
+    [
+        (1234, "ann", [], True),
+        (1234, "ann", ["ann"], True),
+        (1234, "ann", ["ann", "bob"], False),
+        (1234, "staff", [], False),
+        (50, "ann", [], False),
+    ],
+)
+def test_the_group_of_the_user_alone_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gid: int, name: str, members: list[str], private: bool
+) -> None:
+    """With the umask 002, as of Debian's and Ubuntu's users, a home has directories that it may write into."""
+    found = os.stat(tmp_path)
+    as_it_is = os.stat_result((stat.S_IFDIR | 0o775, *found[1:4], 1234, gid, *found[6:]))
+    monkeypatch.setattr(_spool, "os", as_another(lambda _path: as_it_is))
+    user = pwd.struct_passwd(("ann", "x", 1234, 1234, "", "/home/ann", "/bin/sh"))
+    monkeypatch.setattr(_spool.pwd, "getpwuid", lambda _uid: user)
+    monkeypatch.setattr(_spool.grp, "getgrgid", lambda _gid: Group(name, members))
+    path = str(tmp_path / "spool")
+    if private:
+        assert check(path) == path
+    else:
+        with pytest.raises(SpoolError, match="others may write into .*XDG_STATE_HOME"):
+            check(path)
+    # The same for all.
+    as_it_is = os.stat_result((stat.S_IFDIR | 0o777, *as_it_is[1:]))
+    with pytest.raises(SpoolError, match="others may write into"):
+        check(path)

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _stations
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
 from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
+from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import aes_fingerprints
 
 LIST: list[dict[str, t.Any]] = [
     {"name": "support-bot", "image": "bot:1", "port": 8123, "edition": "none", "env": {"MODEL": "x"}, "tls": True}
@@ -50,6 +51,16 @@ def test_postgres_databases() -> None:
         ("research", 7, 96),
     ]
     assert found[1]["password"] == "p@ss/word"
+    assert (found[0]["aes_keys"], found[0]["accept_new_aes_key"]) == ([], False)
+
+
+def test_postgres_remembers_the_aes_key_by_a_fingerprint() -> None:
+    surroundings = Surroundings("k" * 32, previous_secret_key="p" * 32)
+    keys = {"langgraph_aes_key": "a" * 32, "accept_new_aes_key": True}
+    (entry,) = _stations.postgres_databases(check_deployments([{**LIST[0], **keys}], surroundings)[0], NUMBERS)
+    assert entry["aes_keys"] == aes_fingerprints("support-bot", "a" * 32, ["k" * 32, "p" * 32])
+    assert entry["accept_new_aes_key"]
+    assert "a" * 32 not in str(entry)
 
 
 def test_each_service_has_its_own_number_and_database() -> None:

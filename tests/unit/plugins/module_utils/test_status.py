@@ -122,6 +122,7 @@ def test_a_revision() -> None:
         "port": 30002,
         "sessions": 4,
         "drain": None,
+        "snapshot": None,
     }
     assert (by_number[4]["cause"], by_number[4]["line"]) == ("Redis refused its user", "WRONGPASS")
     # Its port may be another's by now.

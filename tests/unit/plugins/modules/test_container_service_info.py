@@ -102,6 +102,20 @@ def test_what_a_drain_reported(host: Host) -> None:
     assert [item["drain"] and item["drain"]["runs"]["lost"] for item in revisions] == [None, []]
 
 
+def test_dumps_that_are_there(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_schema, "take_snapshot", lambda _uri, _path: None)
+    host.converge(bot(image="bot:3"), snapshot_dir=str(tmp_path / "dumps"))
+
+    def dumps() -> list[str | None]:
+        return [item["snapshot"] for item in deployments(str(host.folder), read(str(host.folder)))[0]["revisions"]]
+
+    assert dumps() == [None, None, None]
+    path = tmp_path / "dumps" / "bot" / Path(str(read(str(host.folder))["bot"].get(3).snapshot)).name  # type: ignore[union-attr]
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert dumps() == [str(path), None, None]
+
+
 def test_folders_without_a_deployment(host: Host) -> None:
     (host.folder / "empty").mkdir()
     (host.folder / "lost+found").mkdir()
