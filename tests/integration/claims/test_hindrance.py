@@ -218,3 +218,50 @@ def test_a_deployment_that_made_its_database_a_template(postgres_server: Postgre
     assert result["actions"][0]["what"] == ["template"]
     assert done(claim(postgres_server, entry("bb"))) == []
     assert done(claim(postgres_server, entry("aa", state="absent", confirm="aa"))) == ["drop_database", "drop_role"]
+
+
+def test_an_administrator_who_is_no_superuser_is_not_held_up(postgres_server: PostgresServer) -> None:
+    postgres_server.query("CREATE ROLE manager LOGIN PASSWORD 'manager-password' CREATEROLE CREATEDB")
+    options = {
+        **postgres_server.login(),
+        "login_user": "manager",
+        "login_password": "manager-password",
+        "login_db": "postgres",
+    }
+
+    def managed(*wanted: dict[str, t.Any]) -> list[str]:
+        return done(run_module("postgres_database", {**options, "databases": list(wanted)}))
+
+    managed(entry("aa"), entry("bb"))
+    assert managed(entry("aa", NEW, logins_in_use=["aa"])) == ["create_login"]
+    leaked = log_in(postgres_server, "aa", f"{OLD}aa", "aa")
+    leaked.execute("GRANT CONNECT ON DATABASE aa TO bb")
+    leaked.execute("ALTER DATABASE aa IS_TEMPLATE true")
+    intruder = log_in(postgres_server, "bb", f"{OLD}bb", "aa")
+    held = log_in(postgres_server, "aa.b", f"{NEW}aa", "aa", autocommit=False)
+    held.execute(OPEN_PASSWORD)
+    assert managed(entry("aa", NEW, **RETIRE)) == ["change_database", "retire_login"]
+    for session in (leaked, intruder, held):
+        with pytest.raises(psycopg.OperationalError):
+            session.execute("SELECT 1")
+    assert managed(entry("aa", NEW, **RETIRE), entry("bb")) == []
+    with log_in(postgres_server, "aa.b", f"{NEW}aa", "aa") as session:
+        session.execute("GRANT CONNECT ON DATABASE aa TO bb")
+    assert managed(entry("bb", state="absent", confirm="bb")) == ["drop_database", "drop_role"]
+
+
+def test_what_is_given_away_at_the_last_moment_is_taken_back(postgres_server: PostgresServer) -> None:
+    """Between the look and the end of the session that is retired: here it grants while the run waits for it."""
+    rotated(postgres_server)
+    leaked = log_in(postgres_server, "aa", f"{OLD}aa", "aa", autocommit=False)
+    leaked.execute("GRANT CONNECT ON DATABASE aa TO bb")
+    holder = log_in(postgres_server, "aa.b", f"{NEW}aa", "aa", autocommit=False)
+    holder.execute("ALTER ROLE aa PASSWORD NULL")
+    wanted = entry("aa", NEW, connection_limit=9, **RETIRE)
+    run = ModuleRun("postgres_database", {**postgres_server.login(), "databases": [wanted]})
+    time.sleep(2)
+    leaked.commit()
+    assert done(run.result()) == ["change_role", "change_login", "retire_login"]
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        log_in(postgres_server, "bb", f"{OLD}bb", "aa")
+    assert done(claim(postgres_server, wanted)) == []
