@@ -12,7 +12,12 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import encode_mark
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_extensions import create_extensions
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import FORBIDDEN, Need, Plan
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import (
+    FORBIDDEN,
+    RESET_INSIDE,
+    Need,
+    Plan,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._scram import make_verifier
 
 try:
@@ -22,11 +27,21 @@ except ImportError:
 
 if t.TYPE_CHECKING:
     from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import Connection
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_patience import PatientSession
 
     Enter = t.Callable[[str], Connection]
 
 
-def apply_plan(connection: Connection, enter: Enter, plan: Plan, as_superuser: bool) -> None:
+# A right to connect counts at login only: who came by one that is gone has to go, too, as far as we may end that session.
+_END_INTRUDERS = """
+SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a
+WHERE a.datname = ANY(CAST(%s AS pg_catalog.text[])) AND a.usesysid IS NOT NULL
+  AND NOT pg_catalog.has_database_privilege(a.usesysid, a.datid, 'CONNECT')
+  AND (pg_catalog.pg_has_role(a.usesysid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'))
+"""
+
+
+def apply_plan(connection: PatientSession, enter: Enter, plan: Plan, as_superuser: bool) -> None:
     """Roles first, as a mark that what follows is ours; databases closed until nobody else may connect to them."""
     needs = [need for need in plan.needs if need.actions()]
     _together(connection, [part for need in needs for part in _role_parts(need, as_superuser)])
@@ -38,6 +53,9 @@ def apply_plan(connection: Connection, enter: Enter, plan: Plan, as_superuser: b
                 ).format(sql.Identifier(need.target))
             )
     _together(connection, [part for need in needs for part in _database_parts(need)])
+    shut = [need.target for need in needs if {"public", "grants"} & set(need.change_database)]
+    if shut:
+        connection.execute(_END_INTRUDERS, [shut])
     for need in needs:
         if need.extensions:
             _create_extensions(need, enter)
@@ -46,7 +64,7 @@ def apply_plan(connection: Connection, enter: Enter, plan: Plan, as_superuser: b
     _retire(connection, [role for need in needs for role in need.logins.retire])
 
 
-def _together(connection: Connection, parts: t.Sequence[sql.Composable]) -> None:
+def _together(connection: PatientSession, parts: t.Sequence[sql.Composable]) -> None:
     """Send statements at once; without parameters Postgres takes them as one transaction."""
     if parts:
         connection.execute(sql.SQL(";\n").join(parts))
@@ -58,8 +76,10 @@ def _role_parts(need: Need, as_superuser: bool) -> t.Iterator[sql.Composable]:
         yield _role("CREATE", need, need.target, ["login", "connection_limit", "password"])
         # In the same transaction: a role of ours is never without its mark.
         yield _comment("ROLE", need.target, {key: value for key, value in _mark(need).items() if key != "extensions"})
-    elif need.change_role:
+    elif set(need.change_role) - {"settings"}:
         yield _role("ALTER", need, need.target, need.change_role)
+    if "settings" in need.change_role:
+        yield from _reset_parts(need, need.target)
     if not as_superuser and (need.create_role or need.create_database):
         # Only who is a member of a role may give it a database.
         yield sql.SQL("GRANT {} TO CURRENT_USER").format(target)
@@ -75,12 +95,21 @@ def _second_parts(need: Need, as_superuser: bool) -> t.Iterator[sql.Composable]:
         if not as_superuser:
             # Only who is a member of a role may end its sessions.
             yield sql.SQL("GRANT {} TO CURRENT_USER").format(second)
-    elif set(need.change_second) - {"membership", "acting"}:
+    elif set(need.change_second) - {"membership", "acting", "settings"}:
         yield _role("ALTER", need, need.second, need.change_second)
     if need.create_second or "membership" in need.change_second:
         yield sql.SQL("GRANT {} TO {}").format(target, second)
     if need.create_second or "acting" in need.change_second:
         yield sql.SQL("ALTER ROLE {} SET role = {}").format(second, sql.Literal(need.target))
+    if "settings" in need.change_second:
+        yield from _reset_parts(need, need.second)
+
+
+def _reset_parts(need: Need, role: str) -> t.Iterator[sql.Composable]:
+    for setting in RESET_INSIDE:
+        yield sql.SQL("ALTER ROLE {} IN DATABASE {} RESET {}").format(
+            sql.Identifier(role), sql.Identifier(need.target), sql.Identifier(setting)
+        )
 
 
 def _role(verb: str, need: Need, name: str, what: t.Sequence[str]) -> sql.Composable:
@@ -100,17 +129,26 @@ def _role(verb: str, need: Need, name: str, what: t.Sequence[str]) -> sql.Compos
     return sql.SQL(" ").join(parts)
 
 
-def _retire(connection: Connection, roles: t.Sequence[str]) -> None:
-    """Close logins for good, then end their sessions; a second run ends those that a killed one left."""
+def _retire(connection: PatientSession, roles: t.Sequence[str]) -> None:
+    """Close logins for good, and end their sessions; a second run ends those that a killed one left.
+
+    They are ended before, as one could hold the lock on its role, and after, as another could have come in between.
+    """
+    if not roles:
+        return
+    _end_sessions(connection, roles)
     _together(
         connection, [sql.SQL("ALTER ROLE {} WITH NOLOGIN PASSWORD NULL").format(sql.Identifier(r)) for r in roles]
     )
-    if roles:
-        connection.execute(
-            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
-            " WHERE usename = ANY(CAST(%s AS pg_catalog.text[]))",
-            [list(roles)],
-        )
+    _end_sessions(connection, roles)
+
+
+def _end_sessions(connection: PatientSession, roles: t.Sequence[str]) -> None:
+    connection.execute(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+        " WHERE usename = ANY(CAST(%s AS pg_catalog.text[]))",
+        [list(roles)],
+    )
 
 
 def _database_parts(need: Need) -> t.Iterator[sql.Composable]:
@@ -119,6 +157,13 @@ def _database_parts(need: Need) -> t.Iterator[sql.Composable]:
         yield sql.SQL("ALTER DATABASE {0} OWNER TO {0}").format(target)
     if need.create_database or "public" in need.change_database:
         yield _revoke(need.target)
+    if need.revoke:
+        # What they have granted on goes, too.
+        yield sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(
+            target, sql.SQL(", ").join(sql.Identifier(role) for role in need.revoke)
+        )
+    if "template" in need.change_database:
+        yield sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(target)
     if need.create_database or "allow_connections" in need.change_database:
         yield sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(target)
 

@@ -50,10 +50,12 @@ POSTGRES_EXCLUSIVE = [("login_uri", "login_unix_socket", "login_host")]
 
 APPLICATION = "selfhost.langgraph"
 SEARCH_PATH = "pg_catalog, pg_temp"
+# Anybody can hold a lock on what is their own; nothing waits for one without limit.
+LOCK_TIMEOUT = "5s"
 # What the owner of a database can set for all who enter it, and what would hinder or change our work there.
 _INSIDE = {
     "statement_timeout": "60s",
-    "lock_timeout": "5s",
+    "lock_timeout": LOCK_TIMEOUT,
     "idle_in_transaction_session_timeout": "0",
     "default_transaction_read_only": "off",
     "default_transaction_isolation": "read committed",
@@ -148,7 +150,7 @@ def _account(user: str) -> pwd.struct_passwd:
 
 def connect(params: t.Mapping[str, t.Any]) -> Connection:
     """Connect as the administrator; every statement is a transaction of its own unless grouped."""
-    return _checked(_connect(params, connection_text(params)))
+    return _checked(_connect(params, connection_text(params, settings={"lock_timeout": LOCK_TIMEOUT})))
 
 
 def enter(params: t.Mapping[str, t.Any], database: str, user: str) -> Connection:

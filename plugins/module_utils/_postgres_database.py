@@ -35,6 +35,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_login
     login_problems,
     logins_of,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_patience import PatientSession
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_plan import Plan, make_plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_problems import (
     entry_problems,
@@ -88,8 +89,10 @@ def ensure(connection: Connection, params: Params, check_mode: bool) -> dict[str
         # Others may have worked while we waited for our turn, so what counts is what is seen under the lock.
         with connect(params) as turn, lock(turn, params["lock_timeout"]):
             view = _look(connection, params)
-            apply_plan(connection, _entering(params, view.world), view.plan, view.world.superuser)
-            _postgres_release.carry_out(connection, view.releases)
+            _carry_out(connection, params, view)
+            if any(need.logins.retire for need in view.plan.needs):
+                # What a session did with its rights until it was ended, as giving them to others, is undone, too.
+                _carry_out(connection, params, _look(connection, params))
     result = result_of(view.plan, view.world)
     warnings = warnings_of(params["databases"], view.world, view.plan)
     warnings += _postgres_managed.warnings_of(params["close_databases"], view.world)
@@ -101,6 +104,13 @@ def ensure(connection: Connection, params: Params, check_mode: bool) -> dict[str
     actions = view.actions()
     diff = diff_of(view.plan, view.releases)
     return {**result, "changed": bool(actions), "actions": actions, "diff": diff, "warnings": warnings}
+
+
+def _carry_out(connection: Connection, params: Params, view: View) -> None:
+    ours = [role.name for role in view.world.roles.values() if role.mark]
+    patient = PatientSession(connection, lambda: connect(params), ours)
+    apply_plan(patient, _entering(params, view.world), view.plan, view.world.superuser)
+    _postgres_release.carry_out(patient, view.releases)
 
 
 def _look(connection: Connection, params: Params) -> View:

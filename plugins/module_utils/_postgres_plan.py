@@ -23,6 +23,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_login
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import Database, Role, World
 
+# Settings of a login for its database alone, which it can make itself: they count more than those that we made.
+RESET_INSIDE = ("role", "search_path")
 FORBIDDEN = ("superuser", "createdb", "createrole", "replication", "bypassrls", "expires")
 
 
@@ -38,6 +40,7 @@ class Need:
     change_second: list[str] = field(default_factory=list)
     create_database: bool = False
     change_database: list[str] = field(default_factory=list)
+    revoke: tuple[str, ...] = ()  # roles that have rights on the database and must not
     extensions: list[str] = field(default_factory=list)
     mark: dict[str, t.Any] | None = None  # the durable copy to write; None: it stands already
     mark_why: str = ""
@@ -124,7 +127,9 @@ def _need(entry: Entry, world: World, fitting: Fitting, owner: str | None) -> Ne
     if database is None:
         need.create_database = True
     else:
-        need.change_database = _database_drift(database, target)
+        # The rights of the owner of before go with it.
+        need.revoke = tuple(name for name in database.grantees if name not in (target, second))
+        need.change_database = _database_drift(database, target, need.revoke)
     _plan_mark(need, role, database, world, owner)
     return need
 
@@ -138,6 +143,8 @@ def _role_drift(need: Need, name: str, role: Role) -> list[str]:
         found.append("connection_limit")
     if chosen and need.logins.set_password:
         found.append("password")
+    if {f"{need.target}:{setting}" for setting in RESET_INSIDE} & set(role.set_inside):
+        found.append("settings")
     return found
 
 
@@ -154,14 +161,18 @@ def _plan_second(need: Need, name: str, role: Role | None) -> None:
     need.change_second = found
 
 
-def _database_drift(database: Database, owner: str) -> list[str]:
+def _database_drift(database: Database, owner: str, others: t.Sequence[str]) -> list[str]:
     found = []
     if database.owner != owner:
         found.append("owner")
     if database.public:
         found.append("public")
+    if others:
+        found.append("grants")
     if not database.allow:
         found.append("allow_connections")
+    if database.template:
+        found.append("template")
     return found
 
 

@@ -20,6 +20,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import 
     refuse,
     second_login,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_elsewhere import (
+    elsewhere_problems,
+    revoke_elsewhere,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_logins import Entry, logins_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_problems import ownership_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import World
@@ -34,7 +38,9 @@ except ImportError:
 
 if t.TYPE_CHECKING:
     from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import Connection
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_patience import PatientSession
 
+    Session = Connection | PatientSession
     Enter = t.Callable[[str], Connection]
 
 # Seconds, as long as DROP DATABASE itself waits: the session of a program that was stopped first finishes its query.
@@ -143,6 +149,7 @@ def look(connection: Connection, enter: Enter, entries: t.Sequence[Entry], world
         )
         for entry in entries
     ]
+    refuse(elsewhere_problems(connection, [release.name for release in releases if release.confirmed]))
     _count_clients(connection, releases)
     refuse(_client_problems(releases))
     for release in releases:
@@ -161,14 +168,14 @@ def count_rows(enter: Enter, database: str) -> int | None:
     return int(row[0]) if row else None
 
 
-def usage(connection: Connection, names: t.Sequence[str]) -> dict[str, tuple[int, int]]:
+def usage(connection: Session, names: t.Sequence[str]) -> dict[str, tuple[int, int]]:
     """Count clients and bytes of deployments, of which clients can also be elsewhere, as one of its two logins."""
     pairs = [[identifier(name) for name in names], [second_login(name) for name in names]]
     rows = {target: (int(clients), int(size or 0)) for target, clients, size in connection.execute(_CLIENTS, pairs)}
     return {name: rows[identifier(name)] for name in names}
 
 
-def _count_clients(connection: Connection, releases: t.Sequence[Release]) -> None:
+def _count_clients(connection: Session, releases: t.Sequence[Release]) -> None:
     """Count clients and bytes; those of what shall go have a moment to leave."""
     deadline = time.monotonic() + _PATIENCE
     while True:
@@ -191,7 +198,7 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
             )
 
 
-def carry_out(connection: Connection, releases: t.Sequence[Release]) -> None:
+def carry_out(connection: PatientSession, releases: t.Sequence[Release]) -> None:
     """Lock the clients out, look again, and only then drop; every step can be repeated."""
     going = [release for release in releases if release.actions()]
     if not going:
@@ -203,10 +210,13 @@ def carry_out(connection: Connection, releases: t.Sequence[Release]) -> None:
         _let_in(connection, going, allowed=True)
         refuse(late)
     reach("release_locked_out")
+    revoke_elsewhere(connection, [role for release in going for role in logins_of(release.name)])
     for release in going:
         if release.database:
             connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(release.target)))
             reach("release_database_dropped")
+    # A role can have rights in the database of another one that goes.
+    for release in going:
         if release.login:
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(release.second)))
         # The role goes last: its comment is the record of the claim.
@@ -214,13 +224,14 @@ def carry_out(connection: Connection, releases: t.Sequence[Release]) -> None:
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(release.target)))
 
 
-def _let_in(connection: Connection, releases: t.Iterable[Release], allowed: bool) -> None:
+def _let_in(connection: PatientSession, releases: t.Iterable[Release], allowed: bool) -> None:
     parts = []
     for release in releases:
         name = sql.Identifier(release.target)
         if release.database:
-            truth = sql.SQL("true" if allowed else "false")
-            parts.append(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(name, truth))
+            # Its owner may have made it a template, which cannot be dropped.
+            words = sql.SQL("ALLOW_CONNECTIONS true" if allowed else "ALLOW_CONNECTIONS false IS_TEMPLATE false")
+            parts.append(sql.SQL("ALTER DATABASE {} {}").format(name, words))
         word = sql.SQL("LOGIN" if allowed else "NOLOGIN")
         parts += [sql.SQL("ALTER ROLE {} {}").format(sql.Identifier(role), word) for role in release.opened]
     if parts:

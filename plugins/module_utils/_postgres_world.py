@@ -51,6 +51,10 @@ SELECT pg_catalog.json_build_object(
       ) AS member_of,
       ARRAY(SELECT pg_catalog.unnest(s.setconfig) FROM pg_catalog.pg_db_role_setting s
         WHERE s.setrole = a.oid AND s.setdatabase = 0) AS settings,
+      ARRAY(SELECT pg_catalog.concat(d.datname, ':', pg_catalog.split_part(v, '=', 1))
+        FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase,
+          pg_catalog.unnest(s.setconfig) v
+        WHERE s.setrole = a.oid) AS set_inside,
       coalesce((SELECT s.count FROM sessions s WHERE s.usesysid = a.oid), 0) AS sessions
     FROM pg_catalog.{roles} a LEFT JOIN comments c
       ON c.objoid = a.oid AND c.classoid = CAST('pg_catalog.pg_authid' AS pg_catalog.regclass)
@@ -60,7 +64,9 @@ SELECT pg_catalog.json_build_object(
     SELECT datname AS name, o.rolname AS owner, datallowconn AS allow, datistemplate AS template, c.comment,
       o.rolsuper AND o.rolname <> CURRENT_USER AS foreign,
       EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(datacl, pg_catalog.acldefault('d', datdba))) WHERE grantee = 0)
-        AS public
+        AS public,
+      ARRAY(SELECT DISTINCT pg_catalog.pg_get_userbyid(grantee) FROM pg_catalog.aclexplode(datacl)
+        WHERE grantee <> 0 AND grantee <> datdba ORDER BY 1) AS grantees
     FROM pg_catalog.pg_database b JOIN pg_catalog.pg_roles o ON o.oid = b.datdba LEFT JOIN comments c
       ON c.objoid = b.oid AND c.classoid = CAST('pg_catalog.pg_database' AS pg_catalog.regclass)) d),
   'extensions', (SELECT coalesce(pg_catalog.json_object_agg(name, default_version), '{{}}')
@@ -86,6 +92,7 @@ class Role:
     member_of: tuple[str, ...] = ()  # as which it may act
     settings: tuple[str, ...] = ()  # those of ALTER ROLE ... SET, as name=value
     sessions: int = 0
+    set_inside: tuple[str, ...] = ()  # those of ALTER ROLE ... IN DATABASE ... SET, as database:name
 
     @property
     def mark(self) -> dict[str, t.Any] | None:
@@ -104,6 +111,7 @@ class Database:
     comment: str | None
     template: bool = False
     foreign: bool = False  # it belongs to a superuser other than us, as those of a managed service do
+    grantees: tuple[str, ...] = ()  # who has rights on it beside its owner and PUBLIC
 
     @property
     def mark(self) -> dict[str, t.Any] | None:
@@ -141,13 +149,15 @@ def read_world(connection: Connection, names: t.Sequence[str], extensions: t.Ite
     content = row[0] if row else {}
     if content["version"] < MINIMUM_VERSION:
         raise ClaimError(f"Postgres {content['version'] // 10000} is too old: use 14 at least, better 15 or newer")
-    lists = ("member_of", "settings")
+    lists = ("member_of", "settings", "set_inside")
     return World(
         version=content["version"],
         max_connections=content["max_connections"],
         me=content["me"],
         roles={item["name"]: Role(**{**item, **{key: tuple(item[key]) for key in lists}}) for item in content["roles"]},
-        databases={item["name"]: Database(**item) for item in content["databases"]},
+        databases={
+            item["name"]: Database(**{**item, "grantees": tuple(item["grantees"])}) for item in content["databases"]
+        },
         extensions=content["extensions"],
         recovery=content["recovery"],
         read_only=content["read_only"],

@@ -97,9 +97,15 @@ def apply(world: World, needs: t.Sequence[Need]) -> World:
         elif need.change_second:
             roles[need.second] = changed_role(roles[need.second], need, need.change_second)
         database = databases.get(need.target) or Database(need.target, need.target, False, True, None)
-        good = {"owner": need.target, "public": False, "allow_connections": True}
+        good: dict[str, dict[str, t.Any]] = {
+            "owner": {"owner": need.target},
+            "public": {"public": False},
+            "grants": {"grantees": tuple(name for name in database.grantees if name not in need.revoke)},
+            "allow_connections": {"allow": True},
+            "template": {"template": False},
+        }
         for what in good if need.create_database else need.change_database:
-            database = dataclasses.replace(database, **{what.split("_")[0]: good[what]})
+            database = dataclasses.replace(database, **good[what])
         if need.mark is not None:
             role = dataclasses.replace(role, comment=encode_mark(need.mark))
             database = dataclasses.replace(database, comment=encode_mark(need.mark))
@@ -149,8 +155,12 @@ def worlds(draw: st.DrawFn) -> World:
                 roles.append(draw(second_logins(name)))
         if draw(st.booleans()):
             owner = draw(st.sampled_from([identifier(name), "postgres"]))
+            given = tuple(
+                draw(st.lists(st.sampled_from(["metrics", *map(identifier, NAMES)]), unique=True, max_size=2))
+            )
+            rest = {"template": draw(st.booleans()), "grantees": given}
             databases.append(
-                Database(identifier(name), owner, bits[0], bits[1], draw(st.sampled_from([None, comment])))
+                Database(identifier(name), owner, bits[0], bits[1], draw(st.sampled_from([None, comment])), **rest)
             )
     return world_of(roles, databases)
 
@@ -188,6 +198,7 @@ def test_a_plan_cures_everything_once(world: World, wanted: list[dict[str, t.Any
     for entry in wanted:
         role, database = after.roles[identifier(entry["name"])], after.databases[identifier(entry["name"])]
         assert (database.owner, database.allow, database.public) == (role.name, True, False)
+        assert (database.template, set(database.grantees) <= set(logins_of(entry["name"]))) == (False, True)
         assert role.limit == entry["connection_limit"]
         assert not any(getattr(role, bit) for bit in FORBIDDEN)
         outcome = result_of(plan, world)["databases"][entry["name"]]
