@@ -21,7 +21,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _redis_shared,
     _redis_users,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, Owner, Refused, refuse
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, Refused, owner_of, refuse
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
     REDIS_IMPORT_ERROR,
     Server,
@@ -56,6 +56,7 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
     leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
     manage_users: bool = params["manage_users"]
     refuse(entry_problems(params["databases"], manage_users))
+    owner_of(params)
     world = read_world(server, names if manage_users else [])
     refuse(world_problems(params["databases"], world))
     shared = _redis_shared.is_shared(server, world, params["allow_shared_number"])
@@ -98,7 +99,7 @@ def claim(
     server: Server, entries: list[Entry], world: World, params: Params, dry: bool, shared: bool
 ) -> dict[str, t.Any]:
     """Have the script decide; where it wants to give a number back that holds keys, look first whose they are."""
-    owner = Owner(params["owner"], tuple(params["previous_owners"]), params["take_over"])
+    owner = owner_of(params)
     question = script_input(entries, world, params, dry=dry, shared=shared, new_server=str(uuid.uuid4()))
     answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, question)
     refuse(script_problems(answer, owner))

@@ -70,10 +70,11 @@ for i = 1, #flat, 2 do
   if field == ':server' then
     server = value
   elseif string.sub(field, 1, 1) ~= ':' then
-    local number, by = string.match(value, '^(%d+) ?(%S*)$')
+    -- An owner with a space was written by an earlier version.
+    local number, by = string.match(value, '^(%d+)$') or string.match(value, '^(%d+) '), string.match(value, '^%d+ (.+)$')
     if not number then return redis.error_reply('the claim of ' .. field .. ' is no number: ' .. value) end
     record[field], holder[tonumber(number)] = tonumber(number), field
-    if by ~= '' then owner[field] = by end
+    owner[field] = by
   end
 end
 

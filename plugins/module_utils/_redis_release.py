@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_keys, _redis_shared
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import (
     ClaimError,
-    Owner,
     confirm_problems,
+    owner_of,
     refuse,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
@@ -149,8 +149,7 @@ def _ask(
     """Have the script find the numbers of these names, and without ``dry`` free them; they hold nothing by then."""
     question = {**record_input(world, params), "wanted": names, "dry": dry}
     answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, question)
-    owner = Owner(params["owner"], tuple(params["previous_owners"]), params["take_over"])
-    refuse(script_problems(answer, owner))
+    refuse(script_problems(answer, owner_of(params)))
     return {item["name"]: int(item["number"]) for item in answer["found"] or ()}
 
 
