@@ -34,6 +34,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan imp
     entry_problems,
     make_plan,
     patterns_of,
+    resets_of,
     script_input,
     world_problems,
 )
@@ -131,7 +132,7 @@ def _plans_of_other_nodes(
     plans = []
     for node in _redis_shared.other_nodes(server):
         node_world = read_world(node, names)
-        node_answer = {**answer, "fresh": [], "adopted": [], "marks": False}
+        node_answer = {**answer, "fresh": [], "adopted": [], "marks": False, "reset": resets_of(answer)}
         plans.append((node, make_plan(entries, node_answer, node_world, True), node_world))
     return plans
 
