@@ -29,6 +29,7 @@ _KINDS = {
     "extensions": dict,
 }
 _SECOND = ".b"
+OWNER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MARK = "selfhost.langgraph"  # the key of our JSON in comments, and the prefix of our keys in Redis
 
 
@@ -112,6 +113,15 @@ class Owner:
     previous: tuple[str, ...] = ()
     take_over: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse, with ClaimError, what could not be read back from a record, where it stands behind a space."""
+        for owner in [*([] if self.name is None else [self.name]), *self.previous]:
+            if not OWNER.fullmatch(owner):
+                raise ClaimError(
+                    f"the owner {owner!r} is not made of 1 to 64 letters, digits, '-' and '_': give owner and"
+                    " previous_owners as the fingerprints of inventories"
+                )
+
     def may_have(self, found: str | None) -> bool:
         """Whether a record with that owner is ours. One without was made by an earlier version, and is adopted."""
         return self.take_over or found is None or found == self.name or found in self.previous
@@ -127,6 +137,11 @@ class Owner:
             "use another name, or, where it is yours, give the secret key of before as langgraph_previous_secret_key;"
             " where that is lost, take it with -e langgraph_take_over=true",
         )
+
+
+def owner_of(params: t.Mapping[str, t.Any]) -> Owner:
+    """Read the inventory that asks from the options of a module; ClaimError where it is not written as one."""
+    return Owner(params.get("owner"), tuple(params.get("previous_owners") or ()), bool(params.get("take_over")))
 
 
 def refuse(problems: t.Iterable[Problem]) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_globs import literal, meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_rights import channel_patterns, user_of
 
 # A channel pattern that says of a Redis user that it may share its channels. It is kept with the user itself, so that
 # it counts for deployments that another play has listed, and is gone when the user is.
@@ -36,9 +37,8 @@ def listeners_of(users: t.Iterable[str], leave_out: t.Collection[str]) -> t.Iter
     Whoever may use all channels is an administrator and meant to, unless it is the user of a deployment.
     """
     for line in users:
-        words = [word.strip("()") for word in str(line).split()]
-        name, rights = words[1], words[2:]
-        patterns = {word[1:] for word in rights if word.startswith("&")} | ({"*"} if "allchannels" in rights else set())
+        name, rights = user_of(str(line))
+        patterns = channel_patterns(rights)
         if name in leave_out or ("*" in patterns and "+select|" not in line):
             continue
         yield Listener(name, tuple(sorted(patterns - {SHARED_MARK})), SHARED_MARK in patterns, listed=False)

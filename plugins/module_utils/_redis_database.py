@@ -21,7 +21,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _redis_shared,
     _redis_users,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, Owner, Refused, refuse
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, Refused, owner_of, refuse
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
     REDIS_IMPORT_ERROR,
     Server,
@@ -34,6 +34,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan imp
     entry_problems,
     make_plan,
     patterns_of,
+    resets_of,
     script_input,
     world_problems,
 )
@@ -56,6 +57,7 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
     leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
     manage_users: bool = params["manage_users"]
     refuse(entry_problems(params["databases"], manage_users))
+    owner_of(params)
     world = read_world(server, names if manage_users else [])
     refuse(world_problems(params["databases"], world))
     shared = _redis_shared.is_shared(server, world, params["allow_shared_number"])
@@ -98,7 +100,7 @@ def claim(
     server: Server, entries: list[Entry], world: World, params: Params, dry: bool, shared: bool
 ) -> dict[str, t.Any]:
     """Have the script decide; where it wants to give a number back that holds keys, look first whose they are."""
-    owner = Owner(params["owner"], tuple(params["previous_owners"]), params["take_over"])
+    owner = owner_of(params)
     question = script_input(entries, world, params, dry=dry, shared=shared, new_server=str(uuid.uuid4()))
     answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, question)
     refuse(script_problems(answer, owner))
@@ -130,7 +132,7 @@ def _plans_of_other_nodes(
     plans = []
     for node in _redis_shared.other_nodes(server):
         node_world = read_world(node, names)
-        node_answer = {**answer, "fresh": [], "adopted": [], "marks": False}
+        node_answer = {**answer, "fresh": [], "adopted": [], "marks": False, "reset": resets_of(answer)}
         plans.append((node, make_plan(entries, node_answer, node_world, True), node_world))
     return plans
 

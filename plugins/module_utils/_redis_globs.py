@@ -26,6 +26,11 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+def readable(raw: bytes) -> str:
+    """Give bytes of a name as text, as they come from the server."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
 def tokens(pattern: str, wide: bool = False) -> list[Token]:
     """Read a pattern.
 
@@ -92,9 +97,9 @@ def _regex(token: Token) -> bytes:
     return b"[" + b"".join(b"\\x%02x" % byte for byte in sorted(token)) + b"]" if token else b"(?!)"
 
 
-def literal(pattern: str) -> str:
-    """Give the part of a pattern before its first special character."""
-    return re.split(r"[*?\[\\]", pattern, maxsplit=1)[0]
+def literal(pattern: str) -> bytes:
+    """Give the bytes of a pattern before its first special character."""
+    return re.split(rb"[*?\[\\]", _bytes(pattern), maxsplit=1)[0]
 
 
 @lru_cache(maxsize=4096)

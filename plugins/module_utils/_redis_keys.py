@@ -45,7 +45,7 @@ def look(server: Server, patterns: t.Mapping[int, t.Sequence[str]]) -> dict[int,
     """Read all keys of some numbers, each by the patterns of its deployment."""
     found = {number: Content() for number in patterns}
     matchers = {number: matcher(each) for number, each in patterns.items()}
-    for number, keys in _scan(server, patterns):
+    for number, keys in scan(server, patterns):
         content = found[number]
         strange = [key for key in keys if not matchers[number](key)]
         content.own += len(keys) - len(strange)
@@ -57,13 +57,18 @@ def look(server: Server, patterns: t.Mapping[int, t.Sequence[str]]) -> dict[int,
 def delete(server: Server, patterns: t.Mapping[int, t.Sequence[str]]) -> None:
     """Delete the keys that match, and no other."""
     matchers = {number: matcher(each) for number, each in patterns.items()}
-    for number, keys in _scan(server, patterns):
+    for number, keys in scan(server, patterns):
         own = [key for key in keys if matchers[number](key)]
         if own:
-            _checked(server.pipeline([("SELECT", number), ("UNLINK", *own), ("SELECT", 0)]))
+            unlink(server, number, own)
 
 
-def _scan(server: Server, numbers: t.Iterable[int]) -> t.Iterator[tuple[int, list[str]]]:
+def unlink(server: Server, number: int, keys: t.Iterable[str]) -> None:
+    """Delete keys of a number."""
+    _checked(server.pipeline([("SELECT", number), ("UNLINK", *keys), ("SELECT", 0)]))
+
+
+def scan(server: Server, numbers: t.Iterable[int]) -> t.Iterator[tuple[int, list[str]]]:
     """Give the keys of numbers step by step; some may come twice, as with ``SCAN``."""
     waiting, cursors = sorted(numbers), t.cast("dict[int, str]", {})
     while waiting or cursors:

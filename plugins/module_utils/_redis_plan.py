@@ -24,7 +24,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_acl impo
     user_patterns,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_channels import SHARED_MARK
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record import CLAIMS_KEY, UNSAVED_KEY
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record import RESET
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_rights import numbers_of_users
 
 Entry = t.Mapping[str, t.Any]
 
@@ -61,6 +62,7 @@ class Plan:
     save: bool = False
     retired: set[str] = field(default_factory=set)  # passwords of these end
     retiring: set[str] = field(default_factory=set)  # these have others beside the wanted ones
+    reset: set[str] = field(default_factory=set)  # users that were there before the claim: their passwords are not ours
 
 
 def entry_problems(entries: t.Sequence[Entry], manage_users: bool) -> t.Iterator[Problem]:
@@ -111,7 +113,12 @@ def script_input(
 ) -> dict[str, t.Any]:
     """Write what the claims script is asked."""
     wanted = [
-        {"name": entry["name"], "number": entry.get("number"), "foreign": _is_foreign(entry["name"], world)}
+        {
+            "name": entry["name"],
+            "number": entry.get("number"),
+            "foreign": _is_foreign(entry["name"], world),
+            "leftover": world.users.get(entry["name"]) is not None,
+        }
         for entry in entries
     ]
     return {**record_input(world, params), "wanted": wanted, "checked": [], **more}
@@ -136,7 +143,7 @@ def record_input(world: World, params: t.Mapping[str, t.Any]) -> dict[str, t.Any
         "owner": params.get("owner"),
         "owners": [*filter(None, [params.get("owner")]), *(params.get("previous_owners") or ())],
         "take_over": bool(params.get("take_over")),
-        "own_keys": [CLAIMS_KEY, UNSAVED_KEY],
+        "held": [{"number": number, "names": names} for number, names in numbers_of_users(world.rules or ()).items()],
     }
 
 
@@ -151,6 +158,8 @@ def make_plan(entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], world: 
         numbers={name: int(number) for name, number in (answer["numbers"] or {}).items()},
         fresh={item["name"]: item for item in answer["fresh"] or ()},
     )
+    marked = {name[len(RESET) :] for name in world.fields if name.startswith(RESET)}
+    plan.reset = {entry["name"] for entry in entries} & {*answer.get("reset", resets_of(answer)), *marked}
     adopted = {item["name"] for item in answer.get("adopted") or ()}
     if answer.get("marks"):
         plan.actions.append({"action": "mark_server"})
@@ -171,6 +180,8 @@ def make_plan(entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], world: 
 
 def _plan_user(entry: Entry, plan: Plan, world: World) -> None:
     current = world.users.get(entry["name"])
+    if entry["name"] in plan.reset:
+        entry = {**entry, "retire": True}
     user = wanted_user(entry, plan.numbers[entry["name"]], current)
     what = differences(user, current, world.sets)
     others = set((current or {}).get("passwords") or ()) - wanted_hashes(entry)
@@ -180,6 +191,11 @@ def _plan_user(entry: Entry, plan: Plan, world: World) -> None:
         plan.users.append((user, what))
         action = "create_user" if current is None else "change_user"
         plan.actions.append({"action": action, "name": user.name, "number": user.number, "what": what})
+
+
+def resets_of(answer: t.Mapping[str, t.Any]) -> list[str]:
+    """Give the deployments of which a user is there, but neither a record nor Postgres says that it is ours."""
+    return [item["name"] for item in answer["fresh"] or () if item.get("reset")]
 
 
 def wanted_hashes(entry: Entry) -> frozenset[str]:

@@ -14,6 +14,8 @@ from __future__ import annotations
 CLAIMS_KEY = "selfhost.langgraph:claims"
 UNSAVED_KEY = "selfhost.langgraph:acl-unsaved"
 SERVER_FIELD = ":server"
+# Beginning of the fields that name users which were there before the claim, so that their passwords are not ours.
+RESET = ":reset:"
 
 READ_RECORD = """
 local key = KEYS[1]
@@ -70,15 +72,21 @@ for i = 1, #flat, 2 do
   if field == ':server' then
     server = value
   elseif string.sub(field, 1, 1) ~= ':' then
-    local number, by = string.match(value, '^(%d+) ?(%S*)$')
+    -- An owner with a space was written by an earlier version.
+    local number, by = string.match(value, '^(%d+)$') or string.match(value, '^(%d+) '), string.match(value, '^%d+ (.+)$')
     if not number then return redis.error_reply('the claim of ' .. field .. ' is no number: ' .. value) end
     record[field], holder[tonumber(number)] = tonumber(number), field
-    if by ~= '' then owner[field] = by end
+    owner[field] = by
   end
 end
 
+-- Users that may select a number: they outlive the record, and may be those of another inventory.
+local users_of = {}
+for _, held in ipairs(input.held) do users_of[held.number] = held.names end
+
 -- The servers that this one may be, if it has no UUID: those that Postgres remembers at its address, where it has lost all
--- data but what the deployments themselves have written since, or kept a record that agrees.
+-- data but what the deployments themselves have written since, or kept a record that agrees. That is in a number that is
+-- remembered, or held by a user; or in number 0, in which every connection begins, and which therefore says nothing.
 local function lost_servers()
   local candidates, fits = {}, {}
   for _, claim in ipairs(input.known) do
@@ -86,24 +94,23 @@ local function lost_servers()
       candidates[claim.server] = {numbers = {}, agrees = false}
     end
   end
+  local unnamed = {}  -- numbers of claims that name no server, and count as those of any
   for _, claim in ipairs(input.known) do
     local candidate = candidates[given(claim.server) or '']
-    if candidate then
+    if candidate and given(claim.number) then
       candidate.numbers[claim.number] = true
       candidate.agrees = candidate.agrees or record[claim.name] == claim.number
+    elseif given(claim.number) and not given(claim.server) then
+      unnamed[claim.number] = true
     end
-  end
-  local own = 0
-  for _, name in ipairs(input.own_keys) do
-    local found = redis.pcall('EXISTS', name)  -- in a cluster another node may have it
-    if type(found) == 'number' then own = own + found end
   end
   for uuid, candidate in pairs(candidates) do
     local fit = candidate.agrees
     if next(record) == nil then
       fit = true
-      for number = 0, databases - 1 do
-        if not candidate.numbers[number] and keys_in(number) > (number == 0 and own or 0) then fit = false end
+      for number = 1, databases - 1 do
+        local expected = candidate.numbers[number] or unnamed[number] or users_of[number]
+        if not expected and keys_in(number) > 0 then fit = false end
       end
     end
     if fit then table.insert(fits, uuid) end
@@ -133,6 +140,13 @@ local function others_of(name, number)
     if other ~= name then table.insert(others, other) end
   end
   return others
+end
+
+-- Give a user of another name that may select a number.
+local function other_user(name, number)
+  for _, user in ipairs(users_of[number] or {}) do
+    if user ~= name then return user end
+  end
 end
 
 local problems = {}

@@ -11,11 +11,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_keys, _redis_shared
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_keys, _redis_shared, _redis_zero
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import (
     ClaimError,
-    Owner,
     confirm_problems,
+    owner_of,
     refuse,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
@@ -108,7 +108,7 @@ def look(server: Server, entries: t.Sequence[Entry], world: World, params: t.Map
             )
         )
     _count_shared(server, releases, world)
-    refuse([*_client_problems(releases), *_user_problems(releases, world), *_count_own(server, releases)])
+    refuse([*_client_problems(releases), *_user_problems(releases, world), *_count_own(server, releases, world)])
     return releases
 
 
@@ -116,7 +116,12 @@ def _own_numbers(releases: t.Iterable[Release]) -> dict[int, tuple[str, ...]]:
     return {release.number: release.patterns for release in releases if release.number}
 
 
-def _count_own(server: Server, releases: t.Sequence[Release]) -> list[Problem]:
+def _in_zero(releases: t.Iterable[Release]) -> list[str]:
+    """Name those of which the user could write in number 0, though it is not theirs."""
+    return [release.name for release in releases if release.user and release.number != 0]
+
+
+def _count_own(server: Server, releases: t.Sequence[Release], world: World) -> list[Problem]:
     """Count the keys of each, and refuse to go on where somebody else's are among them."""
     content = _redis_keys.look(server, _own_numbers(releases))
     problems = []
@@ -126,6 +131,9 @@ def _count_own(server: Server, releases: t.Sequence[Release]) -> list[Problem]:
             problems.append(
                 release.confirmed and content[release.number].problem(release.name, "state", release.number)
             )
+    left = _redis_zero.sweep(server, _in_zero(releases), world, delete=False)
+    for release in releases:
+        release.keys += left[release.name]
     return [problem for problem in problems if problem]
 
 
@@ -149,8 +157,7 @@ def _ask(
     """Have the script find the numbers of these names, and without ``dry`` free them; they hold nothing by then."""
     question = {**record_input(world, params), "wanted": names, "dry": dry}
     answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, question)
-    owner = Owner(params["owner"], tuple(params["previous_owners"]), params["take_over"])
-    refuse(script_problems(answer, owner))
+    refuse(script_problems(answer, owner_of(params)))
     return {item["name"]: int(item["number"]) for item in answer["found"] or ()}
 
 
@@ -217,6 +224,7 @@ def carry_out(
         refuse(late)
     # Before the user, whose patterns say which keys are its own, to whoever has to finish this.
     _redis_keys.delete(server, _own_numbers(going))
+    _redis_zero.sweep(server, _in_zero(going), world, delete=True)
     for release in going:
         if release.number == 0:
             _redis_shared.sweep(_masters(server, world), release.patterns, delete=True)

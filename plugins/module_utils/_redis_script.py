@@ -17,11 +17,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record i
 CLAIM_SCRIPT = (
     READ_RECORD
     + """
-local numbers, fresh, waiting, taken, look, checked = {}, {}, {}, {}, {}, {}
+local numbers, fresh, waiting, taken, look, checked, leftover = {}, {}, {}, {}, {}, {}, {}
 for _, name in ipairs(input.checked) do checked[name] = true end
+for _, wanted in ipairs(input.wanted) do leftover[wanted.name] = wanted.leftover end
 
 local function free_for(name, number)
   local others = others_of(name, number)
+  local user = record[name] ~= number and other_user(name, number)
   if number < 1 or number >= databases then
     refuse(name, 'range', number)
   elseif holder[number] and holder[number] ~= name then
@@ -32,6 +34,8 @@ local function free_for(name, number)
     refuse(name, 'remembered', number, others[1])
   elseif taken[number] then
     refuse(name, 'held', number, taken[number])
+  elseif user then
+    refuse(name, 'user', number, user)
   else
     return true
   end
@@ -41,7 +45,10 @@ end
 local function give(name, number, how)
   numbers[name] = number
   taken[number] = name
-  if how then table.insert(fresh, {name = name, number = number, how = how}) end
+  if how then
+    local reset = how ~= 'restored' and leftover[name]
+    table.insert(fresh, {name = name, number = number, how = how, reset = reset})
+  end
 end
 
 -- Where there is one number only, everybody has it.
@@ -54,7 +61,9 @@ local function share()
     elseif not current and wanted.foreign then refuse(name, 'foreign')
     else
       numbers[name] = 0
-      if not record[name] then table.insert(fresh, {name = name, number = 0, how = 'shared'}) end
+      if not record[name] then
+        table.insert(fresh, {name = name, number = 0, how = 'shared', reset = not known[name] and leftover[name]})
+      end
     end
   end
   input.wanted = {}
@@ -93,7 +102,7 @@ end
 local candidate, stray = 1, {}
 for _, name in ipairs(waiting) do
   while candidate < databases do
-    if not (holder[candidate] or keepers[candidate] or taken[candidate]) then
+    if not (holder[candidate] or keepers[candidate] or taken[candidate] or other_user(name, candidate)) then
       if keys_in(candidate) == 0 then break end
       table.insert(stray, {number = candidate, keys = keys_in(candidate)})
     end
@@ -129,7 +138,10 @@ local writes = #problems == 0 and #look == 0 and #lost < 2 and (marks or #fresh 
 if writes and not input.dry then
   local suffix = given(input.owner) and ' ' .. input.owner or ''
   for _, claims in ipairs({fresh, adopted}) do
-    for _, claim in ipairs(claims) do redis.call('HSET', key, claim.name, claim.number .. suffix) end
+    for _, claim in ipairs(claims) do
+      redis.call('HSET', key, claim.name, claim.number .. suffix)
+      if claim.reset then redis.call('HSET', key, ':reset:' .. claim.name, '1') end
+    end
   end
   if marks then
     here = here or input.new_server

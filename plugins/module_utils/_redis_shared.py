@@ -11,10 +11,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
-from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
+from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import Server
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_globs import literal
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_globs import literal, readable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan import Entry, World, own_patterns
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_rights import key_patterns, user_of
 
 
 def is_shared(server: Server, world: World, allowed: bool) -> bool:
@@ -39,7 +40,7 @@ def overlap_problems(entries: t.Sequence[Entry], users: t.Iterable[str]) -> t.It
     for entry in entries:
         prefixes += [(literal(pattern), entry["name"]) for pattern in own_patterns(entry, "key_patterns")]
     prefixes.sort()
-    open_ones: list[tuple[str, str]] = []  # prefixes that the current one begins with
+    open_ones: list[tuple[bytes, str]] = []  # prefixes that the current one begins with
     for prefix, name in prefixes:
         while open_ones and not prefix.startswith(open_ones[-1][0]):
             open_ones.pop()
@@ -48,7 +49,7 @@ def overlap_problems(entries: t.Sequence[Entry], users: t.Iterable[str]) -> t.It
             yield Problem(
                 here,
                 "key_patterns",
-                f"its keys in the shared number 0 meet those of '{there}', at '{prefix}'",
+                f"its keys in the shared number 0 meet those of '{there}', at '{shown(readable(prefix))}'",
                 "give each deployment a prefix of its own",
             )
         open_ones.append((prefix, name))
@@ -56,10 +57,10 @@ def overlap_problems(entries: t.Sequence[Entry], users: t.Iterable[str]) -> t.It
 
 def _patterns_of_users(users: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
     for line in users:
-        words = line.split()
-        if "on" in words and "allkeys" not in words and "+select|" not in line:
+        name, rights = user_of(line)
+        if "on" in rights and "allkeys" not in rights and "+select|" not in line:
             # Administrators (~*) meet everybody and are meant to.
-            yield from ((words[1], word[1:]) for word in words if word.startswith("~") and word != "~*")
+            yield from ((name, pattern) for pattern in key_patterns(rights) if pattern != "*")
 
 
 def other_nodes(server: Server, masters: bool = False) -> list[Server]:

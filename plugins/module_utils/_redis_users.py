@@ -25,7 +25,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_plan imp
     is_shared,
     own_patterns,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record import CLAIMS_KEY
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record import CLAIMS_KEY, RESET
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_world import ENDING, change_users
 
 OPTIONS = ("channel_patterns", "shared_channels")
@@ -72,6 +72,8 @@ def apply(
             change_users(server, world, [_undo(user.name, world) for user, _what in plan.users], plan.save)
             refuse(problems)
     _end_sessions(server, ending, live_addresses or ())
+    if plan.reset and not world.cluster:
+        server.pipeline([("HDEL", CLAIMS_KEY, RESET + name) for name in sorted(plan.reset)])
 
 
 def to_end(plan: Plan, world: World, live_addresses: t.Sequence[str] | None) -> set[str]:

@@ -53,6 +53,11 @@ def _worded(item: t.Mapping[str, t.Any], databases: int) -> Problem:
             f"number {number} belongs to '{other}', whose Postgres database remembers it",
             "ask for another number, or for none",
         ),
+        "user": (
+            "number",
+            f"the Redis user '{other}' may select number {number}",
+            f"ask for another number, or for none; where nobody needs that user any more, ACL DELUSER {other}",
+        ),
         "twice": (
             "known_claims",
             f"number {number} is remembered for it and for {_listed(other)}",

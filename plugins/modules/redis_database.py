@@ -17,7 +17,8 @@ description:
   - The claims are recorded in number 0 of the server itself, which is reserved for them, in the hash
     C(selfhost.langgraph:claims). One script decides about the whole list as one step, so that several callers at once
     never get the same number. Either every name gets what it asks for, or none does and nothing changes.
-  - A new number is the lowest one that nobody claims, that holds no key, and that O(known_claims) does not name.
+  - A new number is the lowest one that nobody claims, that holds no key, that no other user of the server may select, and that
+    O(known_claims) does not name.
   - The number of round trips is the same for one name and for a thousand.
 extends_documentation_fragment:
   - selfhost.langgraph._redis
@@ -51,7 +52,9 @@ options:
         description:
           - With V(present) it has its number and its user.
           - With V(absent) nothing is lost unless O(databases[].confirm) says so. The module reports what would be lost. With it,
-            and when no client is connected, the user is removed, the number emptied, and only then freed.
+            and when no client is connected, the number is emptied, the user removed, and only then the number is freed.
+          - Keys that the deployment left in number 0 go too, where its name and C(:) begin them or no other user may have written
+            them.
         type: str
         choices: [present, absent]
         default: present
@@ -94,11 +97,14 @@ options:
           - Whether passwords other than O(databases[].password) and O(databases[].previous_password) end.
           - With V(false) the wanted one is added, and those that the user has stay valid, so that a revision that still
             carries one of them can connect.
+          - Passwords of a user that is there before the claim end in any case, unless O(known_claims) has the claim.
         type: bool
         default: false
       extra_commands:
         description:
-          - Commands to allow beyond the usual ones, such as V(info). Those that reach other numbers are refused.
+          - Commands to allow beyond the usual ones, such as V(info). Those that reach other numbers, other clients or the server
+            itself are refused, and so are containers of such commands (V(client)); name the one that is needed, as
+            V(client|no-touch).
         type: list
         elements: str
         default: []
@@ -140,12 +146,13 @@ options:
     description:
       - How the deployments reach this server, V(HOST:PORT) or the path of a socket. It is returned as RV(address), to be kept
         with the claims.
-      - A server without a UUID that is empty, at the address that stands in O(known_claims), has lost its data. It gets its
-        UUID and its numbers back.
+      - A server without a UUID, at the address that stands in O(known_claims), that is empty but for what the deployments may have
+        written, has lost its data. It gets its UUID and its numbers back.
     type: str
   owner:
     description:
       - Fingerprint of the inventory. It is recorded with each claim.
+      - It is made of 1 to 64 letters, digits, C(-) and C(_).
       - A claim without one is adopted. A claim with another one is refused, and nothing changes.
     type: str
   previous_owners:

@@ -16,6 +16,7 @@ CHANNELS_THAT_MEET: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
     "across": ({"channel_patterns": ["a*:x"]}, {"channel_patterns": ["*b:x"]}),
     "one consents": ({"channel_patterns": ["lg:*"], "shared_channels": True}, {"channel_patterns": ["lg:*"]}),
     "the other's own": ({"channel_patterns": ["two:events"]}, {}),
+    "a bracket at the end": ({"channel_patterns": ["room)"]}, {"channel_patterns": ["room)"]}),
     "a class": ({"channel_patterns": ["[nt]wo:*"]}, {}),
 }
 

@@ -65,7 +65,7 @@ def script(_redis: RedisServer) -> t.Callable[..., tuple[dict[str, t.Any], Claim
             "owners": [OURS, BEFORE],
             "take_over": False,
             "new_server": "unused",
-            "own_keys": [CLAIMS],
+            "held": [],
         }
         answer = json.loads(admin.eval(CLAIM_SCRIPT, 1, CLAIMS, json.dumps(question)))
         return answer, {name: int(value.split()[0]) for name, value in _redis.record().items()}

@@ -67,6 +67,7 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "_plan.py": re.compile("is no longer kept|runs and does not serve|rollback from"),
     "_postgres_plan.py": re.compile("the comment of the database"),
     "_proxy.py": re.compile("Written by|http-request"),
+    "_redis_acl.py": re.compile("asking bgrewriteaof|caching getname"),
     "_redis_durable.py": re.compile("no fsync in time"),
     "_redis_record.py": re.compile("local key"),
     "_redis_script.py": re.compile("local "),

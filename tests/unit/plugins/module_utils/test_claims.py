@@ -59,3 +59,11 @@ def test_whom_a_record_belongs_to(owner: Owner, found: str | None, ours: bool) -
             f"deployment 'bot', option 'name': its Redis number 3 belongs to another inventory: its owner is {THEIRS}, ours is "
         )
         assert "\n" not in str(problem)
+
+
+@pytest.mark.parametrize("wrong", ["team a", "", "a" * 65, "a\nb", "ä"])
+def test_an_owner_is_one_plain_word(wrong: str) -> None:
+    """It stands behind a number in the record of Redis, with a space between the two."""
+    for build in (lambda: Owner(wrong), lambda: Owner(OURS, (wrong,))):
+        with pytest.raises(ClaimError, match="letters, digits"):
+            build()

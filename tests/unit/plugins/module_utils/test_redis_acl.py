@@ -91,13 +91,21 @@ def test_no_accepted_pattern_covers_the_claims(pattern: str) -> None:
         assert not fnmatch.fnmatchcase("selfhost.langgraph:claims", pattern)
 
 
-@pytest.mark.parametrize("command", ["info", "client|no-touch", "object|freq", "ft.search", "script|exists"])
+@pytest.mark.parametrize(
+    "command",
+    ["info", "client|no-touch", "object|freq", "ft.search", "script|exists", "acl|whoami", "memory|usage", "restore"],
+)
 def test_harmless_commands_may_be_added(command: str) -> None:
     assert list(command_findings([command])) == []
 
 
 @pytest.mark.parametrize(
-    "command", ["select", "flushall", "@all", "+info", "SELECT", "move", "client|kill", "config|get", "acl"]
+    "command",
+    """select flushall flushdb @all +info SELECT move config|get acl acl|setuser acl|list acl|deluser client client|kill
+    client|list client|pause client|unpause client|unblock client|no-evict client|tracking script script|flush
+    script|kill memory memory|purge function function|load pubsub pubsub|channels latency latency|reset slowlog
+    slowlog|get commandlog|get cluster cluster|reset module|load ft.config ft.config|set bgsave role replconf keys
+    restore-asking sentinel|masters""".split(),
 )
 def test_others_may_not(command: str) -> None:
     assert list(command_findings([command]))

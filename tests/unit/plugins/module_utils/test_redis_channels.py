@@ -93,6 +93,24 @@ def test_users_of_the_server() -> None:
     ]
 
 
+@pytest.mark.parametrize("pattern", ["room)", "(room", "room:*)", "((x))"])
+def test_a_bracket_is_part_of_a_pattern(pattern: str) -> None:
+    users = [
+        f"user a on &{pattern} -@all +select|1",
+        f"user b on resetchannels -@all (~x resetchannels &{pattern} -@all) (&second -@all +get)",
+    ]
+    assert [listener.patterns for listener in listeners_of(users, {"(a)"})] == [
+        (pattern,),
+        tuple(sorted([pattern, "second"])),
+    ]
+
+
+def test_a_letter_is_cut_by_a_pattern_of_bytes() -> None:
+    """Redis compares bytes: the first one of a letter may be a pattern's end."""
+    listeners = [Listener("a", ("\udcc3*",), False), Listener("b", ("é:*",), False), Listener("c", ("z",), False)]
+    assert found(*listeners) == (["a", "b"], [])
+
+
 def test_thousands_that_differ_cost_little() -> None:
     listeners = [Listener(f"n{number}", (f"n{number}:*",), False) for number in range(3000)]
     same = [lg(f"n{number}", True) for number in range(3000)]

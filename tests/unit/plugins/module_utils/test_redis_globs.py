@@ -117,7 +117,7 @@ def test_a_range_beyond_ascii_deletes_nothing() -> None:
 
 
 def test_literal() -> None:
-    assert [literal(text) for text in ("a:*", "a?b", "a\\*", "abc", "[a]")] == ["a:", "a", "a", "abc", ""]
+    assert [literal(text) for text in ("a:*", "a?b", "a\\*", "abc", "[a]")] == [b"a:", b"a", b"a", b"abc", b""]
 
 
 @pytest.mark.parametrize(
@@ -143,3 +143,8 @@ def test_patterns_match_like_redis(pattern: str, text: str, expected: bool) -> N
 @given(st.text("ab*?."), st.text("ab."))
 def test_patterns_match_like_fnmatch_where_both_agree(pattern: str, text: str) -> None:
     assert matcher([pattern])(text) == fnmatch.fnmatchcase(text, pattern)
+
+
+def test_bytes_are_compared() -> None:
+    assert meet("\udcc3*", "é:*")
+    assert not meet("\udcc4*", "é:*")
