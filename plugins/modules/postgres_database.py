@@ -15,6 +15,10 @@ description:
   - Gives each deployment of a list a database of its own and a role that owns it, without any further right. Both are named
     like the deployment, with C(_) in the place of C(-).
   - Nobody else may connect to the database, from its first moment on. It is made closed, and opened once PUBLIC is shut out.
+  - Rights on the database that its owner or somebody else has given to other roles are taken back, and the sessions that came in
+    by them are ended. Members of the deployment's role keep theirs.
+  - No statement waits for a lock without limit. A session of a deployment that keeps one for more than five seconds is ended; one
+    of somebody else is named in a refusal.
   - Passwords are sent as SCRAM verifiers that are computed by the module, so the clear text reaches neither the server nor
     its log, and an unchanged password is recognised.
   - The claim, with the deployment's Redis number, is kept as a comment of the role and of the database, see
