@@ -47,6 +47,7 @@ def script(_redis: RedisServer) -> t.Callable[..., tuple[dict[str, t.Any], Claim
         dry: bool = False,
         owners: t.Mapping[str, str] | None = None,
         others: t.Sequence[t.Mapping[str, t.Any]] = (),
+        held: t.Mapping[int, str] | None = None,
     ) -> tuple[dict[str, t.Any], Claims]:
         admin.flushall()
         admin.hset(CLAIMS, ":server", HERE)
@@ -65,7 +66,7 @@ def script(_redis: RedisServer) -> t.Callable[..., tuple[dict[str, t.Any], Claim
             "owners": [OURS, BEFORE],
             "take_over": False,
             "new_server": "unused",
-            "held": [],
+            "held": [{"number": number, "names": [name]} for number, name in (held or {}).items()],
         }
         answer = json.loads(admin.eval(CLAIM_SCRIPT, 1, CLAIMS, json.dumps(question)))
         return answer, {name: int(value.split()[0]) for name, value in _redis.record().items()}
@@ -177,3 +178,18 @@ def test_owners(owners_now: t.Any, script: t.Any, record: Claims, wanted: t.Any,
         assert (after, found) == (record, {name: owners.get(name, "") for name in record})
     else:
         assert found == {name: OURS if name in names else owners.get(name, "") for name in after}
+
+
+@thorough
+@given(
+    distinct(5),
+    distinct(5),
+    wanted_lists,
+    st.dictionaries(st.integers(1, DATABASES - 1), st.sampled_from([*"abcdef", "stranger"])),
+)
+def test_a_number_that_a_user_may_select_goes_to_nobody_else(
+    script: t.Any, record: Claims, known: Claims, wanted: list[tuple[str, int | None]], held: dict[int, str]
+) -> None:
+    answer, _after = script(record, known, set(), wanted, held=held)
+    for name, number in ({} if answer["problems"] else answer["numbers"]).items():
+        assert held.get(number, name) == name or record.get(name) == number
