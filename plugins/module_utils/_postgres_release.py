@@ -40,7 +40,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import Connection
     from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_patience import PatientSession
 
-    Session = Connection | PatientSession
+    Session = t.Union[Connection, PatientSession]  # noqa: UP007 - pylint reads it as Python 3.8 does
     Enter = t.Callable[[str], Connection]
 
 # Seconds, as long as DROP DATABASE itself waits: the session of a program that was stopped first finishes its query.
