@@ -51,7 +51,7 @@ def test_ten_upgrades_leak_nothing(world, bot, roll):
     assert after == before
     assert len(world.revisions(NAME)) == KEPT
     files = world.host.check_output(f"find /etc/langgraph/{NAME} -type f").splitlines()
-    assert len(files) == 1 + KEPT * 5 - 1  # each has five files, the serving one has no drain.json
+    assert len(files) == 2 + KEPT * 5 - 1  # each has five files, the serving one has no drain.json; and its credentials
     sessions = world.redis("CLIENT", "LIST").count(f"user={NAME} ")
     assert 0 < sessions < 30
     rows = world.sql("postgres", f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{world.database(NAME)}'")
