@@ -32,7 +32,8 @@ def test_they_serve(fleet):
 @pytest.mark.essential
 def test_nobody_is_left_logged_in(fleet):
     for host in HOSTS:
-        found = fleet.on(host, "sh", "-c", "ls -d /run/langgraph-registr* /root/.docker 2>/dev/null; true")
+        places = "find /run/langgraph-registries -mindepth 1 2>/dev/null; ls -d /root/.docker 2>/dev/null; true"
+        found = fleet.on(host, "sh", "-c", places)
         assert found == ""
     places = f"/run {PROJECT}/build/ansible/tmp ${{XDG_RUNTIME_DIR:-/run}}"
     assert command("sh", "-c", f"find {places} -maxdepth 1 -name 'langgraph-registr*'") == ""
