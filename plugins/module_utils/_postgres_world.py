@@ -21,7 +21,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import Connection
 
 MINIMUM_VERSION = 140000
-GOOD_VERSION = 150000
 
 # Databases in which a managed service keeps its own things, and which nobody else can do anything about.
 OF_SERVICES = {"rdsadmin", "cloudsqladmin", "azure_maintenance", "azure_sys"}

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 CLAIMS_KEY = "selfhost.langgraph:claims"
 UNSAVED_KEY = "selfhost.langgraph:acl-unsaved"
-SERVER_FIELD = ":server"
 # Beginning of the fields that name users which were there before the claim, so that their passwords are not ours.
 RESET = ":reset:"
 

@@ -35,10 +35,14 @@ def credentials_in_use(
 
 
 def logins_in_use(name: str, use: Use) -> list[str] | None:
-    """The Postgres roles that revisions of a deployment log in as, on all hosts; None where that is not known."""
-    if not use or None in use.values():
+    """The Postgres roles that revisions of a deployment log in as, on all hosts; None where that is not known.
+
+    It is not known either where one has lost the files that say it.
+    """
+    logins = {entry["login"] for _host, entry in _entries(name, use)}
+    if not use or None in use.values() or not all(logins):
         return None
-    return sorted({entry["login"] for _host, entry in _entries(name, use) if entry["login"]})
+    return sorted(logins)
 
 
 def is_alone(deployment: Deployment, use: Use | None) -> bool:

@@ -44,6 +44,14 @@ CASES: dict[str, tuple[dict[str, t.Any], list[str] | None, bool, list[str]]] = {
 }
 
 
+@pytest.mark.parametrize("login", [None, ""])
+def test_a_revision_that_does_not_say_its_login(login: str | None) -> None:
+    """It may have any of them, so none is free."""
+    use = {"app1": carried(NEW, (3, login, None))}  # type: ignore[arg-type]
+    assert _rotation.logins_in_use("bot", use) is None
+    assert _rotation.is_alone(BOT, use) is False
+
+
 @pytest.mark.parametrize(("use", "logins", "alone", "holders"), CASES.values(), ids=CASES)
 def test_use(use: dict[str, t.Any], logins: list[str] | None, alone: bool, holders: list[str]) -> None:
     assert _rotation.logins_in_use("bot", use) == logins
