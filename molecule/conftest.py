@@ -237,7 +237,7 @@ class World:
         return run_playbook(INVENTORY, playbook, ("--limit", self.name, *arguments), variables, **settings)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def world(host) -> World:
     """The test host."""
     return World(host)
