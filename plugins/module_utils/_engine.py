@@ -64,7 +64,9 @@ def look(network: str = "") -> Look:
     wanted = ("LoadState", "ActiveState", "MainPID", "ExecStart")
     shown = run(["systemctl", "show", "--property", ",".join(wanted), "--", UNIT], timeout=30).stdout
     unit = dict(line.partition("=")[::2] for line in shown.splitlines())
-    found, process = unit.get("LoadState") in ("loaded", "masked"), int(unit.get("MainPID") or 0)
+    # The role packages masks it while it installs it: a run that was killed then has left a unit without an engine, or with.
+    there = unit.get("LoadState") == "loaded" or (unit.get("LoadState") == "masked" and shutil.which("dockerd") is not None)
+    found, process = there, int(unit.get("MainPID") or 0)
     running = unit.get("ActiveState") in ("active", "reloading") and process > 0
     # A unit's own text has variables where the process has what they stood for.
     command = (_command_of(process) if running else []) or _engine_options.command_of(unit.get("ExecStart", ""))
