@@ -65,7 +65,9 @@ def look(network: str = "") -> Look:
     shown = run(["systemctl", "show", "--property", ",".join(wanted), "--", UNIT], timeout=30).stdout
     unit = dict(line.partition("=")[::2] for line in shown.splitlines())
     # The role packages masks it while it installs it: a run that was killed then has left a unit without an engine, or with.
-    there = unit.get("LoadState") == "loaded" or (unit.get("LoadState") == "masked" and shutil.which("dockerd") is not None)
+    there = unit.get("LoadState") == "loaded" or (
+        unit.get("LoadState") == "masked" and shutil.which("dockerd") is not None
+    )
     found, process = there, int(unit.get("MainPID") or 0)
     running = unit.get("ActiveState") in ("active", "reloading") and process > 0
     # A unit's own text has variables where the process has what they stood for.
@@ -87,15 +89,14 @@ def look(network: str = "") -> Look:
     return Look(found, running, program, command, process, record, engine, _networks(network) if running else [])
 
 
-def problems(params: t.Mapping[str, t.Any], seen: Look) -> list[str]:
+def problems(params: t.Mapping[str, t.Any], seen: Look) -> t.Iterator[str]:
     """Why this host cannot have what the role's variables ask for: one line each."""
-    found = []
     if seen.found:
-        found += _engine_options.problems(params, seen.engine)
+        yield from _engine_options.problems(params, seen.engine)
     elif seen.engine.file is None:
-        found.append(f"{seen.engine.path} of the host is no JSON object; correct or remove it first")
-    elif _answers():
-        found.append(
+        yield f"{seen.engine.path} of the host is no JSON object; correct or remove it first"
+    elif os.path.exists(SOCKET) and ask("/version") is not None:
+        yield (
             f"something answers on {SOCKET} of the host that is not {UNIT}, as Podman does; the deployments need a Docker engine: "
             "stop that one first"
         )
@@ -103,8 +104,7 @@ def problems(params: t.Mapping[str, t.Any], seen: Look) -> list[str]:
     if network:
         with open("/proc/net/route", encoding="ascii") as file:
             routes = _engine_network.parse_routes(file.read())
-        found += _engine_network.network_problems(network, seen.networks, routes, _ports.addresses())
-    return found
+        yield from _engine_network.network_problems(network, seen.networks, routes, _ports.addresses())
 
 
 def missing_commands(seen: Look) -> list[str]:
@@ -170,7 +170,7 @@ def carry_out(plan: Plan, seen: Look) -> None:
         if not wrote:
             raise
         _put_back(path, before, seen)
-        raise EngineServiceError(f"{error}; {path} is again what it was") from error
+        raise EngineServiceError(f"{error}; {path} is what it was before") from error
 
 
 def _reload(plan: Plan, former: t.Sequence[t.Mapping[str, t.Any]]) -> None:
@@ -191,9 +191,7 @@ def _reload(plan: Plan, former: t.Sequence[t.Mapping[str, t.Any]]) -> None:
 def _restart() -> None:
     done = run(["systemctl", "restart", UNIT], timeout=2 * _START_SECONDS)
     if done.returncode != 0 or not wait_until_it_answers():
-        raise EngineServiceError(
-            f"the engine does not start with the new options; see 'journalctl -u docker' {done.stderr.strip()}".strip()
-        )
+        raise EngineServiceError("the engine does not start with the new options; see 'journalctl -u docker'")
 
 
 def wait_until_it_answers() -> bool:
@@ -333,10 +331,6 @@ def _networks(name: str) -> list[dict[str, t.Any]]:
     """The engine's networks; the one of that name with its containers."""
     listed = ask("/networks") or []
     return [(ask(f"/networks/{item['Id']}") or item) if item.get("Name") == name else item for item in listed]
-
-
-def _answers() -> bool:
-    return os.path.exists(SOCKET) and ask("/version") is not None
 
 
 class _Connection(http.client.HTTPConnection):

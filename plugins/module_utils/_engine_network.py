@@ -48,7 +48,7 @@ def network_problems(
     networks: t.Sequence[t.Mapping[str, t.Any]],
     routes: t.Sequence[Route],
     addresses: t.Sequence[str],
-) -> list[str]:
+) -> t.Iterator[str]:
     """What is in the way of the network that is wanted (name, subnet, gateway, bridge): one line each.
 
     ``networks`` are the engine's own, as its API gives them; a network that is there as it is wanted is ours.
@@ -57,39 +57,43 @@ def network_problems(
         subnet = ipaddress.IPv4Network(wanted["subnet"])
         gateway = ipaddress.IPv4Address(wanted["gateway"])
     except ValueError as error:
-        return [
-            f"docker_network_subnet, docker_network_gateway: {error}; give an IPv4 network and one of its addresses"
-        ]
+        yield f"docker_network_subnet, docker_network_gateway: {error}; give an IPv4 network and one of its addresses"
+        return
     if gateway not in subnet or gateway in (subnet[0], subnet[-1]):
-        return [f"docker_network_gateway: {gateway} is no address for a host in {subnet}; set it to {subnet[1]}, say"]
+        yield f"docker_network_gateway: {gateway} is no address for a host in {subnet}; set it to {subnet[1]}, say"
+        return
     own = next((network for network in networks if network.get("Name") == wanted["name"]), None)
     if own is not None and _is_as_wanted(own, wanted):
-        return []
-    found = _of_others(own, wanted) if own is not None else []
-    bridge = _bridge(own) if own is not None else wanted["bridge"]
-    taken = _taken_by(subnet, [network for network in networks if network is not own])
-    taken += [
-        (route.to, f"the route to {route.to} by {route.interface}")
-        for route in routes
-        if route.interface not in (bridge, wanted["bridge"]) and _meets(subnet, route.to)
+        return
+    strangers = _strangers(own)
+    if strangers:
+        # It would be made anew, which cuts off who is in it.
+        yield (
+            f"docker_network_name: the engine has a network '{wanted['name']}' that is another one, and {', '.join(strangers)} in it; "
+            "set another name"
+        )
+    # What an engine that stands still, or an earlier setting, has left is ours too.
+    bridges = {wanted["bridge"], *([_bridge(own)] if own is not None else [])}
+    foreign = [route for route in routes if route.interface not in bridges]
+    known = [ipaddress.IPv4Network(route.to) for route in routes if route.interface in bridges]
+    taken = [
+        f"the engine's network '{name}' ({text})"
+        for name, text in _subnets([network for network in networks if network is not own])
+        if _meets(subnet, text)
     ]
-    # Those of a bridge that an engine has left are ours.
-    own_addresses = {config.get("Gateway") for config in _configs(own)} | {str(gateway)} if own is not None else set()
+    taken += [f"the route to {route.to} by {route.interface}" for route in foreign if _meets(subnet, route.to)]
     taken += [
-        (f"{address}/32", f"the host's own address {address}")
+        f"its own address {address}"
         for address in addresses
-        if ":" not in address
-        and address not in own_addresses
-        and ipaddress.IPv4Address(address) in subnet
-        and not any(_covers(route, address) and route.interface in (bridge, wanted["bridge"]) for route in routes)
+        if ":" not in address and _meets(subnet, address) and not any(_meets(one, address) for one in known)
     ]
     if taken:
-        free = _free([*(to for to, _by in _taken_by(None, networks)), *(route.to for route in routes)], subnet)
-        found.append(
-            f"docker_network_subnet: {subnet} is taken on the host by {taken[0][1]}; set it and docker_network_gateway to a free "
-            f"one{f', {free} and {free[1]} say' if free else ''}"
+        free = _free([*(text for _name, text in _subnets(networks)), *(route.to for route in routes)], subnet)
+        example = f", {free} and {free[1]} say" if free else ""
+        yield (
+            f"docker_network_subnet: {subnet} is taken on the host by {taken[0]}; set it and docker_network_gateway to a free one"
+            f"{example}"
         )
-    return found
 
 
 def _configs(network: t.Mapping[str, t.Any] | None) -> list[t.Mapping[str, t.Any]]:
@@ -105,37 +109,21 @@ def _is_as_wanted(network: t.Mapping[str, t.Any], wanted: t.Mapping[str, str]) -
     return (wanted["subnet"], wanted["gateway"]) in there and _bridge(network) == wanted["bridge"]
 
 
-def _of_others(network: t.Mapping[str, t.Any], wanted: t.Mapping[str, str]) -> list[str]:
-    """It would be made anew, which cuts off who is in it."""
-    containers = sorted(str(item.get("Name")) for item in (network.get("Containers") or {}).values())
-    strangers = [name for name in containers if not name.startswith(_CONTAINERS)]
-    if not strangers:
-        return []
-    return [
-        f"docker_network_name: the engine has a network '{wanted['name']}' that is another one, and {', '.join(strangers)} in it; "
-        "set another name"
-    ]
+def _strangers(network: t.Mapping[str, t.Any] | None) -> list[str]:
+    """Containers in a network that are nobody's deployment."""
+    names = sorted(str(item.get("Name")) for item in ((network or {}).get("Containers") or {}).values())
+    return [name for name in names if not name.startswith(_CONTAINERS)]
 
 
-def _taken_by(
-    subnet: ipaddress.IPv4Network | None, networks: t.Sequence[t.Mapping[str, t.Any]]
-) -> list[tuple[str, str]]:
-    """Subnets of the engine's networks that meet one, or all of them, with who has each."""
-    every = [(str(config.get("Subnet") or ""), network) for network in networks for config in _configs(network)]
-    return [
-        (text, f"the engine's network '{network.get('Name')}' ({text})")
-        for text, network in every
-        if text and ":" not in text and (subnet is None or _meets(subnet, text))
-    ]
+def _subnets(networks: t.Sequence[t.Mapping[str, t.Any]]) -> list[tuple[str, str]]:
+    """Name and IPv4 subnet of the engine's networks."""
+    every = [(str(item.get("Name")), str(config.get("Subnet") or "")) for item in networks for config in _configs(item)]
+    return [(name, text) for name, text in every if text and ":" not in text]
 
 
 def _meets(subnet: ipaddress.IPv4Network, text: str) -> bool:
     other = ipaddress.IPv4Network(text, strict=False)
     return other.prefixlen >= _SHORTEST_PREFIX and subnet.overlaps(other)
-
-
-def _covers(route: Route, address: str) -> bool:
-    return ipaddress.IPv4Address(address) in ipaddress.IPv4Network(route.to)
 
 
 def _free(others: t.Sequence[str], subnet: ipaddress.IPv4Network) -> ipaddress.IPv4Network | None:

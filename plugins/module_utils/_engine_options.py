@@ -191,54 +191,49 @@ def runs_without(info: t.Mapping[str, t.Any], wanted: Options, former: t.Sequenc
     return differ
 
 
-def problems(params: t.Mapping[str, t.Any], engine: Engine) -> list[str]:
+def problems(params: t.Mapping[str, t.Any], engine: Engine) -> t.Iterator[str]:
     """Why the engine that is there cannot have what the role's variables ask for: one line each."""
     version = parse_version(engine.version)
     if version is None or version < OLDEST:
-        told = engine.version or "unknown"
-        oldest = ".".join(map(str, OLDEST))
-        return [
-            f"the Docker engine of the host has version {told}; {oldest} is the oldest that works: upgrade it first"
-        ]
+        told, oldest = engine.version or "unknown", ".".join(map(str, OLDEST))
+        yield f"the Docker engine of the host has version {told}; {oldest} is the oldest that works: upgrade it first"
+        return
     if engine.file is None:
-        return [
-            f"{engine.path} of the host is no JSON object; correct it first: its engine would not start again either"
-        ]
+        yield f"{engine.path} of the host is no JSON object; correct it first: its engine would not start again either"
+        return
     wanted = wanted_options(params, engine)
-    found = []
     if wanted.get(LIVE_RESTORE) and ((engine.info or {}).get("Swarm") or {}).get("LocalNodeState") == "active":
-        found.append("docker_live_restore: the engine of the host is in a swarm, which does without; set it to false")
+        yield "docker_live_restore: the engine of the host is in a swarm, which does without; set it to false"
     merged, contradictions = merge(engine.file, wanted, engine.former)
-    found += [_contradiction(key, engine) for key in contradictions]
-    found += [_flag(key, engine) for key in _in_the_way(wanted, engine)]
-    due = [
-        key
-        for key in needs_restart(engine.file, merged)
-        if key not in {name.partition(".")[0] for name in contradictions}
-    ]
-    if engine.info is not None:
-        lost = [key for key in due if key in KEEPS_DATA and not _has(engine.info, key, merged.get(key))]
-        found += [
-            f"docker_daemon_options: with another {key} the engine would find neither its containers nor its images; leave it "
-            f"out, or move them yourself and write it into {engine.path}"
-            for key in lost
-        ]
-        if not engine.ours:
-            found += [
+    for key in contradictions:
+        yield (
+            f"{_input(key)}: {key} in {engine.path} of the host has another value, which is not the role's; change that one, or set "
+            "the variable to it"
+        )
+    for key in _in_the_way(wanted, engine):
+        yield (
+            f"{_input(key)}: docker.service of the host has {key} on its command line, and the engine starts with that or with "
+            f"{engine.path}, not with both; remove it there, or leave the variable out"
+        )
+    told_already = {name.partition(".")[0] for name in contradictions}
+    for key in needs_restart(engine.file, merged) if engine.info is not None else ():
+        if key in told_already:
+            continue
+        if key in KEEPS_DATA and not _has(engine.info or {}, key, merged.get(key)):
+            yield (
+                f"docker_daemon_options: with another {key} the engine would find neither its containers nor its images; leave it "
+                f"out, or move them yourself and write it into {engine.path}"
+            )
+        elif not engine.ours:
+            yield (
                 f"docker_daemon_options: {key} holds from a restart of the engine on, and the role restarts none that it did not "
                 f"install; leave it out, or write it into {engine.path} and restart the engine yourself"
-                for key in due
-                if key not in lost
-            ]
-    return found
+            )
 
 
-def _contradiction(key: str, engine: Engine) -> str:
-    name = key.partition(".")[0]
-    return (
-        f"{_INPUTS.get(name, 'docker_daemon_options')}: {key} in {engine.path} of the host has another value, which is not the "
-        "role's; change that one, or set the variable to it"
-    )
+def _input(key: str) -> str:
+    """The role's variable that has a key."""
+    return _INPUTS.get(key.partition(".")[0], "docker_daemon_options")
 
 
 def _in_the_way(wanted: Options, engine: Engine) -> list[str]:
@@ -246,13 +241,6 @@ def _in_the_way(wanted: Options, engine: Engine) -> list[str]:
     differ = set(runs_without(engine.info, wanted)) if engine.info is not None else set(wanted)
     told = RELOADED - differ
     return [key for key in wanted if key in engine.flags and key not in (engine.file or {}) and key not in told]
-
-
-def _flag(key: str, engine: Engine) -> str:
-    return (
-        f"{_INPUTS.get(key, 'docker_daemon_options')}: docker.service of the host has {key} on its command line, and the engine "
-        f"starts with that or with {engine.path}, not with both; remove it there, or leave the variable out"
-    )
 
 
 def without_flags(wanted: Options, engine: Engine) -> dict[str, t.Any]:

@@ -73,7 +73,7 @@ def main() -> None:
     """Compare, and carry out what differs."""
     module = AnsibleModule(argument_spec=_engine.ENGINE_ARGS, supports_check_mode=True)
     seen = _engine.look()
-    problems = _engine.problems(module.params, seen)
+    problems = list(_engine.problems(module.params, seen))
     if problems:
         module.fail_json(msg="\n".join(problems), problems=problems)
     plan = _engine.make_plan(module.params, seen)

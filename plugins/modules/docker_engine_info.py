@@ -102,7 +102,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     seen = _engine.look((module.params["network"] or {}).get("name", ""))
-    problems = _engine.problems(module.params, seen)
+    problems = list(_engine.problems(module.params, seen))
     if problems:
         module.fail_json(msg="\n".join(problems), problems=problems)
     module.exit_json(

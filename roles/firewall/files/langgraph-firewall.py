@@ -345,7 +345,7 @@ def watch():
 def apply():
     """Load the table where that is due, and say so to whoever asked."""
     if ensure(look_up=True):
-        print("loaded")
+        sys.stdout.write("loaded\n")
 
 
 def main():

@@ -83,7 +83,16 @@ def play(tmp_path: Path) -> t.Callable[..., subprocess.CompletedProcess[str]]:
     """A play of two tasks and a handler, run with settings in its environment."""
     pytest.importorskip("ansible.cli")
     (tmp_path / "play.yml").write_text(PLAY)
-    command = [sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", "-c", "local", str(tmp_path / "play.yml")]
+    command = [
+        sys.executable,
+        "-m",
+        "ansible.cli.playbook",
+        "-i",
+        "localhost,",
+        "-c",
+        "local",
+        str(tmp_path / "play.yml"),
+    ]
     command += ["-e", f"ansible_python_interpreter={sys.executable}"]
 
     def run(**settings: str) -> subprocess.CompletedProcess[str]:

@@ -32,7 +32,7 @@ ENGINE = Engine("28.1.1", SHOP, info=INFO)
 
 
 def problems(engine: Engine = ENGINE, **params: t.Any) -> list[str]:
-    return _engine_options.problems({**PARAMS, **params}, engine)
+    return list(_engine_options.problems({**PARAMS, **params}, engine))
 
 
 # Versions and command lines
