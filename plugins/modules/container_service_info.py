@@ -245,6 +245,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import carried
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import Deployment
 
 
@@ -340,6 +341,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    require(module, wished=[("docker", _docker.DOCKER_IMPORT_ERROR), ("psycopg", _schema.PSYCOPG_IMPORT_ERROR)])
     images, engine_facts = engine(module.params["images"])
     found = read(module.params["config_dir"])
     secret = {"carried": carried(found), "aes_keys": aes_keys(found)} if module.params["credentials"] else {}
