@@ -60,7 +60,12 @@ def require(module: AnsibleModule, *needed: Library, wished: t.Sequence[Library]
             _run_again()
     for name, error in needed:
         if error is not None:
-            module.fail_json(msg=_missing(name), exception=error)
+            others = "" if sys.executable == DISTRIBUTION else f", nor has {DISTRIBUTION}"
+            package = PACKAGES.get(name, name)
+            module.fail_json(
+                msg=f"{sys.executable} has no Python library '{name}'{others}; on Debian and Ubuntu it is the package {package}",
+                exception=error,
+            )
 
 
 def _imports(interpreter: str, names: t.Sequence[str]) -> set[str]:
@@ -81,12 +86,3 @@ def _run_again() -> t.NoReturn:
     payload = respawn._respawn.create_payload()
     done = subprocess.run([DISTRIBUTION, "--"], input=payload.encode("utf-8", "surrogateescape"), check=False)
     sys.exit(done.returncode)  # pylint: disable=ansible-bad-function
-
-
-def _missing(name: str) -> str:
-    """Name the package; the path tells an interpreter of one's own from the distribution's."""
-    others = "" if sys.executable == DISTRIBUTION else f", nor has {DISTRIBUTION}"
-    return (
-        f"{sys.executable} has no Python library '{name}'{others}; on Debian and Ubuntu it comes with the package "
-        f"{PACKAGES.get(name, name)}"
-    )
