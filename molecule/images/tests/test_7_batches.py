@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from fleet import HOSTS, flat
 
 
-@pytest.mark.essential
 def test_one_host_after_the_other_ends_on_the_same_images(fleet, application):
     """The first one builds, pushes and settles for both; the second one takes it."""
     images = {"pushed-bot": f"{fleet.pushed}:batches", "shipped-bot": "shipped-bot:batches"}
@@ -29,7 +27,7 @@ def test_one_host_after_the_other_ends_on_the_same_images(fleet, application):
 
 def test_a_batch_that_fails_is_the_last(fleet, application):
     image = "shipped-bot:broken"
-    broken = application(image, {"agent.py": "raise RuntimeError('never healthy')"})
+    broken = application(image, {"agent/graph.py": "raise RuntimeError('never healthy')"})
     listed = [{**item, "image": image} for item in fleet.deployments if item["name"] == "shipped-bot"]
     before = fleet.serving("shipped-bot")
     done = fleet.play(
@@ -44,7 +42,6 @@ def test_a_batch_that_fails_is_the_last(fleet, application):
     assert image not in fleet.images()[HOSTS[1]]
 
 
-@pytest.mark.essential
 def test_hosts_out_of_step_are_refused(fleet):
     with fleet.unchanged():
         done = fleet.play(tasks="out_of_step")
