@@ -87,7 +87,7 @@ class Fleet:
         local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
         hosts: dict[str, t.Any] = {name: {} for name in self.hosts}
         # As in a fleet: the first one has the data.
-        data = {"hosts": {self.hosts[0]: {}}}
+        data: dict[str, t.Any] = {"hosts": {self.hosts[0]: {}}}
         groups = {"langgraph_hosts": {"hosts": hosts}, "langgraph_redis": data, "langgraph_postgres": data}
         inventory = {"all": {"hosts": hosts, "vars": local, "children": groups}}
         (self.folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
