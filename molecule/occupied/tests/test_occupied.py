@@ -9,9 +9,8 @@ import re
 import subprocess
 
 import pytest
+from neighbour import differences
 from plays import PROJECT
-
-from conftest import differences
 
 pytestmark = pytest.mark.essential
 BOTH = ("support-bot", "research-agent")
@@ -55,7 +54,7 @@ def test_a_change_would_be_seen(world, shop):
     finally:
         world.host.check_output("runuser -u postgres -- psql -qc \"COMMENT ON DATABASE shop IS 'orders since 2019'\"")
         world.host.check_output("systemctl restart shop-till")
-        assert world.wait_until(lambda: len(json.loads(world.look()["now: till"])["opened"]) == 4, 30)
+        assert world.wait_until(world.till_is_open, 30)
         # From now on this is what the shop was before.
         shop.update(world.look())
 
@@ -97,10 +96,10 @@ def test_a_second_run_changes_nothing(world):
 
 
 @pytest.mark.usefixtures("untouched")
-def test_an_upgrade(world, deployments):
+def test_an_upgrade(world):
     """One deployment gets another revision; the other one's container goes on."""
     other = world.container("research-agent")
-    wanted = [{**item, "env": {"GREETING": "good day"}} if item["name"] == "support-bot" else item for item in deployments]
+    wanted = [{**item, "env": {"GREETING": "good day"}} if item["name"] == "support-bot" else item for item in world.deployments]
     done = world.site(**world.options, langgraph_deployments=wanted)
     assert done.returncode == 0, done.stdout
     assert world.settings("support-bot")["serving"] == 2
@@ -109,9 +108,9 @@ def test_an_upgrade(world, deployments):
 
 
 @pytest.mark.usefixtures("untouched")
-def test_a_removal(world, deployments):
+def test_a_removal(world):
     """With its data; what it claimed is free, and the shop has not been mistaken for it."""
-    wanted = [item for item in deployments if item["name"] != "support-bot"]
+    wanted = [item for item in world.deployments if item["name"] != "support-bot"]
     gone = [*wanted, {"name": "support-bot", "state": "absent", "image": "demo-agent:1", "port": 8123}]
     done = world.site(**world.options, langgraph_deployments=gone)
     assert done.returncode == 0, done.stdout
@@ -123,6 +122,6 @@ def test_a_removal(world, deployments):
 def test_a_reboot_brings_both_back(world, shop):
     subprocess.run([PROJECT / "tests/tools/host.sh", "reboot", world.name], check=True, capture_output=True)
     world.healthy("research-agent")
-    assert world.wait_until(lambda: len(json.loads(world.host.run("cat /run/shop/till.json").stdout or '{"opened": 0}')["opened"] or ()) == 4)
+    assert world.wait_until(world.till_is_open)
     lasting = {part: text for part, text in shop.items() if not part.startswith("now:")}
     assert differences(lasting, world.look()) == ""
