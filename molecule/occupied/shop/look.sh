@@ -62,7 +62,7 @@ postgres_logins() {
 
 container() { docker inspect --format "$1" shop-web-1; }
 engine() {
-  docker info --format '{{.DockerRootDir}} {{.LoggingDriver}} {{.Driver}} {{.LiveRestoreEnabled}} {{.CgroupDriver}} {{json .SecurityOptions}} {{json .RegistryConfig.Mirrors}} {{.ServerVersion}}'
+  docker info --format '{{.DockerRootDir}} {{.LoggingDriver}} {{.Driver}} {{.CgroupDriver}} {{json .SecurityOptions}} {{json .RegistryConfig.Mirrors}} {{.ServerVersion}}'
   container '{{.Id}} {{.Image}} {{.State.Status}} {{json .HostConfig}} {{json .Mounts}}'
   docker network inspect --format '{{.Id}} {{json .IPAM}} {{json .Options}}' bridge shop_default | sort
   docker volume ls --quiet --filter name=shop
@@ -109,6 +109,7 @@ part "logins of Postgres" postgres_logins
 part "now: Postgres" sql 'SELECT pg_postmaster_start_time(), pg_conf_load_time()'
 part "now: sessions of Postgres" sql "SELECT pid, usename, backend_start FROM pg_stat_activity WHERE application_name = 'till' ORDER BY 1"
 part "engine" engine
+part "live restore" docker info --format "{{.LiveRestoreEnabled}}"
 part "rules of the engine" engine_rules
 part "table of nftables" nft list table inet shop
 part "now: container" container '{{.State.Pid}} {{.State.StartedAt}} {{.RestartCount}} {{json .NetworkSettings.Networks}}'

@@ -14,8 +14,8 @@ install_packages() { apt-get install -q -y --no-install-recommends "$@"; }
 # On one release Redis listens on all addresses, on the other one Postgres does: their ports are taken on every gateway.
 # The engine's network on the other one lies where Docker's own choice and ours meet.
 case $release in
-  bookworm) redis_bind='* -::*' postgres_listen=localhost network=172.30.0.0/16 log_driver=journald engine=docker_ce ;;
-  *) redis_bind='127.0.0.1 -::1' postgres_listen='*' network=172.29.0.0/16 log_driver=local engine=docker_io ;;
+  bookworm) redis_bind='* -::*' postgres_listen=localhost network=172.30.0.0/16 log_driver=journald engine=docker_ce live_restore= ;;
+  *) redis_bind='127.0.0.1 -::1' postgres_listen='*' network=172.29.0.0/16 log_driver=local engine=docker_io live_restore='"live-restore": true,' ;;
 esac
 
 # What download.docker.com ships, made of the distribution's binaries: installing docker.io would remove it.
@@ -103,7 +103,7 @@ till() {
 apt-get update -q
 useradd --system clerk
 mkdir -p /etc/docker
-sed "s/LOG_DRIVER/$log_driver/" daemon.json >/etc/docker/daemon.json
+sed "s/LOG_DRIVER/$log_driver/; s/LIVE_RESTORE/$live_restore/" daemon.json.in >/etc/docker/daemon.json
 firewall
 "$engine"
 redis

@@ -75,6 +75,15 @@ class Occupied(World):
         answers = self.client("run", *urls)
         assert {(answer["text"], answer["background"]) for answer in answers.values()} == {("HELLO", "success")}
 
+    def clusters(self) -> dict[str, str]:
+        """Version and name of each cluster of Postgres on the host -> its port, state and owner."""
+        lines = self.host.check_output("pg_lsclusters --no-header").splitlines()
+        return {" ".join(words[:2]): " ".join(words[2:5]) for words in map(str.split, lines)}
+
+    def server(self) -> str:
+        """The process of our Postgres."""
+        return self.host.check_output("systemctl show --property Id,InvocationID 'postgresql@*-langgraph.service'")
+
     def left(self) -> str:
         """Files of ours that are on the host."""
         found = self.host.check_output("find /etc /usr/local /var/lib /run -xdev -name '*langgraph*' | sort")

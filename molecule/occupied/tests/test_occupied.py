@@ -26,6 +26,11 @@ def refusals(output: str) -> list[str]:
     return re.findall(r"(?m)^(?:fatal: .*|\[ERROR\]: Task failed: .*)$", output)
 
 
+def paths(files: str) -> list[list[str]]:
+    """Path, kind, mode and owner of files, without what changes with their content."""
+    return [line.split()[:4] for line in files.splitlines() if line.startswith("/")]
+
+
 def test_the_shop_is_as_it_should_be(world, shop):
     """Else nothing that follows would prove anything: data saved and unsaved, logins of each kind, sessions."""
     assert shop["logins of Redis"].split("\n")[:3] == ["PONG", "open", "NOAUTH Authentication required."]
@@ -50,7 +55,12 @@ def test_a_change_would_be_seen(world, shop):
     world.host.check_output("runuser -u postgres -- psql -qc 'COMMENT ON DATABASE shop IS NULL'")
     try:
         found = {part for part, text in world.look().items() if text != shop[part]}
-        assert found >= {"now: commands of Redis", "files of HAProxy", "now: workers of HAProxy", "contents of Postgres"}
+        assert found >= {
+            "now: commands of Redis",
+            "files of HAProxy",
+            "now: workers of HAProxy",
+            "contents of Postgres",
+        }
     finally:
         world.host.check_output("runuser -u postgres -- psql -qc \"COMMENT ON DATABASE shop IS 'orders since 2019'\"")
         world.host.check_output("systemctl restart shop-till")
@@ -63,7 +73,9 @@ def test_a_change_would_be_seen(world, shop):
 def test_what_is_taken_is_refused_by_name(world):
     """Each of them alone, by one line, and nothing is on the host afterwards."""
     for missing in world.needed:
-        options = {key: value for name, given in world.needed.items() if name != missing for key, value in given.items()}
+        options = {
+            key: value for name, given in world.needed.items() if name != missing for key, value in given.items()
+        }
         done = world.site(**options)
         assert done.returncode != 0, done.stdout
         assert missing in "".join(refusals(done.stdout)), done.stdout
@@ -82,24 +94,60 @@ def test_a_dry_run_ends_well(world):
     assert world.left() == ""
 
 
-@pytest.mark.usefixtures("untouched")
-def test_deployments_move_in(world):
+def test_deployments_move_in(world, shop):
+    """The engine's file gets the one option of which the page speaks, where it did not have it."""
+    daemon = json.loads(world.host.check_output("cat /etc/docker/daemon.json"))
     done = world.site(**world.options)
     assert done.returncode == 0, done.stdout
     world.healthy(*BOTH)
+    now = world.look()
+    if world.release == "bookworm":
+        assert json.loads(world.host.check_output("cat /etc/docker/daemon.json")) == {**daemon, "live-restore": True}
+        assert paths(now["files of Docker"]) == paths(shop["files of Docker"])
+        assert now["live restore"] == "true\n"
+        shop |= {part: now[part] for part in ("files of Docker", "live restore")}
+    assert differences(shop, now) == ""
 
 
-@pytest.mark.usefixtures("untouched")
-def test_a_second_run_changes_nothing(world):
+def test_a_second_run_changes_nothing_beside_a_newer_postgres(world, shop):
+    """The distribution brings one, as its upgrade does: the cluster of the deployments stays the one and what it is."""
+    world.host.check_output("/opt/shop/newer_postgres.sh")
+    shop.update(world.look())
+    before = (world.clusters(), world.server())
+    assert sorted(name.split()[1] for name in before[0]) == ["langgraph", "main"]
     done = world.site(**world.options)
     assert (done.returncode, changed(done.stdout)) == (0, 0), done.stdout
+    assert (world.clusters(), world.server()) == before
+    assert differences(shop, world.look()) == ""
+
+
+def test_their_administrators_are_not_ours(world):
+    """Neither by a login nor by the files; and root does get there by the same ways."""
+    (cluster,) = world.host.check_output("ls -d /var/lib/postgresql/*/langgraph").split()
+    port = world.options.get("postgres_port", 5432)
+    ways = {
+        "postgres": [
+            f"psql -h /run/langgraph-postgres -p {port} -d postgres -c 'SELECT 1'",
+            f"cat {cluster}/PG_VERSION",
+        ],
+        "redis": ["redis-cli -e -s /run/langgraph-redis/redis.sock PING", "ls /var/lib/langgraph-redis"],
+    }
+    for user, commands in ways.items():
+        for command in commands:
+            assert world.host.run(f"runuser -u {user} -- {command}").failed, command
+    assert world.host.check_output(f"runuser -u langgraph-postgres -- {ways['postgres'][0]}")
+    assert "NOAUTH" in world.host.run(ways["redis"][0]).stdout
+    assert world.host.check_output(f"cat {cluster}/PG_VERSION; ls /var/lib/langgraph-redis")
 
 
 @pytest.mark.usefixtures("untouched")
 def test_an_upgrade(world):
     """One deployment gets another revision; the other one's container goes on."""
     other = world.container("research-agent")
-    wanted = [{**item, "env": {"GREETING": "good day"}} if item["name"] == "support-bot" else item for item in world.deployments]
+    wanted = [
+        {**item, "env": {"GREETING": "good day"}} if item["name"] == "support-bot" else item
+        for item in world.deployments
+    ]
     done = world.site(**world.options, langgraph_deployments=wanted)
     assert done.returncode == 0, done.stdout
     assert world.settings("support-bot")["serving"] == 2
