@@ -37,6 +37,9 @@ CALLS: dict[str, int | str] = {
 GIVES: dict[str, int | None] = {
     "_build_warnings": None,
     "_variable": 0,
+    "_engine.py:problems": None,
+    "_engine_network.py:network_problems": None,
+    "_engine_options.py:problems": None,
     "_image_build.py:_why": None,
     "_image_load.py:_why": None,
     "_without_log": 1,
@@ -61,6 +64,7 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "container_service.py": re.compile("s to become healthy"),
     "_container_service.py": re.compile("not on the host yet"),
     "_diagnosis.py": re.compile("DB index"),
+    "_engine_network.py": re.compile("^the engine's network|^its own address"),
     "_image_build.py": re.compile("no space left|could not find"),
     "_image_builds.py": re.compile("of texts"),
     "langgraph-firewall.py": re.compile("type ipv4_addr"),
