@@ -84,10 +84,11 @@ class Occupied(World):
         """The process of our Postgres."""
         return self.host.check_output("systemctl show --property Id,InvocationID 'postgresql@*-langgraph.service'")
 
-    def left(self) -> str:
-        """Files of ours that are on the host."""
-        found = self.host.check_output("find /etc /usr/local /var/lib /run -xdev -name '*langgraph*' | sort")
-        return "\n".join(line for line in found.splitlines() if "/var/lib/docker/" not in line)
+    def left(self) -> list[str]:
+        """What of ours is on the host: files by their name, and packages that the shop did not have."""
+        files = self.host.check_output("find /etc /usr/local /var/lib /run -xdev -name '*langgraph*' | sort").split()
+        packages = self.host.run("dpkg-query -W -f '${Package}\\n' | grep -vFxf /opt/shop/packages").stdout.split()
+        return [*files, *packages]
 
 
 def _page(url: str) -> str:

@@ -80,7 +80,7 @@ def test_what_is_taken_is_refused_by_name(world):
         assert done.returncode != 0, done.stdout
         assert missing in "".join(refusals(done.stdout)), done.stdout
         assert changed(done.stdout) == 0, done.stdout
-        assert world.left() == ""
+        assert world.left() == []
 
 
 @pytest.mark.usefixtures("untouched")
@@ -91,7 +91,7 @@ def test_a_dry_run_ends_well(world):
     text = " ".join(done.stdout.split())
     assert "support-bot, research-agent would be created" in text
     assert "would be installed" in text
-    assert world.left() == ""
+    assert world.left() == []
 
 
 def test_deployments_move_in(world, shop):
