@@ -13,6 +13,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import ArchiveError, archive_images
+from ansible_collections.selfhost.langgraph.plugins.module_utils._data_proxy import taken_ports
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
 from ansible_collections.selfhost.langgraph.plugins.module_utils._image_builds import (
     build_options,
@@ -72,6 +73,7 @@ class ActionModule(ActionBase):
                 "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},
                 "max_running_revisions": {"type": "int", "default": DEFAULT_RUNNING_REVISIONS},
                 "redis_databases": {"type": "int"},
+                "data_proxy": {"type": "dict", "default": {}},
             }
         )
         if len(options["secret_key"]) < MINIMUM_KEY_LENGTH:
@@ -123,8 +125,8 @@ class ActionModule(ActionBase):
         ]
         needs = make_needs(deployments, references, archives, host["images"], options["image_pull"])
         problems += list(need_problems(needs, host["engine"]["architecture"]))
-        if problems:
-            lines = [str(problem) for problem in problems]
+        lines = [*map(str, problems), *_data_proxy_lines(options["data_proxy"], host, task_vars)]
+        if lines:
             return {"failed": True, "msg": "\n".join(lines), "problems": [problem.as_dict() for problem in problems]}
         warnings += channel_warnings(deployments)
         needed = {normal_reference(need["image"]) for need in needs}
@@ -210,6 +212,14 @@ class ActionModule(ActionBase):
                 return file.read()
         except (AnsibleError, OSError, UnicodeDecodeError):
             return None
+
+
+def _data_proxy_lines(
+    plan: t.Mapping[str, t.Any], host: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any]
+) -> list[str]:
+    """What keeps the data proxy from listening: the inventory, or another program."""
+    name = str(task_vars.get("inventory_hostname", "the host"))
+    return [*plan.get("problems", ()), *taken_ports(plan.get("listeners", ()), host["sockets"], name)]
 
 
 def _read(*path: str) -> str:
