@@ -269,6 +269,14 @@ REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
     ),
     "no-key": ({"langgraph_deployments": [BOT], "langgraph_secret_key": ""}, "langgraph_secret_key is shorter than 32"),
     "not-a-list": ({"langgraph_deployments": {"support-bot": BOT}}, "langgraph_deployments"),
+    "data-proxy-port-taken": (
+        {"langgraph_deployments": [BOT], "docker_network_gateway": "127.0.0.1", "postgres_port": "{{ taken_port }}"},
+        "of data-proxy-port-taken; give postgres_port another number, or have that program listen elsewhere",
+    ),
+    "data-proxy-one-port-for-both": (
+        {"langgraph_deployments": [BOT], "redis_port": 5432},
+        "Redis and Postgres are to have the same port 5432; give redis_port or postgres_port another one",
+    ),
     "no-archive": (
         {"langgraph_deployments": [BOT], "image_archives": ["none.tar"]},
         "image_archives: there is no file 'none.tar' on the control node",
