@@ -36,6 +36,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords impo
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
+    DEFAULT_EXTRA_REVISIONS,
     DEFAULT_RUNNING_REVISIONS,
     MINIMUM_RUNNING_REVISIONS,
 )
@@ -72,6 +73,7 @@ class ActionModule(ActionBase):
                 "max_connections": {"type": "int"},
                 "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},
                 "max_running_revisions": {"type": "int", "default": DEFAULT_RUNNING_REVISIONS},
+                "max_extra_revisions": {"type": "int", "default": DEFAULT_EXTRA_REVISIONS},
                 "redis_databases": {"type": "int"},
                 "data_proxy": {"type": "dict", "default": {}},
             }
@@ -91,6 +93,10 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 f"langgraph_max_running_revisions is below {MINIMUM_RUNNING_REVISIONS}: a new revision starts beside the one "
                 "that serves; raise it, or set langgraph_proxy: none"
+            )
+        if options["max_extra_revisions"] < 1:
+            raise AnsibleActionFail(
+                "langgraph_max_extra_revisions is below 1: a new revision starts beside the one that serves; raise it"
             )
         raw = options["deployments"]
         if not isinstance(raw, (list, tuple)):
@@ -197,6 +203,7 @@ class ActionModule(ActionBase):
             bind_address=options["bind_address"],
             proxy=options["proxy"],
             running_revisions=options["max_running_revisions"],
+            extra_revisions=options["max_extra_revisions"],
             connections=connections_by_name(
                 [task_vars["hostvars"][name] for name in task_vars["groups"].get("langgraph_hosts", ())]
             ),

@@ -208,7 +208,8 @@ carried:
     deployments:
       description:
         - By deployment, each revision that runs, drains, serves or starts by itself, with the Postgres role that it logs in as
-          (C(login)) and the fingerprint of its two passwords (C(credential)).
+          (C(login)), the fingerprint of its two passwords (C(credential)), and the pool that its environment sets (C(pool)); null
+          where it sets none.
       type: dict
     addresses:
       description: Addresses of the host and of its containers.

@@ -119,6 +119,10 @@ options:
     description: How many revisions of a deployment may run at the same time; each has a pool of its own.
     type: int
     default: 3
+  max_extra_revisions:
+    description: How many revisions of all deployments of the host may run beside those that serve, 1 at least.
+    type: int
+    default: 8
 seealso:
   - module: selfhost.langgraph.container_service
   - module: selfhost.langgraph.redis_database
