@@ -45,12 +45,18 @@ def data_proxy_plan(hosts: t.Iterable[Facts], host: str, groups: Groups, played:
             _add_private(plan, world, host, others, which)
     ports = [item["port"] for item in plan["listeners"]]
     if len(ports) > len({(item["address"], item["port"]) for item in plan["listeners"]}):
-        plan["problems"].append(
-            f"Redis and Postgres are to have the same port {max(ports, key=ports.count)}; give redis_port or postgres_port another one"
-        )
+        plan["problems"].append(_same_port(max(ports, key=ports.count)))
     plan["unknown"] = sorted(set(plan["unknown"]))
     plan["problems"] = list(dict.fromkeys(plan["problems"]))
     return plan
+
+
+def _same_port(port: int) -> str:
+    return f"Redis and Postgres are to have the same port {port}; give redis_port or postgres_port another one"
+
+
+def _no_server(which: str, server: str) -> str:
+    return f"langgraph_{which}_server is '{server}', which is no host of the inventory; correct it"
 
 
 def _users(groups: Groups, played: t.Sequence[str]) -> list[str]:
@@ -82,7 +88,7 @@ def socket_of(host: Facts, which: str) -> str:
 
 def _add_gateway(plan: dict[str, t.Any], world: t.Mapping[str, Facts], host: str, server: str, which: str) -> None:
     if server not in world:
-        plan["problems"].append(f"langgraph_{which}_server is '{server}', which is no host of the inventory; correct it")
+        plan["problems"].append(_no_server(which, server))
         return
     listener = {
         "name": which,
@@ -125,17 +131,9 @@ def _private(plan: dict[str, t.Any], world: t.Mapping[str, Facts], host: str) ->
     """Find the address at which other hosts reach the services of a host; note why there is none."""
     given = str(world[host].get("data_proxy_address") or "")
     if given:
-        try:
-            address = ipaddress.ip_address(given)
-        except ValueError:
-            plan["problems"].append(f"data_proxy_address of {host} is '{given}', which is no IP address; give one of the host")
-            return None
-        if address.is_unspecified or address.is_loopback:
-            plan["problems"].append(
-                f"data_proxy_address of {host} is '{given}'; give the one address of the host that the other hosts reach it at"
-            )
-            return None
-        return str(address)
+        complaint = address_complaint(host, given)
+        plan["problems"] += complaint
+        return None if complaint else str(ipaddress.ip_address(given))
     found = own_addresses(world[host])
     if found is None:
         plan["unknown"].append(host)
@@ -144,11 +142,26 @@ def _private(plan: dict[str, t.Any], world: t.Mapping[str, Facts], host: str) ->
     usual = [str(world[host].get("ansible_host") or ""), str((facts.get("default_ipv4") or {}).get("address") or "")]
     chosen = next((text for text in usual if text in found and not ipaddress.ip_address(text).is_global), None)
     if chosen is None:
-        plan["problems"].append(
-            f"{host} has Redis or Postgres for other hosts and its usual address is not a private one; give it data_proxy_address,"
-            " an address of a network that nobody else is on, as what travels there is not encrypted"
-        )
+        plan["problems"].append(_no_address(host))
     return chosen
+
+
+def _no_address(host: str) -> str:
+    return (
+        f"{host} has Redis or Postgres for other hosts and its usual address is not a private one; give it data_proxy_address,"
+        " an address of a network that nobody else is on, as what travels there is not encrypted"
+    )
+
+
+def address_complaint(host: str, given: str) -> list[str]:
+    """Say what is wrong with the address that a host was given, as a list of at most one line."""
+    try:
+        address = ipaddress.ip_address(given)
+    except ValueError:
+        return [f"data_proxy_address of {host} is '{given}', which is no IP address; give one of the host"]
+    if address.is_unspecified or address.is_loopback:
+        return [f"data_proxy_address of {host} is '{given}'; give the one address of the host that the other hosts reach it at"]
+    return []
 
 
 def own_addresses(host: Facts) -> list[str] | None:
