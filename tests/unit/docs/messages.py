@@ -36,6 +36,10 @@ CALLS: dict[str, int | str] = {
 # Functions that give messages, or tuples with one: name, or FILE:name -> position in the tuple, None for the text itself.
 GIVES: dict[str, int | None] = {
     "_build_warnings": None,
+    "_data_proxy.py:_no_address": None,
+    "_data_proxy.py:_no_server": None,
+    "_data_proxy.py:_same_port": None,
+    "address_complaint": None,
     "_variable": 0,
     "_engine.py:problems": None,
     "_engine_network.py:network_problems": None,
@@ -47,6 +51,7 @@ GIVES: dict[str, int | None] = {
     "complaint": None,
     "explain": 0,
     "pattern_findings": None,
+    "taken_ports": None,
     "warning": None,
     "warnings_of": None,
     "unknown_warnings": None,
