@@ -94,7 +94,8 @@ class World:
 
     def sql(self, database_name: str, statement: str) -> str:
         """One statement to Postgres as its superuser."""
-        command = ["docker", "exec", "-i", "-u", "postgres", self.name, "psql", "-qAtX", "-d", database_name]
+        psql = ["psql", "-qAtX", "-h", "/run/langgraph-postgres", "-d", database_name]
+        command = ["docker", "exec", "-i", "-u", "langgraph-postgres", self.name, *psql]
         return subprocess.run(command, input=statement, capture_output=True, text=True, check=True).stdout.strip()
 
     def numbers(self) -> dict[str, int]:
