@@ -23,7 +23,10 @@ DRIVER = PROJECT / "molecule/drive.py"
 LOAD = PROJECT / "molecule/load.py"
 LOGINS = PROJECT / "molecule/logins.py"
 EVERYWHERE = "SELFHOST_LANGGRAPH_EVERYWHERE"
-ADMIN = "redis-cli --no-auth-warning --user langgraph-admin -a $(cat /etc/redis/langgraph-admin.password)"
+ADMIN = (
+    "redis-cli -s /run/langgraph-redis/redis.sock --no-auth-warning --user langgraph-admin"
+    " -a $(cat /etc/langgraph-redis/admin.password)"
+)
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +94,8 @@ class World:
 
     def sql(self, database_name: str, statement: str) -> str:
         """One statement to Postgres as its superuser."""
-        command = ["docker", "exec", "-i", "-u", "postgres", self.name, "psql", "-qAtX", "-d", database_name]
+        psql = ["psql", "-qAtX", "-h", "/run/langgraph-postgres", "-d", database_name]
+        command = ["docker", "exec", "-i", "-u", "langgraph-postgres", self.name, *psql]
         return subprocess.run(command, input=statement, capture_output=True, text=True, check=True).stdout.strip()
 
     def numbers(self) -> dict[str, int]:

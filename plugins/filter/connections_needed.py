@@ -6,12 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: connections_needed
-short_description: Connections to Postgres that the deployments of all hosts may open
+short_description: Connections to Postgres that the deployments of all hosts may hold at once
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Adds up what every replica of every deployment may open, from the inventory alone, so that a run with C(--limit) gives the same number.
+  - Adds up what one revision of every deployment may open on each host, and what the revisions may that run beside those for a
+    while, at most C(langgraph_max_extra_revisions) on a host and C(langgraph_max_running_revisions) of a deployment.
+  - It goes by the inventory alone, so that a run with C(--limit) gives the same number.
   - The playbook C(selfhost.langgraph.site) sizes Postgres with it.
 options:
   _input:

@@ -18,7 +18,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_record i
 
 IMPLEMENTATIONS = ("redis", "valkey")
 ADMINISTRATOR = "langgraph-admin"
-MOVE_PAGE = "docs/move-services.md"
 # Values that are paths; the server reports where they lead.
 _PATHS = ("dir", "aclfile", "unixsocket")
 
@@ -159,7 +158,7 @@ def moved(earlier: Earlier, reading: Reading) -> str:
     names = ", ".join(sorted(reading.claims))
     return (
         f"the claims of {names} are in the {earlier.implementation} of the distribution ({earlier.config}), where an earlier "
-        f"version of this collection made them: move them as {MOVE_PAGE} says; nothing was changed"
+        f"version of this collection made them: move them as docs/move-services.md says; nothing was changed"
     )
 
 
@@ -167,7 +166,7 @@ def not_asked_for_claims(earlier: Earlier, why: str) -> str:
     """Why nothing is made beside a server of an earlier version that does not answer."""
     return (
         f"{earlier.config} is of an earlier version of this collection, and that {earlier.implementation} cannot be asked for "
-        f"claims ({why}): start it, or remove the file where its data are needed no more ({MOVE_PAGE}); nothing was changed"
+        f"claims ({why}): start it, or remove the file where its data are needed no more (docs/move-services.md); nothing was changed"
     )
 
 
@@ -175,5 +174,5 @@ def other(wanted: str, there: str) -> str:
     """Why an instance is not made beside one of the other implementation."""
     return (
         f"redis_implementation: this host's deployments have their data in {there} ({drop_in_of(there)}), and {wanted} would "
-        f"start without them: set redis_implementation to {there}, or move as {MOVE_PAGE} says; nothing was changed"
+        f"start without them: set redis_implementation to {there}, or move as docs/move-services.md says; nothing was changed"
     )

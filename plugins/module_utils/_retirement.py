@@ -61,9 +61,7 @@ def clear_the_way(host: RolloutHost, steps: t.Sequence[Step]) -> list[Step]:
         revisions = host.world[step.name].revisions if step.strays else ()
         if any(r.number in step.strays and is_public(r.slot) for r in revisions):
             public.append(step)
-        elif full and step.strays:
-            crowded.append(step)
-        elif step.starts and sum(r.running for r in revisions if r.number != step.revision) >= host.options.max_running:
+        elif (full and step.strays) or (step.starts and _beside(step, revisions) >= host.options.max_running):
             crowded.append(step)
     # The proxy sends nobody to what has the public port itself, and cannot be told anything while that has it.
     for step in public:
@@ -73,6 +71,11 @@ def clear_the_way(host: RolloutHost, steps: t.Sequence[Step]) -> list[Step]:
     for step in crowded:
         drain(host, step.name, step.strays)
     return [*public, *crowded]
+
+
+def _beside(step: Step, revisions: t.Iterable[Revision]) -> int:
+    """How many of its deployment's revisions run beside the one that a step is about."""
+    return sum(revision.running for revision in revisions if revision.number != step.revision)
 
 
 def remove(host: RolloutHost, names: t.Sequence[str]) -> None:

@@ -195,7 +195,9 @@ class Rollout:
                         break
                     time.sleep(_bring_up.POLL_SECONDS)
                     continue
-                done, _rest = wait(waiting, timeout=_bring_up.POLL_SECONDS if queue else None, return_when=FIRST_COMPLETED)
+                done, _rest = wait(
+                    waiting, timeout=_bring_up.POLL_SECONDS if queue else None, return_when=FIRST_COMPLETED
+                )
                 for step, future in [(waiting.pop(future), future) for future in done]:
                     if why := _outcome(step, future):
                         self._fail(step, why)

@@ -163,7 +163,8 @@ seealso:
 EXAMPLES = r"""
 - name: Two deployments on one Postgres
   selfhost.langgraph.postgres_database:
-    peer_user: postgres
+    peer_user: langgraph-postgres
+    login_unix_socket: /run/langgraph-postgres
     close_databases: [postgres, template1]
     databases:
       - name: support-bot

@@ -104,6 +104,7 @@ claims:
 """
 
 import os
+import socket
 import typing as t
 from dataclasses import dataclass
 
@@ -130,11 +131,25 @@ class Asked:
     stranger: bool = False
 
 
-def ask(socket: str, password_file: str, names: t.Collection[str]) -> Asked:
+def knock(path: str) -> str:
+    """Why nobody listens on a socket. The library would try for ten seconds before it says so."""
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(TIMEOUT)
+            probe.connect(path)
+    except OSError as error:
+        return f"{path}: {error.strerror or error}"
+    return ""
+
+
+def ask(path: str, password_file: str, names: t.Collection[str]) -> Asked:
     """What a server says through its socket, or why it says nothing."""
     if REDIS_IMPORT_ERROR is not None:
         return Asked(None, "python3-redis is missing")
-    way = {"login_uri": None, "login_unix_socket": socket, "login_ca_file": None, "login_timeout": TIMEOUT}
+    silent = knock(path)
+    if silent:
+        return Asked(None, silent)
+    way = {"login_uri": None, "login_unix_socket": path, "login_ca_file": None, "login_timeout": TIMEOUT}
     login = {"login_user": _redis_instance.ADMINISTRATOR, "login_password": None, "login_password_file": password_file}
     try:
         server = connect({**way, **login})
@@ -192,8 +207,8 @@ def look(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Everything that the role has to know, before it writes and after it."""
     config = written(params["config_file"])
     # The process that runs has the socket of the file that it read, whatever is wanted now.
-    socket = (config or {}).get("unixsocket", params["unix_socket"])
-    asked = Asked(None) if config is None else ask(socket, params["password_file"], params["settings"])
+    path = (config or {}).get("unixsocket", params["unix_socket"])
+    asked = Asked(None) if config is None else ask(path, params["password_file"], params["settings"])
     name = _redis_instance.unit_of(params["implementation"])
     unit = _units.look([_units.Wanted(name, (params["config_file"],))])[name]
     reading = asked.reading or Reading()

@@ -343,7 +343,13 @@ def test_a_limit_is_lowered_only_where_it_may_be(has: int, wanted: int, lower: b
     owner = Role("a", True, *rights, has, False, VERIFIERS["p"], mark)
     second = Role("a.b", True, *rights, has, False, VERIFIERS["q"], None, ("a",), ("role=a",))
     world = world_of([owner, second], [Database("a", "a", True, False, mark)])
-    entry = {"name": "a", "password": "p", "connection_limit": wanted, "lower_connection_limit": lower, "extensions": []}
+    entry = {
+        "name": "a",
+        "password": "p",
+        "connection_limit": wanted,
+        "lower_connection_limit": lower,
+        "extensions": [],
+    }
     (need,) = plan_of([entry], world).needs
     expected = ["connection_limit"] if changes else []
     assert (need.change_role, need.change_second) == (expected, expected)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import socket
 import typing as t
 from pathlib import Path
 
@@ -113,8 +114,6 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
             pass
 
     def connect(params: dict[str, t.Any]) -> Client:
-        if params["login_unix_socket"] not in answers:
-            raise ClaimError("cannot use Redis: no such file")
         answer = answers[params["login_unix_socket"]]
         if isinstance(answer, Exception):
             raise ClaimError("cannot use Redis: no") from answer
@@ -125,6 +124,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
         return _redis_instance.Earlier(implementation, *paths)
 
     monkeypatch.setattr(redis_instance_info, "connect", connect)
+    monkeypatch.setattr(redis_instance_info, "knock", lambda path: "" if path in answers else "no such file")
     monkeypatch.setattr(redis_instance_info, "REDIS_IMPORT_ERROR", None)
     monkeypatch.setattr(_redis_instance, "earlier_of", earlier)
     monkeypatch.setattr(_redis_instance, "drop_in_of", lambda name: str(tmp_path / f"{name}.drop-in"))
@@ -176,9 +176,19 @@ def test_a_number_in_use_is_not_taken_away(tmp_path: Path) -> None:
 def test_a_server_that_does_not_answer_keeps_its_numbers(tmp_path: Path, host: dict[str, t.Any]) -> None:
     host.clear()
     found = look(tmp_path, databases=16)
-    assert "cannot be asked which numbers are in use (cannot use Redis: no such file)" in found["refusal"]
+    assert "cannot be asked which numbers are in use (no such file)" in found["refusal"]
     assert found["restart"]
     assert look(tmp_path)["refusal"] == ""
+
+
+def test_nobody_waits_for_a_server_that_is_not_there(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    assert redis_instance_info.knock(path) == f"{path}: No such file or directory"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        assert redis_instance_info.knock(path) == f"{path}: Connection refused"
+        server.listen()
+        assert redis_instance_info.knock(path) == ""
 
 
 def test_the_socket_of_the_file_is_the_one_that_answers(tmp_path: Path, host: dict[str, t.Any]) -> None:

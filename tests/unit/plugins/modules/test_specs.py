@@ -89,7 +89,9 @@ def test_the_role_passes_every_option(file: str) -> None:
     assert set(task[module]) == set(spec) - {"rollback": {"parallel"}, "services": {"remove_dumps"}}[file]
 
 
-@pytest.mark.parametrize("name", ["keep_revisions", "min_healthy_time", "max_running_revisions", "max_extra_revisions", "parallel"])
+@pytest.mark.parametrize(
+    "name", ["keep_revisions", "min_healthy_time", "max_running_revisions", "max_extra_revisions", "parallel"]
+)
 def test_defaults_are_those_of_the_role(name: str) -> None:
     defaults = yaml.safe_load((ROOT / "roles/langgraph/defaults/main.yml").read_text())
     assert arguments("container_service")[name]["default"] == defaults[f"langgraph_{name}"]
