@@ -131,8 +131,8 @@ class World:
         """The revisions that are kept, ascending."""
         return sorted(int(number) for number in self.host.check_output(f"ls /etc/langgraph/{name}/revisions").split())
 
-    def drained(self, name: str, seconds: float = 90) -> None:
-        """Wait until no revision of a deployment is being drained."""
+    def drained(self, name: str = "*", seconds: float = 90) -> None:
+        """Wait until no revision of a deployment, or of any, is being drained."""
         units = f"systemctl list-units --plain --no-legend --state=active,activating 'langgraph-drain@{name}.*'"
         assert wait_until(lambda: not self.host.run(units).stdout.strip(), seconds)
 
