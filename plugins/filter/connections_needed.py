@@ -21,12 +21,18 @@ options:
     type: list
     elements: dict
     required: true
+  server:
+    description: Inventory name of the host whose Postgres is to be sized. Only hosts that use that one count. Left out, all do.
+    type: str
+  groups:
+    description: The groups of the inventory, which say what a host uses that does not say it itself. It goes with O(server).
+    type: dict
 """
 
 EXAMPLES = r"""
 - name: How many connections may there be?
   ansible.builtin.debug:
-    msg: "{{ groups['langgraph_hosts'] | map('extract', hostvars) | selfhost.langgraph.connections_needed }}"
+    msg: "{{ groups['langgraph_hosts'] | map('extract', hostvars) | selfhost.langgraph.connections_needed(inventory_hostname, groups) }}"
 """
 
 RETURN = r"""

@@ -131,9 +131,9 @@ def problems(
     """
     ours = [cluster for cluster in clusters if cluster.name == CLUSTER and cluster.version != making]
     if len(ours) > 1:
-        titles = " and ".join(cluster.title for cluster in ours)
+        first, second = (cluster.title for cluster in ours[:2])
         yield (
-            f"postgres_version: the host has {titles}, and the deployments can have one of them; keep the one with their data "
+            f"postgres_version: the host has {first} and {second}, and the deployments can have one of them; keep the one with their data "
             "and remove the other with pg_dropcluster"
         )
     elif ours and version is not None and version != ours[0].version:
