@@ -15,6 +15,7 @@ description:
     while, at most C(langgraph_max_extra_revisions) on a host and C(langgraph_max_running_revisions) of a deployment.
   - It goes by the inventory alone, so that a run with C(--limit) gives the same number.
   - The playbook C(selfhost.langgraph.site) sizes Postgres with it.
+positional: server, groups
 options:
   _input:
     description: The variables of each host that runs deployments.
