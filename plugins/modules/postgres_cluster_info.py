@@ -191,10 +191,11 @@ def ask(cluster: _cluster.Cluster) -> tuple[_cluster.Server | None, str]:
         with connect(login(_cluster.USER, _cluster.SOCKET_DIR, port)) as connection:
             # What an error is called is compared.
             connection.execute("SET lc_messages TO 'C'")
+            in_files = connection.execute(_cluster.FILES_QUERY).fetchone()
             row = connection.execute(_cluster.QUERY).fetchone()
     except (ClaimError, psycopg.Error) as error:
         return None, str(error).strip()
-    return (_cluster.read_server(row[0]), "") if row else (None, "it gives no answer")
+    return (_cluster.read_server(row[0], in_files[0]), "") if row and in_files else (None, "it gives no answer")
 
 
 def claims_in(cluster: _cluster.Cluster) -> list[str] | None:
