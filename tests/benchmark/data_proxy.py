@@ -132,9 +132,12 @@ def _wanted() -> tuple[str, str]:
 
 def _refuse_one_way(host: Host) -> None:
     """Both ways have to be what they are called, or the figures would mean nothing."""
-    shown = host.run("ss --tcp --numeric --no-header state established '( dport = :5432 or dport = :6379 )' || true", "the ways")
+    shown = host.run(
+        "ss --tcp --numeric --no-header state established '( dport = :5432 or dport = :6379 )' || true", "the ways"
+    )
     inside = {
-        side: host.run(f"docker exec $(docker ps -qf name=langgraph-{side}) env", f"the addresses of {side}") for side in SIDES
+        side: host.run(f"docker exec $(docker ps -qf name=langgraph-{side}) env", f"the addresses of {side}")
+        for side in SIDES
     }
     if SECOND in inside[PROXIED] or GATEWAY + ":" in inside[DIRECT] or f"{SECOND}:" not in inside[DIRECT]:
         raise SystemExit(f"data_proxy: the deployments do not go the ways that are compared: {shown}")
@@ -146,11 +149,21 @@ def _ask(host: Host, what: str, side: str) -> list[float]:
         command, program, words = ["python3", "-"], RUN, [*words, str(PORTS[side])]
     else:
         # Both from inside the same container: only the address differs.
-        command = ["sh", "-c", f'exec docker exec -i $(docker ps -qf name=langgraph-{PROXIED}) python3 - "$@"', "sh", what]
+        command = [
+            "sh",
+            "-c",
+            f'exec docker exec -i $(docker ps -qf name=langgraph-{PROXIED}) python3 - "$@"',
+            "sh",
+            what,
+        ]
         program, words = ASK, [*words, GATEWAY if side == PROXIED else SECOND]
         program = program.replace("GATEWAY", GATEWAY).replace("KEY", repr(f"{PROXIED}:nothing"))
     done = subprocess.run(
-        ["docker", "exec", "-i", host.name, *command, *words], input=program, capture_output=True, text=True, check=False
+        ["docker", "exec", "-i", host.name, *command, *words],
+        input=program,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise SystemExit(f"data_proxy: {what}, {side}: {done.stderr}")
@@ -158,7 +171,9 @@ def _ask(host: Host, what: str, side: str) -> list[float]:
 
 
 def _figures(times: t.Mapping[str, list[list[float]]], cpu: t.Mapping[str, list[float]]) -> dict[str, t.Any]:
-    ratios = sorted(statistics.median(one) / statistics.median(other) for one, other in zip(times[PROXIED], times[DIRECT]))
+    ratios = sorted(
+        statistics.median(one) / statistics.median(other) for one, other in zip(times[PROXIED], times[DIRECT])
+    )
     end = min(END, (len(ratios) - 1) // 2)
     figures: dict[str, t.Any] = {
         "ratio": round(statistics.median(ratios), 3),

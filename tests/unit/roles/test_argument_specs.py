@@ -113,7 +113,9 @@ def test_every_variable_that_is_defined_is_used(role: str) -> None:
     text = "\n".join(code(path) for path in files(role))
     others = "\n".join(code(path) for other in ROLES if other != role for path in files(other))
     # What plugins look up in the variables of other hosts.
-    asked = re.findall(r'\.get\("(\w+)"\)', "".join(path.read_text() for path in ROOT.glob("plugins/module_utils/*.py")))
+    asked = re.findall(
+        r'\.get\("(\w+)"\)', "".join(path.read_text() for path in ROOT.glob("plugins/module_utils/*.py"))
+    )
     shared = {*re.findall(r"\w+", code(ROOT / "playbooks/site.yml")), *BORROWED.findall(others), *asked}
     for name in {*load(role, "defaults/main.yml"), *load(role, "vars/main.yml")}:
         assert re.search(rf"\b{name}\b(?!:)", text) or name in shared, name

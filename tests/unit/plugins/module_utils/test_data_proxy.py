@@ -63,7 +63,12 @@ def test_a_single_host_needs_no_facts() -> None:
 
 
 def test_its_options() -> None:
-    options = {"docker_network_gateway": "10.9.0.1", "redis_port": "6390", "postgres_port": 5433, "redis_unix_socket": "/run/x"}
+    options = {
+        "docker_network_gateway": "10.9.0.1",
+        "redis_port": "6390",
+        "postgres_port": 5433,
+        "redis_unix_socket": "/run/x",
+    }
     assert plan([host("one", **options)], "one", SINGLE)["listeners"] == [
         gateway("postgres", PG.replace("5432", "5433"), address="10.9.0.1", port=5433),
         gateway("redis", "/run/x", address="10.9.0.1", port=6390),
@@ -101,7 +106,10 @@ def test_data_on_a_host_of_its_own() -> None:
 
 def test_a_data_host_with_deployments_has_both() -> None:
     groups = {**FLEET, "langgraph_hosts": ["app1", "data"]}
-    names = [(item["name"], item["address"]) for item in plan([host("app1", "10.0.0.11"), host("data", "10.0.0.10")], "data", groups)["listeners"]]
+    names = [
+        (item["name"], item["address"])
+        for item in plan([host("app1", "10.0.0.11"), host("data", "10.0.0.10")], "data", groups)["listeners"]
+    ]
     assert names == [
         ("postgres", GATEWAY),
         ("postgres-hosts", "10.0.0.10"),
@@ -144,7 +152,9 @@ def test_an_address_that_is_given_needs_no_facts() -> None:
     assert plan(hosts, "app1", FLEET)["listeners"][0]["server"] == "[fd00::7]:5432"
     found = plan(hosts, "data", FLEET)
     assert found["unknown"] == []
-    assert [(item["address"], item["sources"]) for item in found["listeners"]] == [("fd00::7", ["10.1.0.1", "10.1.0.2"])] * 2
+    assert [(item["address"], item["sources"]) for item in found["listeners"]] == [
+        ("fd00::7", ["10.1.0.1", "10.1.0.2"])
+    ] * 2
 
 
 def test_the_address_of_the_inventory_is_preferred_where_the_host_has_it() -> None:
@@ -154,9 +164,18 @@ def test_the_address_of_the_inventory_is_preferred_where_the_host_has_it() -> No
 
 PUBLIC = host("data", "8.8.8.8", ansible_host="8.8.4.4")
 PROBLEMS: dict[str, tuple[dict[str, t.Any], str]] = {
-    "public": (PUBLIC, "data has Redis or Postgres for other hosts and its usual address is not a private one; give it data_proxy_address"),
-    "wildcard": (host("data", data_proxy_address="0.0.0.0"), "data_proxy_address of data is '0.0.0.0'; give the one address"),
-    "name": (host("data", data_proxy_address="data.example"), "data_proxy_address of data is 'data.example', which is no IP address"),
+    "public": (
+        PUBLIC,
+        "data has Redis or Postgres for other hosts and its usual address is not a private one; give it data_proxy_address",
+    ),
+    "wildcard": (
+        host("data", data_proxy_address="0.0.0.0"),
+        "data_proxy_address of data is '0.0.0.0'; give the one address",
+    ),
+    "name": (
+        host("data", data_proxy_address="data.example"),
+        "data_proxy_address of data is 'data.example', which is no IP address",
+    ),
 }
 
 
@@ -193,7 +212,11 @@ def listens(address: str, port: int, user: str = "redis", program: str = "redis-
     return {"address": address, "port": port, "user": user, "program": program}
 
 
-LISTENERS = [gateway("postgres", PG), gateway("redis", REDIS), gateway("redis", REDIS, name="redis-hosts", address="10.0.0.10")]
+LISTENERS = [
+    gateway("postgres", PG),
+    gateway("redis", REDIS),
+    gateway("redis", REDIS, name="redis-hosts", address="10.0.0.10"),
+]
 
 
 @pytest.mark.parametrize("address", ["172.29.0.1", "0.0.0.0", "::", "10.0.0.10"])
@@ -213,4 +236,6 @@ def test_a_port_that_is_free_where_it_counts(address: str) -> None:
 def test_our_own_proxy_has_them() -> None:
     assert taken_ports(LISTENERS, [listens(GATEWAY, 6379, "langgraph-data-proxy", "haproxy")], "one") == []
     (line,) = taken_ports(LISTENERS, [listens("0.0.0.0", 5432, "haproxy", "haproxy")], "one")
-    assert line.startswith("the data proxy cannot listen on 172.29.0.1:5432: haproxy listens on 0.0.0.0:5432 of one; give postgres_port")
+    assert line.startswith(
+        "the data proxy cannot listen on 172.29.0.1:5432: haproxy listens on 0.0.0.0:5432 of one; give postgres_port"
+    )
