@@ -90,7 +90,7 @@ def _add_gateway(plan: dict[str, t.Any], world: t.Mapping[str, Facts], host: str
     if server not in world:
         plan["problems"].append(_no_server(which, server))
         return
-    listener = {
+    listener: dict[str, t.Any] = {
         "name": which,
         "address": str(world[host].get("docker_network_gateway") or DEFAULT_GATEWAY),
         "port": port_of(world[server], which),
