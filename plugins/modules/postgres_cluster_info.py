@@ -102,8 +102,11 @@ ours:
     error:
       description: Why it does not.
       type: str
+    allows:
+      description: The C(max_connections) that it runs with; null where it does not answer.
+      type: int
     max_connections:
-      description: What it allows, or what its file says where that is more.
+      description: The same, or what its file says where that is more. A run that was killed before the restart has written that.
       type: int
     reload:
       description: Files that changed after the server last read them.
@@ -124,6 +127,7 @@ ours:
     version: 17
     answers: true
     error: ''
+    allows: 200
     max_connections: 200
     reload: []
     restart: []
@@ -243,6 +247,7 @@ def look_at_ours(cluster: _cluster.Cluster, settings: str | None) -> dict[str, t
         "version": cluster.version,
         "answers": server is not None,
         "error": error,
+        "allows": server.max_connections if server else None,
         "max_connections": _cluster.floor(server, now),
         "reload": _cluster.unread(server, changed(files)) if server else [],
         "restart": _cluster.restarts_for(server, now, wanted) if server else [],
