@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-OBSERVED = ("docker", "firewall", "proxy", "registry")
+OBSERVED = ("docker", "firewall", "proxy", "redis", "registry")
 
 
 def tasks(role: str) -> t.Iterator[dict[str, t.Any]]:
