@@ -23,7 +23,10 @@ DRIVER = PROJECT / "molecule/drive.py"
 LOAD = PROJECT / "molecule/load.py"
 LOGINS = PROJECT / "molecule/logins.py"
 EVERYWHERE = "SELFHOST_LANGGRAPH_EVERYWHERE"
-ADMIN = "redis-cli --no-auth-warning --user langgraph-admin -a $(cat /etc/redis/langgraph-admin.password)"
+ADMIN = (
+    "redis-cli -s /run/langgraph-redis/redis.sock --no-auth-warning --user langgraph-admin"
+    " -a $(cat /etc/langgraph-redis/admin.password)"
+)
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +77,8 @@ class World:
     """One test host, seen by its administrators and by a client on it."""
 
     wait_until = staticmethod(wait_until)
+    # Who is Postgres' superuser there, and how psql reaches it.
+    postgres: t.ClassVar = ("langgraph-postgres", ("-h", "/run/langgraph-postgres"))
 
     def __init__(self, host: t.Any, redis_administrator: str = ADMIN) -> None:
         self.host = host
@@ -91,7 +96,8 @@ class World:
 
     def sql(self, database_name: str, statement: str) -> str:
         """One statement to Postgres as its superuser."""
-        command = ["docker", "exec", "-i", "-u", "postgres", self.name, "psql", "-qAtX", "-d", database_name]
+        user, way = self.postgres
+        command = ["docker", "exec", "-i", "-u", user, self.name, "psql", "-qAtX", *way, "-d", database_name]
         return subprocess.run(command, input=statement, capture_output=True, text=True, check=True).stdout.strip()
 
     def numbers(self) -> dict[str, int]:

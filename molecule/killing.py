@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Modules that die at a stage on the real host.
+"""Modules that die at a stage on the real host, and plays that die after a task (killed_after_each_change).
 
 The collection has no switch for that. A test runs its playbook with a copy of the collection that stands before the real
 one on Ansible's path: the same files, but for a ``_stages.py`` in which reach() kills the process at one stage. Ansible
@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import subprocess
 import tempfile
 import typing as t
 from pathlib import Path
@@ -59,3 +61,46 @@ def killed_at(stage: str) -> t.Iterator[None]:
         copy_that_dies(Path(folder), stage)
         patch.setenv(PATH, f"{folder}:{os.environ.get(PATH) or PROJECT / 'build/collections'}")
         yield
+
+
+class Deaths(t.NamedTuple):
+    """What killed_after_each_change() saw: the tasks after which the play died, and its end once nothing was left to change."""
+
+    tasks: list[str]
+    last: subprocess.CompletedProcess[str]
+
+
+def killed_after_each_change(play: t.Callable[..., subprocess.CompletedProcess[str]], limit: int = 60) -> Deaths:
+    """Have a play die after each of its tasks that changes something, each run where the one before left the host.
+
+    ``play`` runs ansible-playbook with settings, as keywords, in its environment. Each run dies after its first change; so the
+    play dies at every boundary that there is, and every run begins in the middle of the work of another one. Where a task
+    says that it has changed something although it had before, as commands do, the run dies after the change that follows.
+    The last run changed nothing. A task that changes something each time is a failure, which names it.
+
+        deaths = killed_after_each_change(lambda **settings: run_playbook(inventory, playbook, (), {}, **settings))
+        assert "Write the settings" in deaths.tasks
+    """
+    tasks: list[str] = []
+    after, ended = 1, 0
+    with tempfile.TemporaryDirectory(prefix="dies-after-") as folder:
+        log = Path(folder) / "task"
+        while len(tasks) < limit and ended < 2:
+            log.unlink(missing_ok=True)
+            done = play(
+                ANSIBLE_CALLBACK_PLUGINS=str(PROJECT / "molecule/callbacks"),
+                ANSIBLE_CALLBACKS_ENABLED="dies_after",
+                DIES_AFTER=str(after),
+                DIES_AFTER_LOG=str(log),
+            )
+            if log.exists():
+                assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+                task = log.read_text(encoding="utf-8")
+                after = after + 1 if task in tasks else 1
+                tasks.append(task)
+            elif after == 1 or done.returncode != 0:
+                return Deaths(list(dict.fromkeys(tasks)), done)
+            else:
+                # It came to its end with fewer changes: the next one has to come there with none.
+                after, ended = 1, ended + 1
+    raise AssertionError(f"the play does not come to an end without a change; it died after {tasks}")

@@ -39,21 +39,26 @@ def _systemctl(*arguments: str, check: bool = True) -> subprocess.CompletedProce
     return done
 
 
-def unit_states(units: t.Sequence[str]) -> dict[str, UnitState]:
-    """Read the state of all ``units`` in one call. A unit that was never loaded is inactive."""
+def show(units: t.Sequence[str], properties: str) -> dict[str, dict[str, str]]:
+    """Read ``properties``, joined by commas, of all ``units`` in one call. Times are in UTC, with microseconds."""
     if not units:
         return {}
-    output = _systemctl("show", "--property", _PROPERTIES, "--", *units).stdout
-    states = {}
-    for unit, block in zip(units, output.split("\n\n"), strict=False):
-        fields = dict(line.partition("=")[::2] for line in block.strip().splitlines())
-        states[unit] = UnitState(
+    output = _systemctl("show", "--timestamp=us+utc", "--property", properties, "--", *units).stdout
+    blocks = [block.strip().splitlines() for block in output.split("\n\n")]
+    return {unit: dict(line.partition("=")[::2] for line in block) for unit, block in zip(units, blocks, strict=False)}
+
+
+def unit_states(units: t.Sequence[str]) -> dict[str, UnitState]:
+    """Read the state of all ``units`` in one call. A unit that was never loaded is inactive."""
+    return {
+        unit: UnitState(
             active=fields.get("ActiveState", "inactive"),
             enabled=fields.get("UnitFileState", "") == "enabled",
             result=fields.get("Result", ""),
             exit_code=int(fields.get("ExecMainStatus") or 0),
         )
-    return states
+        for unit, fields in show(units, _PROPERTIES).items()
+    }
 
 
 def enable(units: t.Sequence[str]) -> None:

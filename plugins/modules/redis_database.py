@@ -167,7 +167,7 @@ options:
   live_addresses:
     description:
       - IP addresses from which running revisions may still be connected. Where passwords ended (O(databases[].retire)),
-        connections of the user from all other addresses are closed.
+        connections of the user from all other addresses are closed. One through the server's socket has none, and stays.
       - Left out, no connection is closed.
     type: list
     elements: str
@@ -191,9 +191,9 @@ seealso:
 EXAMPLES = r"""
 - name: Two deployments on one Redis
   selfhost.langgraph.redis_database:
-    login_unix_socket: /run/redis/redis-server.sock
+    login_unix_socket: /run/langgraph-redis/redis.sock
     login_user: langgraph-admin
-    login_password_file: /etc/redis/langgraph-admin.password
+    login_password_file: /etc/langgraph-redis/admin.password
     databases:
       - name: support-bot
         password: "{{ vault_support_bot_redis_password }}"

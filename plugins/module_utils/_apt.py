@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What apt would do for packages, read from dpkg-query and from apt's own simulation."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import typing as t
+from dataclasses import dataclass
+
+# One line for each package that dpkg knows; a name that it does not know is an error of its own, which is no trouble.
+QUERY = ("dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status} ${Version}\n", "--")
+SIMULATE = ("apt-get", "--simulate", "--no-install-recommends", "install", "--")
+_THERE = ("installed", "triggers-awaited", "triggers-pending")
+# dpkg's journal: what a dpkg that was killed has not taken over into its database. Apt refuses to work until that is done.
+JOURNAL = "/var/lib/dpkg/updates"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What apt would do; ``error`` where it would do nothing."""
+
+    install: list[str]
+    remove: list[str]
+    downgrade: list[str]
+    error: str
+
+
+def missing(wanted: t.Sequence[str], queried: str) -> list[str]:
+    """Those of the wanted packages, as apt names them (``name``, ``name=version``), that dpkg-query does not print as installed."""
+    known: dict[str, list[tuple[str, str]]] = {}
+    for line in queried.splitlines():
+        name, status, version = (*line.split(" "), "", "")[:3]
+        known.setdefault(name, []).append((status, version))
+
+    def is_there(item: str) -> bool:
+        name, _equals, version = item.partition("=")
+        there = [found for status, found in known.get(name, []) if status in _THERE]
+        return any(fnmatch.fnmatchcase(found, version) for found in there) if version else bool(there)
+
+    return [item for item in dict.fromkeys(wanted) if not is_there(item)]
+
+
+def package(item: str) -> str:
+    """The name alone, without a version."""
+    return item.partition("=")[0]
+
+
+def read_simulation(output: str, errors: str, code: int) -> Plan:
+    """Understand ``apt-get --simulate install``, in the locale C."""
+
+    def after(word: str) -> list[str]:
+        return sorted(set(re.findall(rf"^{word} (\S+)", output, re.MULTILINE)))
+
+    # "The following packages will be DOWNGRADED:" and the lines below it that are indented.
+    block = re.search(r"^The following packages will be DOWNGRADED:\n((?:\s+.*\n?)+)", output, re.MULTILINE)
+    downgrade = block.group(1).split() if block else []
+    said = [line.removeprefix("E: ") for line in errors.splitlines() if line.startswith("E: ")]
+    # What apt cannot bring together it explains in its output, where the error says only that it cannot.
+    unmet = re.search(r"^The following packages have unmet dependencies:\n((?: .*\n?)+)", output, re.MULTILINE)
+    why = " ".join([*(re.split(r"\s*\n\s*", unmet.group(1).strip()) if unmet else []), *said])
+    error = "" if code == 0 else why or f"apt-get ended with {code}"
+    return Plan(after("Inst"), after("Remv"), sorted(downgrade), error)
+
+
+def refusal(names: t.Sequence[str], plan: Plan) -> str:
+    """Say in one line why nothing is installed; nothing where apt would only add to the host."""
+    wanted = ", ".join(names)
+    if plan.error and not (plan.remove or plan.downgrade):
+        return f"apt cannot install {wanted}: {plan.error}"
+    harm = [
+        f"{verb} {', '.join(packages)}"
+        for verb, packages in (("remove", plan.remove), ("downgrade", plan.downgrade))
+        if packages
+    ]
+    if not harm:
+        return ""
+    return (
+        f"to install {wanted}, apt would {' and '.join(harm)}; nothing is changed, as somebody may need what is there"
+    )
+
+
+def to_hold(units: t.Mapping[str, bool], held: t.Collection[str]) -> list[str]:
+    """Which of the distribution's units must not come up: those that are not there yet, or that an earlier run holds."""
+    return [unit for unit, exists in units.items() if not exists or unit in held]

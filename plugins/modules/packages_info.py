@@ -1,0 +1,147 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: packages_info
+short_description: Read which Debian packages are missing and what apt would do to install them
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Reports which of a list of packages are missing, and what C(apt-get) would install, remove and downgrade for them. Only
+    what is missing is asked for, so nothing that is there would be upgraded for itself.
+  - Reports too which units of the packages do not exist yet and have to be kept from starting.
+  - The role P(selfhost.langgraph.packages#role) uses it. It needs no library on the host.
+extends_documentation_fragment:
+  - selfhost.langgraph._attributes
+  - selfhost.langgraph._attributes.info_module
+attributes:
+  platform:
+    platforms: debian
+    support: full
+options:
+  names:
+    description: The packages, as C(apt-get) takes them, C(name) or C(name=version).
+    type: list
+    elements: str
+    required: true
+  quiet_units:
+    description: Units of the packages that must not start, unless they are there already.
+    type: list
+    elements: str
+    default: []
+  marker_dir:
+    description: Directory of the host with a file for each unit that the role holds at the moment.
+    type: path
+    default: /var/lib/langgraph/held-units
+"""
+
+EXAMPLES = r"""
+- name: What is missing for Redis?
+  selfhost.langgraph.packages_info:
+    names: [redis-server, python3-redis]
+    quiet_units: [redis-server.service]
+  register: look
+"""
+
+RETURN = r"""
+missing:
+  description: Those of O(names) that are not installed, or not completely.
+  returned: always
+  type: list
+  elements: str
+interrupted:
+  description: Whether a dpkg was interrupted, or is at work now.
+  returned: always
+  type: bool
+held:
+  description: Those of O(quiet_units) that an earlier run holds.
+  returned: always
+  type: list
+  elements: str
+hold:
+  description: Those of O(quiet_units) that have to be held while something is installed.
+  returned: always
+  type: list
+  elements: str
+install:
+  description: Packages that apt would install or upgrade, with what they depend on.
+  returned: always
+  type: list
+  elements: str
+listed:
+  description: Whether apt knows a way to install them all. Not so where the host has no lists of packages.
+  returned: always
+  type: bool
+refusal:
+  description: One line that says why they are not to be installed, where apt cannot do it or would remove or downgrade something.
+  returned: always
+  type: str
+  sample: to install docker.io, apt would remove containerd.io, docker-ce; nothing is changed, as somebody may need what is there
+"""
+
+import os
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _apt, _systemd, _units
+from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
+
+ENVIRONMENT = {"LC_ALL": "C", "LANGUAGE": "C"}
+
+
+def entries(directory: str) -> set[str]:
+    """The names of what is in a directory, which need not be there."""
+    try:
+        return set(os.listdir(directory))
+    except FileNotFoundError:
+        return set()
+
+
+def look(names: t.Sequence[str], quiet_units: t.Sequence[str], marker_dir: str) -> dict[str, t.Any]:
+    """What is missing, and what its installation would mean."""
+    queried = run([*_apt.QUERY, *map(_apt.package, names)], environment=ENVIRONMENT) if names else None
+    missing = _apt.missing(names, queried.stdout if queried else "")
+    marked = entries(marker_dir)
+    answer: dict[str, t.Any] = {
+        **{"missing": missing, "held": [unit for unit in quiet_units if unit in marked], "hold": []},
+        **{"interrupted": False, "install": [], "listed": True, "refusal": ""},
+    }
+    if not missing:
+        return answer
+    simulated = run([*_apt.SIMULATE, *missing], environment=ENVIRONMENT)
+    plan = _apt.read_simulation(simulated.stdout, simulated.stderr, simulated.returncode)
+    shown = _systemd.show(quiet_units, _units.PROPERTIES)
+    exist = {unit: _units.read_unit(shown.get(unit, {})).exists for unit in quiet_units}
+    return answer | {
+        "interrupted": bool(entries(_apt.JOURNAL)),
+        "install": plan.install or missing,
+        "listed": not plan.error,
+        "refusal": _apt.refusal(missing, plan),
+        "hold": _apt.to_hold(exist, marked),
+    }
+
+
+def main() -> None:
+    """Look and report."""
+    module = AnsibleModule(
+        argument_spec={
+            "names": {"type": "list", "elements": "str", "required": True},
+            "quiet_units": {"type": "list", "elements": "str", "default": []},
+            "marker_dir": {"type": "path", "default": "/var/lib/langgraph/held-units"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**look(module.params["names"], module.params["quiet_units"], module.params["marker_dir"]))
+    except (OSError, _systemd.SystemdError) as error:
+        module.fail_json(msg=f"cannot look at the packages: {error}")
+
+
+if __name__ == "__main__":
+    main()
