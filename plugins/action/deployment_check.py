@@ -42,6 +42,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._settings impor
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import connections_by_name
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._control_node import find_file
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._play import refuse_out_of_step
 
 INFO_MODULE = "selfhost.langgraph.container_service_info"
 
@@ -55,6 +56,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Check, and give the complete deployments, hidden from every output because they hold secrets."""
         super().run(tmp, task_vars)
+        refuse_out_of_step(self)
         task_vars = task_vars or {}
         _validated, options = self.validate_argument_spec(
             argument_spec={

@@ -252,6 +252,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import carried
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import Deployment
 
 
@@ -347,6 +348,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    require(module, wished=[("docker", _docker.DOCKER_IMPORT_ERROR), ("psycopg", _schema.PSYCOPG_IMPORT_ERROR)])
     images, engine_facts = engine(module.params["images"])
     found = read(module.params["config_dir"])
     sockets = _ports.sockets()

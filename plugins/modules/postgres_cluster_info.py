@@ -152,6 +152,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_cluster as _cluster
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import (
     POSTGRES_ARGS,
     PSYCOPG_IMPORT_ERROR,
@@ -281,6 +282,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    require(module, wished=[("psycopg", PSYCOPG_IMPORT_ERROR)])
     module.exit_json(**look(module.params["version"], module.params["port"], module.params["settings"]))
 
 
