@@ -44,9 +44,11 @@ def test_its_number_is_remembered_at_the_service(service):
 
 
 def test_the_engine_has_the_options_of_the_inventory(world):
-    assert world.host.check_output("docker info --format '{{.LiveRestoreEnabled}}'") == "false"
+    """It was there before the role came, and was not restarted for them."""
+    told = json.loads(world.host.check_output("docker info --format '{{json .}}'"))
+    assert (told["LiveRestoreEnabled"], told["RegistryConfig"]["Mirrors"]) == (False, ["https://mirror.example.org/"])
     written = json.loads(world.host.check_output("cat /etc/docker/daemon.json"))
-    assert (written["live-restore"], written["log-level"]) == (False, "warn")
+    assert written == {"live-restore": False, "registry-mirrors": ["https://mirror.example.org"]}
 
 
 def test_without_users_it_has_the_administrators_login_and_its_own_number(world, service):

@@ -73,6 +73,11 @@ def test_the_command_line_of_the_unit() -> None:
     assert _engine_options.command_of("") == []
 
 
+@pytest.mark.parametrize("given", [["--config-file", "/etc/d.json"], ["--config-file=/etc/d.json"], []])
+def test_another_file_can_be_tried_with_the_rest_of_the_command_line(given: list[str]) -> None:
+    assert _engine_options.without_config_file(["-H", "fd://", *given, "--debug"]) == ["-H", "fd://", "--debug"]
+
+
 # Merging
 
 
