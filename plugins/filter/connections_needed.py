@@ -15,18 +15,25 @@ description:
     while, at most C(langgraph_max_extra_revisions) on a host and C(langgraph_max_running_revisions) of a deployment.
   - It goes by the inventory alone, so that a run with C(--limit) gives the same number.
   - The playbook C(selfhost.langgraph.site) sizes Postgres with it.
+positional: server, groups
 options:
   _input:
     description: The variables of each host that runs deployments.
     type: list
     elements: dict
     required: true
+  server:
+    description: Inventory name of the host whose Postgres is to be sized. Only hosts that use that one count. Left out, all do.
+    type: str
+  groups:
+    description: The groups of the inventory, which say what a host uses that does not say it itself. It goes with O(server).
+    type: dict
 """
 
 EXAMPLES = r"""
 - name: How many connections may there be?
   ansible.builtin.debug:
-    msg: "{{ groups['langgraph_hosts'] | map('extract', hostvars) | selfhost.langgraph.connections_needed }}"
+    msg: "{{ groups['langgraph_hosts'] | map('extract', hostvars) | selfhost.langgraph.connections_needed(inventory_hostname, groups) }}"
 """
 
 RETURN = r"""

@@ -13,6 +13,7 @@ author:
 description:
   - Gives what Postgres allows already where that is enough, else 100, 200, 400 and so on, so that a fifth is left free. Each change
     restarts Postgres and interrupts every deployment, so it never goes down by itself.
+positional: observed
 options:
   _input:
     description: Connections that all deployments together may hold, as P(selfhost.langgraph.connections_needed#filter) gives them.

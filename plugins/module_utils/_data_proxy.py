@@ -90,7 +90,7 @@ def _add_gateway(plan: dict[str, t.Any], world: t.Mapping[str, Facts], host: str
     if server not in world:
         plan["problems"].append(_no_server(which, server))
         return
-    listener = {
+    listener: dict[str, t.Any] = {
         "name": which,
         "address": str(world[host].get("docker_network_gateway") or DEFAULT_GATEWAY),
         "port": port_of(world[server], which),
@@ -160,7 +160,9 @@ def address_complaint(host: str, given: str) -> list[str]:
     except ValueError:
         return [f"data_proxy_address of {host} is '{given}', which is no IP address; give one of the host"]
     if address.is_unspecified or address.is_loopback:
-        return [f"data_proxy_address of {host} is '{given}'; give the one address of the host that the other hosts reach it at"]
+        return [
+            f"data_proxy_address of {host} is '{given}'; give the one address of the host that the other hosts reach it at"
+        ]
     return []
 
 
@@ -176,8 +178,14 @@ def own_addresses(host: Facts) -> list[str] | None:
         interface = facts.get(name) or facts.get(str(name).translate(str.maketrans("-.:", "___"))) or {}
         if interface.get("type") in _INSIDE:
             continue
-        entries = [interface.get("ipv4") or {}, *(interface.get("ipv4_secondaries") or ()), *(interface.get("ipv6") or ())]
-        found.update(str(entry["address"]) for entry in entries if entry.get("address") and entry.get("scope") != "link")
+        entries = [
+            interface.get("ipv4") or {},
+            *(interface.get("ipv4_secondaries") or ()),
+            *(interface.get("ipv6") or ()),
+        ]
+        found.update(
+            str(entry["address"]) for entry in entries if entry.get("address") and entry.get("scope") != "link"
+        )
     return sorted(found)
 
 
@@ -196,7 +204,11 @@ def taken_ports(listeners: t.Iterable[Facts], sockets: t.Iterable[Facts], host: 
     for listener in listeners:
         option = f"{str(listener['name']).partition('-')[0]}_port"
         for item in known:
-            if item["port"] == listener["port"] and item["user"] != USER and _meet(item["address"], listener["address"]):
+            if (
+                item["port"] == listener["port"]
+                and item["user"] != USER
+                and _meet(item["address"], listener["address"])
+            ):
                 where = endpoint(item["address"], item["port"])
                 lines.append(
                     f"the data proxy cannot listen on {endpoint(listener['address'], listener['port'])}: {item['program']} listens"

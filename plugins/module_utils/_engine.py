@@ -38,6 +38,8 @@ ENGINE_ARGS: dict[str, t.Any] = {
     "options": {"type": "dict", "default": {}},
 }
 _PACKAGES = "/var/lib/dpkg/info"
+# The first one whose program judges a file (docs: dockerd --validate).
+_VALIDATES = (23, 0)
 _READ_AGAIN_SECONDS = 20.0
 _START_SECONDS = 60.0
 
@@ -149,21 +151,25 @@ def carry_out(plan: Plan, seen: Look) -> None:
     path = os.path.realpath(engine.path)
     before = _bytes(path)
     wrote = plan.text is not None
+    if plan.text is not None:
+        _try(path, plan.text, seen)
     if wrote or plan.claimed != (engine.former[-1] if engine.former else {}):
         note = {**seen.record, "options": [*engine.former, plan.claimed]}
         if wrote and plan.restart:
             note |= {"boot": _boot(), "written": _now(), "restart": plan.restart}
         _write(RECORD, json.dumps(note).encode(), 0o600)
         reach("recorded")
-        if plan.text is not None:
-            _try_and_write(path, plan.text, seen)
+        if wrote:
+            os.replace(_trial(path), path)
             reach("written")
         _write(RECORD, json.dumps({**note, "options": [plan.claimed]}).encode(), 0o600)
+        reach("noted")
     if not seen.running:
         return
     try:
         if plan.reload:
             _reload(plan, engine.former)
+        reach("read again")
         if plan.restart:
             _restart()
     except EngineServiceError as error:
@@ -215,32 +221,31 @@ def _put_back(path: str, before: bytes | None, seen: Look) -> None:
     run(["systemctl", "reload-or-restart", UNIT], timeout=2 * _START_SECONDS)
 
 
-def _try_and_write(path: str, text: str, seen: Look) -> None:
-    """Have the engine's own program judge the file, where it can, before it takes its place."""
+def _trial(path: str) -> str:
+    """The file that takes the place of another one; a run that was killed may have left it, which nobody reads."""
+    return f"{path}.langgraph-new"
+
+
+def _try(path: str, text: str, seen: Look) -> None:
+    """Write the file beside its place, and have the engine's own program judge it, where it can."""
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     version = _engine_options.parse_version(seen.engine.version)
-    trial = f"{path}.langgraph-new"
+    trial = _trial(path)
     _write_plain(trial, text.encode(), path)
-    try:
-        if version is not None and version >= (23, 0):
-            arguments = [word for word in seen.command[1:] if not word.startswith("--config-file")]
-            done = run([seen.program, *arguments, "--validate", "--config-file", trial], timeout=_START_SECONDS)
-            if done.returncode != 0:
-                told = (done.stderr.strip().splitlines() or ["no reason given"])[-1].replace(trial, path)
-                raise EngineServiceError(
-                    f"the engine would not start with the new options, and nothing was changed: {told}"
-                )
-        os.replace(trial, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(trial)
+    if version is None or version < _VALIDATES:
+        return
+    arguments = _engine_options.without_config_file(seen.command[1:])
+    done = run([seen.program, *arguments, "--validate", "--config-file", trial], timeout=_START_SECONDS)
+    if done.returncode != 0:
+        os.unlink(trial)
+        told = (done.stderr.strip().splitlines() or ["no reason given"])[-1].replace(trial, path)
+        raise EngineServiceError(f"the engine would not start with the new options, and nothing was changed: {told}")
 
 
 def _write(path: str, data: bytes, mode: int) -> None:
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    trial = f"{path}.langgraph-new"
-    _write_plain(trial, data, path, mode)
-    os.replace(trial, path)
+    _write_plain(_trial(path), data, path, mode)
+    os.replace(_trial(path), path)
 
 
 def _write_plain(trial: str, data: bytes, like: str, mode: int = 0o644) -> None:
@@ -261,12 +266,17 @@ def _is_older(seen: Look) -> bool:
     """Whether the engine started before the last change that it needs a start for."""
     if not seen.record.get("written") or seen.record.get("boot") != _boot():
         return False
+    return _started(seen.process) < float(seen.record["written"])
+
+
+def _started(process: int) -> float:
+    """When a process began, in seconds since the machine's boot; never, where it is gone."""
     try:
-        with open(f"/proc/{seen.process}/stat", encoding="utf-8") as file:
+        with open(f"/proc/{process}/stat", encoding="utf-8") as file:
             ticks = int(file.read().rpartition(")")[2].split()[19])
     except (OSError, ValueError, IndexError):
-        return False
-    return ticks / os.sysconf("SC_CLK_TCK") < float(seen.record["written"])
+        return float("inf")
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _now() -> float:

@@ -86,11 +86,21 @@ def flags_of(command: t.Sequence[str]) -> dict[str, str]:
     return found
 
 
+def without_config_file(arguments: t.Sequence[str]) -> list[str]:
+    """The arguments of a command line but for its file, which another one is tried for."""
+    return [
+        word
+        for before, word in zip(["", *arguments], arguments)
+        if before != "--config-file" and word.partition("=")[0] != "--config-file"
+    ]
+
+
 def command_of(exec_start: str) -> list[str]:
     """The command line in what ``systemctl show --property ExecStart`` gives."""
     found = re.search(r"argv\[\]=(.*?) ;", exec_start)
     try:
-        return shlex.split(found[1]) if found else []
+        # What stands for variables of the unit's environment is not known.
+        return [word for word in shlex.split(found[1]) if not word.startswith("$")] if found else []
     except ValueError:
         return []
 

@@ -16,6 +16,7 @@ import os
 import pwd
 import re
 import socket
+import typing as t
 
 _LISTEN = "0A"
 # Established, or with one side still sending: a stream may be half closed.
@@ -45,7 +46,7 @@ def _address(digits: str) -> str:
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 
 
-def sockets() -> list[dict[str, str | int]]:
+def sockets() -> list[dict[str, t.Any]]:
     """Each socket that listens: ``address``, ``port``, ``user``, and ``program`` (``another program`` where it cannot be told)."""
     found: dict[str, tuple[str, int, int]] = {}
     for path in _TABLES:

@@ -131,9 +131,9 @@ def problems(
     """
     ours = [cluster for cluster in clusters if cluster.name == CLUSTER and cluster.version != making]
     if len(ours) > 1:
-        titles = " and ".join(cluster.title for cluster in ours)
+        first, second = (cluster.title for cluster in ours[:2])
         yield (
-            f"postgres_version: the host has {titles}, and the deployments can have one of them; keep the one with their data "
+            f"postgres_version: the host has {first} and {second}, and the deployments can have one of them; keep the one with their data "
             "and remove the other with pg_dropcluster"
         )
     elif ours and version is not None and version != ours[0].version:
@@ -174,31 +174,35 @@ class Server:
     errors: tuple[str, ...] = ()  # what is wrong with its files
 
 
+# What is wrong with its files, by the name of the setting. It has to come first: while a session reads the files, it finds
+# out which settings wait for a restart, and gives those as errors too.
+FILES_QUERY = """
+SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(f.name, f.line)), '[]') FROM (
+  SELECT pg_catalog.lower(name) AS name,
+    pg_catalog.concat(pg_catalog.regexp_replace(sourcefile, '.*/', ''), ', line ', sourceline, ': ', name, ': ', error) AS line
+  FROM pg_catalog.pg_file_settings WHERE error IS NOT NULL
+  UNION ALL
+  SELECT NULL, pg_catalog.concat('pg_hba.conf, line ', line_number, ': ', error)
+  FROM pg_catalog.pg_hba_file_rules WHERE error IS NOT NULL) f
+"""
 QUERY = """
 SELECT pg_catalog.json_build_object(
   'max_connections', CAST(pg_catalog.current_setting('max_connections') AS pg_catalog.int4),
   'loaded', EXTRACT(epoch FROM pg_catalog.pg_conf_load_time()),
   'pending', (SELECT coalesce(pg_catalog.json_agg(name ORDER BY name), '[]') FROM pg_catalog.pg_settings WHERE pending_restart),
-  'contexts', (SELECT pg_catalog.json_object_agg(name, context) FROM pg_catalog.pg_settings WHERE context = 'postmaster'),
-  'errors', (SELECT coalesce(pg_catalog.json_agg(f.line), '[]') FROM (
-    SELECT pg_catalog.concat(f.sourcefile, ', line ', f.sourceline, ': ', f.name, ': ', f.error) AS line
-    FROM pg_catalog.pg_file_settings f WHERE f.error IS NOT NULL AND NOT EXISTS (
-      SELECT FROM pg_catalog.pg_settings s WHERE s.name = pg_catalog.lower(f.name) AND s.context = 'postmaster'
-        AND f.error = 'setting could not be applied')
-    UNION ALL
-    SELECT pg_catalog.concat('pg_hba.conf, line ', h.line_number, ': ', h.error)
-    FROM pg_catalog.pg_hba_file_rules h WHERE h.error IS NOT NULL) f))
+  'contexts', (SELECT pg_catalog.json_object_agg(name, context) FROM pg_catalog.pg_settings WHERE context = 'postmaster'))
 """
 
 
-def read_server(answer: t.Mapping[str, t.Any]) -> Server:
-    """Take the answer to QUERY."""
+def read_server(answer: t.Mapping[str, t.Any], in_files: t.Iterable[tuple[str | None, str]] = ()) -> Server:
+    """Take the answers to QUERY and FILES_QUERY."""
+    pending = tuple(answer["pending"] or ())
     return Server(
         int(answer["max_connections"]),
         float(answer["loaded"]),
-        tuple(answer["pending"] or ()),
+        pending,
         dict(answer["contexts"] or {}),
-        tuple(answer["errors"] or ()),
+        tuple(line for name, line in in_files if name not in pending),
     )
 
 

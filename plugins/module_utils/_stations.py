@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _budget, _rotation
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _budget, _removal, _rotation
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import database_uri, redis_uri, render
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
     DEFAULT_EXTRA_REVISIONS,
@@ -209,8 +209,19 @@ def _in_flight(counted: t.Mapping[str, t.Any]) -> str:
     return f"; runs in flight before: {before}, after: {after}"
 
 
-def connections_needed(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> int:
-    """Connections that the deployments of all hosts may hold; ``hosts`` are the variables of each host, unchecked."""
+def connections_needed(
+    hosts: t.Iterable[t.Mapping[str, t.Any]],
+    server: str | None = None,
+    groups: t.Mapping[str, t.Sequence[str]] | None = None,
+) -> int:
+    """Connections that the deployments of all hosts may hold; ``hosts`` are the variables of each host, unchecked.
+
+    With ``server``, the inventory's name of a host with Postgres, those of the hosts alone that use that one; ``groups`` are
+    those of the inventory.
+    """
+    if server is not None:
+        mine = _removal.service_name(server, "postgres")
+        hosts = [host for host in hosts if _removal.services(host, groups or {})[1] == mine]
     return sum(
         _budget.host_connections([_size(deployment) for deployment in _running(host)], *_revisions(host))
         for host in hosts

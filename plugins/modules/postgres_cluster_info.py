@@ -102,8 +102,11 @@ ours:
     error:
       description: Why it does not.
       type: str
+    allows:
+      description: The C(max_connections) that it runs with; null where it does not answer.
+      type: int
     max_connections:
-      description: What it allows, or what its file says where that is more.
+      description: The same, or what its file says where that is more. A run that was killed before the restart has written that.
       type: int
     reload:
       description: Files that changed after the server last read them.
@@ -124,6 +127,7 @@ ours:
     version: 17
     answers: true
     error: ''
+    allows: 200
     max_connections: 200
     reload: []
     restart: []
@@ -192,10 +196,11 @@ def ask(cluster: _cluster.Cluster) -> tuple[_cluster.Server | None, str]:
         with connect(login(_cluster.USER, _cluster.SOCKET_DIR, port)) as connection:
             # What an error is called is compared.
             connection.execute("SET lc_messages TO 'C'")
+            in_files = connection.execute(_cluster.FILES_QUERY).fetchone()
             row = connection.execute(_cluster.QUERY).fetchone()
     except (ClaimError, psycopg.Error) as error:
         return None, str(error).strip()
-    return (_cluster.read_server(row[0]), "") if row else (None, "it gives no answer")
+    return (_cluster.read_server(row[0], in_files[0]), "") if row and in_files else (None, "it gives no answer")
 
 
 def claims_in(cluster: _cluster.Cluster) -> list[str] | None:
@@ -243,6 +248,7 @@ def look_at_ours(cluster: _cluster.Cluster, settings: str | None) -> dict[str, t
         "version": cluster.version,
         "answers": server is not None,
         "error": error,
+        "allows": server.max_connections if server else None,
         "max_connections": _cluster.floor(server, now),
         "reload": _cluster.unread(server, changed(files)) if server else [],
         "restart": _cluster.restarts_for(server, now, wanted) if server else [],

@@ -40,7 +40,9 @@ def data(world):
 def stranger(data) -> t.Iterator[str]:
     """A machine on the same segment that the inventory does not know."""
     name = f"{data.name}-stranger"
-    network = docker("inspect", "--format", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}", data.name)
+    network = docker(
+        "inspect", "--format", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}", data.name
+    )
     docker("rm", "--force", name)
     docker(
         *("run", "--detach", "--name", name, "--label", LABEL, "--network", network, "--entrypoint", "sleep"),

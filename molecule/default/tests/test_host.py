@@ -31,9 +31,20 @@ def test_redis_refuses_who_has_no_user(world):
 
 def test_postgres_takes_scram_alone(world):
     assert world.sql("postgres", "SHOW password_encryption") == "scram-sha-256"
-    rules = world.sql("postgres", "SELECT type, user_name, auth_method FROM pg_hba_file_rules").splitlines()
-    assert rules == ["local|{langgraph-postgres}|peer", "local|{all}|scram-sha-256"]
+    rules = world.sql("postgres", "SELECT type, user_name, auth_method FROM pg_hba_file_rules ORDER BY line_number")
+    assert rules.splitlines() == ["local|{langgraph-postgres}|peer", "local|{all}|scram-sha-256"]
+    assert world.sql("postgres", "SHOW listen_addresses") == ""
     assert world.sql("postgres", "SELECT DISTINCT pg_encoding_to_char(encoding) FROM pg_database") == "UTF8"
+
+
+def test_postgres_is_a_cluster_of_our_own(world):
+    """The package has made none beside it, and what kept it from that is gone."""
+    (cluster,) = world.host.check_output("pg_lsclusters --no-header").splitlines()
+    version, name, port, status, owner, *_rest = cluster.split()
+    assert (name, port, status, owner) == ("langgraph", "5432", "online", "langgraph-postgres")
+    assert world.host.service(f"postgresql@{version}-langgraph").is_enabled
+    assert not world.host.file("/etc/postgresql-common/createcluster.d/langgraph.conf").exists
+    assert not world.host.file("/var/lib/langgraph/making-postgres").exists
 
 
 def test_nothing_listens_on_a_public_address(world):

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.essential
 def service(world):
     """The host that plays the managed service."""
     name = world.name.replace("bookworm", "trixie")
-    return type(world)(testinfra.get_host(f"docker://{name}"), VALKEY)
+    managed = type(world)(testinfra.get_host(f"docker://{name}"), VALKEY)
+    managed.postgres = ("postgres", ("-p", "5433"))
+    return managed
 
 
 def test_a_run_leaves_its_data_at_the_service(world, service):
@@ -44,9 +46,11 @@ def test_its_number_is_remembered_at_the_service(service):
 
 
 def test_the_engine_has_the_options_of_the_inventory(world):
-    assert world.host.check_output("docker info --format '{{.LiveRestoreEnabled}}'") == "false"
+    """It was there before the role came, and was not restarted for them."""
+    told = json.loads(world.host.check_output("docker info --format '{{json .}}'"))
+    assert (told["LiveRestoreEnabled"], told["RegistryConfig"]["Mirrors"]) == (False, ["https://mirror.example.org/"])
     written = json.loads(world.host.check_output("cat /etc/docker/daemon.json"))
-    assert (written["live-restore"], written["log-level"]) == (False, "warn")
+    assert written == {"live-restore": False, "registry-mirrors": ["https://mirror.example.org"]}
 
 
 def test_without_users_it_has_the_administrators_login_and_its_own_number(world, service):

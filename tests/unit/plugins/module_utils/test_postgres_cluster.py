@@ -200,14 +200,13 @@ def test_connections_that_must_not_be_undercut(server: Server | None, written: s
 
 
 def test_an_answer_of_the_server() -> None:
-    answer = {
-        "max_connections": 200,
-        "loaded": 1.5,
-        "pending": ["port"],
-        "contexts": {"port": "postmaster"},
-        "errors": [],
-    }
+    answer = {"max_connections": 200, "loaded": 1.5, "pending": ["port"], "contexts": {"port": "postmaster"}}
     assert cluster.read_server(answer) == Server(200, 1.5, ("port",), {"port": "postmaster"})
-    assert cluster.read_server(
-        {"max_connections": 200, "loaded": 1.5, "pending": None, "contexts": None, "errors": None}
-    )
+    assert cluster.read_server({"max_connections": 200, "loaded": 1.5, "pending": None, "contexts": None})
+
+
+def test_what_waits_for_a_restart_is_no_error() -> None:
+    """The server gives it as one, with the words that it has for a value that it does not take."""
+    answer = {"max_connections": 200, "loaded": 1.5, "pending": ["port"], "contexts": {}}
+    lines = [("port", "x.conf: port: no"), ("shared_buffers", "x.conf: no"), (None, "pg_hba.conf: no")]
+    assert cluster.read_server(answer, lines).errors == ("x.conf: no", "pg_hba.conf: no")

@@ -213,6 +213,23 @@ def test_connections_needed(hosts: list[t.Any], expected: int) -> None:
     assert _stations.connections_needed(hosts) == expected
 
 
+def test_each_postgres_is_sized_for_the_hosts_that_use_it() -> None:
+    """Several single hosts of one inventory have one each."""
+    hosts: list[dict[str, t.Any]] = [
+        {"inventory_hostname": "one", "langgraph_deployments": LIST, "langgraph_postgres_server": "one"},
+        {"inventory_hostname": "two", "langgraph_deployments": [{}], "langgraph_postgres_server": "two"},
+        {"inventory_hostname": "by-group", "langgraph_deployments": [{}]},
+        {
+            "inventory_hostname": "by-uri",
+            "langgraph_deployments": [{}],
+            "langgraph_postgres_admin_uri": "postgresql://a:b@two",
+        },
+    ]
+    groups = {"langgraph_postgres": ["data", "one", "two"]}
+    found = [_stations.connections_needed(hosts, server, groups) for server in ("one", "data", "other", None)]
+    assert found == [2 * 3 * 32, 3 * 32, 0, 5 * 3 * 32]
+
+
 def test_the_limit_of_each_role_is_what_is_summed_up_where_all_may_roll_at_once() -> None:
     limits = sum(item["connection_limit"] for item in _stations.postgres_databases(CHECKED, NUMBERS))
     assert limits == _stations.connections_needed([{"langgraph_deployments": LIST}])
