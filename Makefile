@@ -44,7 +44,7 @@ integration: ## the claim modules against real servers of both releases (ARGS= f
 	@for release in bookworm trixie; do CLAIMS_ROOTFS=$(CURDIR)/build/servers/$$release \
 	  pytest -n 2 --junitxml=build/results/integration-$$release.xml $(ARGS) tests/integration || exit 1; done
 	@CLAIMS_ROOTFS=$(CURDIR)/build/servers/trixie CLAIMS_REDIS=valkey-server pytest -n 2 \
-	  --junitxml=build/results/integration-valkey.xml $(ARGS) tests/integration/claims/test_{redis_database,properties,trespass}.py
+	  --junitxml=build/results/integration-valkey.xml $(ARGS) tests/integration/claims/test_{redis_database,redis_instance,properties,trespass}.py
 
 torture: ## fifty processes claim two hundred deployments and are killed (ROUNDS=2 SEED=...)
 	@$(TOOLS)/bootstrap.sh engine venv collections

@@ -23,7 +23,10 @@ DRIVER = PROJECT / "molecule/drive.py"
 LOAD = PROJECT / "molecule/load.py"
 LOGINS = PROJECT / "molecule/logins.py"
 EVERYWHERE = "SELFHOST_LANGGRAPH_EVERYWHERE"
-ADMIN = "redis-cli --no-auth-warning --user langgraph-admin -a $(cat /etc/redis/langgraph-admin.password)"
+ADMIN = (
+    "redis-cli -s /run/langgraph-redis/redis.sock --no-auth-warning --user langgraph-admin"
+    " -a $(cat /etc/langgraph-redis/admin.password)"
+)
 
 
 @pytest.fixture(scope="session")

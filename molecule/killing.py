@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Modules that die at a stage on the real host.
+"""Modules that die at a stage on the real host, and plays that die after a task (killed_after_each_change).
 
 The collection has no switch for that. A test runs its playbook with a copy of the collection that stands before the real
 one on Ansible's path: the same files, but for a ``_stages.py`` in which reach() kills the process at one stage. Ansible
@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import subprocess
 import tempfile
 import typing as t
 from pathlib import Path
@@ -59,3 +61,40 @@ def killed_at(stage: str) -> t.Iterator[None]:
         copy_that_dies(Path(folder), stage)
         patch.setenv(PATH, f"{folder}:{os.environ.get(PATH) or PROJECT / 'build/collections'}")
         yield
+
+
+class Deaths(t.NamedTuple):
+    """What killed_after_each_change() saw: the tasks after which the play died, and its end once nothing was left to change."""
+
+    tasks: list[str]
+    last: subprocess.CompletedProcess[str]
+
+
+def killed_after_each_change(
+    play: t.Callable[..., subprocess.CompletedProcess[str]], limit: int = 40, first: int = 1
+) -> Deaths:
+    """Have a play die after each of its tasks that changes something, each run where the one before left the host.
+
+    ``play`` runs ansible-playbook with settings, as keywords, in its environment. Each run dies after its ``first`` change;
+    so the play dies at every boundary that there is, and every run begins in the middle of the work of another one. A task
+    that changes something each time would go on for ever: after ``limit`` deaths that is a failure, which names the task.
+
+        deaths = killed_after_each_change(lambda **settings: run_playbook(inventory, playbook, (), {}, **settings))
+        assert "Write the settings" in deaths.tasks
+    """
+    tasks: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="dies-after-") as folder:
+        log = Path(folder) / "task"
+        while len(tasks) < limit:
+            log.unlink(missing_ok=True)
+            done = play(
+                ANSIBLE_CALLBACK_PLUGINS=str(PROJECT / "molecule/callbacks"),
+                ANSIBLE_CALLBACKS_ENABLED="dies_after",
+                DIES_AFTER=str(first),
+                DIES_AFTER_LOG=str(log),
+            )
+            if not log.exists():
+                return Deaths(tasks, done)
+            assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+            tasks.append(log.read_text(encoding="utf-8"))
+    raise AssertionError(f"the play does not come to an end; it died after {tasks}")

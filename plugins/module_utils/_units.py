@@ -17,6 +17,8 @@ import os
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _systemd
+
 PROPERTIES = (
     "Id,LoadState,ActiveState,UnitFileState,Type,FragmentPath,DropInPaths,NeedDaemonReload,ReloadResult,"
     "ExecMainStartTimestamp,InactiveExitTimestamp,ActiveEnterTimestamp,StateChangeTimestamp"
@@ -116,3 +118,23 @@ def changed(path: str) -> float | None:
         return latest
     except OSError:
         return None
+
+
+def look(wanted: t.Sequence[Wanted]) -> dict[str, dict[str, t.Any]]:
+    """What there is of each unit, and what its process has not read."""
+    shown = _systemd.show([unit.name for unit in wanted], PROPERTIES)
+    found = {}
+    for item in wanted:
+        unit = read_unit(shown.get(item.name, {}))
+        verdict = judge(unit, item, changed)
+        found[item.name] = {
+            "exists": unit.exists,
+            "active": unit.active,
+            "enabled": unit.enabled,
+            "started": unit.started,
+            "stale": bool(verdict.stale),
+            "stale_because": verdict.stale,
+            "reload": bool(verdict.reload),
+            "reload_because": verdict.reload,
+        }
+    return found

@@ -191,9 +191,9 @@ seealso:
 EXAMPLES = r"""
 - name: Two deployments on one Redis
   selfhost.langgraph.redis_database:
-    login_unix_socket: /run/redis/redis-server.sock
+    login_unix_socket: /run/langgraph-redis/redis.sock
     login_user: langgraph-admin
-    login_password_file: /etc/redis/langgraph-admin.password
+    login_password_file: /etc/langgraph-redis/admin.password
     databases:
       - name: support-bot
         password: "{{ vault_support_bot_redis_password }}"

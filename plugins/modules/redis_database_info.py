@@ -67,9 +67,9 @@ seealso:
 EXAMPLES = r"""
 - name: Who holds what?
   selfhost.langgraph.redis_database_info:
-    login_unix_socket: /run/redis/redis-server.sock
+    login_unix_socket: /run/langgraph-redis/redis.sock
     login_user: langgraph-admin
-    login_password_file: /etc/redis/langgraph-admin.password
+    login_password_file: /etc/langgraph-redis/admin.password
     known_claims: "{{ postgres.claims }}"
   register: redis
 """

@@ -108,31 +108,9 @@ units:
       reload_because: []
 """
 
-import typing as t
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _systemd, _units
-
-
-def look(wanted: t.Sequence[_units.Wanted]) -> dict[str, dict[str, t.Any]]:
-    """What there is of each unit, and what its process has not read."""
-    shown = _systemd.show([unit.name for unit in wanted], _units.PROPERTIES)
-    found = {}
-    for item in wanted:
-        unit = _units.read_unit(shown.get(item.name, {}))
-        verdict = _units.judge(unit, item, _units.changed)
-        found[item.name] = {
-            "exists": unit.exists,
-            "active": unit.active,
-            "enabled": unit.enabled,
-            "started": unit.started,
-            "stale": bool(verdict.stale),
-            "stale_because": verdict.stale,
-            "reload": bool(verdict.reload),
-            "reload_because": verdict.reload,
-        }
-    return found
 
 
 def main() -> None:
@@ -151,7 +129,7 @@ def main() -> None:
         for item in module.params["units"]
     ]
     try:
-        module.exit_json(units=look(wanted))
+        module.exit_json(units=_units.look(wanted))
     except _systemd.SystemdError as error:
         module.fail_json(msg=f"systemctl: {error}")
 

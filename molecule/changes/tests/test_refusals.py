@@ -16,7 +16,7 @@ def untouched(world):
 
     def state() -> str:
         return world.host.check_output(
-            "find /etc/langgraph /etc/redis /etc/postgresql /etc/systemd -type f -exec sha256sum {} + | sort;"
+            "find /etc/langgraph /etc/langgraph-redis /etc/postgresql /etc/systemd -type f -exec sha256sum {} + | sort;"
             " docker ps --no-trunc --format '{{.ID}}'"
         ) + str(world.numbers())
 

@@ -112,14 +112,18 @@ def test_a_container_reaches_no_other_one(world, deployments):
 
 
 def test_secrets_of_the_services_are_for_their_own_users(world):
-    folder = "/etc/redis"
+    settings, data = "/etc/langgraph-redis", "/var/lib/langgraph-redis"
     shown = world.host.check_output(
-        f"stat -c '%n %U:%G %a' {folder} {folder}/langgraph-admin.password {folder}/users.acl"
+        f"stat -c '%n %U:%G %a' {settings} {settings}/* {data} {data}/users.acl /run/langgraph-redis /run/langgraph-redis/*"
     )
     assert shown.splitlines() == [
-        f"{folder} redis:redis 2770",
-        f"{folder}/langgraph-admin.password root:root 600",
-        f"{folder}/users.acl redis:redis 640",
+        f"{settings} root:langgraph-redis 750",
+        f"{settings}/admin.password root:root 600",
+        f"{settings}/langgraph.conf root:langgraph-redis 640",
+        f"{data} langgraph-redis:langgraph-redis 700",
+        f"{data}/users.acl langgraph-redis:langgraph-redis 640",
+        "/run/langgraph-redis langgraph-redis:langgraph-redis 750",
+        "/run/langgraph-redis/redis.sock langgraph-redis:langgraph-redis 770",
     ]
 
 

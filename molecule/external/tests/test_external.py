@@ -11,7 +11,7 @@ import testinfra
 from plays import PROJECT, run_playbook
 
 NAME = "far-from-its-data"
-VALKEY = "valkey-cli -p 6380 --no-auth-warning --user langgraph-admin -a $(cat /etc/valkey/langgraph-admin.password)"
+VALKEY = "valkey-cli -p 6380 --no-auth-warning --user provider-admin -a PLANTED-provider-valkey"
 pytestmark = pytest.mark.essential
 
 
@@ -45,20 +45,12 @@ def test_its_number_is_remembered_at_the_service(service):
     assert f'"redis_number": {service.numbers()[NAME]}' in comment
 
 
-def test_valkeys_files_are_where_the_page_says(service):
-    folder = "/etc/valkey"
-    shown = service.host.check_output(f"stat -c '%n %U:%G %a' {folder}/langgraph-admin.password {folder}/users.acl")
-    assert shown.splitlines() == [
-        f"{folder}/langgraph-admin.password root:root 600",
-        f"{folder}/users.acl valkey:valkey 640",
-    ]
-    assert service.redis("CONFIG", "GET", "appendonly").split() == ["appendonly", "yes"]
-
-
 def test_the_engine_has_the_options_of_the_inventory(world):
-    assert world.host.check_output("docker info --format '{{.LiveRestoreEnabled}}'") == "false"
+    """It was there before the role came, and was not restarted for them."""
+    told = json.loads(world.host.check_output("docker info --format '{{json .}}'"))
+    assert (told["LiveRestoreEnabled"], told["RegistryConfig"]["Mirrors"]) == (False, ["https://mirror.example.org/"])
     written = json.loads(world.host.check_output("cat /etc/docker/daemon.json"))
-    assert (written["live-restore"], written["log-level"]) == (False, "warn")
+    assert written == {"live-restore": False, "registry-mirrors": ["https://mirror.example.org"]}
 
 
 def test_without_users_it_has_the_administrators_login_and_its_own_number(world, service):
@@ -76,6 +68,6 @@ def test_without_users_it_has_the_administrators_login_and_its_own_number(world,
     world.drained(NAME)
     clients = [line for line in service.redis("CLIENT", "LIST").splitlines() if f" db={number} " in line]
     assert clients
-    assert all(" user=langgraph-admin " in line for line in clients), clients
+    assert all(" user=provider-admin " in line for line in clients), clients
     (answer,) = world.client("run", "http://127.0.0.1:8140").values()
     assert answer["text"] == "HELLO"

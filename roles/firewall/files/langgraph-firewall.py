@@ -342,9 +342,15 @@ def watch():
                 print("the table inet langgraph was loaded again: it or what it is made of had changed", flush=True)
 
 
+def apply():
+    """Load the table where that is due, and say so to whoever asked."""
+    if ensure(look_up=True):
+        sys.stdout.write("loaded\n")
+
+
 def main():
     """Run one of the three steps."""
-    steps = {"apply": lambda: ensure(look_up=True), "watch": watch, "remove": remove}
+    steps = {"apply": apply, "watch": watch, "remove": remove}
     if len(sys.argv) != 2 or sys.argv[1] not in steps:
         sys.exit("usage: langgraph-firewall.py apply|watch|remove")
     try:

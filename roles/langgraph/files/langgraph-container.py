@@ -22,6 +22,9 @@ CONFIG_DIR = os.environ.get("LANGGRAPH_CONFIG_DIR", "/etc/langgraph")
 CONFIG_LABEL = "selfhost.langgraph.config"
 CREDENTIALS_LABEL = "selfhost.langgraph.credentials"
 FIREWALL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "langgraph-firewall.py")
+# How much of a container's log the engine keeps, as the role docker wrote it; the journal has all of it.
+LOG_FILE = "/var/lib/langgraph/container-log.json"
+LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 LONGEST_BACK_OFF = 60
 # A server that ran for so long has recovered; its next crash is the first again.
 RECOVERED_SECONDS = 600
@@ -150,6 +153,14 @@ def close_network():
             sys.exit(done.stderr.strip() or f"{FIREWALL} ended with {done.returncode}")
 
 
+def log_options():
+    """What the engine itself keeps of the log, whatever it is told to do with those of other containers on the host."""
+    options = LOG_OPTIONS
+    with contextlib.suppress(OSError, ValueError), open(LOG_FILE, encoding="utf-8") as file:
+        options = {**options, **json.load(file)}
+    return ["--log-driver", "json-file", *(word for key in options for word in ("--log-opt", f"{key}={options[key]}"))]
+
+
 def prepare(revision):
     """Have a container that fits the revision, its slot and its credentials: keep it where it does, else replace it."""
     found = inspect(revision.container)
@@ -168,6 +179,7 @@ def prepare(revision):
         *("--name", revision.container, "--hostname", revision.name, "--restart", "no"),
         *("--label", f"{CONFIG_LABEL}={revision.label}", *revision.place_options),
         *("--label", f"{CREDENTIALS_LABEL}={digest or ''}"),
+        *log_options(),
         *("--env-file", os.path.join(revision.folder, "environment")),
         # The last one wins: an earlier version wrote the credentials of its day into the first.
         *(("--env-file", path) if path else ()),

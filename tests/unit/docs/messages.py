@@ -37,6 +37,16 @@ CALLS: dict[str, int | str] = {
 GIVES: dict[str, int | None] = {
     "_build_warnings": None,
     "_variable": 0,
+    "_apt.py:refusal": None,
+    "_redis_instance.py:lowered": None,
+    "_redis_instance.py:moved": None,
+    "_redis_instance.py:no_password": None,
+    "_redis_instance.py:not_asked": None,
+    "_redis_instance.py:not_asked_for_claims": None,
+    "_redis_instance.py:other": None,
+    "_engine.py:problems": None,
+    "_engine_network.py:network_problems": None,
+    "_engine_options.py:problems": None,
     "_image_build.py:_why": None,
     "_image_load.py:_why": None,
     "_without_log": 1,
@@ -60,9 +70,11 @@ LIBRARY = "Failed to import the required Python library (*) on *"
 SENTENCE = re.compile(r"[a-z']+ [a-z']+ [a-z']+ [a-z']+")
 # File -> what in it is no message: parts of lines in tables, of files, of what is asked of others.
 NOT_MESSAGES: dict[str, re.Pattern[str]] = {
+    "_apt.py": re.compile("The following packages"),
     "container_service.py": re.compile("s to become healthy"),
     "_container_service.py": re.compile("not on the host yet"),
     "_diagnosis.py": re.compile("DB index"),
+    "_engine_network.py": re.compile("^the engine's network|^its own address"),
     "_image_build.py": re.compile("no space left|could not find"),
     "_image_builds.py": re.compile("of texts"),
     "langgraph-firewall.py": re.compile("type ipv4_addr"),
@@ -73,6 +85,7 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "_proxy.py": re.compile("Written by|http-request"),
     "_redis_acl.py": re.compile("asking bgrewriteaof|caching getname"),
     "_redis_durable.py": re.compile("no fsync in time"),
+    "_redis_instance.py": re.compile("holds the claim of"),
     "_redis_record.py": re.compile("local key"),
     "_redis_script.py": re.compile("local "),
     "_redis_world.py": re.compile("keyspace read|may not run"),

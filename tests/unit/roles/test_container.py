@@ -14,11 +14,12 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import make_content, make_record
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import bot
-from ansible_collections.selfhost.langgraph.tests.unit.roles.helper import load
+from ansible_collections.selfhost.langgraph.tests.unit.roles.helper import ROOT, load
 
 SECONDS = {2: 1, 3: 2, 4: 4, 8: 60, 50: 60}
 CONTENT = make_content(bot(memory="1g"), "sha256:one", "langgraph")
@@ -56,6 +57,7 @@ def helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Any:
     """The helper as a module, with its files below ``tmp_path``."""
     module = load("langgraph-container", monkeypatch)
     monkeypatch.setattr(module, "CONFIG_DIR", str(tmp_path))
+    monkeypatch.setattr(module, "LOG_FILE", str(tmp_path / "container-log.json"))
     monkeypatch.setattr(module.time, "sleep", lambda _seconds: None)
     return module
 
@@ -138,6 +140,20 @@ def test_a_container_that_never_started_counts_as_crashed(slept: t.Any) -> None:
 # Containers
 
 
+def test_the_engine_keeps_as_much_of_the_log_as_the_role_wrote(helper: t.Any) -> None:
+    Path(helper.LOG_FILE).write_text('{"max-size": "1m", "max-file": "2"}')
+    assert helper.log_options() == ["--log-driver", "json-file", "--log-opt", "max-size=1m", "--log-opt", "max-file=2"]
+
+
+def test_what_the_role_and_the_helper_keep_of_a_log_is_the_same() -> None:
+    defaults = yaml.safe_load((ROOT / "roles/docker/defaults/main.yml").read_text())
+    constants = yaml.safe_load((ROOT / "roles/docker/vars/main.yml").read_text())
+    text = (ROOT / "roles/langgraph/files/langgraph-container.py").read_text()
+    told = {"max-size": defaults["docker_log_max_size"], "max-file": str(defaults["docker_log_max_files"])}
+    assert f"LOG_OPTIONS = {json.dumps(told)}\n" in text
+    assert f'LOG_FILE = "{constants["_docker_log_file"]}"\n' in text
+
+
 @pytest.fixture
 def create(helper: t.Any, revision: t.Any) -> list[str]:
     """The command that makes the container, where the deployment has no credentials file."""
@@ -149,6 +165,7 @@ def creation(helper: t.Any, credentials: str = "", file: str = "") -> list[str]:
         *("create", "--init", "--name", "langgraph-bot.3", "--hostname", "bot", "--restart", "no"),
         *("--label", f"selfhost.langgraph.config={LABEL}", "--publish", "127.0.0.1:30001:8000"),
         *("--label", f"selfhost.langgraph.credentials={_credentials.digest(credentials) if credentials else ''}"),
+        *("--log-driver", "json-file", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"),
         *("--env-file", f"{helper.CONFIG_DIR}/bot/revisions/3/environment"),
         *(("--env-file", f"{helper.CONFIG_DIR}/bot/{file}") if file else ()),
         *CONTENT.arguments,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,71 @@ def test_the_module_of_the_copy_dies(ship: list[str], tmp_path: Path, monkeypatc
 def test_the_collection_has_no_switch_for_it(ship: list[str]) -> None:
     done = run(ship, str(ROOT / "build/collections"))
     assert (done.returncode, "reached them all" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Write the first
+      ansible.builtin.copy: {content: a, dest: "{{ lookup('env', 'WHERE') }}/first", mode: "0600"}
+      notify: Make the third of it
+    - name: Change nothing
+      ansible.builtin.debug: {msg: nothing}
+    - name: Write the second
+      ansible.builtin.copy: {content: b, dest: "{{ lookup('env', 'WHERE') }}/second", mode: "0600"}
+  handlers:
+    - name: Make the third of it
+      ansible.builtin.copy: {content: c, dest: "{{ lookup('env', 'WHERE') }}/third", mode: "0600"}
+"""
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> t.Callable[..., subprocess.CompletedProcess[str]]:
+    """A play of two tasks and a handler, run with settings in its environment."""
+    pytest.importorskip("ansible.cli")
+    (tmp_path / "play.yml").write_text(PLAY)
+    command = [
+        sys.executable,
+        "-m",
+        "ansible.cli.playbook",
+        "-i",
+        "localhost,",
+        "-c",
+        "local",
+        str(tmp_path / "play.yml"),
+    ]
+    command += ["-e", f"ansible_python_interpreter={sys.executable}"]
+
+    def run(**settings: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "WHERE": str(tmp_path), **settings}
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+    return run
+
+
+@pytest.mark.skipif(not (ROOT / "molecule/killing.py").exists(), reason="ansible-test copies no molecule/")
+def test_a_play_dies_after_each_change_and_forgets_its_handler(
+    play: t.Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "molecule"))
+    from killing import killed_after_each_change
+
+    deaths = killed_after_each_change(play)
+    assert deaths.tasks == ["Write the first", "Write the second"]
+    assert "changed=0" in deaths.last.stdout
+    # What the tool is for: a handler that was notified by a run that died is never run.
+    assert not (tmp_path / "third").exists()
+
+
+@pytest.mark.skipif(not (ROOT / "molecule/killing.py").exists(), reason="ansible-test copies no molecule/")
+def test_a_task_that_changes_something_each_time_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "molecule"))
+    from killing import killed_after_each_change
+
+    def play(**settings: str) -> subprocess.CompletedProcess[str]:
+        Path(settings["DIES_AFTER_LOG"]).write_text("Always")
+        return subprocess.CompletedProcess([], -9, "", "")
+
+    with pytest.raises(AssertionError, match="does not come to an end; it died after .'Always', 'Always'"):
+        killed_after_each_change(play, limit=2)

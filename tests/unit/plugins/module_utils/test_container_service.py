@@ -729,6 +729,24 @@ def test_every_revision_has_an_address_of_its_own(host: Host) -> None:
     assert [(slot["port"], slot["network"]) for slot in slots] == [(8000, "langgraph")] * 4
 
 
+@pytest.mark.parametrize("port", [8000, 30000, 32767])
+def test_no_container_takes_a_port_that_a_deployment_is_to_have(host: Host, port: int) -> None:
+    """Whatever range it is from, on the first run and with the range full: containers have addresses and take no port."""
+    host.strangers = dict.fromkeys(set(range(30000, 32768)) - {port}, "kube-proxy")
+    result = host.converge(bot(port=port), bot("two", port=8124))
+    assert result["failures"] == []
+    assert host.answers() == 1
+    assert host.converge(bot(port=port), bot("two", port=8124))["changed"] is False
+
+
+@pytest.mark.parametrize("port", [30000, 32767])
+def test_without_a_proxy_a_container_takes_its_own_public_port_alone(host: Host, port: int) -> None:
+    host.strangers = dict.fromkeys(set(range(30000, 32768)) - {port, 30001}, "kube-proxy")
+    result = host.converge(bot(port=port), bot("two", port=30001), proxy="none")
+    assert result["failures"] == []
+    assert [host.file(1, "slot.json", name)["port"] for name in ("bot", "two")] == [port, 30001]
+
+
 def test_a_small_network_gives_what_stopped_revisions_had(host: Host) -> None:
     """Its upper half has two addresses, and five revisions are kept."""
     host.subnet = "172.29.0.0/29"

@@ -15,7 +15,6 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _systemd, _units
 from ansible_collections.selfhost.langgraph.plugins.module_utils._units import Unit, Verdict, Wanted
-from ansible_collections.selfhost.langgraph.plugins.modules import unit_info
 
 # systemd 257 (Debian 13), shortened; the second unit was never there.
 SHOWN = """\
@@ -71,7 +70,7 @@ def properties(**more: str) -> dict[str, str]:
 
 def test_units_are_read_in_one_call(systemctl: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_units, "changed", {"/etc/dbus": STARTED + 1}.get)
-    found = unit_info.look([Wanted("dbus.service", ("/etc/dbus",)), Wanted("nothere.service", ("/etc/dbus",))])
+    found = _units.look([Wanted("dbus.service", ("/etc/dbus",)), Wanted("nothere.service", ("/etc/dbus",))])
     calm = {"stale": False, "stale_because": [], "reload": False, "reload_because": []}
     assert found == {
         "dbus.service": calm

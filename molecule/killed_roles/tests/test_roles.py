@@ -1,0 +1,140 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A play that dies after each task that changes something: the next one converges, and what runs is what was asked for."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import typing as t
+
+import pytest
+from killing import killed_after_each_change
+from plays import PROJECT, run_playbook
+
+INVENTORY, PLAYBOOK = PROJECT / "molecule/inventory", str(PROJECT / "molecule/tasks/role.yml")
+MIRROR = "https://mirror.example.org"
+HELPER = "/usr/local/lib/langgraph/langgraph-firewall.py"
+REGISTRY = {"registry_password": "PLANTED-registry-password", "registry_port": 5001}
+
+
+@pytest.fixture
+def role(world):
+    """Apply one role, alone, to this host."""
+
+    def run(name: str, variables: dict[str, t.Any], **settings: str) -> subprocess.CompletedProcess[str]:
+        given = {"applied_role": name, **variables}
+        return run_playbook(INVENTORY, PLAYBOOK, ("--limit", world.name), given, **settings)
+
+    return run
+
+
+@pytest.fixture
+def killed(role):
+    """The same, killed after each change until nothing is left to change: the tasks after which it died."""
+
+    def run(name: str, variables: dict[str, t.Any]) -> list[str]:
+        deaths = killed_after_each_change(lambda **settings: role(name, variables, **settings))
+        assert "changed=0 " in deaths.last.stdout, deaths.last.stdout
+        assert "failed=0 " in deaths.last.stdout, deaths.last.stdout
+        return [re.sub(r"^.*? : ", "", task) for task in deaths.tasks]
+
+    return run
+
+
+def converged(done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def undisturbed(world):
+    """The deployments' containers are those of before, at the end of the test."""
+    before = world.containers()
+    yield
+    assert world.containers() == before
+
+
+def engine(world) -> dict[str, t.Any]:
+    return json.loads(world.host.check_output("docker info --format '{{json .}}'"))
+
+
+@pytest.mark.essential("trixie")
+def test_docker(world, role, killed, undisturbed):
+    """On one host the engine is the role's, on the other it was there before and is never restarted."""
+    ours = "installed" in world.host.check_output("cat /var/lib/langgraph/docker-engine.json")
+    started = world.host.check_output("systemctl show docker -p ExecMainStartTimestamp")
+    variables: dict[str, t.Any] = {"docker_registry_mirrors": [MIRROR]}
+    if ours:
+        variables["docker_daemon_options"] = {"log-level": "warn"}
+    try:
+        assert killed("docker", variables) == ["Have the engine run with its options"]
+        assert f"{MIRROR}/" in engine(world)["RegistryConfig"]["Mirrors"]
+        assert engine(world)["LiveRestoreEnabled"] is True
+        restarted = world.host.check_output("systemctl show docker -p ExecMainStartTimestamp") != started
+        assert restarted == ours
+    finally:
+        converged(role("docker", {}))
+    assert f"{MIRROR}/" not in engine(world)["RegistryConfig"]["Mirrors"]
+
+
+@pytest.mark.essential("trixie")
+def test_proxy(world, role, killed, undisturbed):
+    """Reloaded once it is due, and never started anew, which would cut every stream."""
+    maxconn = "echo show info | python3 -c \"import socket, sys; s = socket.socket(socket.AF_UNIX); \
+s.connect('/run/langgraph-proxy/admin.sock'); s.send(sys.stdin.buffer.read()); print(s.makefile().read())\" | grep ^Maxconn:"
+    master = world.host.check_output("systemctl show langgraph-proxy -p MainPID")
+    world.host.check_output("echo '# somebody' >> /etc/systemd/system/langgraph-proxy.service")
+    try:
+        deaths = killed("proxy", {"proxy_maxconn": 7000})
+        assert deaths == [
+            "Write the settings",
+            "Install the unit",
+            "Have systemd read a changed unit",
+            "Reload the proxy where its settings changed",
+        ]
+        assert world.host.check_output(maxconn) == "Maxconn: 7000"
+    finally:
+        converged(role("proxy", {}))
+    assert world.host.check_output("systemctl show langgraph-proxy -p MainPID") == master
+    assert world.host.check_output(maxconn) == "Maxconn: 8000"
+
+
+def test_firewall(world, role, killed, undisturbed):
+    """The table is that of the settings, and its watcher that of today."""
+    opened = {"firewall_services": [{"host": "192.0.2.77", "port": 7777}]}
+    opened["firewall_own_services"] = json.loads(world.host.check_output("cat /etc/langgraph-firewall/settings.json"))[
+        "services"
+    ]
+    watcher = world.host.check_output("systemctl show langgraph-firewall -p MainPID")
+    world.host.check_output(f"echo '# somebody' >> {HELPER}")
+    try:
+        deaths = killed("firewall", opened)
+        assert deaths[:2] == ["Install the helper", "Write the settings"]
+        assert "192.0.2.77" in world.host.check_output("nft list table inet langgraph")
+        assert world.host.check_output("systemctl show langgraph-firewall -p MainPID") != watcher
+    finally:
+        converged(role("firewall", {**opened, "firewall_services": []}))
+    assert "192.0.2.77" not in world.host.check_output("nft list table inet langgraph")
+
+
+@pytest.mark.release("trixie")
+def test_registry_from_a_bare_host_on(world, role, killed):
+    """Killed while it is installed too: the distribution's unit stays down until it has its settings."""
+    try:
+        deaths = killed("registry", REGISTRY)
+        assert deaths[-1] == "Have the registry run, now and after a reboot"
+        assert {
+            "Mask what is held",
+            "Install the packages",
+            "Write the settings",
+            "Put certificate and key together",
+        } <= set(deaths)
+        assert world.host.run("ls /var/lib/langgraph/held-units/*").rc != 0
+        assert killed("registry", {**REGISTRY, "registry_port": 5002})[0] == "Write the settings"
+        assert "127.0.0.1:5002" in world.host.check_output("ss -Hltn 'sport = :5002'")
+    finally:
+        world.host.run(
+            "apt-get purge -y docker-registry && rm -rf /etc/docker/registry /etc/systemd/system/docker-registry.service.d"
+        )
+        world.host.run("systemctl daemon-reload")

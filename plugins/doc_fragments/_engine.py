@@ -1,0 +1,33 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this doc fragment is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """What the host's Docker engine shall run with; in sync with plugins/module_utils/_engine.py."""
+
+    DOCUMENTATION = r"""
+options:
+  live_restore:
+    description: Whether containers go on while the engine itself restarts.
+    type: bool
+    default: true
+  registry_mirrors:
+    description: Registries to ask for the images of Docker Hub first.
+    type: list
+    elements: str
+    default: []
+  insecure_registries:
+    description: Registries without TLS.
+    type: list
+    elements: str
+    default: []
+  options:
+    description: More settings of C(daemon.json).
+    type: dict
+    default: {}
+"""

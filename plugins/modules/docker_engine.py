@@ -1,0 +1,94 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: docker_engine
+short_description: Hold the options of a host's Docker engine
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Adds options to the C(daemon.json) of a host's engine, and has the engine run with them. What else stands there is left as
+    it is; an option that somebody else has set otherwise is refused before anything changes.
+  - The engine's own program judges the file before it takes its place, from version 23 on.
+  - What the engine runs with decides, not what a file says. A run that was killed anywhere is finished by the next one.
+  - An engine that was not installed for the deployments is told to read its file again and never restarted. One that was
+    restarts where an option needs it.
+extends_documentation_fragment:
+  - selfhost.langgraph._engine
+  - selfhost.langgraph._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+  platform:
+    platforms: linux
+    support: full
+seealso:
+  - module: selfhost.langgraph.docker_engine_info
+"""
+
+EXAMPLES = r"""
+- name: Have containers go on while the engine restarts
+  selfhost.langgraph.docker_engine:
+    live_restore: true
+"""
+
+RETURN = r"""
+written:
+  description: Whether C(daemon.json) was changed.
+  returned: success
+  type: bool
+read_again:
+  description: Options for which the engine read its file again.
+  returned: success
+  type: list
+  elements: str
+  sample: [live-restore]
+restarted_for:
+  description: Options for which the engine was restarted.
+  returned: success
+  type: list
+  elements: str
+problems:
+  description: What has to be put right.
+  returned: failure
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _engine
+
+
+def main() -> None:
+    """Compare, and carry out what differs."""
+    module = AnsibleModule(argument_spec=_engine.ENGINE_ARGS, supports_check_mode=True)
+    seen = _engine.look()
+    problems = list(_engine.problems(module.params, seen))
+    if problems:
+        module.fail_json(msg="\n".join(problems), problems=problems)
+    plan = _engine.make_plan(module.params, seen)
+    if not module.check_mode:
+        try:
+            _engine.carry_out(plan, seen)
+        except _engine.EngineServiceError as error:
+            module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=plan.changed,
+        written=plan.text is not None,
+        read_again=plan.reload,
+        restarted_for=plan.restart,
+    )
+
+
+if __name__ == "__main__":
+    main()

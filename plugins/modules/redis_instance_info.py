@@ -1,0 +1,254 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_instance_info
+short_description: Read what the Redis of the role redis runs with, and why a change of it would be refused
+version_added: 0.1.0
+author:
+  - The selfhost.langgraph authors (@selfhost-langgraph)
+description:
+  - Reads the instance of Redis or Valkey that the role P(selfhost.langgraph.redis#role) has made, or that it is about to make.
+    It compares what the server runs with, and not what a file says, so that a run that was killed is finished by the next one.
+  - Works on a host that has no Redis yet.
+extends_documentation_fragment:
+  - selfhost.langgraph._attributes
+  - selfhost.langgraph._attributes.info_module
+attributes:
+  platform:
+    platforms: debian
+    support: full
+options:
+  implementation:
+    description: The server that is wanted.
+    type: str
+    choices: [redis, valkey]
+    default: redis
+  databases:
+    description: How many numbers it is to have.
+    type: int
+    required: true
+  settings:
+    description: Directives that the server is to run with, to compare with what it reports.
+    type: dict
+    default: {}
+  config_file:
+    description: Its configuration file.
+    type: path
+    default: /etc/langgraph-redis/langgraph.conf
+  acl_file:
+    description: Its file of users.
+    type: path
+    default: /var/lib/langgraph-redis/users.acl
+  unix_socket:
+    description: Its socket. Where the configuration file names another one, that is used.
+    type: path
+    default: /run/langgraph-redis/redis.sock
+  password_file:
+    description: File with the password of its user C(langgraph-admin).
+    type: path
+    default: /etc/langgraph-redis/admin.password
+"""
+
+EXAMPLES = r"""
+- name: Does Redis run with what it is to run with?
+  selfhost.langgraph.redis_instance_info:
+    databases: 256
+    settings:
+      appendonly: "yes"
+      maxmemory-policy: noeviction
+  register: look
+"""
+
+RETURN = r"""
+refusal:
+  description: One line that says why the role must not go on; empty where nothing is in the way.
+  returned: always
+  type: str
+  sample: "redis_databases: 16 is too low, for number 20 holds the claim of 'bot': set it to 21 or more, or remove that
+    deployment first; nothing was changed"
+configured:
+  description: Whether the host has a configuration file of the instance.
+  returned: always
+  type: bool
+prepared:
+  description: Whether it has what is made once, the administrator's password and the file of users.
+  returned: always
+  type: bool
+answers:
+  description: Whether the server answers the administrator.
+  returned: always
+  type: bool
+unit:
+  description: How its unit is, as in RV(selfhost.langgraph.unit_info#module:units).
+  returned: always
+  type: dict
+different:
+  description: Those of O(settings) with which the server does not run.
+  returned: always
+  type: dict
+  sample: {databases: {wanted: "256", running: "64"}}
+restart:
+  description: Whether the server has to be started or restarted to run with what it is to run with.
+  returned: always
+  type: bool
+claims:
+  description: Deployments that hold a number, with the number.
+  returned: always
+  type: dict
+  sample: {support-bot: 1}
+"""
+
+import os
+import socket
+import typing as t
+from dataclasses import dataclass
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_instance, _systemd, _units
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
+    REDIS_IMPORT_ERROR,
+    connect,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_instance import Reading
+
+TIMEOUT = 10
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a server says, or why it says nothing."""
+
+    reading: Reading | None
+    why: str = ""
+    # Whether it answers, but not to us.
+    stranger: bool = False
+
+
+def knock(path: str) -> str:
+    """Why nobody listens on a socket. The library would try for ten seconds before it says so."""
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(TIMEOUT)
+            probe.connect(path)
+    except OSError as error:
+        return f"{path}: {error.strerror or error}"
+    return ""
+
+
+def ask(path: str, password_file: str, names: t.Collection[str]) -> Asked:
+    """What a server says through its socket, or why it says nothing."""
+    if REDIS_IMPORT_ERROR is not None:
+        return Asked(None, "python3-redis is missing")
+    silent = knock(path)
+    if silent:
+        return Asked(None, silent)
+    way = {"login_uri": None, "login_unix_socket": path, "login_ca_file": None, "login_timeout": TIMEOUT}
+    login = {"login_user": _redis_instance.ADMINISTRATOR, "login_password": None, "login_password_file": password_file}
+    try:
+        server = connect({**way, **login})
+        try:
+            return Asked(_redis_instance.read_replies(server.pipeline(_redis_instance.questions(names))))
+        finally:
+            server.close()
+    except ClaimError as error:
+        return Asked(None, str(error), type(error.__cause__).__name__ == "AuthenticationError")
+
+
+def written(path: str) -> dict[str, str] | None:
+    """The directives of a file; None where it is missing."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return _redis_instance.directives(file.read())
+    except FileNotFoundError:
+        return None
+
+
+def refusal(params: t.Mapping[str, t.Any], config: t.Mapping[str, str] | None, asked: Asked) -> str:
+    """Why the role must not go on, whatever it would do first."""
+    wanted, files = params["implementation"], (params["password_file"], params["acl_file"])
+    for there in _redis_instance.IMPLEMENTATIONS:
+        if there != wanted and os.path.exists(_redis_instance.drop_in_of(there)):
+            return _redis_instance.other(wanted, there)
+    # Who has moved has the claims here, and maybe the file of before.
+    if asked.reading is None or not asked.reading.claims:
+        for earlier in map(_redis_instance.earlier_of, _redis_instance.IMPLEMENTATIONS):
+            said = refusal_of_earlier(earlier)
+            if said:
+                return said
+    missing = os.path.exists(params["acl_file"]) and not os.path.exists(params["password_file"])
+    if missing or asked.stranger:
+        return _redis_instance.no_password(*files, missing)
+    if config is None:
+        return ""
+    if asked.reading is None:
+        return _redis_instance.not_asked(params["databases"], config, asked.why)
+    return _redis_instance.lowered(params["databases"], asked.reading)
+
+
+def refusal_of_earlier(earlier: _redis_instance.Earlier) -> str:
+    """Why nothing is made beside a server that an earlier version has configured."""
+    before = written(earlier.config)
+    if before is None:
+        return ""
+    asked = ask(before.get("unixsocket", earlier.socket), earlier.password_file, ())
+    if asked.reading is None:
+        return _redis_instance.not_asked_for_claims(earlier, asked.why)
+    return _redis_instance.moved(earlier, asked.reading)
+
+
+def look(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Everything that the role has to know, before it writes and after it."""
+    config = written(params["config_file"])
+    # The process that runs has the socket of the file that it read, whatever is wanted now.
+    path = (config or {}).get("unixsocket", params["unix_socket"])
+    asked = Asked(None) if config is None else ask(path, params["password_file"], params["settings"])
+    name = _redis_instance.unit_of(params["implementation"])
+    unit = _units.look([_units.Wanted(name, (params["config_file"],))])[name]
+    reading = asked.reading or Reading()
+    settings = {str(key): str(value) for key, value in params["settings"].items()}
+    different = _redis_instance.differences(settings, reading.settings)
+    return {
+        "refusal": refusal(params, config, asked),
+        "configured": config is not None,
+        "prepared": all(os.path.exists(params[key]) for key in ("password_file", "acl_file")),
+        "answers": asked.reading is not None,
+        "unit": unit,
+        "different": different,
+        "restart": not unit["active"] or unit["stale"] or asked.reading is None or bool(different),
+        "claims": reading.claims,
+    }
+
+
+def main() -> None:
+    """Look and report."""
+    module = AnsibleModule(
+        argument_spec={
+            "implementation": {
+                "type": "str",
+                "choices": list(_redis_instance.IMPLEMENTATIONS),
+                "default": "redis",
+            },
+            "databases": {"type": "int", "required": True},
+            "settings": {"type": "dict", "default": {}},
+            "config_file": {"type": "path", "default": "/etc/langgraph-redis/langgraph.conf"},
+            "acl_file": {"type": "path", "default": "/var/lib/langgraph-redis/users.acl"},
+            "unix_socket": {"type": "path", "default": "/run/langgraph-redis/redis.sock"},
+            "password_file": {"type": "path", "default": "/etc/langgraph-redis/admin.password", "no_log": False},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**look(module.params))
+    except (OSError, _systemd.SystemdError) as error:
+        module.fail_json(msg=f"cannot look at Redis: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files that the role redis writes, and what its module and its neighbours take for granted of them."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_instance
+from ansible_collections.selfhost.langgraph.plugins.modules import redis_instance_info
+
+ROLE = Path(__file__).parents[3] / "roles/redis"
+
+
+def trusted(value: t.Any) -> t.Any:
+    """Variables as Ansible has them from a file."""
+    if isinstance(value, dict):
+        return {key: trusted(item) for key, item in value.items()}
+    return trust_as_template(value) if isinstance(value, str) else value
+
+
+def render(text: str, **given: t.Any) -> str:
+    """A template of the role with its own variables and some given ones."""
+    variables: dict[str, t.Any] = {"ansible_managed": "Ansible managed"}
+    for path in ("defaults/main.yml", "vars/main.yml"):
+        variables |= trusted(yaml.safe_load((ROLE / path).read_text()))
+    return str(Templar(loader=DataLoader(), variables=variables | given).template(trust_as_template(text)))
+
+
+def config(**given: t.Any) -> dict[str, str]:
+    """The directives of langgraph.conf, as Redis reads them."""
+    return _redis_instance.directives(render((ROLE / "templates/langgraph.conf.j2").read_text(), **given))
+
+
+def test_redis_has_its_socket_alone() -> None:
+    written = config()
+    assert (written["port"], written["unixsocket"]) == ("0", "/run/langgraph-redis/redis.sock")
+    assert not {"bind", "include"} & set(written)
+
+
+def test_nothing_is_evicted_lost_or_put_into_another_number() -> None:
+    written = config(redis_databases=64)
+    wanted = ("appendonly", "maxmemory-policy", "propagation-error-behavior", "databases", "save")
+    assert [written[name] for name in wanted] == ["yes", "noeviction", "panic", "64", ""]
+
+
+def test_settings_of_the_inventory_win() -> None:
+    text = render(
+        (ROLE / "templates/langgraph.conf.j2").read_text(),
+        redis_settings={"appendonly": False, "maxmemory": "2gb", "save": ["900 1", "300 10"]},
+    )
+    assert "appendonly no\n" in text
+    assert "maxmemory 2gb\n" in text
+    assert "save 900 1\nsave 300 10\n" in text
+
+
+def test_the_paths_do_not_depend_on_the_implementation() -> None:
+    assert config(redis_implementation="redis") == config(redis_implementation="valkey")
+    paths = "{{ [redis_unix_socket, redis_admin_password_file, _redis_config, _redis_users] | join(' ') }}"
+    assert render(paths, redis_implementation="valkey") == render(paths)
+    unit = render((ROLE / "templates/unit.conf.j2").read_text(), redis_implementation="valkey")
+    assert "ExecStart=/usr/bin/valkey-server /etc/langgraph-redis/langgraph.conf " in unit
+    assert "redis-server" not in unit
+
+
+@pytest.mark.parametrize("implementation", _redis_instance.IMPLEMENTATIONS)
+def test_the_module_looks_where_the_role_writes(implementation: str) -> None:
+    found = render("{{ [_redis_service, _redis_drop_in] | join(' ') }}", redis_implementation=implementation)
+    assert found.split() == [_redis_instance.unit_of(implementation), _redis_instance.drop_in_of(implementation)]
+
+
+def test_the_defaults_of_the_module_are_the_paths_of_the_role() -> None:
+    options = yaml.safe_load(redis_instance_info.DOCUMENTATION)["options"]
+    expected = render("{{ [_redis_config, _redis_users, redis_unix_socket, redis_admin_password_file] | join(' ') }}")
+    names = ("config_file", "acl_file", "unix_socket", "password_file")
+    assert [options[name]["default"] for name in names] == expected.split()
+
+
+def test_the_distributions_user_is_not_that_of_ours() -> None:
+    unit = render((ROLE / "templates/unit.conf.j2").read_text(), redis_unix_socket="/run/other/redis.sock")
+    lines = unit.splitlines()
+    assert {"User=langgraph-redis", "Group=langgraph-redis", "RuntimeDirectory=langgraph-redis"} <= set(lines)
+    # What the distribution's unit may write to is not ours to write to.
+    assert lines[-2:] == ["ReadWritePaths=", "ReadWritePaths=/var/lib/langgraph-redis /run/other"]
