@@ -22,7 +22,8 @@ redis-tools unpacked 5:8.0.2-3
 haproxy config-files 3.0.11-1
 docker.io not-installed\x20
 libc6 installed 2.41-12
-libc6 triggers-awaited 2.41-12
+libc6 installed 2.41-12
+man-db triggers-awaited 2.13.1-1
 """
 # apt 2.6 (Debian 12), with the engine of docker.com installed.
 CONFLICT = """\
@@ -59,7 +60,7 @@ The following packages have unmet dependencies:
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (["redis-server", "libc6"], []),
+        (["redis-server", "libc6", "man-db"], []),
         # What was removed or cut is missing, as is what dpkg has never heard of; each once.
         (["haproxy", "docker.io", "redis-tools", "nginx", "nginx"], ["haproxy", "docker.io", "redis-tools", "nginx"]),
         (["redis-server=5:8.*"], []),

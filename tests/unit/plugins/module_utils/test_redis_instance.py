@@ -93,7 +93,7 @@ def test_a_claimed_number_is_kept_without_a_key() -> None:
     )
 
 
-@pytest.mark.parametrize(("before", "refused"), [("64", True), ("16", False), ("", False)])
+@pytest.mark.parametrize(("before", "refused"), [("64", True), ("16", False), ("", False), ("many", False)])
 def test_numbers_are_not_lowered_while_nobody_can_ask(before: str, refused: bool) -> None:
     assert bool(_redis_instance.not_asked(16, {"databases": before}, "refused")) == refused
 
