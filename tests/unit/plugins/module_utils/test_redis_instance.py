@@ -246,5 +246,6 @@ def test_a_password_that_does_not_fit_is_said(tmp_path: Path, host: dict[str, t.
 
     host[str(tmp_path / "redis.sock")] = AuthenticationError()
     assert "admin.password is not the one that Redis knows" in look(tmp_path)["refusal"]
+    host.clear()
     (tmp_path / "admin.password").unlink()
     assert "admin.password is missing" in look(tmp_path)["refusal"]
