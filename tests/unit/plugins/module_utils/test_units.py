@@ -65,7 +65,7 @@ def systemctl(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 def properties(**more: str) -> dict[str, str]:
     """The first unit of SHOWN, with some properties of its own."""
-    return dict(line.split("=", 1) for line in SHOWN.split("\n\n")[0].splitlines()) | more
+    return dict(line.split("=", 1) for line in SHOWN.partition("\n\n")[0].splitlines()) | more
 
 
 def test_units_are_read_in_one_call(systemctl: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
