@@ -15,6 +15,8 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common import respawn
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
+
 # The distribution's libraries are for its own Python, and another one may stand before it on PATH.
 DISTRIBUTION = "/usr/bin/python3"
 PACKAGES = {"docker": "python3-docker", "psycopg": "python3-psycopg", "redis": "python3-redis"}
@@ -71,10 +73,9 @@ def require(module: AnsibleModule, *needed: Library, wished: t.Sequence[Library]
 def _imports(interpreter: str, names: t.Sequence[str]) -> set[str]:
     """Those of the libraries that a Python can import."""
     try:
-        done = subprocess.run([interpreter, "-c", _IMPORT, *names], capture_output=True, text=True, check=False)
+        return set(run([interpreter, "-c", _IMPORT, *names]).stdout.split())
     except OSError:
         return set()
-    return set(done.stdout.split())
 
 
 def _run_again() -> t.NoReturn:
@@ -84,5 +85,6 @@ def _run_again() -> t.NoReturn:
     fit (64 KiB), and the module would hang for ever.
     """
     payload = respawn._respawn.create_payload()
-    done = subprocess.run([DISTRIBUTION, "--"], input=payload.encode("utf-8", "surrogateescape"), check=False)
+    # What it prints is this module's own output.
+    done = subprocess.run([DISTRIBUTION, "--"], input=payload.encode(), check=False)  # pylint: disable=ansible-bad-function
     sys.exit(done.returncode)  # pylint: disable=ansible-bad-function
