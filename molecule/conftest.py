@@ -77,6 +77,8 @@ class World:
     """One test host, seen by its administrators and by a client on it."""
 
     wait_until = staticmethod(wait_until)
+    # Who is Postgres' superuser there, and how psql reaches it.
+    postgres: t.ClassVar = ("langgraph-postgres", ("-h", "/run/langgraph-postgres"))
 
     def __init__(self, host: t.Any, redis_administrator: str = ADMIN) -> None:
         self.host = host
@@ -94,7 +96,8 @@ class World:
 
     def sql(self, database_name: str, statement: str) -> str:
         """One statement to Postgres as its superuser."""
-        command = ["docker", "exec", "-i", "-u", "postgres", self.name, "psql", "-qAtX", "-d", database_name]
+        user, way = self.postgres
+        command = ["docker", "exec", "-i", "-u", user, self.name, "psql", "-qAtX", *way, "-d", database_name]
         return subprocess.run(command, input=statement, capture_output=True, text=True, check=True).stdout.strip()
 
     def numbers(self) -> dict[str, int]:
@@ -134,8 +137,8 @@ class World:
         """The revisions that are kept, ascending."""
         return sorted(int(number) for number in self.host.check_output(f"ls /etc/langgraph/{name}/revisions").split())
 
-    def drained(self, name: str, seconds: float = 90) -> None:
-        """Wait until no revision of a deployment is being drained."""
+    def drained(self, name: str = "*", seconds: float = 90) -> None:
+        """Wait until no revision of a deployment, or of any, is being drained."""
         units = f"systemctl list-units --plain --no-legend --state=active,activating 'langgraph-drain@{name}.*'"
         assert wait_until(lambda: not self.host.run(units).stdout.strip(), seconds)
 

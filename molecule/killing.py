@@ -70,31 +70,37 @@ class Deaths(t.NamedTuple):
     last: subprocess.CompletedProcess[str]
 
 
-def killed_after_each_change(
-    play: t.Callable[..., subprocess.CompletedProcess[str]], limit: int = 40, first: int = 1
-) -> Deaths:
+def killed_after_each_change(play: t.Callable[..., subprocess.CompletedProcess[str]], limit: int = 60) -> Deaths:
     """Have a play die after each of its tasks that changes something, each run where the one before left the host.
 
-    ``play`` runs ansible-playbook with settings, as keywords, in its environment. Each run dies after its ``first`` change;
-    so the play dies at every boundary that there is, and every run begins in the middle of the work of another one. A task
-    that changes something each time would go on for ever: after ``limit`` deaths that is a failure, which names the task.
+    ``play`` runs ansible-playbook with settings, as keywords, in its environment. Each run dies after its first change; so the
+    play dies at every boundary that there is, and every run begins in the middle of the work of another one. Where a task
+    says that it has changed something although it had before, as commands do, the run dies after the change that follows.
+    The last run changed nothing. A task that changes something each time is a failure, which names it.
 
         deaths = killed_after_each_change(lambda **settings: run_playbook(inventory, playbook, (), {}, **settings))
         assert "Write the settings" in deaths.tasks
     """
     tasks: list[str] = []
+    after, ended = 1, 0
     with tempfile.TemporaryDirectory(prefix="dies-after-") as folder:
         log = Path(folder) / "task"
-        while len(tasks) < limit:
+        while len(tasks) < limit and ended < 2:
             log.unlink(missing_ok=True)
             done = play(
                 ANSIBLE_CALLBACK_PLUGINS=str(PROJECT / "molecule/callbacks"),
                 ANSIBLE_CALLBACKS_ENABLED="dies_after",
-                DIES_AFTER=str(first),
+                DIES_AFTER=str(after),
                 DIES_AFTER_LOG=str(log),
             )
-            if not log.exists():
-                return Deaths(tasks, done)
-            assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
-            tasks.append(log.read_text(encoding="utf-8"))
-    raise AssertionError(f"the play does not come to an end; it died after {tasks}")
+            if log.exists():
+                assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+                task = log.read_text(encoding="utf-8")
+                after = after + 1 if task in tasks else 1
+                tasks.append(task)
+            elif after == 1 or done.returncode != 0:
+                return Deaths(list(dict.fromkeys(tasks)), done)
+            else:
+                # It came to its end with fewer changes: the next one has to come there with none.
+                after, ended = 1, ended + 1
+    raise AssertionError(f"the play does not come to an end without a change; it died after {tasks}")

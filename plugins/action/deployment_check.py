@@ -13,6 +13,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import ArchiveError, archive_images
+from ansible_collections.selfhost.langgraph.plugins.module_utils._data_proxy import taken_ports
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
 from ansible_collections.selfhost.langgraph.plugins.module_utils._image_builds import (
     build_options,
@@ -35,11 +36,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords impo
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
+    DEFAULT_EXTRA_REVISIONS,
     DEFAULT_RUNNING_REVISIONS,
     MINIMUM_RUNNING_REVISIONS,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import connections_by_name
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._control_node import find_file
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._play import refuse_out_of_step
 
 INFO_MODULE = "selfhost.langgraph.container_service_info"
 
@@ -53,6 +56,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Check, and give the complete deployments, hidden from every output because they hold secrets."""
         super().run(tmp, task_vars)
+        refuse_out_of_step(self)
         task_vars = task_vars or {}
         _validated, options = self.validate_argument_spec(
             argument_spec={
@@ -71,7 +75,9 @@ class ActionModule(ActionBase):
                 "max_connections": {"type": "int"},
                 "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},
                 "max_running_revisions": {"type": "int", "default": DEFAULT_RUNNING_REVISIONS},
+                "max_extra_revisions": {"type": "int", "default": DEFAULT_EXTRA_REVISIONS},
                 "redis_databases": {"type": "int"},
+                "data_proxy": {"type": "dict", "default": {}},
             }
         )
         if len(options["secret_key"]) < MINIMUM_KEY_LENGTH:
@@ -89,6 +95,10 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 f"langgraph_max_running_revisions is below {MINIMUM_RUNNING_REVISIONS}: a new revision starts beside the one "
                 "that serves; raise it, or set langgraph_proxy: none"
+            )
+        if options["max_extra_revisions"] < 1:
+            raise AnsibleActionFail(
+                "langgraph_max_extra_revisions is below 1: a new revision starts beside the one that serves; raise it"
             )
         raw = options["deployments"]
         if not isinstance(raw, (list, tuple)):
@@ -123,8 +133,8 @@ class ActionModule(ActionBase):
         ]
         needs = make_needs(deployments, references, archives, host["images"], options["image_pull"])
         problems += list(need_problems(needs, host["engine"]["architecture"]))
-        if problems:
-            lines = [str(problem) for problem in problems]
+        lines = [*map(str, problems), *_data_proxy_lines(options["data_proxy"], host, task_vars)]
+        if lines:
             return {"failed": True, "msg": "\n".join(lines), "problems": [problem.as_dict() for problem in problems]}
         warnings += channel_warnings(deployments)
         needed = {normal_reference(need["image"]) for need in needs}
@@ -195,6 +205,7 @@ class ActionModule(ActionBase):
             bind_address=options["bind_address"],
             proxy=options["proxy"],
             running_revisions=options["max_running_revisions"],
+            extra_revisions=options["max_extra_revisions"],
             connections=connections_by_name(
                 [task_vars["hostvars"][name] for name in task_vars["groups"].get("langgraph_hosts", ())]
             ),
@@ -210,6 +221,14 @@ class ActionModule(ActionBase):
                 return file.read()
         except (AnsibleError, OSError, UnicodeDecodeError):
             return None
+
+
+def _data_proxy_lines(
+    plan: t.Mapping[str, t.Any], host: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any]
+) -> list[str]:
+    """What keeps the data proxy from listening: the inventory, or another program."""
+    name = str(task_vars.get("inventory_hostname", "the host"))
+    return [*plan.get("problems", ()), *taken_ports(plan.get("listeners", ()), host["sockets"], name)]
 
 
 def _read(*path: str) -> str:

@@ -18,8 +18,8 @@ options:
     type: str
   login_unix_socket:
     description:
-      - Folder of the server's Unix socket. This is the default, with C(/var/run/postgresql), where neither O(login_uri) nor
-        O(login_host) is given.
+      - Directory of the server's Unix socket. This is the default, with C(/var/run/postgresql), where neither O(login_uri) nor
+        O(login_host) is given. That of the role P(selfhost.langgraph.postgres#role) is V(/run/langgraph-postgres).
     type: path
   login_host:
     description: Host of the server.
@@ -29,9 +29,8 @@ options:
     type: int
     default: 5432
   login_user:
-    description: Postgres role with administrator's rights.
+    description: Postgres role with administrator's rights. The default is O(peer_user), or V(postgres) without one.
     type: str
-    default: postgres
   login_password:
     description: Password of O(login_user).
     type: str
@@ -52,8 +51,9 @@ options:
     default: 30
   peer_user:
     description:
-      - User of the host to be while connecting to the Unix socket, usually V(postgres), so that root can log in by peer
-        authentication and no password of an administrator exists at all.
+      - User of the host to be while connecting to the Unix socket, so that root can log in by peer authentication and no
+        password of an administrator exists at all. It is V(langgraph-postgres) where the role P(selfhost.langgraph.postgres#role)
+        has made the cluster, usually V(postgres) elsewhere.
     type: str
 requirements:
   - The Python library C(psycopg) 3.1 or newer where the module runs (Debian's C(python3-psycopg)).

@@ -28,6 +28,12 @@ options:
         connections to Postgres. A rollout waits for the oldest drain where it would be one more.
     type: int
     default: 3
+  max_extra_revisions:
+    description:
+      - How many revisions of all deployments of the host together may run beside those that serve, starting and draining ones
+        included. A rollout waits for a drain where it would start one more, for as long as a drain may take.
+    type: int
+    default: 8
   keep_revisions:
     description:
       - How many revisions of each deployment are kept to go back to. Older ones are removed, with images that no kept

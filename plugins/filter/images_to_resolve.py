@@ -14,7 +14,7 @@ description:
   - Gives the images of all hosts that come from registries, each once, in the form of
     O(selfhost.langgraph.registry_image_info#module:images).
   - The role P(selfhost.langgraph.image#role) uses it between two of its steps.
-positional: pull
+positional: pull, pinned
 options:
   _input:
     description: The RV(selfhost.langgraph.deployment_check#module:images) of every host.
@@ -25,6 +25,10 @@ options:
     description: V(always) asks for every tag, V(missing) only for what hosts lack or have differently.
     type: str
     required: true
+  pinned:
+    description: Images that are settled already, with what they stand for; they are not asked for again.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""

@@ -36,7 +36,12 @@ def _entries(deployment: Deployment, wanted: t.Mapping[str, str] | None) -> list
     known = deployment.name in wanted
     current = _credentials.note(wanted.get(deployment.name, "")).get("credential")
     return [
-        {"revision": entry["revision"], "login": entry["login"], "current": known and entry["credential"] == current}
+        {
+            "revision": entry["revision"],
+            "login": entry["login"],
+            "current": known and entry["credential"] == current,
+            "pool": entry["pool"],
+        }
         for entry in entries
     ]
 

@@ -35,7 +35,8 @@ def run(
         input=text,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if one_output else subprocess.PIPE,
-        text=True,
+        # Whatever locale the host gives the module: what it does not decode as it was written it would not mask either.
+        encoding="utf-8",
         errors="replace",
         timeout=timeout,
         check=False,

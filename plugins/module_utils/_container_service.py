@@ -59,6 +59,7 @@ ROLLOUT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "config_dir": {"type": "path", "default": "/etc/langgraph"},
     "min_healthy_time": {"type": "float", "default": 0.0},
     "max_running_revisions": {"type": "int", "default": 3},
+    "max_extra_revisions": {"type": "int", "default": 8},
     "keep_revisions": {"type": "int", "default": 5},
     "parallel": {"type": "int", "default": 8},
     "snapshot_dir": {"type": "path"},
@@ -306,6 +307,7 @@ def _carry_out(
         parallel=params["parallel"],
         min_healthy_time=params["min_healthy_time"],
         max_running=params["max_running_revisions"],
+        max_extra=max(1, params["max_extra_revisions"]),
         keep_revisions=params["keep_revisions"],
         snapshot_dir=params["snapshot_dir"],
         by=params["requested_by"],
@@ -349,7 +351,7 @@ def longest(wanted: t.Sequence[Wanted], found: t.Mapping[str, Deployment], optio
     deadline = max((each.get("healthy_deadline", 0) for each in settings), default=0)
     snapshot = _schema.SNAPSHOT_SECONDS if options.snapshot_dir else 0
     one = limit + drain + snapshot + deadline + options.min_healthy_time + _SLACK_SECONDS
-    rounds = -(-len(wanted) // max(1, options.parallel))
+    rounds = -(-len(wanted) // max(1, min(options.parallel, options.max_extra)))
     # What is interrupted or removed ends its runs first, and what fails ends its own last.
     return rounds * one + 2 * (drain + _SLACK_SECONDS)
 

@@ -23,6 +23,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords impo
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem
 
 DATABASE, REDIS = "DATABASE_URI", "REDIS_URI"
+POOL = "LANGGRAPH_POSTGRES_POOL_MAX_SIZE"
 # The variables that are kept apart from revisions; the only ones that hold an address or a password of a service.
 SERVICE_VARIABLES = (DATABASE, REDIS)
 # What note() gives, as keys of a slot.
@@ -92,12 +93,17 @@ def _secret(uri: str | None) -> str:
 
 
 def carried(revisions: t.Iterable[t.Any], serving: int | None) -> list[dict[str, t.Any]]:
-    """The revisions that have a credential in use, with its fingerprint and its login.
+    """The revisions that have a credential in use, with its fingerprint, its login and the size of its pool, if it has one.
 
     Those that run or may start by themselves: one that serves does, also while it is down.
     """
     return [
-        {"revision": revision.number, "login": revision.login, "credential": revision.credential}
+        {
+            "revision": revision.number,
+            "login": revision.login,
+            "credential": revision.credential,
+            "pool": variables(revision.environment or "").get(POOL),
+        }
         for revision in revisions
         if revision.alive or revision.number == serving
     ]

@@ -15,6 +15,7 @@ import ipaddress
 import json
 import typing as t
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._budget import pool_connections, role_connections
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._credentials import aes_key_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._deployment_rules import name_problems, own_problems
@@ -42,7 +43,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._problems impor
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import public_url
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
     COMPUTED_VARIABLES,
-    CONNECTIONS_BESIDE_POOL,
     DEFAULT_DRAIN_SECONDS,
     DEFAULT_POOL_SIZE,
     OPTION_OF_VARIABLE,
@@ -219,7 +219,8 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         "credential": credential_fingerprint(redis_password, postgres_password),
         # One role serves the replicas of every host, and on each the revisions that run side by side.
         "connection_limit": max(
-            (pool + CONNECTIONS_BESIDE_POOL) * surroundings.running_revisions, surroundings.connections.get(name, 0)
+            role_connections(pool_connections(pool), surroundings.running_revisions, surroundings.extra_revisions),
+            surroundings.connections.get(name, 0),
         ),
         "extensions": list(values["extensions"]),
         "aes_keys": aes_fingerprints(

@@ -99,7 +99,8 @@ def command_of(exec_start: str) -> list[str]:
     """The command line in what ``systemctl show --property ExecStart`` gives."""
     found = re.search(r"argv\[\]=(.*?) ;", exec_start)
     try:
-        return shlex.split(found[1]) if found else []
+        # What stands for variables of the unit's environment is not known.
+        return [word for word in shlex.split(found[1]) if not word.startswith("$")] if found else []
     except ValueError:
         return []
 

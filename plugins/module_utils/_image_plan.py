@@ -87,13 +87,19 @@ def need_problems(needs: Needs, architecture: str | None) -> t.Iterator[Problem]
             yield from _architecture_problems(need, [need["architecture"]], architecture)
 
 
-def to_resolve(hosts: t.Sequence[Needs], pull: str) -> list[dict[str, t.Any]]:
+def to_resolve(
+    hosts: t.Sequence[Needs], pull: str, pinned: t.Mapping[str, t.Any] | None = None
+) -> list[dict[str, t.Any]]:
     """What to ask registries: with ``missing`` only where the hosts do not already have one and the same image.
 
-    Gives image, deployments, and ``known``, the digests that every host has; each image once.
+    What is ``pinned`` was settled before, by an earlier batch of the play. Gives image, deployments, and ``known``, the
+    digests that every host has; each image once.
     """
     found: dict[str, dict[str, t.Any]] = {}
+    settled = {normal_reference(image) for image in pinned or ()}
     for need in (need for needs in hosts for need in needs if need["source"] == "registry"):
+        if normal_reference(need["image"]) in settled:
+            continue
         start = {"image": need["image"], "deployments": [], "known": need["digests"], "ids": []}
         entry = found.setdefault(normal_reference(need["image"]), start)
         entry["known"] = [digest for digest in entry["known"] if digest in need["digests"]]

@@ -12,6 +12,11 @@ import ipaddress
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._budget import (
+    RESERVED_CONNECTIONS,
+    host_connections,
+    pool_connections,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_channels import (
@@ -20,15 +25,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_channels
     warnings_of,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
-    CONNECTIONS_BESIDE_POOL,
-    DEFAULT_POOL_SIZE,
+    DEFAULT_EXTRA_REVISIONS,
     DEFAULT_RUNNING_REVISIONS,
 )
 
 Values = t.Mapping[str, t.Any]
 
-# Docs: Postgres keeps superuser_reserved_connections (3); the rest is for backups, monitoring and people.
-RESERVED_CONNECTIONS = 13
 CHANNEL_OPTIONS = ("redis_channel_patterns", "redis_shared_channels")
 # Programs that hold a port for a container.
 ENGINE_PROGRAMS = frozenset({"docker-proxy", "dockerd", "haproxy", "another program"})
@@ -47,6 +49,7 @@ class Surroundings:
     - ``image_envs``: reference -> variables of the ``env`` of its langgraph.json that are to be merged.
     - ``proxy``: what answers on the ports, haproxy or none.
     - ``running_revisions``: how many revisions of a deployment may run at the same time.
+    - ``extra_revisions``: how many of all deployments may run beside those that serve.
     - ``connections``: deployment -> connections that its replicas on all hosts may open together.
     - ``max_connections``: the limit of a Postgres that is not sized by us, else None.
     """
@@ -63,6 +66,7 @@ class Surroundings:
     bind_address: str = "127.0.0.1"
     proxy: str = "haproxy"
     running_revisions: int = DEFAULT_RUNNING_REVISIONS
+    extra_revisions: int = DEFAULT_EXTRA_REVISIONS
     connections: t.Mapping[str, int] = field(default_factory=dict)
     previous_secret_key: str = ""
 
@@ -227,24 +231,21 @@ def _port_taken(
         yield Problem(values["_label"], "port", f"port {port} of the host is taken by {by}", "choose a free port")
 
 
-def connections_needed(pool: int | None) -> int:
-    """Connections that one replica may open."""
-    return (pool or DEFAULT_POOL_SIZE) + CONNECTIONS_BESIDE_POOL
-
-
 def _connections(present: t.Sequence[Values], surroundings: Surroundings) -> t.Iterator[Problem]:
     max_connections = surroundings.max_connections
     if max_connections is None or not present:
         return
     option = "langgraph_postgres_pool_max_size"
     # Revisions that run side by side have a pool each.
-    needed = sum(connections_needed(values[option]) for values in present) * surroundings.running_revisions
+    sizes = [pool_connections(values[option]) for values in present]
+    needed = host_connections(sizes, surroundings.running_revisions, surroundings.extra_revisions)
     left = max_connections - RESERVED_CONNECTIONS
     if needed > left:
-        largest = max(present, key=lambda values: connections_needed(values[option]))
+        largest = max(present, key=lambda values: pool_connections(values[option]))
         finding = f"all deployments ({len(present)}) need {needed} connections, and max_connections leaves {left}"
         remedy = (
-            "lower the pools (this is the largest) or langgraph_max_running_revisions, or raise max_connections to "
+            "lower the pools (this is the largest), langgraph_max_running_revisions or langgraph_max_extra_revisions, or raise "
+            "max_connections to "
             f"{needed + RESERVED_CONNECTIONS}"
         )
         yield Problem(largest["_label"], option, finding, remedy)

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import glob
 import os
+import pwd
 import re
 import socket
+import typing as t
 
 _LISTEN = "0A"
 # Established, or with one side still sending: a stream may be half closed.
@@ -24,27 +26,52 @@ _LOOPBACK_6 = "00000000000000000000000001000000"
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
-def parse_listening(table: str) -> dict[str, int]:
-    """Read the text of ``/proc/net/tcp`` or ``tcp6``: socket inode -> port, of the sockets that listen."""
+def parse_listening(table: str) -> dict[str, tuple[str, int, int]]:
+    """Read the text of ``/proc/net/tcp`` or ``tcp6``: socket inode -> address, port and user id, of the sockets that listen."""
     sockets = {}
     for line in table.splitlines()[1:]:
         fields = line.split()
         if len(fields) > 9 and fields[3] == _LISTEN:
-            sockets[fields[9]] = int(fields[1].rpartition(":")[2], 16)
+            address, _colon, port = fields[1].rpartition(":")
+            sockets[fields[9]] = (_address(address), int(port, 16), int(fields[7]))
     return sockets
 
 
-def listening() -> dict[int, str]:
-    """Port -> name of the program that listens there (``another program`` where it cannot be told)."""
-    sockets: dict[str, int] = {}
+def _address(digits: str) -> str:
+    """Read an address, which stands there in words of 32 bits in the machine's own order (little-endian)."""
+    packed = b"".join(bytes.fromhex(digits[at : at + 8])[::-1] for at in range(0, len(digits), 8))
+    # One of IPv4 in a socket of IPv6 is one of IPv4.
+    if len(packed) == 16 and packed.startswith(b"\0" * 10 + b"\xff\xff"):
+        packed = packed[12:]
+    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
+
+
+def sockets() -> list[dict[str, t.Any]]:
+    """Each socket that listens: ``address``, ``port``, ``user``, and ``program`` (``another program`` where it cannot be told)."""
+    found: dict[str, tuple[str, int, int]] = {}
     for path in _TABLES:
         try:
             with open(path, encoding="ascii") as file:
-                sockets.update(parse_listening(file.read()))
+                found.update(parse_listening(file.read()))
         except OSError:
             continue
-    owners = _owners(set(sockets))
-    return {port: owners.get(inode, "another program") for inode, port in sockets.items()}
+    owners = _owners(set(found))
+    return [
+        {"address": address, "port": port, "user": _user(uid), "program": owners.get(inode, "another program")}
+        for inode, (address, port, uid) in found.items()
+    ]
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def listening() -> dict[int, str]:
+    """Port -> name of the program that listens there."""
+    return {int(item["port"]): str(item["program"]) for item in sockets()}
 
 
 def parse_sessions(table: str, address: str, port: int) -> int:

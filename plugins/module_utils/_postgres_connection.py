@@ -38,7 +38,7 @@ POSTGRES_ARGS: dict[str, t.Any] = {
     "login_unix_socket": {"type": "path"},
     "login_host": {"type": "str"},
     "login_port": {"type": "int", "default": 5432},
-    "login_user": {"type": "str", "default": "postgres"},
+    "login_user": {"type": "str"},
     "login_password": {"type": "str", "no_log": True},
     "login_db": {"type": "str", "default": "postgres"},
     "login_ssl_mode": {"type": "str", "choices": ["disable", "prefer", "require", "verify-ca", "verify-full"]},
@@ -104,7 +104,7 @@ def connection_text(
     options = {
         "host": params["login_unix_socket"] or params["login_host"] or "/var/run/postgresql",
         "port": params["login_port"],
-        "user": params["login_user"],
+        "user": params["login_user"] or params["peer_user"] or "postgres",
         "password": params["login_password"],
         "dbname": database or params["login_db"],
         "sslmode": params["login_ssl_mode"],

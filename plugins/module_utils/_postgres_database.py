@@ -11,8 +11,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible.module_utils.basic import missing_required_lib
-
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_managed, _postgres_release
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import (
     ClaimError,
@@ -21,6 +19,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import 
     identifier,
     refuse,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_apply import apply_plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import (
     PSYCOPG_IMPORT_ERROR,
@@ -165,8 +164,7 @@ def inspect(connection: Connection, params: Params, _check_mode: bool) -> dict[s
 
 def run_module(module: AnsibleModule, work: t.Callable[[Connection, Params, bool], dict[str, t.Any]]) -> t.NoReturn:
     """Connect, work, and leave the module with a result or with one line per refusal."""
-    if PSYCOPG_IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("psycopg"), exception=PSYCOPG_IMPORT_ERROR)
+    require(module, ("psycopg", PSYCOPG_IMPORT_ERROR))
     try:
         with connect(module.params) as connection:
             result = work(connection, module.params, module.check_mode)

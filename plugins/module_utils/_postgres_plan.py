@@ -139,13 +139,20 @@ def _role_drift(need: Need, name: str, role: Role) -> list[str]:
     chosen = need.logins.login == name
     if chosen and not role.login:
         found.append("login")
-    if role.limit != need.entry.get("connection_limit", -1):
+    if _is_other_limit(need.entry, role.limit):
         found.append("connection_limit")
     if chosen and need.logins.set_password:
         found.append("password")
     if {f"{need.target}:{setting}" for setting in RESET_INSIDE} & set(role.set_inside):
         found.append("settings")
     return found
+
+
+def _is_other_limit(entry: Entry, limit: int) -> bool:
+    """Whether a connection limit has to change; -1 is none at all."""
+    wanted = entry.get("connection_limit", -1)
+    lower = wanted >= 0 and (limit < 0 or wanted < limit)
+    return bool(wanted != limit and (not lower or entry.get("lower_connection_limit", True)))
 
 
 def _plan_second(need: Need, name: str, role: Role | None) -> None:

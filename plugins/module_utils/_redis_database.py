@@ -11,8 +11,6 @@ from __future__ import annotations
 import typing as t
 import uuid
 
-from ansible.module_utils.basic import missing_required_lib
-
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _redis_channels,
     _redis_durable,
@@ -22,6 +20,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _redis_users,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError, Refused, owner_of, refuse
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
     REDIS_IMPORT_ERROR,
     Server,
@@ -139,8 +138,7 @@ def _plans_of_other_nodes(
 
 def run_module(module: AnsibleModule, work: t.Callable[[Server, Params, bool], dict[str, t.Any]]) -> t.NoReturn:
     """Connect, work, and leave the module with a result or with one line per refusal."""
-    if REDIS_IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("redis"), exception=REDIS_IMPORT_ERROR)
+    require(module, ("redis", REDIS_IMPORT_ERROR))
     try:
         server = connect(module.params)
         result = work(server, module.params, module.check_mode)

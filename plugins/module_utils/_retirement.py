@@ -14,6 +14,7 @@ from dataclasses import replace
 from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _bring_up,
     _docker,
+    _extra,
     _haproxy,
     _revision_store,
     _systemd,
@@ -49,14 +50,18 @@ def drain(host: RolloutHost, name: str, numbers: t.Sequence[int]) -> None:
 def clear_the_way(host: RolloutHost, steps: t.Sequence[Step]) -> list[Step]:
     """End strays early where they hold the public port, or the last place among the revisions that may run.
 
+    A place is one of its deployment, or one of all that may run beside those that serve.
+
     Give the steps whose strays are gone.
     """
     public, crowded = [], []
+    starting = [step for step in steps if step.starts]
+    full = len(_extra.fitting(starting, _extra.known(host.world), host.options.max_extra)) < len(starting)
     for step in steps:
         revisions = host.world[step.name].revisions if step.strays else ()
         if any(r.number in step.strays and is_public(r.slot) for r in revisions):
             public.append(step)
-        elif step.starts and sum(r.running for r in revisions if r.number != step.revision) >= host.options.max_running:
+        elif (full and step.strays) or (step.starts and _beside(step, revisions) >= host.options.max_running):
             crowded.append(step)
     # The proxy sends nobody to what has the public port itself, and cannot be told anything while that has it.
     for step in public:
@@ -66,6 +71,11 @@ def clear_the_way(host: RolloutHost, steps: t.Sequence[Step]) -> list[Step]:
     for step in crowded:
         drain(host, step.name, step.strays)
     return [*public, *crowded]
+
+
+def _beside(step: Step, revisions: t.Iterable[Revision]) -> int:
+    """How many of its deployment's revisions run beside the one that a step is about."""
+    return sum(revision.running for revision in revisions if revision.number != step.revision)
 
 
 def remove(host: RolloutHost, names: t.Sequence[str]) -> None:

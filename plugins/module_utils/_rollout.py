@@ -26,6 +26,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _bring_up,
     _credentials,
     _docker,
+    _extra,
     _retirement,
     _revision_store,
     _schema,
@@ -176,15 +177,27 @@ class Rollout:
     def _bring_up_and_switch(self) -> None:
         """Start in parallel; switch whatever is ready at that moment with one reload of the proxy.
 
-        What asks for an address that another deployment still has waits until that one moves.
+        What asks for an address that another deployment still has waits until that one moves. What would be one revision
+        too many beside those that serve waits until one has drained.
         """
         ready = [step for step in self._steps if not step.starts and (step.write or step.enable)]
+        queue, room = [step for step in self._steps if step.starts], _extra.Room(self._host)
+        waiting: dict[Future[dict[str, t.Any] | None], Step] = {}
         with ThreadPoolExecutor(max_workers=max(1, self._options.parallel)) as pool:
-            waiting: dict[Future[dict[str, t.Any] | None], Step] = {
-                pool.submit(self._bring_up, step): step for step in self._steps if step.starts
-            }
-            while waiting:
-                done, _rest = wait(waiting, return_when=FIRST_COMPLETED)
+            while waiting or queue:
+                admitted = room.admit(queue, waiting.values()) if queue else []
+                queue = [step for step in queue if step not in admitted]
+                waiting.update({pool.submit(self._bring_up, step): step for step in admitted})
+                if not waiting:
+                    if room.is_hopeless():
+                        for step in queue:
+                            self._fail(step, unlogged(step, "rollout", room.refusal()))
+                        break
+                    time.sleep(_bring_up.POLL_SECONDS)
+                    continue
+                done, _rest = wait(
+                    waiting, timeout=_bring_up.POLL_SECONDS if queue else None, return_when=FIRST_COMPLETED
+                )
                 for step, future in [(waiting.pop(future), future) for future in done]:
                     if why := _outcome(step, future):
                         self._fail(step, why)

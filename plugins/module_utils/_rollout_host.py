@@ -38,6 +38,7 @@ class Options:
     parallel: int = 8
     min_healthy_time: float = 0.0
     max_running: int = 3
+    max_extra: int = 8
     keep_revisions: int = 5
     snapshot_dir: str | None = None
     by: str = ""

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._budget import pool_connections
+from ansible_collections.selfhost.langgraph.plugins.module_utils._credentials import POOL
 from ansible_collections.selfhost.langgraph.plugins.module_utils._removal import services
 
 Carried = t.Mapping[str, t.Any]
@@ -50,6 +52,23 @@ def is_alone(deployment: Deployment, use: Use | None) -> bool:
     if not use or None in use.values():
         return False
     return all(_is_wanted(entry, deployment) for _host, entry in _entries(deployment["name"], use))
+
+
+def fits_limit(deployment: Deployment, use: Use | None) -> bool:
+    """Whether all revisions of a deployment on all hosts can live with its connection limit, for all that is known.
+
+    One with a larger pool than today's was made with a higher limit; lowered under it, it would be refused connections.
+    """
+    if not use or None in use.values():
+        return False
+    largest = _size((deployment.get("variables") or {}).get(POOL))
+    sizes = [_size(entry.get("pool")) for _host, entry in _entries(deployment["name"], use)]
+    return all(size <= largest for size in sizes) and sum(sizes) <= int(deployment["connection_limit"] or 0)
+
+
+def _size(pool: t.Any) -> int:
+    """Connections of a revision whose pool is written so; what is none was never one."""
+    return pool_connections(int(pool) if str(pool or "").isdecimal() else None)
 
 
 def live_addresses(use: Use) -> list[str] | None:

@@ -132,6 +132,8 @@ SECRET_OPTIONS = frozenset(
 # Revisions of one deployment that run side by side: one that serves, one that starts, one that drains.
 DEFAULT_RUNNING_REVISIONS = 3
 MINIMUM_RUNNING_REVISIONS = 2
+# How many revisions of all deployments of a host may run beside those that serve.
+DEFAULT_EXTRA_REVISIONS = 8
 # Docs: "LANGGRAPH_AES_KEY must be 16, 24, or 32 bytes long".
 AES_KEY_BYTES = (16, 24, 32)
 # Room for a server's own pool and for what it opens beside it (checkpointer, migration).

@@ -13,12 +13,12 @@ from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _rotation
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _budget, _removal, _rotation
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import database_uri, redis_uri, render
-from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import (
-    connections_needed as pool_connections,
+from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
+    DEFAULT_EXTRA_REVISIONS,
+    DEFAULT_RUNNING_REVISIONS,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import DEFAULT_RUNNING_REVISIONS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._status import aligned
 
 Deployments = t.Sequence[t.Mapping[str, t.Any]]
@@ -63,6 +63,7 @@ def postgres_databases(
             "name": deployment["name"],
             "password": deployment["postgres_password"],
             "connection_limit": deployment["connection_limit"],
+            "lower_connection_limit": _rotation.fits_limit(deployment, use),
             "extensions": deployment["extensions"],
             "redis_number": numbers[deployment["name"]]["number"],
             "redis_server": server,
@@ -208,32 +209,51 @@ def _in_flight(counted: t.Mapping[str, t.Any]) -> str:
     return f"; runs in flight before: {before}, after: {after}"
 
 
-def connections_needed(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> int:
-    """Connections that the replicas of all hosts may open; ``hosts`` are the variables of each host, unchecked."""
-    return sum(_connections(host, deployment) for host, deployment in _running(hosts))
+def connections_needed(
+    hosts: t.Iterable[t.Mapping[str, t.Any]],
+    server: str | None = None,
+    groups: t.Mapping[str, t.Sequence[str]] | None = None,
+) -> int:
+    """Connections that the deployments of all hosts may hold; ``hosts`` are the variables of each host, unchecked.
+
+    With ``server``, the inventory's name of a host with Postgres, those of the hosts alone that use that one; ``groups`` are
+    those of the inventory.
+    """
+    if server is not None:
+        mine = _removal.service_name(server, "postgres")
+        hosts = [host for host in hosts if _removal.services(host, groups or {})[1] == mine]
+    return sum(
+        _budget.host_connections([_size(deployment) for deployment in _running(host)], *_revisions(host))
+        for host in hosts
+    )
 
 
 def connections_by_name(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, int]:
-    """The same for each deployment: its replicas on all hosts share one role."""
+    """Those of each deployment: its replicas on all hosts share one role."""
     by_name: dict[str, int] = {}
-    for host, deployment in _running(hosts):
-        name = str(deployment.get("name"))
-        by_name[name] = by_name.get(name, 0) + _connections(host, deployment)
+    for host in hosts:
+        for deployment in _running(host):
+            name = str(deployment.get("name"))
+            mine = _budget.role_connections(_size(deployment), *_revisions(host))
+            by_name[name] = by_name.get(name, 0) + mine
     return by_name
 
 
-def _connections(host: t.Mapping[str, t.Any], deployment: t.Mapping[str, t.Any]) -> int:
-    """Those of one replica and of the revisions that may run beside it."""
-    revisions = _number(host.get("langgraph_max_running_revisions")) or DEFAULT_RUNNING_REVISIONS
-    return pool_connections(_number(deployment.get("langgraph_postgres_pool_max_size"))) * revisions
+def _size(deployment: t.Mapping[str, t.Any]) -> int:
+    return _budget.pool_connections(_number(deployment.get("langgraph_postgres_pool_max_size")))
 
 
-def _running(
-    hosts: t.Sequence[t.Mapping[str, t.Any]],
-) -> t.Iterator[tuple[t.Mapping[str, t.Any], t.Mapping[str, t.Any]]]:
-    for host in hosts:
-        entries = host.get("langgraph_deployments")
-        yield from ((host, entry) for entry in entries if _runs(entry)) if isinstance(entries, (list, tuple)) else ()
+def _revisions(host: t.Mapping[str, t.Any]) -> tuple[int, int]:
+    """How many revisions of a deployment may run on the host, and how many of all beside those that serve."""
+    return (
+        _number(host.get("langgraph_max_running_revisions")) or DEFAULT_RUNNING_REVISIONS,
+        _number(host.get("langgraph_max_extra_revisions")) or DEFAULT_EXTRA_REVISIONS,
+    )
+
+
+def _running(host: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
+    entries = host.get("langgraph_deployments")
+    return [entry for entry in entries if _runs(entry)] if isinstance(entries, (list, tuple)) else []
 
 
 def _runs(deployment: t.Any) -> bool:

@@ -256,7 +256,8 @@ deployments:
 carried:
   description:
     - What the containers of the host carry at the end. By deployment (C(deployments)), each revision that runs, drains, serves or
-      starts by itself, with the Postgres role that it logs in as, and whether its passwords are those asked for. Beside them the
+      starts by itself, with the Postgres role that it logs in as, whether its passwords are those asked for, and the pool that its
+      environment sets. Beside them the
       C(addresses) of the host and of its containers. Null in check mode.
     - The filter P(selfhost.langgraph.credentials_in_use#filter) takes it.
   returned: always
@@ -265,8 +266,8 @@ carried:
     addresses: [172.29.0.1, 172.29.0.2, 192.0.2.10]
     deployments:
       support-bot:
-        - {revision: 3, login: support_bot, current: false}
-        - {revision: 4, login: support_bot.b, current: true}
+        - {revision: 3, login: support_bot, current: false, pool: null}
+        - {revision: 4, login: support_bot.b, current: true, pool: "40"}
 failures:
   description: The deployments that did not become healthy.
   returned: failure
@@ -297,15 +298,14 @@ failures:
       elements: str
 """
 
-from ansible.module_utils.basic import missing_required_lib
-
 from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import (
     ROLLOUT_ARGUMENTS,
     converge,
     run_module,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._docker import DOCKER_IMPORT_ERROR
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._schema import PSYCOPG_IMPORT_ERROR
 
 
 def main() -> None:
@@ -348,8 +348,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if DOCKER_IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("docker"), exception=DOCKER_IMPORT_ERROR)
+    require(module, ("docker", DOCKER_IMPORT_ERROR), wished=[("psycopg", PSYCOPG_IMPORT_ERROR)])
     run_module(module, converge)
 
 

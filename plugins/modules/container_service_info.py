@@ -208,7 +208,8 @@ carried:
     deployments:
       description:
         - By deployment, each revision that runs, drains, serves or starts by itself, with the Postgres role that it logs in as
-          (C(login)) and the fingerprint of its two passwords (C(credential)).
+          (C(login)), the fingerprint of its two passwords (C(credential)), and the pool that its environment sets (C(pool)); null
+          where it sets none.
       type: dict
     addresses:
       description: Addresses of the host and of its containers.
@@ -223,6 +224,12 @@ listening:
   returned: always
   type: dict
   sample: {"22": sshd}
+sockets:
+  description: The same, each with its C(address), C(port), C(program) and C(user).
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"address": 0.0.0.0, "port": 22, "program": sshd, "user": root}]
 """
 
 import glob
@@ -245,6 +252,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import carried
 from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import Deployment
 
 
@@ -340,8 +348,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    require(module, wished=[("docker", _docker.DOCKER_IMPORT_ERROR), ("psycopg", _schema.PSYCOPG_IMPORT_ERROR)])
     images, engine_facts = engine(module.params["images"])
     found = read(module.params["config_dir"])
+    sockets = _ports.sockets()
     secret = {"carried": carried(found), "aes_keys": aes_keys(found)} if module.params["credentials"] else {}
     module.exit_json(
         **secret,
@@ -350,7 +360,8 @@ def main() -> None:
         images=images,
         engine=engine_facts,
         files={path: fingerprint(path) for path in module.params["files"]},
-        listening={str(port): program for port, program in _ports.listening().items()},
+        listening={str(item["port"]): item["program"] for item in sockets},
+        sockets=sockets,
     )
 
 

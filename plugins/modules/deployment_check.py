@@ -102,6 +102,12 @@ options:
   redis_databases:
     description: How many numbers Redis has, the reserved 0 included. The deployments must fit in it.
     type: int
+  data_proxy:
+    description:
+      - What P(selfhost.langgraph.data_proxy_plan#filter) gives for the host. Mistakes of the inventory that it found are refused, and
+        ports on which another program listens.
+    type: dict
+    default: {}
   proxy:
     description:
       - What answers on the deployments' ports, V(haproxy) or V(none). Host names, TLS and deployments that share a port need
@@ -113,6 +119,10 @@ options:
     description: How many revisions of a deployment may run at the same time; each has a pool of its own.
     type: int
     default: 3
+  max_extra_revisions:
+    description: How many revisions of all deployments of the host may run beside those that serve, 1 at least.
+    type: int
+    default: 8
 seealso:
   - module: selfhost.langgraph.container_service
   - module: selfhost.langgraph.redis_database

@@ -110,15 +110,14 @@ failures:
   elements: dict
 """
 
-from ansible.module_utils.basic import missing_required_lib
-
 from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import (
     ROLLOUT_ARGUMENTS,
     roll_back,
     run_module,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._docker import DOCKER_IMPORT_ERROR
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._schema import PSYCOPG_IMPORT_ERROR
 
 
 def main() -> None:
@@ -132,8 +131,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if DOCKER_IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("docker"), exception=DOCKER_IMPORT_ERROR)
+    require(module, ("docker", DOCKER_IMPORT_ERROR), wished=[("psycopg", PSYCOPG_IMPORT_ERROR)])
     run_module(module, roll_back)
 
 

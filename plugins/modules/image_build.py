@@ -158,10 +158,8 @@ log:
 
 import typing as t
 
-from ansible.module_utils.basic import missing_required_lib
-
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_build, _spool
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule, require
 
 
 def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, dict[str, t.Any]]:
@@ -211,8 +209,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if _docker.DOCKER_IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("docker"), exception=_docker.DOCKER_IMPORT_ERROR)
+    require(module, ("docker", _docker.DOCKER_IMPORT_ERROR))
     try:
         images = build_all(module.params, check_mode=module.check_mode)
         waits = any(

@@ -96,9 +96,10 @@ spool_free:
 
 import os
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load, _spool
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
 
 
 def main() -> None:
@@ -119,8 +120,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if _docker.DOCKER_IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("docker"), exception=_docker.DOCKER_IMPORT_ERROR)
+    require(module, ("docker", _docker.DOCKER_IMPORT_ERROR))
     try:
         client = _docker.connect()
         root = _docker.engine(client)["root"]

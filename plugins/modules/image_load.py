@@ -107,9 +107,10 @@ images:
 import os
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load, _spool
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
 
 SHIPPED_OPTIONS: dict[str, dict[str, t.Any]] = {
     "spool": {"type": "path"},
@@ -131,8 +132,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if _docker.DOCKER_IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("docker"), exception=_docker.DOCKER_IMPORT_ERROR)
+    require(module, ("docker", _docker.DOCKER_IMPORT_ERROR))
     shipped = [image for image in module.params["images"] if image["spool"] and not module.check_mode]
     try:
         spool = _spool.check()

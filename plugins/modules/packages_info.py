@@ -38,6 +38,11 @@ options:
     description: Directory of the host with a file for each unit that the role holds at the moment.
     type: path
     default: /var/lib/langgraph/held-units
+  files:
+    description: Files of the host to report the SHA-256 of.
+    type: list
+    elements: path
+    default: []
 """
 
 EXAMPLES = r"""
@@ -63,6 +68,10 @@ held:
   returned: always
   type: list
   elements: str
+files:
+  description: SHA-256 of each of O(files); null where it is missing.
+  returned: always
+  type: dict
 hold:
   description: Those of O(quiet_units) that have to be held while something is installed.
   returned: always
@@ -84,6 +93,7 @@ refusal:
   sample: to install docker.io, apt would remove containerd.io, docker-ce; nothing is changed, as somebody may need what is there
 """
 
+import hashlib
 import os
 import typing as t
 
@@ -101,6 +111,15 @@ def entries(directory: str) -> set[str]:
         return set(os.listdir(directory))
     except FileNotFoundError:
         return set()
+
+
+def fingerprint(path: str) -> str | None:
+    """The SHA-256 of a file, where there is one."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except FileNotFoundError:
+        return None
 
 
 def look(names: t.Sequence[str], quiet_units: t.Sequence[str], marker_dir: str) -> dict[str, t.Any]:
@@ -134,11 +153,16 @@ def main() -> None:
             "names": {"type": "list", "elements": "str", "required": True},
             "quiet_units": {"type": "list", "elements": "str", "default": []},
             "marker_dir": {"type": "path", "default": "/var/lib/langgraph/held-units"},
+            "files": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )
+    options = module.params
     try:
-        module.exit_json(**look(module.params["names"], module.params["quiet_units"], module.params["marker_dir"]))
+        module.exit_json(
+            **look(options["names"], options["quiet_units"], options["marker_dir"]),
+            files={path: fingerprint(path) for path in options["files"]},
+        )
     except (OSError, _systemd.SystemdError) as error:
         module.fail_json(msg=f"cannot look at the packages: {error}")
 

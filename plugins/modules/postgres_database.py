@@ -90,6 +90,12 @@ options:
         description: How many connections the role may hold at once; V(-1) is no limit.
         type: int
         default: -1
+      lower_connection_limit:
+        description:
+          - Whether O(databases[].connection_limit) may be lower than what the role has. With V(false) the role keeps the higher one,
+            as while revisions run that were made with it.
+        type: bool
+        default: true
       extensions:
         description: Extensions to create in its database with the administrator's rights, such as V(vector).
         type: list
@@ -157,7 +163,8 @@ seealso:
 EXAMPLES = r"""
 - name: Two deployments on one Postgres
   selfhost.langgraph.postgres_database:
-    peer_user: postgres
+    peer_user: langgraph-postgres
+    login_unix_socket: /run/langgraph-postgres
     close_databases: [postgres, template1]
     databases:
       - name: support-bot
@@ -260,6 +267,7 @@ def main() -> None:
         "confirm": {"type": "str"},
         "password": {"type": "str", "no_log": True},
         "connection_limit": {"type": "int", "default": -1},
+        "lower_connection_limit": {"type": "bool", "default": True},
         "extensions": {"type": "list", "elements": "str", "default": []},
         "redis_number": {"type": "int"},
         "redis_server": {"type": "str"},

@@ -37,7 +37,8 @@ seealso:
 EXAMPLES = r"""
 - name: Which deployments does this server know?
   selfhost.langgraph.postgres_database_info:
-    peer_user: postgres
+    peer_user: langgraph-postgres
+    login_unix_socket: /run/langgraph-postgres
   register: postgres
 """
 

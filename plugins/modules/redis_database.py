@@ -167,7 +167,7 @@ options:
   live_addresses:
     description:
       - IP addresses from which running revisions may still be connected. Where passwords ended (O(databases[].retire)),
-        connections of the user from all other addresses are closed.
+        connections of the user from all other addresses are closed. One through the server's socket has none, and stays.
       - Left out, no connection is closed.
     type: list
     elements: str

@@ -112,6 +112,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_instance, _systemd, _units
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
     REDIS_IMPORT_ERROR,
     connect,
@@ -244,6 +245,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    require(module, wished=[("redis", REDIS_IMPORT_ERROR)])
     try:
         module.exit_json(**look(module.params))
     except (OSError, _systemd.SystemdError) as error:

@@ -119,10 +119,8 @@ problems:
       remedy: check name and tag, or push it first
 """
 
-from ansible.module_utils.basic import missing_required_lib
-
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _registry
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
+from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule, require
 
 
 def main() -> None:
@@ -154,8 +152,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if _docker.DOCKER_IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("docker"), exception=_docker.DOCKER_IMPORT_ERROR)
+    require(module, ("docker", _docker.DOCKER_IMPORT_ERROR))
     try:
         answers, problems = _registry.ask(_docker.connect(), module.params["images"], module.params["registries"])
     except _docker.EngineError as error:

@@ -54,8 +54,9 @@ nft delete table inet langgraph
 """
 # Databases of a side that is over must not be vacuumed while the other is measured.
 DROP = """
-runuser -u postgres -- psql -qAtX -c "SELECT 'DROP DATABASE ' || quote_ident(datname) || ' WITH (FORCE);'
-  FROM pg_database WHERE datname ~ '^(ours|peer)'" | runuser -u postgres -- psql -qX
+ask() { runuser -u langgraph-postgres -- psql -h /run/langgraph-postgres -d postgres "$@"; }
+ask -qAtX -c "SELECT 'DROP DATABASE ' || quote_ident(datname) || ' WITH (FORCE);'
+  FROM pg_database WHERE datname ~ '^(ours|peer)'" | ask -qX
 """
 
 

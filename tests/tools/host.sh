@@ -2,7 +2,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Test hosts: containers with systemd as PID 1, on one network.
-# usage: host.sh up NAME RELEASE | reboot NAME | address NAME | down NAME... | down-all | inventory HOST=NAME...
+# usage: host.sh up NAME RELEASE | reboot NAME | restart NAME | address NAME | down NAME... | down-all | inventory HOST=NAME...
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -51,9 +51,12 @@ up() { # name, release
 
 # As long as the drain of the services in it may take, and not a second more than the host needs.
 reboot() { # name
-  docker restart --time 240 "$1" >/dev/null
+  restart "$1"
   wait_booted "$1"
 }
+
+# The same, and back at once, for those who look at the boot itself.
+restart() { docker restart --time 240 "$1" >/dev/null; } # name
 
 down() {
   local name
@@ -84,9 +87,10 @@ inventory() { # HOST=CONTAINER... -> YAML
 case ${1:-} in
   up) up "$2" "$3" ;;
   reboot) reboot "$2" ;;
+  restart) restart "$2" ;;
   address) docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$2" ;;
   down) shift && down "$@" ;;
   down-all) down_all ;;
   inventory) shift && inventory "$@" ;;
-  *) die "usage: host.sh up NAME RELEASE | reboot NAME | address NAME | down NAME... | down-all | inventory HOST=NAME..." ;;
+  *) die "usage: host.sh up NAME RELEASE | reboot NAME | restart NAME | address NAME | down NAME... | down-all | inventory HOST=NAME..." ;;
 esac

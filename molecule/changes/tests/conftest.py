@@ -19,6 +19,8 @@ FILES = "find /etc/langgraph /etc/langgraph-proxy /etc/systemd/system -printf '%
 @pytest.fixture
 def state(world) -> t.Callable[[], dict[str, t.Any]]:
     """Give what both records, the users, the databases, the files and the containers are."""
+    # What a test before has left behind ends by itself, and would look like a change.
+    world.drained()
 
     def read() -> dict[str, t.Any]:
         return {

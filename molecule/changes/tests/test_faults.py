@@ -4,6 +4,13 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
+DATA_PROXY = "langgraph-data-proxy"
+URLS = ("http://127.0.0.1:8123", "http://127.0.0.1:8124")
+
 
 def test_a_killed_server_comes_back(world):
     before = world.container("support-bot")
@@ -45,3 +52,23 @@ def test_two_deployments_exchange_their_ports(world, group_vars):
     assert back.returncode == 0, back.stdout
     assert world.containers() == before
     assert world.client("healthy", "10", "http://127.0.0.1:8123", "http://127.0.0.1:8124") < 10
+
+
+@pytest.mark.essential("trixie")
+def test_a_killed_data_proxy_is_back_and_deployments_recover(world, tmp_path):
+    """With requests all the while: some fail while it is away, and none once the deployments are healthy again."""
+    before = world.containers()
+    with world.load(tmp_path, 8123, "--rate", "20", "--streams", "", "--runs", "0") as load:
+        world.host.check_output(f"kill -9 $(systemctl show -P MainPID {DATA_PROXY})")
+        killed = time.monotonic()
+        assert world.wait_until(lambda: "NOAUTH" in world.host.run("redis-cli -h 172.29.0.1 PING").stdout, 5)
+        assert time.monotonic() - killed < 2
+        assert world.client("healthy", "30", *URLS) < 30
+        load.mark("after").touch()
+        time.sleep(8)
+    after = load.report["phases"]["after"]
+    assert after["count"] > 100, load.report
+    assert after["errors"] == 0, load.report
+    assert world.containers() == before
+    for answer in world.client("run", *URLS).values():
+        assert (answer["text"], answer["background"]) == ("HELLO", "success")

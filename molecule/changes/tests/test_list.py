@@ -53,8 +53,9 @@ def test_absent_stops_it_and_keeps_its_data(world, grown, group_vars):
 @pytest.fixture
 def client(world):
     """Somebody who is connected to the database of support-bot."""
-    psql = ["psql", "--dbname", "support_bot", "--command", "SELECT pg_sleep(300)"]
-    session = subprocess.Popen(["docker", "exec", "--user", "postgres", world.name, *psql], stdout=subprocess.DEVNULL)
+    psql = ["psql", "-h", "/run/langgraph-postgres", "-d", "support_bot", "--command", "SELECT pg_sleep(300)"]
+    command = ["docker", "exec", "--user", "langgraph-postgres", world.name, *psql]
+    session = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'support_bot' AND query LIKE '%pg_sleep%'"
     deadline = time.monotonic() + 20
     while world.sql("postgres", connected) != "1":
@@ -90,10 +91,9 @@ def count_tasks(output: str) -> dict[str, int]:
 def test_twenty_deployments_cost_as_many_tasks_as_two(world, group_vars):
     two = group_vars["langgraph_deployments"]
     twenty = two + [{**two[1], "name": f"extra-{index}", "port": 8200 + index, "memory": "256m"} for index in range(18)]
-    # Room for twenty in both runs: a changed max_connections would be one handler more.
+    # Room for twenty in both runs: a changed max_connections would be an announcement and a restart more.
     plays = (
-        world.site("--check", langgraph_deployments=names, postgres_settings={"max_connections": 1000})
-        for names in (two, twenty)
+        world.site("--check", langgraph_deployments=names, postgres_max_connections=1000) for names in (two, twenty)
     )
     counts = [count_tasks(done.stdout) for done in plays]
     assert counts[0] == counts[1], json.dumps(counts)

@@ -82,8 +82,8 @@ def test_pools_that_cannot_fit(world, group_vars):
     refuse(
         world,
         "deployment 'support-bot', option 'langgraph_postgres_pool_max_size': all deployments (2) need 582 connections,"
-        " and max_connections leaves 87; lower the pools (this is the largest) or langgraph_max_running_revisions, or raise"
-        " max_connections to 595",
+        " and max_connections leaves 87; lower the pools (this is the largest), langgraph_max_running_revisions or"
+        " langgraph_max_extra_revisions, or raise max_connections to 595",
         langgraph_deployments=[{**first, "langgraph_postgres_pool_max_size": 150}, second],
         postgres_max_connections=100,
     )

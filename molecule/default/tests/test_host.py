@@ -31,9 +31,20 @@ def test_redis_refuses_who_has_no_user(world):
 
 def test_postgres_takes_scram_alone(world):
     assert world.sql("postgres", "SHOW password_encryption") == "scram-sha-256"
-    rules = world.sql("postgres", "SELECT DISTINCT auth_method FROM pg_hba_file_rules WHERE type <> 'local'")
-    assert rules == "scram-sha-256"
+    rules = world.sql("postgres", "SELECT type, user_name, auth_method FROM pg_hba_file_rules ORDER BY line_number")
+    assert rules.splitlines() == ["local|{langgraph-postgres}|peer", "local|{all}|scram-sha-256"]
+    assert world.sql("postgres", "SHOW listen_addresses") == ""
     assert world.sql("postgres", "SELECT DISTINCT pg_encoding_to_char(encoding) FROM pg_database") == "UTF8"
+
+
+def test_postgres_is_a_cluster_of_our_own(world):
+    """The package has made none beside it, and what kept it from that is gone."""
+    (cluster,) = world.host.check_output("pg_lsclusters --no-header").splitlines()
+    version, name, port, status, owner, *_rest = cluster.split()
+    assert (name, port, status, owner) == ("langgraph", "5432", "online", "langgraph-postgres")
+    assert world.host.service(f"postgresql@{version}-langgraph").is_enabled
+    assert not world.host.file("/etc/postgresql-common/createcluster.d/langgraph.conf").exists
+    assert not world.host.file("/var/lib/langgraph/making-postgres").exists
 
 
 def test_nothing_listens_on_a_public_address(world):
@@ -41,6 +52,31 @@ def test_nothing_listens_on_a_public_address(world):
     addresses = {re.sub(r":\d+$", "", line.split()[3]) for line in lines}
     # 127.0.0.11 is the name server that the test host's own engine gives it.
     assert addresses <= {"127.0.0.1", "[::1]", "172.29.0.1", "127.0.0.11"}
+
+
+def test_servers_listen_on_sockets_alone(world):
+    lines = world.host.check_output("ss --listening --tcp --numeric --no-header --processes").splitlines()
+    programs = {name for line in lines for name in re.findall(r'\(\("([^"]+)"', line)}
+    assert not programs & {"redis-server", "valkey-server", "postgres"}, lines
+    behind = [line for line in lines if re.search(r"172\.29\.0\.1:(6379|5432) ", line)]
+    assert len(behind) == 2, lines
+    assert all('"haproxy"' in line for line in behind), lines
+
+
+def test_the_data_proxy_may_do_nothing(world):
+    """Each of its processes: neither a capability nor root's name, and no group but that of Redis's socket."""
+    assert world.host.service("langgraph-data-proxy").is_enabled
+    found = world.host.check_output("ps -C haproxy -o pid=,user:30=,supgrp:80=").splitlines()
+    ours = [line.split() for line in found if line.split()[1] == "langgraph-data-proxy"]
+    assert len(ours) == 2, found
+    main = world.host.check_output("systemctl show -P MainPID langgraph-data-proxy")
+    assert main in [pid for pid, *_more in ours]
+    for pid, _user, groups in ours:
+        assert set(groups.split(",")) == {"langgraph-data-proxy", "langgraph-redis"}
+        status = world.host.check_output(f"cat /proc/{pid}/status")
+        assert set(re.findall(r"^Cap\w+:\s+(\w+)", status, re.MULTILINE)) == {"0" * 16}
+    shown = world.host.check_output("stat -c '%U %a' /run/langgraph-data-proxy/status.sock")
+    assert shown == "langgraph-data-proxy 600"
 
 
 def test_files_are_for_root_alone(world, deployments):
@@ -118,5 +154,5 @@ def test_secrets_of_the_services_are_for_their_own_users(world):
 
 def test_postgres_has_no_password_of_an_administrator(world):
     """By the catalog of the server: who may do everything has nothing that a login could be tried against."""
-    assert world.sql("postgres", "SELECT rolname FROM pg_authid WHERE rolsuper") == "postgres"
+    assert world.sql("postgres", "SELECT rolname FROM pg_authid WHERE rolsuper") == "langgraph-postgres"
     assert world.sql("postgres", "SELECT count(*) FROM pg_authid WHERE rolsuper AND rolpassword IS NOT NULL") == "0"

@@ -92,6 +92,8 @@ def test_connections_are_on_their_own_number(world, runs):
 
 def test_postgres_clients_are_in_their_own_database(world, runs):
     rows = world.sql(
-        "postgres", "SELECT DISTINCT usename, datname FROM pg_stat_activity WHERE client_addr IS NOT NULL"
+        "postgres",
+        "SELECT DISTINCT usename, datname FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend' AND usename <> 'langgraph-postgres'",
     ).splitlines()
     assert set(rows) == {f"{world.database(name)}|{world.database(name)}" for name in runs}

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.essential
 def service(world):
     """The host that plays the managed service."""
     name = world.name.replace("bookworm", "trixie")
-    return type(world)(testinfra.get_host(f"docker://{name}"), VALKEY)
+    managed = type(world)(testinfra.get_host(f"docker://{name}"), VALKEY)
+    managed.postgres = ("postgres", ("-p", "5433"))
+    return managed
 
 
 def test_a_run_leaves_its_data_at_the_service(world, service):

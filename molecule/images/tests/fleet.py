@@ -52,9 +52,9 @@ class Fleet:
         """The scenario's deployments."""
         return self.variables["langgraph_deployments"]
 
-    def play(self, *arguments: str, hosts: t.Sequence[str] = HOSTS, **variables: t.Any) -> t.Any:
+    def play(self, *arguments: str, hosts: t.Sequence[str] = HOSTS, tasks: str = "hold", **variables: t.Any) -> t.Any:
         """Run the role langgraph over hosts, with variables on top of the inventory's."""
-        playbook = str(PROJECT / "molecule/tasks/hold.yml")
+        playbook = str(PROJECT / f"molecule/tasks/{tasks}.yml")
         limit = ("--limit", ",".join(hosts))
         done = run_playbook(SCENARIO / "inventory", playbook, (*limit, *arguments), variables)
         # Molecule's settings send failures and details there.

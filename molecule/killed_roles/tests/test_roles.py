@@ -16,6 +16,7 @@ from plays import PROJECT, run_playbook
 INVENTORY, PLAYBOOK = PROJECT / "molecule/inventory", str(PROJECT / "molecule/tasks/role.yml")
 MIRROR = "https://mirror.example.org"
 HELPER = "/usr/local/lib/langgraph/langgraph-firewall.py"
+URLS = ("http://127.0.0.1:8123", "http://127.0.0.1:8124")
 REGISTRY = {"registry_password": "PLANTED-registry-password", "registry_port": 5001}
 
 
@@ -98,6 +99,30 @@ s.connect('/run/langgraph-proxy/admin.sock'); s.send(sys.stdin.buffer.read()); p
         converged(role("proxy", {}))
     assert world.host.check_output("systemctl show langgraph-proxy -p MainPID") == master
     assert world.host.check_output(maxconn) == "Maxconn: 8000"
+
+
+@pytest.mark.essential("bookworm")
+def test_data_proxy(world, role, killed, undisturbed):
+    """Settings are reloaded once they are due, which cuts no connection; another unit is worth a restart."""
+    shown = "systemctl show langgraph-data-proxy -p MainPID"
+    master = world.host.check_output(shown)
+    maxconn = "grep maxconn /etc/langgraph-data-proxy/haproxy.cfg"
+    try:
+        deaths = killed("data_proxy", {"data_proxy_maxconn": 7000})
+        assert deaths == ["Write the settings", "Reload the data proxy where its settings changed"]
+        assert world.host.check_output(maxconn).split() == ["maxconn", "7000"]
+        assert world.host.check_output(shown) == master
+        world.host.check_output("echo '# somebody' >> /etc/systemd/system/langgraph-data-proxy.service")
+        assert killed("data_proxy", {}) == [
+            "Write the settings",
+            "Install the unit",
+            "Restart the data proxy where its unit changed",
+        ]
+        assert world.host.check_output(shown) != master
+    finally:
+        converged(role("data_proxy", {}))
+    assert world.host.check_output(maxconn).split() == ["maxconn", "8000"]
+    assert world.client("healthy", "60", *URLS) < 60
 
 
 def test_firewall(world, role, killed, undisturbed):

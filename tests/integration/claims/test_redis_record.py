@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 import uuid
 
 import pytest
-from servers import RedisServer, run_module
+import redis
+from servers import ROOTFS, RedisServer, run_module
 from test_redis_database import CLAIMS, absent, claim, entries, numbers, refused
 
 OURS, THEIRS = "ours-ours-ours-ours-01", "theirs-theirs-theirs-1"
@@ -201,6 +203,25 @@ def test_sessions_from_elsewhere_end_with_their_password(redis_server: RedisServ
     with pytest.raises(Exception, match=r"closed|reset"):
         connection.read_response()
     assert not [field for field in redis_server.admin().hkeys(CLAIMS) if field.startswith(":ending")]
+
+
+def test_sessions_through_the_socket_stay() -> None:
+    """The data proxy's have no address, and those of revisions that serve are among them."""
+    place = f"/tmp/claims-{os.getpid()}.sock"
+    server = RedisServer(options=("--unixsocket", place))
+    try:
+        claim(server, entries("a"))
+        path = os.path.join(ROOTFS, place.lstrip("/"))
+        client = redis.Redis(unix_socket_path=path, username="a", password="a-password-of-the-deployment-a", db=1)
+        connection = client.connection_pool.get_connection()
+        distant = server.client("a", "a-password-of-the-deployment-a", 1).connection_pool.get_connection()
+        claim(server, [{"name": "a", "password": "new-one", "retire": True}], live_addresses=["172.29.0.9"])
+        connection.send_command("PING")
+        assert connection.read_response()
+        with pytest.raises(Exception, match=r"closed|reset"):
+            distant.read_response()
+    finally:
+        server.stop()
 
 
 def test_sessions_that_a_killed_run_left_end_later(redis_server: RedisServer) -> None:

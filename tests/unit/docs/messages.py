@@ -36,6 +36,10 @@ CALLS: dict[str, int | str] = {
 # Functions that give messages, or tuples with one: name, or FILE:name -> position in the tuple, None for the text itself.
 GIVES: dict[str, int | None] = {
     "_build_warnings": None,
+    "_data_proxy.py:_no_address": None,
+    "_data_proxy.py:_no_server": None,
+    "_data_proxy.py:_same_port": None,
+    "address_complaint": None,
     "_variable": 0,
     "_apt.py:refusal": None,
     "_redis_instance.py:lowered": None,
@@ -52,8 +56,11 @@ GIVES: dict[str, int | None] = {
     "_without_log": 1,
     "command_findings": None,
     "complaint": None,
+    "_extra.py:refusal": None,
+    "_postgres_cluster.py:problems": None,
     "explain": 0,
     "pattern_findings": None,
+    "taken_ports": None,
     "warning": None,
     "warnings_of": None,
     "unknown_warnings": None,
@@ -76,7 +83,10 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "_image_build.py": re.compile("no space left|could not find"),
     "_image_builds.py": re.compile("of texts"),
     "langgraph-firewall.py": re.compile("type ipv4_addr"),
+    "_module.py": re.compile("import importlib"),
     "_plan.py": re.compile("is no longer kept|runs and does not serve|rollback from"),
+    "_postgres_cluster.py": re.compile("SELECT pg_catalog"),
+    "postgres_cluster_info.py": re.compile("the library psycopg is|it gives no answer|there is no socket for"),
     "_postgres_plan.py": re.compile("the comment of the database"),
     "_proxy.py": re.compile("Written by|http-request"),
     "_redis_acl.py": re.compile("asking bgrewriteaof|caching getname"),
@@ -310,6 +320,14 @@ def _name(node: ast.AST) -> str:
     return getattr(node, "id", None) or getattr(node, "attr", None) or ""
 
 
+def from_variables(path: Path, name: str) -> t.Iterator[Message]:
+    """What a variable says that stands for one that is not defined: the text that it gives to undef(), from the same file."""
+    variables = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    for value in variables.values():
+        for hint in re.findall(r"undef\(hint=(\w+)\)", str(value)):
+            yield Message(normal(variables[hint]), name)
+
+
 def from_yaml(path: Path, name: str) -> t.Iterator[Message]:
     """What assert and fail say in the tasks of a file."""
     for task in _mappings(yaml.safe_load(path.read_text(encoding="utf-8"))):
@@ -342,4 +360,6 @@ def collect(root: Path) -> list[Message]:
     for pattern in ("roles/*/tasks/*.yml", "playbooks/*.yml"):
         for path in sorted(root.glob(pattern)):
             found += from_yaml(path, str(path.relative_to(root)))
+    for path in sorted(root.glob("roles/*/vars/main.yml")):
+        found += from_variables(path, str(path.relative_to(root)))
     return found

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import RESERVED_CONNECTIONS
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_cluster
 
 ROOT = Path(__file__).parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
@@ -112,7 +112,11 @@ def test_every_variable_that_is_used_is_defined(role: str) -> None:
 def test_every_variable_that_is_defined_is_used(role: str) -> None:
     text = "\n".join(code(path) for path in files(role))
     others = "\n".join(code(path) for other in ROLES if other != role for path in files(other))
-    shared = {*re.findall(r"\w+", code(ROOT / "playbooks/site.yml")), *BORROWED.findall(others)}
+    # What plugins look up in the variables of other hosts.
+    asked = re.findall(
+        r'\.get\("(\w+)"\)', "".join(path.read_text() for path in ROOT.glob("plugins/module_utils/*.py"))
+    )
+    shared = {*re.findall(r"\w+", code(ROOT / "playbooks/site.yml")), *BORROWED.findall(others), *asked}
     for name in {*load(role, "defaults/main.yml"), *load(role, "vars/main.yml")}:
         assert re.search(rf"\b{name}\b(?!:)", text) or name in shared, name
 
@@ -203,8 +207,25 @@ def test_galaxy_metadata(role: str) -> None:
     assert info["platforms"] == [{"name": "Debian", "versions": ["bookworm", "trixie"]}]
 
 
-def test_the_check_and_the_role_reserve_the_same_connections() -> None:
-    assert load("postgres", "vars/main.yml")["_postgres_reserved_connections"] == RESERVED_CONNECTIONS
+def test_the_role_and_its_module_mean_the_same_cluster() -> None:
+    variables = load("postgres", "vars/main.yml")
+    same = {
+        "_postgres_user": _postgres_cluster.USER,
+        "_postgres_socket_dir": _postgres_cluster.SOCKET_DIR,
+        "_postgres_marker": _postgres_cluster.MARKER,
+        "_postgres_package_settings": _postgres_cluster.PACKAGE_SETTINGS,
+    }
+    assert {name: variables[name] for name in same} == same
+    end = f"/{_postgres_cluster.CLUSTER}"
+    assert variables["_postgres_config_dir"].startswith(_postgres_cluster.CONFIG_ROOT)
+    assert variables["_postgres_config_dir"].endswith(end)
+
+
+def test_claims_go_to_the_cluster_of_the_role() -> None:
+    login = load("langgraph", "vars/main.yml")["_langgraph_postgres_login"]
+    assert f"'peer_user': '{_postgres_cluster.USER}'" in login
+    assert f"'login_unix_socket': '{_postgres_cluster.SOCKET_DIR}'" in login
+    assert "'login_port': hostvars[langgraph_postgres_server]['postgres_port']" in login
 
 
 @pytest.mark.parametrize("role", ROLES)

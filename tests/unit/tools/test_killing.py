@@ -122,8 +122,34 @@ def test_a_task_that_changes_something_each_time_is_named(monkeypatch: pytest.Mo
     from killing import killed_after_each_change
 
     def play(**settings: str) -> subprocess.CompletedProcess[str]:
+        if settings["DIES_AFTER"] != "1":
+            return subprocess.CompletedProcess([], 0, "", "")
         Path(settings["DIES_AFTER_LOG"]).write_text("Always")
         return subprocess.CompletedProcess([], -9, "", "")
 
-    with pytest.raises(AssertionError, match="does not come to an end; it died after .'Always', 'Always'"):
-        killed_after_each_change(play, limit=2)
+    with pytest.raises(AssertionError, match="end without a change; it died after .'Always', 'Always'"):
+        killed_after_each_change(play)
+
+
+@pytest.mark.skipif(not (ROOT / "molecule/killing.py").exists(), reason="ansible-test copies no molecule/")
+def test_a_command_that_always_says_changed_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as what follows has not been done; then it is not run any more."""
+    monkeypatch.syspath_prepend(str(ROOT / "molecule"))
+    from killing import killed_after_each_change
+
+    done: list[str] = []
+
+    def play(**settings: str) -> subprocess.CompletedProcess[str]:
+        changes = [
+            *(["Mask"] if "Install" not in done else []),
+            *(one for one in ("Install", "Start") if one not in done),
+        ]
+        seen = changes[: int(settings["DIES_AFTER"])]
+        done.extend(seen)
+        if len(seen) < int(settings["DIES_AFTER"]):
+            return subprocess.CompletedProcess([], 0, f"changed={len(seen)}", "")
+        Path(settings["DIES_AFTER_LOG"]).write_text(seen[-1])
+        return subprocess.CompletedProcess([], -9, "", "")
+
+    deaths = killed_after_each_change(play)
+    assert (deaths.tasks, deaths.last.stdout) == (["Mask", "Install", "Start"], "changed=0")

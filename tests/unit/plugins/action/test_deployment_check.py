@@ -237,16 +237,16 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         },
         [
             "deployment 'support-bot', option 'langgraph_postgres_pool_max_size': all deployments (1) need 64 connections, "
-            "and max_connections leaves 47; lower the pools (this is the largest) or langgraph_max_running_revisions, or "
-            "raise max_connections to 77",
+            "and max_connections leaves 47; lower the pools (this is the largest), langgraph_max_running_revisions "
+            "or langgraph_max_extra_revisions, or raise max_connections to 77",
         ],
     ),
     "numbers": (
         {"langgraph_deployments": [BOT, OTHER], "langgraph_redis_databases": "2", "langgraph_max_connections": "60"},
         [
             "deployment 'support-bot', option 'langgraph_postgres_pool_max_size': all deployments (2) need 192 connections, "
-            "and max_connections leaves 47; lower the pools (this is the largest) or langgraph_max_running_revisions, or "
-            "raise max_connections to 205",
+            "and max_connections leaves 47; lower the pools (this is the largest), langgraph_max_running_revisions "
+            "or langgraph_max_extra_revisions, or raise max_connections to 205",
             "deployment 'research', option 'redis_number': the list has 2 deployments, and Redis 1 numbers beside the "
             "reserved 0; set redis_databases to 3 or more",
         ],
@@ -269,6 +269,14 @@ REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
     ),
     "no-key": ({"langgraph_deployments": [BOT], "langgraph_secret_key": ""}, "langgraph_secret_key is shorter than 32"),
     "not-a-list": ({"langgraph_deployments": {"support-bot": BOT}}, "langgraph_deployments"),
+    "data-proxy-port-taken": (
+        {"langgraph_deployments": [BOT], "docker_network_gateway": "127.0.0.1", "postgres_port": "{{ taken_port }}"},
+        "of data-proxy-port-taken; give postgres_port another number, or have that program listen elsewhere",
+    ),
+    "data-proxy-one-port-for-both": (
+        {"langgraph_deployments": [BOT], "redis_port": 5432},
+        "Redis and Postgres are to have the same port 5432; give redis_port or postgres_port another one",
+    ),
     "no-archive": (
         {"langgraph_deployments": [BOT], "image_archives": ["none.tar"]},
         "image_archives: there is no file 'none.tar' on the control node",

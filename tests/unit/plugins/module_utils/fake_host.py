@@ -32,6 +32,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import (
     _container_service,
     _credentials,
     _docker,
+    _extra,
     _firewall,
     _haproxy,
     _host_lock,
@@ -449,11 +450,11 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
     clock = SimpleNamespace(time=lambda: 0.0, monotonic=lambda: host.clock, sleep=host.sleep)
     for module in (_rollout, _bring_up, _switch):
         patch.setattr(module, "reach", host.reach)
-    for module in (_rollout, _bring_up):
+    for module in (_rollout, _bring_up, _extra):
         patch.setattr(module, "time", clock)
     if one_by_one:
         patch.setattr(_rollout, "ThreadPoolExecutor", OneByOne)
-        patch.setattr(_rollout, "wait", lambda futures, return_when: ({next(iter(futures))}, set()))
+        patch.setattr(_rollout, "wait", lambda futures, timeout, return_when: ({next(iter(futures))}, set()))
     put, write, keep_slot = _revision_store._put, _revision_store._write, _revision_store.keep_slot
 
     def note_and_put(path: str) -> None:

@@ -521,7 +521,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         line(
             "langgraph_postgres_pool_max_size",
             "all deployments (2) need 432 connections, and max_connections leaves 87; lower the pools (this is the "
-            "largest) or langgraph_max_running_revisions, or raise max_connections to 445",
+            "largest), langgraph_max_running_revisions or langgraph_max_extra_revisions, or raise max_connections to 445",
             "research",
         ),
     ),
@@ -531,7 +531,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         line(
             "langgraph_postgres_pool_max_size",
             "all deployments (1) need 96 connections, and max_connections leaves 95; lower the pools (this is the "
-            "largest) or langgraph_max_running_revisions, or raise max_connections to 109",
+            "largest), langgraph_max_running_revisions or langgraph_max_extra_revisions, or raise max_connections to 109",
         ),
     ),
     "one revision too many": (
@@ -540,7 +540,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         line(
             "langgraph_postgres_pool_max_size",
             "all deployments (1) need 128 connections, and max_connections leaves 96; lower the pools (this is the "
-            "largest) or langgraph_max_running_revisions, or raise max_connections to 141",
+            "largest), langgraph_max_running_revisions or langgraph_max_extra_revisions, or raise max_connections to 141",
         ),
     ),
     "more deployments than Redis numbers": (

@@ -189,6 +189,18 @@ def test_killed_before_the_engine_has_read_it(daemon: Daemon, stage: str) -> Non
     assert daemon.apply(registry_mirrors=["https://other"]) is False
 
 
+@pytest.mark.parametrize("stage", ["recorded", "written"])
+def test_killed_before_or_after_the_file_both_values_are_the_roles(daemon: Daemon, stage: str) -> None:
+    ours(daemon)
+    daemon.apply(options={"log-level": "warn"})
+    daemon.kill_at = stage
+    with pytest.raises(Killed):
+        daemon.apply(options={"log-level": "error"})
+    daemon.kill_at = ""
+    assert daemon.apply(options={"log-level": "debug"}) is True
+    assert daemon.config["log-level"] == "debug"
+
+
 @pytest.mark.parametrize("stage", ["", "recorded", "written", "noted", "read again"])
 def test_one_of_the_roles_own_is_restarted_once_whenever_the_run_was_killed(daemon: Daemon, stage: str) -> None:
     ours(daemon)

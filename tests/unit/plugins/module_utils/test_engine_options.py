@@ -15,7 +15,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils import _engine_
 from ansible_collections.selfhost.langgraph.plugins.module_utils._engine_options import Engine, claimed, merge
 
 PARAMS: dict[str, t.Any] = {"live_restore": True, "registry_mirrors": [], "insecure_registries": [], "options": {}}
-SHOP = {"data-root": "/srv/docker", "log-driver": "local", "log-opts": {"max-size": "1g"}, "labels": ["shop"]}
+SHOP = {"data-root": "/srv/docker", "log-driver": "local", "log-opts": {"max-size": "1g"}, "labels": ["of=shop"]}
 INFO: dict[str, t.Any] = {
     "ServerVersion": "28.1.1",
     "LiveRestoreEnabled": False,
@@ -63,7 +63,7 @@ SHOWN = (
 
 def test_the_command_line_of_the_unit() -> None:
     command = _engine_options.command_of(SHOWN)
-    assert command[0] == "/usr/bin/dockerd"
+    assert (command[0], command[-1]) == ("/usr/bin/dockerd", "--containerd=/run/containerd/containerd.sock")
     assert _engine_options.flags_of(command) == {
         "hosts": "fd://",
         "registry-mirrors": "https://b",

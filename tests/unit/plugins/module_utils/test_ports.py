@@ -33,11 +33,22 @@ TCP6 = """
 
 
 def test_only_sockets_that_listen() -> None:
-    assert parse_listening(HEAD + TCP) == {"269552": 5432, "282655": 8124, "249477": 6379}
+    assert parse_listening(HEAD + TCP) == {
+        "269552": ("127.0.0.1", 5432, 101),
+        "282655": ("127.0.0.1", 8124, 0),
+        "249477": ("172.29.0.1", 6379, 100),
+    }
 
 
 def test_ipv6() -> None:
-    assert parse_listening(HEAD + TCP6) == {"281159": 8123}
+    assert parse_listening(HEAD + TCP6) == {"281159": ("::", 8123, 0)}
+
+
+def test_ipv4_in_a_socket_of_ipv6() -> None:
+    table = HEAD + TCP6.replace("00000000000000000000000000000000:1FBB", "0000000000000000FFFF000001001DAC:1FBB")
+    assert parse_listening(table) == {"281159": ("172.29.0.1", 8123, 0)}
+    table = HEAD + TCP6.replace("00000000000000000000000000000000:1FBB", "000080FE000000000000000001000000:1FBB")
+    assert parse_listening(table) == {"281159": ("fe80::1", 8123, 0)}
 
 
 @pytest.mark.parametrize("table", ["", HEAD, f"{HEAD}\n\n", f"{HEAD}\n   0: 0100007F:1538 00000000:0000 0A\n"])

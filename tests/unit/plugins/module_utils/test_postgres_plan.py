@@ -319,3 +319,37 @@ def test_an_aes_key_of_a_lost_secret_key_cannot_be_compared() -> None:
     assert not list(world_problems([entry], world, Owner(OURS, take_over=True)))
     (need,) = plan_of([entry], world).needs
     assert (need.mark or {}).get("aes") == "two"
+
+
+# The role's limit, the wanted one, whether it may be lowered -> whether it changes.
+CONNECTION_LIMITS = [
+    (96, 96, True, False),
+    (96, 200, False, True),
+    (200, 96, True, True),
+    (200, 96, False, False),
+    (-1, 96, True, True),
+    (-1, 96, False, False),
+    (96, -1, False, True),
+    (96, 0, False, False),
+    (-1, -1, False, False),
+]
+
+
+@pytest.mark.parametrize(("has", "wanted", "lower", "changes"), CONNECTION_LIMITS)
+def test_a_limit_is_lowered_only_where_it_may_be(has: int, wanted: int, lower: bool, changes: bool) -> None:
+    """Of both logins: a revision that runs may have either."""
+    mark = encode_mark({"deployment": "a"})
+    rights = [False] * 5
+    owner = Role("a", True, *rights, has, False, VERIFIERS["p"], mark)
+    second = Role("a.b", True, *rights, has, False, VERIFIERS["q"], None, ("a",), ("role=a",))
+    world = world_of([owner, second], [Database("a", "a", True, False, mark)])
+    entry = {
+        "name": "a",
+        "password": "p",
+        "connection_limit": wanted,
+        "lower_connection_limit": lower,
+        "extensions": [],
+    }
+    (need,) = plan_of([entry], world).needs
+    expected = ["connection_limit"] if changes else []
+    assert (need.change_role, need.change_second) == (expected, expected)

@@ -148,3 +148,30 @@ def test_what_the_claim_modules_are_asked(
     assert _stations.redis_databases([deployment], use)[0]["retire"] is alone
     postgres = _stations.postgres_databases([deployment], {"bot": {"number": 1}}, use=use)[0]
     assert (postgres["logins_in_use"], postgres["retire"]) == (logins, logins is not None)
+
+
+def sized(*pools: str | None) -> dict[str, t.Any]:
+    """A host on which revisions with these pools run."""
+    entries = [{"revision": number, "login": "bot", "pool": pool} for number, pool in enumerate(pools, 1)]
+    return {"deployments": {"bot": entries}, "addresses": []}
+
+
+# What the hosts carry -> whether a limit of 96 may take the place of a higher one, where the pool is of 20.
+LIMITS: dict[str, tuple[dict[str, t.Any], bool]] = {
+    "nothing is known": ({}, False),
+    "a host is down": ({"app1": sized("20"), "app2": None}, False),
+    "nothing runs": ({"app1": sized()}, True),
+    "all are of today": ({"app1": sized("20", "20", "20")}, True),
+    "the pool was larger": ({"app1": sized("21")}, False),
+    "it was, and that one drains": ({"app1": sized("100", "20")}, False),
+    "it was smaller": ({"app1": sized("5", "20")}, True),
+    "more run than may by now": ({"app1": sized("20", "20", "20", "20")}, False),
+    "more run, on two hosts": ({"app1": sized("20", "20"), "app2": sized("20", "20")}, False),
+    "one that sets none has that of the server": ({"app1": sized(None)}, True),
+}
+
+
+@pytest.mark.parametrize(("use", "fits"), LIMITS.values(), ids=LIMITS)
+def test_a_limit_that_revisions_need_stays(use: dict[str, t.Any], fits: bool) -> None:
+    deployment = {**BOT, "connection_limit": 96, "variables": {"LANGGRAPH_POSTGRES_POOL_MAX_SIZE": "20"}}
+    assert _rotation.fits_limit(deployment, use) is fits

@@ -194,6 +194,11 @@ SUMS: dict[str, tuple[list[t.Any], int]] = {
         [{"langgraph_deployments": [{}], "langgraph_max_running_revisions": 4}, {"langgraph_deployments": [{}]}],
         (4 + 3) * 32,
     ),
+    "revisions beside those that serve": (
+        [{"langgraph_deployments": LIST, "langgraph_max_extra_revisions": "1"}],
+        (2 + 1) * 32,
+    ),
+    "no more of them than that": ([{"langgraph_deployments": [{}] * 30}], (30 + 8) * 32),
     "hosts": ([{"langgraph_deployments": LIST}, {"langgraph_deployments": [{}]}], 3 * 3 * 32),
     "what the check refuses later": (
         [{"langgraph_deployments": ["x", None, {"langgraph_postgres_pool_max_size": "many"}]}],
@@ -208,9 +213,28 @@ def test_connections_needed(hosts: list[t.Any], expected: int) -> None:
     assert _stations.connections_needed(hosts) == expected
 
 
-def test_the_limit_of_each_role_is_what_is_summed_up() -> None:
+def test_each_postgres_is_sized_for_the_hosts_that_use_it() -> None:
+    """Several single hosts of one inventory have one each."""
+    hosts: list[dict[str, t.Any]] = [
+        {"inventory_hostname": "one", "langgraph_deployments": LIST, "langgraph_postgres_server": "one"},
+        {"inventory_hostname": "two", "langgraph_deployments": [{}], "langgraph_postgres_server": "two"},
+        {"inventory_hostname": "by-group", "langgraph_deployments": [{}]},
+        {
+            "inventory_hostname": "by-uri",
+            "langgraph_deployments": [{}],
+            "langgraph_postgres_admin_uri": "postgresql://a:b@two",
+        },
+    ]
+    groups = {"langgraph_postgres": ["data", "one", "two"]}
+    found = [_stations.connections_needed(hosts, server, groups) for server in ("one", "data", "other", None)]
+    assert found == [2 * 3 * 32, 3 * 32, 0, 5 * 3 * 32]
+
+
+def test_the_limit_of_each_role_is_what_is_summed_up_where_all_may_roll_at_once() -> None:
     limits = sum(item["connection_limit"] for item in _stations.postgres_databases(CHECKED, NUMBERS))
     assert limits == _stations.connections_needed([{"langgraph_deployments": LIST}])
+    more = [{"langgraph_deployments": LIST, "langgraph_max_extra_revisions": 1}]
+    assert limits > _stations.connections_needed(more)
 
 
 def test_a_redis_without_users_is_used_with_its_administrators_login() -> None:

@@ -163,8 +163,8 @@ def test_what_containers_carry(host: Host, monkeypatch: pytest.MonkeyPatch) -> N
     assert len({item["credential"] for item in found["deployments"]["three"]}) == 2
     shown = carried(read(str(host.folder)), {"three": ROTATED})["deployments"]["three"]
     assert shown == [
-        {"revision": 1, "login": "bot", "current": False},
-        {"revision": 2, "login": "bot.b", "current": True},
+        {"revision": 1, "login": "bot", "current": False, "pool": None},
+        {"revision": 2, "login": "bot.b", "current": True, "pool": None},
     ]
     # One that the run was not about may have other passwords than those that another host wants.
     unlisted = carried(read(str(host.folder)), {})["deployments"]["three"]

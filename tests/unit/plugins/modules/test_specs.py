@@ -15,7 +15,10 @@ import pytest
 import yaml
 
 from ansible_collections.selfhost.langgraph.plugins.doc_fragments._rollout import ModuleDocFragment
-from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import DEFAULT_RUNNING_REVISIONS
+from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
+    DEFAULT_EXTRA_REVISIONS,
+    DEFAULT_RUNNING_REVISIONS,
+)
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.modules.helper import (
     MODULES,
     NAMES,
@@ -86,7 +89,9 @@ def test_the_role_passes_every_option(file: str) -> None:
     assert set(task[module]) == set(spec) - {"rollback": {"parallel"}, "services": {"remove_dumps"}}[file]
 
 
-@pytest.mark.parametrize("name", ["keep_revisions", "min_healthy_time", "max_running_revisions", "parallel"])
+@pytest.mark.parametrize(
+    "name", ["keep_revisions", "min_healthy_time", "max_running_revisions", "max_extra_revisions", "parallel"]
+)
 def test_defaults_are_those_of_the_role(name: str) -> None:
     defaults = yaml.safe_load((ROOT / "roles/langgraph/defaults/main.yml").read_text())
     assert arguments("container_service")[name]["default"] == defaults[f"langgraph_{name}"]
@@ -94,6 +99,7 @@ def test_defaults_are_those_of_the_role(name: str) -> None:
 
 def test_one_default_of_how_many_may_run() -> None:
     assert SHARED["max_running_revisions"]["default"] == DEFAULT_RUNNING_REVISIONS
+    assert SHARED["max_extra_revisions"]["default"] == DEFAULT_EXTRA_REVISIONS
 
 
 @pytest.mark.parametrize("name", ["container_service", "deployment_rollback"])

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cluster of the deployments: killed runs, what the role refuses, and a cluster of somebody else beside it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import typing as t
+
+import pytest
+from killing import killed_after_each_change
+from plays import PROJECT, run_playbook
+
+INVENTORY, PLAYBOOK = PROJECT / "molecule/inventory", str(PROJECT / "molecule/tasks/role.yml")
+
+
+@pytest.fixture
+def postgres(world):
+    """Apply the role, alone, to this host."""
+
+    def run(variables: dict[str, t.Any], *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        given = {"applied_role": "postgres", **variables}
+        return run_playbook(INVENTORY, PLAYBOOK, ("--limit", world.name, *arguments), given, **settings)
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(postgres):
+    """What a test leaves is put right, and the role says what it did."""
+    yield
+    done = postgres({})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def started(world) -> str:
+    return world.sql("postgres", "SELECT pg_postmaster_start_time()")
+
+
+def version(world) -> str:
+    return world.sql("postgres", "SHOW server_version").partition(".")[0]
+
+
+def refused(done: subprocess.CompletedProcess[str], line: str) -> None:
+    """In one line, before anything changes."""
+    assert done.returncode != 0, done.stdout
+    assert "changed=0 " in done.stdout, done.stdout
+    assert line in " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.essential("bookworm")
+def test_a_run_that_died_is_finished_by_the_next(world, postgres):
+    """Killed between the settings, the reload and the restart, nobody remembers what is due; the server says it."""
+    wanted = {"postgres_settings": {"shared_buffers": "96MB", "work_mem": "5MB"}}
+    deaths = killed_after_each_change(lambda **settings: postgres(wanted, **settings))
+    names = [re.sub(r"^.*? : ", "", task) for task in deaths.tasks]
+    assert names == ["Write the settings", "Have it read its files again", "Restart Postgres"]
+    assert "changed=0 " in deaths.last.stdout, deaths.last.stdout
+    assert world.sql("postgres", "SELECT current_setting('shared_buffers'), current_setting('work_mem')") == "96MB|5MB"
+    assert world.sql("postgres", "SELECT count(*) FROM pg_settings WHERE pending_restart") == "0"
+
+
+def test_what_a_reload_brings_restarts_nothing(world, postgres):
+    before = started(world)
+    done = postgres({"postgres_settings": {"work_mem": "6MB"}})
+    assert done.returncode == 0, done.stdout
+    assert (world.sql("postgres", "SHOW work_mem"), started(world)) == ("6MB", before)
+
+
+def test_what_is_down_or_changed_by_hand_comes_back(world, postgres):
+    unit = f"postgresql@{version(world)}-langgraph"
+    world.host.check_output(f"systemctl disable --now {unit} && rm -r /run/langgraph-postgres")
+    assert postgres({}).returncode == 0
+    assert world.host.service(unit).is_enabled
+    assert world.sql("postgres", "SELECT 1") == "1"
+    world.host.check_output(f"echo 'local all all trust' >> /etc/postgresql/{version(world)}/langgraph/pg_hba.conf")
+    world.host.check_output(f"systemctl reload {unit}")
+    assert postgres({}).returncode == 0
+    assert world.sql("postgres", "SELECT count(*) FROM pg_hba_file_rules WHERE auth_method = 'trust'") == "0"
+
+
+@pytest.mark.essential("trixie")
+def test_what_would_lose_or_disturb_a_cluster_is_refused(world, postgres):
+    ours = version(world)
+    refused(postgres({"postgres_version": 14}), f"and the cluster of the deployments is {ours}/langgraph")
+    refused(postgres({"postgres_settings": {"Port": 1}}), "postgres_settings has port, which the role itself says")
+    before = started(world)
+    bad = postgres({"postgres_settings": {"shared_buffers": "many"}})
+    assert bad.returncode != 0
+    assert 'invalid value for parameter "shared_buffers"' in bad.stdout + bad.stderr
+    assert "many" not in world.host.check_output(f"cat /etc/postgresql/{ours}/langgraph/conf.d/langgraph.conf")
+    assert started(world) == before
+
+
+@pytest.mark.essential("trixie")
+def test_a_cluster_of_somebody_else_is_never_touched(world, postgres):
+    """Its port is refused; what the role does beside it, a restart of ours too, leaves its files and its server alone."""
+    shop = f"{version(world)} shop"
+    directory, unit = f"/etc/postgresql/{shop.replace(' ', '/')}", f"postgresql@{shop.replace(' ', '-')}"
+    look = f"find {directory} -type f -exec sha256sum {{}} + | sort; stat -c %Z {directory}/*; systemctl show {unit} -p MainPID"
+    world.host.check_output(f"LC_ALL=C.UTF-8 pg_createcluster --port 5439 {shop}")
+    try:
+        world.host.check_output(f"echo 'host all all 127.0.0.1/32 md5' >> {directory}/pg_hba.conf")
+        world.host.check_output(f"timeout 60 systemctl start {unit}")
+        before = world.host.check_output(look)
+        refused(postgres({"postgres_port": 5439}), "postgres_port 5439 is the port of the Postgres cluster")
+        done = postgres({"postgres_settings": {"shared_buffers": "80MB"}})
+        assert "which interrupts all deployments" in done.stdout, done.stdout
+        assert world.sql("postgres", "SHOW shared_buffers") == "80MB"
+        assert world.host.check_output(look) == before
+    finally:
+        world.host.check_output(f"systemctl stop {unit}; pg_dropcluster {shop}")

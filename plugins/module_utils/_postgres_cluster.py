@@ -1,0 +1,224 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The clusters of Postgres on a host as Debian keeps them, which of them is ours, and what it has not read yet.
+
+Nothing is remembered: a role that was killed between a file and a restart is finished by the next run, because the files
+are compared with what the server says that it runs with. Clusters of others are looked at, and never touched.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+CLUSTER, USER, SOCKET_DIR = "langgraph", "langgraph-postgres", "/run/langgraph-postgres"
+CONFIG_ROOT, DATA_ROOT, PROGRAMS = "/etc/postgresql", "/var/lib/postgresql", "/usr/lib/postgresql"
+# Where the cluster of others usually has its socket.
+COMMON_SOCKET_DIR = "/var/run/postgresql"
+DEFAULT_PORT = 5432
+# What is ours in a cluster's directory: the settings, and who may connect.
+SETTINGS, ACCESS = "conf.d/langgraph.conf", "pg_hba.conf"
+# By this an earlier version of the collection had the package's own cluster use its file.
+_EARLIER = "langgraph_hba.conf"
+# The version that is being made, until its cluster is complete.
+MARKER = "/var/lib/langgraph/making-postgres"
+# What has the package make no cluster of its own, while apt runs.
+PACKAGE_SETTINGS = "/etc/postgresql-common/createcluster.d/langgraph.conf"
+
+_LINE = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(?:=|\s)\s*('(?:[^']|'')*'|[^\s#]*)")
+
+
+def parse(text: str) -> dict[str, str]:
+    """The settings of a file as of ``postgresql.conf``, by their lower-case names; the last one counts."""
+    found = {}
+    for line in text.splitlines():
+        if match := _LINE.match(line):
+            name, value = match.groups()
+            found[name.lower()] = value[1:-1].replace("''", "'") if value.startswith("'") else value
+    return found
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster as its files say; ``earlier`` tells that an earlier version of the collection has set it up."""
+
+    version: int
+    name: str
+    settings: t.Mapping[str, str] = field(default_factory=dict)
+    earlier: bool = False
+
+    @property
+    def port(self) -> int:
+        """The port, which is part of its socket's name, too."""
+        port = self.settings.get("port", "")
+        return int(port) if port.isdecimal() else DEFAULT_PORT
+
+    @property
+    def socket_dir(self) -> str:
+        """The directory of its socket."""
+        return self.settings.get("unix_socket_directories", "").split(",")[0].strip() or COMMON_SOCKET_DIR
+
+    @property
+    def title(self) -> str:
+        """How people and Debian's tools call it."""
+        return f"{self.version}/{self.name}"
+
+
+def read_clusters(root: str = CONFIG_ROOT) -> list[Cluster]:
+    """All clusters of the host, by version and name."""
+    found = []
+    for version in sorted((entry for entry in _entries(root) if entry.isdecimal()), key=int):
+        for name in _entries(os.path.join(root, version)):
+            directory = os.path.join(root, version, name)
+            text = _text(os.path.join(directory, "postgresql.conf"))
+            if text is None:
+                continue
+            ours = _text(os.path.join(directory, SETTINGS)) or ""
+            more = [_text(os.path.join(directory, "conf.d", entry)) for entry in _entries(f"{directory}/conf.d")]
+            settings = parse("\n".join([text, *(each or "" for each in more)]))
+            found.append(Cluster(int(version), name, settings, name != CLUSTER and _EARLIER in ours))
+    return found
+
+
+def _entries(directory: str) -> list[str]:
+    try:
+        return sorted(entry for entry in os.listdir(directory) if not entry.startswith("."))
+    except OSError:
+        return []
+
+
+def _text(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def being_made(path: str = MARKER) -> int | None:
+    """The version of a cluster that a run has begun to make and has not finished; None where there is none."""
+    text = (_text(path) or "").strip()
+    return int(text) if text.isdecimal() else None
+
+
+def installed(root: str = PROGRAMS) -> list[int]:
+    """The versions whose server is there, configured or not."""
+    versions = (int(entry) for entry in _entries(root) if entry.isdecimal())
+    return sorted(version for version in versions if os.path.exists(f"{root}/{version}/bin/postgres"))
+
+
+# What must not go on
+
+
+def problems(
+    clusters: t.Sequence[Cluster],
+    earlier: t.Mapping[str, t.Sequence[str] | None],
+    *,
+    version: int | None,
+    port: int,
+    making: int | None = None,
+) -> t.Iterator[str]:
+    """Say, a line each, why nothing may be changed on this host.
+
+    ``earlier`` has the names of the deployments whose claims lie in a cluster of others, by its title; None where it does
+    not answer. ``version`` and ``port`` are what the inventory asks for; without a version any will do.
+    """
+    ours = [cluster for cluster in clusters if cluster.name == CLUSTER and cluster.version != making]
+    if len(ours) > 1:
+        first, second = (cluster.title for cluster in ours[:2])
+        yield (
+            f"postgres_version: the host has {first} and {second}, and the deployments can have one of them; keep the one with their data "
+            "and remove the other with pg_dropcluster"
+        )
+    elif ours and version is not None and version != ours[0].version:
+        yield (
+            f"postgres_version is {version}, and the cluster of the deployments is {ours[0].title}: it moves no data, so a "
+            f"second cluster would be empty; leave postgres_version out or set it to {ours[0].version}"
+        )
+    for title, names in earlier.items() if not ours else ():
+        if names is None:
+            yield (
+                f"Postgres {title} was set up by an earlier version of the collection, and cannot be asked for claims; start "
+                "it, and run the play again (docs/move-services.md)"
+            )
+        elif names:
+            yield (
+                f"Postgres {title} has the databases of {', '.join(names)}, which an earlier version of the collection made "
+                "there; move them to a cluster of their own as docs/move-services.md says"
+            )
+    for cluster in clusters:
+        if cluster.name != CLUSTER and cluster.port == port:
+            yield (
+                f"postgres_port {port} is the port of the Postgres cluster {cluster.title}, which is not ours; set "
+                "postgres_port to another one"
+            )
+
+
+# What our server has not read yet
+
+
+@dataclass(frozen=True)
+class Server:
+    """What our server says of itself."""
+
+    max_connections: int
+    loaded: float  # when it last read its files without an error, in seconds of the epoch
+    pending: tuple[str, ...] = ()  # settings that a restart brings
+    contexts: t.Mapping[str, str] = field(default_factory=dict)  # when a setting counts, by its name
+    errors: tuple[str, ...] = ()  # what is wrong with its files
+
+
+# What is wrong with its files, by the name of the setting. It has to come first: while a session reads the files, it finds
+# out which settings wait for a restart, and gives those as errors too.
+FILES_QUERY = """
+SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(f.name, f.line)), '[]') FROM (
+  SELECT pg_catalog.lower(name) AS name,
+    pg_catalog.concat(pg_catalog.regexp_replace(sourcefile, '.*/', ''), ', line ', sourceline, ': ', name, ': ', error) AS line
+  FROM pg_catalog.pg_file_settings WHERE error IS NOT NULL
+  UNION ALL
+  SELECT NULL, pg_catalog.concat('pg_hba.conf, line ', line_number, ': ', error)
+  FROM pg_catalog.pg_hba_file_rules WHERE error IS NOT NULL) f
+"""
+QUERY = """
+SELECT pg_catalog.json_build_object(
+  'max_connections', CAST(pg_catalog.current_setting('max_connections') AS pg_catalog.int4),
+  'loaded', EXTRACT(epoch FROM pg_catalog.pg_conf_load_time()),
+  'pending', (SELECT coalesce(pg_catalog.json_agg(name ORDER BY name), '[]') FROM pg_catalog.pg_settings WHERE pending_restart),
+  'contexts', (SELECT pg_catalog.json_object_agg(name, context) FROM pg_catalog.pg_settings WHERE context = 'postmaster'))
+"""
+
+
+def read_server(answer: t.Mapping[str, t.Any], in_files: t.Iterable[tuple[str | None, str]] = ()) -> Server:
+    """Take the answers to QUERY and FILES_QUERY."""
+    pending = tuple(answer["pending"] or ())
+    return Server(
+        int(answer["max_connections"]),
+        float(answer["loaded"]),
+        pending,
+        dict(answer["contexts"] or {}),
+        tuple(line for name, line in in_files if name not in pending),
+    )
+
+
+def unread(server: Server, changed: t.Mapping[str, float | None]) -> list[str]:
+    """The files that changed after the server last read them; ``changed`` has their times, None where one is missing."""
+    return sorted(path for path, time in changed.items() if time is not None and time > server.loaded)
+
+
+def restarts_for(server: Server, now: t.Mapping[str, str], wanted: t.Mapping[str, str] | None) -> list[str]:
+    """The settings for which the server has to restart: what it waits for, and what the file would say that it does not yet."""
+    texts = {} if wanted is None else wanted
+    names = {} if wanted is None else {name for name in {*now, *texts} if now.get(name) != texts.get(name)}
+    return sorted({*server.pending, *(name for name in names if server.contexts.get(name) == "postmaster")})
+
+
+def floor(server: Server | None, settings: t.Mapping[str, str]) -> int:
+    """The ``max_connections`` that must not be undercut: what the server allows, and what its file has promised."""
+    written = settings.get("max_connections", "")
+    return max(server.max_connections if server else 0, int(written) if written.isdecimal() else 0)

@@ -1,0 +1,130 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ways people run plays: in batches, out of step, from a task in the middle. On hosts that only answer."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.selfhost.langgraph.tests.unit.roles.fake_fleet import ROOT, Fleet
+
+pytestmark = pytest.mark.skipif(not (ROOT / "build/collections").exists(), reason="ansible-test has no build/")
+
+PULLED, BUILT = "r.example.com/bot:1", "made:1"
+DIGEST = f"r.example.com/bot@sha256:{'a' * 64}"
+BOT = {"name": "bot", "image": PULLED, "port": 8123, "edition": "none", "langsmith_tracing": False}
+MADE = {**BOT, "name": "made", "image": BUILT, "port": 8124}
+HOLD: dict[str, t.Any] = {
+    "hosts": "langgraph_hosts",
+    "vars": {"langgraph_secret_key": "planted" * 9, "langgraph_deployments": [BOT]},
+    "roles": [{"role": "selfhost.langgraph.langgraph"}],
+}
+# What comes before a host's files are written, which no test may do on this machine.
+BRING = [
+    {"import_role": {"name": "selfhost.langgraph.langgraph", "tasks_from": "check.yml"}},
+    {"import_role": {"name": "selfhost.langgraph.langgraph", "tasks_from": "build.yml"}},
+    {
+        "import_role": {"name": "selfhost.langgraph.image"},
+        "vars": {
+            f"image_{of}": f"{{{{ __langgraph_checked.{found} }}}}"
+            for of, found in (("needs", "images"), ("engine", "engine"), ("pushes", "pushes"))
+        },
+    },
+]
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    """Two hosts, of which one has the data; the registry knows the image, and every deployment is claimed already."""
+    found = Fleet(tmp_path, ["one", "two"])
+    entry = {"digest": DIGEST, "size": 1, "architectures": ["amd64"]}
+    found.answers |= {
+        "registry_image_info": {"images": {PULLED: entry}},
+        "postgres_database_info": {"claims": []},
+        "redis_database": {"databases": {"bot": {"number": 1, "retiring": None}}, "server": "s", "address": "one:6379"},
+        "postgres_database": {
+            "databases": {"bot": {"database": "bot", "role": "bot", "login": "bot", "retiring": None}}
+        },
+        "container_service": {
+            "deployments": [{"name": "bot", "changed": False, "revision": 1}],
+            "carried": {"deployments": {}, "addresses": []},
+        },
+    }
+    return found
+
+
+def recap(output: str) -> dict[str, int]:
+    """Host -> its failed tasks."""
+    lines = output.rpartition("PLAY RECAP")[2].splitlines()
+    return {line.split()[0]: int(line.partition("failed=")[2].split()[0]) for line in lines if "failed=" in line}
+
+
+def test_a_whole_play_one_host_after_the_other(fleet: Fleet) -> None:
+    done = fleet.play([{**HOLD, "serial": 1}], "--check")
+    assert recap(done.stdout) == {"one": 0, "two": 0}, done.stdout
+    assert len(fleet.asked("container_service")) == 2
+
+
+def test_batches_run_one_image(fleet: Fleet) -> None:
+    """The registry is asked by the first one: what its tag stands for meanwhile is for the next play."""
+    done = fleet.play([{**HOLD, "roles": [], "tasks": BRING, "serial": 1}])
+    assert recap(done.stdout) == {"one": 0, "two": 0}, done.stdout
+    assert len(fleet.asked("registry_image_info")) == 1
+    assert [call["name"] for call in fleet.asked("docker_image_pull")] == [DIGEST, DIGEST]
+
+
+def test_what_a_batch_has_built_no_later_one_builds_again(fleet: Fleet) -> None:
+    (fleet.folder / "app").mkdir()
+    (fleet.folder / "app/langgraph.json").write_text('{"graphs": {"agent": "./agent.py:graph"}}')
+    made = {"image_id": f"sha256:{'b' * 64}", "action": "build", "digests": [], "architecture": "amd64", "content": "c"}
+    fleet.answers["image_build"] = {"images": {BUILT: made}}
+    variables = {
+        **HOLD["vars"],
+        "langgraph_deployments": [MADE],
+        "image_builds": [{"image": BUILT, "folder": str(fleet.folder / "app")}],
+    }
+    play = {**HOLD, "vars": variables, "roles": [], "tasks": BRING, "serial": 1}
+    done = fleet.play([play], "--check", DOCKER_HOST="unix:///nowhere")
+    assert recap(done.stdout) == {"one": 0, "two": 0}, done.stdout
+    assert len(fleet.asked("image_build")) == 1
+
+
+def test_a_limit_and_a_tag_on_the_role(fleet: Fleet) -> None:
+    """Nothing is needed of other hosts. Tasks that are included while the play runs have the tag too, and so has the check."""
+    role = {"role": "selfhost.langgraph.langgraph", "tags": "bots"}
+    other = {"debug": {"msg": "not asked for"}}
+    done = fleet.play([{**HOLD, "roles": [role], "post_tasks": [other]}], "--check", "--tags", "bots", "--limit", "two")
+    assert recap(done.stdout) == {"two": 0}, done.stdout
+    assert "not asked for" not in done.stdout
+    assert len(fleet.asked("container_service")) == 1
+    assert "TASK [selfhost.langgraph.langgraph : Make the helpers' folder]" in done.stdout
+
+
+def test_hosts_out_of_step_are_refused_before_anything(fleet: Fleet) -> None:
+    strategy = "ansible.builtin.host_pinned"
+    done = fleet.play([{**HOLD, "strategy": strategy}])
+    assert recap(done.stdout) == {"one": 1, "two": 1}, done.stdout
+    assert f"the play has the strategy '{strategy}', with which no host waits for the others" in done.stdout
+    assert (fleet.folder / "asked").read_text() == ""
+
+
+@pytest.mark.parametrize("playbook", ["remove", "rollback", "rotate", "site"])
+def test_playbooks_go_in_step_whatever_is_configured(playbook: str) -> None:
+    plays = yaml.safe_load((ROOT / f"playbooks/{playbook}.yml").read_text())
+    assert {play["strategy"] for play in plays} == {"linear"}
+
+
+@pytest.mark.parametrize(
+    "task", ["Tell the other hosts what this one needs", "Claim a Redis number for each deployment"]
+)
+def test_a_play_that_starts_behind_the_check_says_so(fleet: Fleet, task: str) -> None:
+    done = fleet.play([HOLD], "--start-at-task", task)
+    assert set(recap(done.stdout).values()) == {1}, done.stdout
+    (line,) = {line.partition("=> ")[2] for line in done.stdout.splitlines() if line.startswith("fatal: ")}
+    assert "no check of the deployments has run in this play" in line
+    assert "leave out --start-at-task" in line
+    assert fleet.asked("redis_database") == []
