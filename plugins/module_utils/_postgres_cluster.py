@@ -152,8 +152,10 @@ def problems(
                 f"Postgres {title} has the databases of {', '.join(names)}, which an earlier version of the collection made "
                 "there; move them to a cluster of their own as docs/move-services.md says"
             )
+    # One that has to be moved first is named already.
+    moving = [] if ours else [title for title, names in earlier.items() if names != []]
     for cluster in clusters:
-        if cluster.name != CLUSTER and cluster.port == port:
+        if cluster.name != CLUSTER and cluster.port == port and cluster.title not in moving:
             yield (
                 f"postgres_port {port} is the port of the Postgres cluster {cluster.title}, which is not ours; set "
                 "postgres_port to another one"

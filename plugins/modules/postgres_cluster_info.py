@@ -96,6 +96,9 @@ ours:
     version:
       description: Its major version.
       type: int
+    enabled:
+      description: Whether it starts at boot by itself. Debian starts all clusters at boot, but only while C(postgresql.service) is on.
+      type: bool
     answers:
       description: Whether its server answers.
       type: bool
@@ -125,6 +128,7 @@ ours:
       type: bool
   sample:
     version: 17
+    enabled: true
     answers: true
     error: ''
     allows: 200
@@ -167,6 +171,7 @@ except ImportError:
 
 # A server that does not answer at once is not waited for: what follows would wait, too.
 _TIMEOUT = 10
+_WANTS = "/etc/systemd/system/multi-user.target.wants"
 
 
 def login(user: str, socket_dir: str, port: int) -> dict[str, t.Any]:
@@ -246,6 +251,7 @@ def look_at_ours(cluster: _cluster.Cluster, settings: str | None) -> dict[str, t
     wanted = None if settings is None else _cluster.parse(settings)
     return {
         "version": cluster.version,
+        "enabled": os.path.islink(f"{_WANTS}/postgresql@{cluster.version}-{cluster.name}.service"),
         "answers": server is not None,
         "error": error,
         "allows": server.max_connections if server else None,

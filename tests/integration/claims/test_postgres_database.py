@@ -279,6 +279,18 @@ def test_another_aes_key_is_refused_over_all_hosts(postgres_server: PostgresServ
     assert done(claim(postgres_server, entries("a", aes_keys=["other"]))) == []
 
 
+def test_a_limit_is_not_lowered_under_a_revision_that_needs_it(postgres_server: PostgresServer) -> None:
+    """Of whichever login it has; a run that says that none does lowers it."""
+    claim(postgres_server, entries("a", connection_limit=9))
+    limit = "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'a'"
+    kept = claim(postgres_server, entries("a", connection_limit=5, lower_connection_limit=False))
+    assert (done(kept), postgres_server.query(limit)) == ([], [(9,)])
+    higher = claim(postgres_server, entries("a", connection_limit=12, lower_connection_limit=False))
+    assert (done(higher), postgres_server.query(limit)) == (["change_role"], [(12,)])
+    lower = claim(postgres_server, entries("a", connection_limit=5))
+    assert (done(lower), postgres_server.query(limit)) == (["change_role"], [(5,)])
+
+
 def test_peer_login_without_any_password(postgres_server: PostgresServer) -> None:
     if not peer_user_can_be_tried():
         pytest.skip("needs root and a server of this machine")

@@ -119,7 +119,7 @@ PROBLEMS: dict[str, tuple[list[Cluster], dict[str, t.Any], dict[str, t.Any], lis
     "claims of an earlier version": (
         [EARLIER],
         {"15/main": ["a", "b"]},
-        {"port": 5440},
+        {},
         [
             "Postgres 15/main has the databases of a, b, which an earlier version of the collection made there; move them"
         ],
@@ -127,12 +127,13 @@ PROBLEMS: dict[str, tuple[list[Cluster], dict[str, t.Any], dict[str, t.Any], lis
     "an earlier version that does not answer": (
         [EARLIER],
         {"15/main": None},
-        {"port": 5440},
+        {},
         [
             "Postgres 15/main was set up by an earlier version of the collection, and cannot be asked for claims; start it"
         ],
     ),
     "an earlier version without claims": ([EARLIER], {"15/main": []}, {"port": 5440}, []),
+    "its port": ([EARLIER], {"15/main": []}, {}, ["postgres_port 5432 is the port of the Postgres cluster 15/main"]),
     "an earlier version beside ours, as a copy that was kept": (
         [Cluster(15, "langgraph", {"port": "5440"}), EARLIER],
         {"15/main": ["a"]},
