@@ -56,7 +56,6 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Check, and give the complete deployments, hidden from every output because they hold secrets."""
         super().run(tmp, task_vars)
-        refuse_out_of_step(self)
         task_vars = task_vars or {}
         _validated, options = self.validate_argument_spec(
             argument_spec={
@@ -80,6 +79,7 @@ class ActionModule(ActionBase):
                 "data_proxy": {"type": "dict", "default": {}},
             }
         )
+        refuse_out_of_step(self)
         if len(options["secret_key"]) < MINIMUM_KEY_LENGTH:
             raise AnsibleActionFail(
                 f"langgraph_secret_key is shorter than {MINIMUM_KEY_LENGTH} characters; every password is derived "
