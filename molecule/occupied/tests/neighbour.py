@@ -18,7 +18,8 @@ SCENARIO = PROJECT / "molecule/occupied"
 LOOK = "/opt/shop/look.sh"
 # Of each host, what is taken there -> what the inventory says then. It needs all of them.
 NEEDED: dict[str, dict[str, dict[str, t.Any]]] = {
-    "bookworm": {"redis_port": {"redis_port": 6390}},
+    # Their cluster listens on the loopback alone; Debian's tools tell clusters apart by their ports all the same.
+    "bookworm": {"redis_port": {"redis_port": 6390}, "postgres_port": {"postgres_port": 5442}},
     "trixie": {
         "postgres_port": {"postgres_port": 5442},
         "docker_network_subnet": {"docker_network_subnet": "172.31.128.0/17", "docker_network_gateway": "172.31.128.1"},
