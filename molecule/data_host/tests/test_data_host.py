@@ -19,13 +19,13 @@ LABEL = "selfhost.langgraph=1"
 HELLO = {POSTGRES: (bytes([0, 0, 0, 8, 4, 210, 22, 47]), b"N"), REDIS: (b"PING\r\n", b"-NOAUTH")}
 ASK = """
 import socket, sys
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), 5) as server:
-    server.settimeout(5)
-    try:
+try:
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), 5) as server:
+        server.settimeout(5)
         server.sendall(bytes.fromhex(sys.argv[3]))
         print(server.recv(100).hex())
-    except ConnectionError:
-        print()
+except ConnectionResetError:
+    print()
 """
 pytestmark = pytest.mark.essential
 
