@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The settings that the role data_proxy writes."""
+"""The settings that the role data_proxy writes, and when it reloads them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ def render(text: str, **given: t.Any) -> str:
     """A template with the defaults of the role and some given variables."""
     variables = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
     return str(Templar(loader=DataLoader(), variables=variables | given).template(trust_as_template(text)))
+
+
+def task(name: str) -> dict[str, t.Any]:
+    """The task of configure.yml whose name begins so."""
+    tasks = yaml.safe_load((ROLE / "tasks/configure.yml").read_text())
+    (found,) = [each for each in tasks if each["name"].startswith(name)]
+    return t.cast("dict[str, t.Any]", found)
 
 
 def section(sources: t.Sequence[str]) -> list[str]:
@@ -60,3 +67,38 @@ def test_a_fleet_of_any_size_fits_on_lines_that_haproxy_takes() -> None:
     lines = section([f"10.0.{number // 250}.{number % 250}" for number in range(1000)])
     assert max(len(line.split()) for line in lines) <= MOST_WORDS
     assert sum(line.startswith("acl inventory src ") for line in lines) == 1000
+
+
+@pytest.mark.parametrize(
+    ("content", "given", "reloads"),
+    [
+        ({"content": "new"}, {}, False),
+        # What a worker that could not listen has left in its place: systemd and the files know nothing of it.
+        ({"content": "old"}, {}, True),
+        ({}, {}, True),
+        ({"content": "new"}, {"__data_proxy_written": {"changed": True}}, True),
+        ({"content": "old"}, {"__data_proxy_restarted": {"changed": True}}, False),
+        ({"skipped": True}, {"_data_proxy_is": {"active": False, "reload": False}}, False),
+    ],
+)
+def test_it_is_reloaded_where_it_runs_with_other_settings(
+    content: dict[str, t.Any], given: dict[str, t.Any], reloads: bool
+) -> None:
+    known = {
+        "_data_proxy_is": {"active": True, "reload": False},
+        "_data_proxy_settings": "new",
+        "__data_proxy_restarted": {"changed": False, "skipped": True},
+        "__data_proxy_written": {"changed": False},
+        "__data_proxy_runs": content,
+    }
+    assert render("{{ " + task("Reload the data proxy")["when"] + " }}", **known | given) == str(reloads)
+
+
+def test_it_is_asked_before_it_is_reloaded_and_after_it_in_every_run() -> None:
+    names = [each["name"] for each in yaml.safe_load((ROLE / "tasks/configure.yml").read_text())]
+    asked, seen = task("Ask which settings"), task("See that it runs")
+    assert names.index(asked["name"]) < names.index(task("Reload the data proxy")["name"]) < names.index(seen["name"])
+    assert asked["ansible.builtin.uri"] == seen["ansible.builtin.uri"]
+    # A dry run says what it would reload, and has nothing to see afterwards.
+    assert asked["check_mode"] is False
+    assert seen["when"] == "not ansible_check_mode"
