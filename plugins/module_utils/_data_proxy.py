@@ -23,8 +23,6 @@ SERVICES = ("postgres", "redis")
 DEFAULT_PORTS = {"postgres": 5432, "redis": 6379}
 DEFAULT_GATEWAY = "172.29.0.1"
 USER = "langgraph-data-proxy"
-# What an interface of the host is that no other host reaches it by.
-_INSIDE = ("loopback", "bridge")
 
 
 def data_proxy_plan(hosts: t.Iterable[Facts], host: str, groups: Groups, played: t.Sequence[str]) -> dict[str, t.Any]:
@@ -111,9 +109,15 @@ def _add_private(
     sources: set[str] = set()
     for name in others:
         found = own_addresses(world[name])
-        sources.update(found or ())
+        given = str(world[name].get("data_proxy_address") or "")
         if found is None:
             plan["unknown"].append(name)
+        elif given and (complaint := address_complaint(name, given)):
+            plan["problems"] += complaint
+        elif not found:
+            plan["problems"].append(_no_source(name))
+        else:
+            sources.update(found)
     if address is not None:
         plan["listeners"].append(
             {
@@ -153,6 +157,13 @@ def _no_address(host: str) -> str:
     )
 
 
+def _no_source(host: str) -> str:
+    return (
+        f"{host} uses Redis or Postgres of another host, and its facts have no address towards others; give it data_proxy_address,"
+        " the address that it comes from"
+    )
+
+
 def address_complaint(host: str, given: str) -> list[str]:
     """Say what is wrong with the address that a host was given, as a list of at most one line."""
     try:
@@ -167,26 +178,40 @@ def address_complaint(host: str, given: str) -> list[str]:
 
 
 def own_addresses(host: Facts) -> list[str] | None:
-    """List the addresses that a host has towards others; None where its facts do not tell."""
-    given = str(host.get("data_proxy_address") or "")
+    """List the addresses that a host has towards others; None where its facts do not tell.
+
+    An address that the host is given is the only one, whether its facts are known or not: else the settings would be other
+    ones from another control node.
+    """
+    if given := str(host.get("data_proxy_address") or ""):
+        return [given]
     facts = host.get("ansible_facts") or {}
     if "interfaces" not in facts:
-        return [given] if given else None
-    found = {given} if given else set()
+        return None
+    found: set[str] = set()
     for name in facts["interfaces"]:
         # Facts have another spelling of interfaces with '-', '.' or ':' in their names.
         interface = facts.get(name) or facts.get(str(name).translate(str.maketrans("-.:", "___"))) or {}
-        if interface.get("type") in _INSIDE:
-            continue
         entries = [
             interface.get("ipv4") or {},
             *(interface.get("ipv4_secondaries") or ()),
             *(interface.get("ipv6") or ()),
         ]
-        found.update(
+        addresses = {
             str(entry["address"]) for entry in entries if entry.get("address") and entry.get("scope") != "link"
-        )
+        }
+        if _leads_out(host, str(name), str(interface.get("type") or ""), addresses):
+            found |= addresses
     return sorted(found)
+
+
+def _leads_out(host: Facts, name: str, kind: str, addresses: t.Collection[str]) -> bool:
+    """Whether other hosts reach the host by this interface: a bridge may be an engine's, or the way out of a host of machines."""
+    if kind != "bridge":
+        return kind != "loopback"
+    facts = host.get("ansible_facts") or {}
+    routes = [facts.get(f"default_{family}") or {} for family in ("ipv4", "ipv6")]
+    return name in [route.get("interface") for route in routes] or host.get("ansible_host") in addresses
 
 
 def endpoint(address: str, port: int) -> str:

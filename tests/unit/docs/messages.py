@@ -38,6 +38,7 @@ GIVES: dict[str, int | None] = {
     "_build_warnings": None,
     "_data_proxy.py:_no_address": None,
     "_data_proxy.py:_no_server": None,
+    "_data_proxy.py:_no_source": None,
     "_data_proxy.py:_same_port": None,
     "address_complaint": None,
     "_variable": 0,

@@ -208,6 +208,60 @@ def test_addresses_of_a_host() -> None:
     assert own_addresses(host("one", ansible_facts={"distribution": "Debian"})) is None
 
 
+def bridged(name: str, address: str, **more: t.Any) -> dict[str, t.Any]:
+    """A host of virtual machines: its way out is a bridge, beside those of the engine."""
+    bridge = {"type": "bridge", "ipv4": {"address": address}}
+    interfaces = {"interfaces": ["lo", "eno1", "br-lan", "docker0"], "eno1": {"type": "ether"}, "br_lan": bridge}
+    routes = {"default_ipv4": {"address": address, "interface": "br-lan"}}
+    return host(name, ansible_facts={**facts(address), **interfaces, **routes, **more})
+
+
+def test_a_host_whose_way_out_is_a_bridge() -> None:
+    assert own_addresses(bridged("one", "10.0.0.1")) == ["10.0.0.1"]
+    hosts = [bridged("app1", "10.0.0.11"), bridged("app2", "10.0.0.12"), bridged("data", "10.0.0.10")]
+    found = plan(hosts, "data", FLEET)
+    assert found["problems"] == []
+    assert [(item["address"], item["sources"]) for item in found["listeners"]] == [
+        ("10.0.0.10", ["10.0.0.11", "10.0.0.12"])
+    ] * 2
+
+
+def test_a_bridge_with_the_route_of_ipv6_or_the_address_of_the_inventory() -> None:
+    without = bridged("one", "10.0.0.1", default_ipv4={})
+    assert own_addresses(without) == []
+    assert own_addresses({**without, "ansible_host": "10.0.0.1"}) == ["10.0.0.1"]
+    assert own_addresses(bridged("one", "10.0.0.1", default_ipv4={}, default_ipv6={"interface": "br-lan"})) == [
+        "10.0.0.1"
+    ]
+
+
+def test_a_host_that_nothing_is_known_to_come_from_is_not_left_out_in_silence() -> None:
+    hosts = [bridged("app1", "10.0.0.11", default_ipv4={}), host("app2", "10.0.0.12"), host("data", "10.0.0.10")]
+    (problem,) = plan(hosts, "data", FLEET)["problems"]
+    assert problem.startswith(
+        "app1 uses Redis or Postgres of another host, and its facts have no address towards others"
+    )
+
+
+def test_an_address_that_is_given_is_the_only_one_whether_facts_are_known_or_not() -> None:
+    """They are where they are cached, and the settings are not to depend on the control node."""
+    data = host("data", "10.0.0.10")
+    known = [
+        host("app1", "10.0.0.11", data_proxy_address="10.1.0.1"),
+        host("app2", "10.0.0.12", data_proxy_address="10.1.0.2"),
+    ]
+    unknown = [host("app1", data_proxy_address="10.1.0.1"), host("app2", data_proxy_address="10.1.0.2")]
+    assert plan([*known, data], "data", FLEET) == plan([*unknown, data], "data", FLEET)
+    assert plan([*known, data], "data", FLEET)["listeners"][0]["sources"] == ["10.1.0.1", "10.1.0.2"]
+
+
+@pytest.mark.parametrize("given", ["app1.example", "0.0.0.0"])
+def test_an_address_of_a_user_that_is_none(given: str) -> None:
+    hosts = [host("app1", data_proxy_address=given), host("app2", "10.0.0.12"), host("data", "10.0.0.10")]
+    (problem,) = plan(hosts, "data", FLEET)["problems"]
+    assert problem.startswith(f"data_proxy_address of app1 is '{given}'")
+
+
 def listens(address: str, port: int, user: str = "redis", program: str = "redis-server") -> dict[str, t.Any]:
     return {"address": address, "port": port, "user": user, "program": program}
 
