@@ -1,0 +1,37 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the role postgres makes its cluster, beside what the host's administrators have set for theirs."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import yaml
+
+ROLE = Path(__file__).parents[3] / "roles/postgres"
+
+
+def tasks(name: str) -> dict[str, dict[str, t.Any]]:
+    """The tasks of a file by their names, those of blocks too, in their order."""
+    found: dict[str, dict[str, t.Any]] = {}
+    for task in yaml.safe_load((ROLE / f"tasks/{name}.yml").read_text()):
+        found |= {each["name"]: each for each in (task, *task.get("block", ()))}
+    return found
+
+
+def test_what_is_left_of_a_half_made_cluster_is_never_taken_for_one() -> None:
+    """A run may be killed after each removal: the marker goes after all that Debian's tools know a cluster by."""
+    removed = [Path(path).name for path in tasks("create")["Remove what there is of it"]["loop"]]
+    assert removed == ["langgraph", "postgresql.conf", "pg_hba.conf", "langgraph"]
+    assert tasks("create")["Remove what there is of it"]["loop"][0].startswith("/var/lib/postgresql/")
+
+
+def test_the_marker_is_there_while_the_cluster_is_made() -> None:
+    names = list(tasks("create"))
+    begin, make, end = (
+        names.index(name) for name in ("Note that it is being made", "Make the cluster", "Note that it is made")
+    )
+    assert begin < make < end
