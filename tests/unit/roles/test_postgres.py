@@ -11,6 +11,8 @@ from pathlib import Path
 
 import yaml
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_cluster
+
 ROLE = Path(__file__).parents[3] / "roles/postgres"
 
 
@@ -32,6 +34,21 @@ def test_what_is_left_of_a_half_made_cluster_is_never_taken_for_one() -> None:
 def test_the_marker_is_there_while_the_cluster_is_made() -> None:
     names = list(tasks("create"))
     begin, make, end = (
-        names.index(name) for name in ("Note that it is being made", "Make the cluster", "Note that it is made")
+        names.index(name)
+        for name in ("Note that it is being made, and with what", "Make the cluster", "Note that it is made")
     )
     assert begin < make < end
+
+
+def test_the_cluster_is_not_made_by_the_hosts_own_defaults() -> None:
+    """A createcluster.conf of others may move the data or the log of writes, add options of initdb, or leave out conf.d."""
+    made = tasks("create")["Make the cluster"]["ansible.builtin.command"]["argv"]
+    assert "'--createclusterconf', _postgres_marker" in made
+    # One that is not there: the cluster gets an empty one.
+    assert "'--environment', _postgres_config_dir ~ '/environment'" in made
+    note = tasks("create")["Note that it is being made, and with what"]["ansible.builtin.copy"]
+    assert note["dest"] == "{{ _postgres_marker }}"
+    settings = _postgres_cluster.parse(note["content"])
+    assert settings["add_include_dir"] == "conf.d"
+    # Debian's own places hold, and nothing of others is read.
+    assert set(settings) == {"cluster_name", "log_line_prefix", "add_include_dir"}
