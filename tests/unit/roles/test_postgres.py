@@ -9,7 +9,10 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_cluster
 
@@ -52,3 +55,17 @@ def test_the_cluster_is_not_made_by_the_hosts_own_defaults() -> None:
     assert settings["add_include_dir"] == "conf.d"
     # Debian's own places hold, and nothing of others is read.
     assert set(settings) == {"cluster_name", "log_line_prefix", "add_include_dir"}
+
+
+@pytest.mark.parametrize(
+    ("active", "because", "expected"),
+    [(True, [], False), (True, ["NeedDaemonReload"], True), (True, ["/a/file"], False), (False, [], True)],
+)
+def test_a_unit_that_is_stopped_is_read_again(active: bool, because: list[str], expected: bool) -> None:
+    """Of one that does not run unit_info has nothing to say, and its drop-in may be new."""
+    service = "postgresql@17-langgraph.service"
+    looked = {"units": {service: {"active": active, "stale_because": because}}}
+    own = yaml.safe_load((ROLE / "vars/main.yml").read_text())["_postgres_unit"]
+    variables = {"_postgres_service": service, "__postgres_unit": looked, "_postgres_unit": trust_as_template(own)}
+    text = tasks("configure")["Have Postgres run"]["ansible.builtin.systemd_service"]["daemon_reload"]
+    assert Templar(loader=DataLoader(), variables=variables).template(trust_as_template(text)) is expected
