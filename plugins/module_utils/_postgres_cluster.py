@@ -26,8 +26,11 @@ DEFAULT_PORT = 5432
 SETTINGS, ACCESS = "conf.d/langgraph.conf", "pg_hba.conf"
 # By this an earlier version of the collection had the package's own cluster use its file.
 _EARLIER = "langgraph_hba.conf"
-# The version that is being made, until its cluster is complete.
-MARKER = "/var/lib/langgraph/making-postgres"
+# In a cluster's own directory until it is complete, and what it is made with. It goes where the cluster goes, and no other
+# one is ever taken for half made.
+MARKER = "being-made.conf"
+# What comes with a new cluster has lower numbers.
+_FIRST_DATABASE = 16384
 # What has the package make no cluster of its own, while apt runs.
 PACKAGE_SETTINGS = "/etc/postgresql-common/createcluster.d/langgraph.conf"
 
@@ -101,10 +104,18 @@ def _text(path: str) -> str | None:
         return None
 
 
-def being_made(path: str = MARKER) -> int | None:
+def being_made(root: str = CONFIG_ROOT) -> int | None:
     """The version of a cluster that a run has begun to make and has not finished; None where there is none."""
-    text = (_text(path) or "").strip()
-    return int(text) if text.isdecimal() else None
+    versions = (int(entry) for entry in _entries(root) if entry.isdecimal())
+    made = (version for version in versions if os.path.exists(f"{root}/{version}/{CLUSTER}/{MARKER}"))
+    return min(made, default=None)
+
+
+def holds_databases(version: int, root: str = DATA_ROOT) -> bool:
+    """Whether our cluster has databases beside those of a new one, also where it does not run."""
+    directory = f"{root}/{version}/{CLUSTER}"
+    numbers = (int(entry) for entry in _entries(f"{directory}/base") if entry.isdecimal())
+    return any(number >= _FIRST_DATABASE for number in numbers) or bool(_entries(f"{directory}/pg_tblspc"))
 
 
 def installed(root: str = PROGRAMS) -> list[int]:
@@ -123,12 +134,19 @@ def problems(
     version: int | None,
     port: int,
     making: int | None = None,
+    filled: bool = False,
 ) -> t.Iterator[str]:
     """Say, a line each, why nothing may be changed on this host.
 
     ``earlier`` has the names of the deployments whose claims lie in a cluster of others, by its title; None where it does
-    not answer. ``version`` and ``port`` are what the inventory asks for; without a version any will do.
+    not answer. ``version`` and ``port`` are what the inventory asks for; without a version any will do. ``filled`` tells
+    that the cluster that is being made has databases, and so it is not cleared away.
     """
+    if making is not None and filled:
+        yield (
+            f"Postgres {making}/langgraph has databases, and /etc/postgresql/{making}/langgraph/being-made.conf says that it "
+            "is only half made; remove that file to keep the cluster, or the cluster with pg_dropcluster"
+        )
     ours = [cluster for cluster in clusters if cluster.name == CLUSTER and cluster.version != making]
     if len(ours) > 1:
         first, second = (cluster.title for cluster in ours[:2])

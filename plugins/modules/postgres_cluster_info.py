@@ -267,6 +267,7 @@ def look(version: int | None, port: int, settings: str | None) -> dict[str, t.An
     """All that the module returns."""
     clusters, making = _cluster.read_clusters(), _cluster.being_made()
     ours = [cluster for cluster in clusters if cluster.name == _cluster.CLUSTER and cluster.version != making]
+    filled = making is not None and _cluster.holds_databases(making)
     earlier = {cluster.title: claims_in(cluster) for cluster in clusters if cluster.earlier and not ours}
     return {
         "clusters": [{"version": each.version, "name": each.name, "port": each.port} for each in clusters],
@@ -274,7 +275,9 @@ def look(version: int | None, port: int, settings: str | None) -> dict[str, t.An
         "making": making,
         "package_settings": os.path.exists(_cluster.PACKAGE_SETTINGS),
         "ours": look_at_ours(ours[0], settings) if ours else None,
-        "problems": list(_cluster.problems(clusters, earlier, version=version, port=port, making=making)),
+        "problems": list(
+            _cluster.problems(clusters, earlier, version=version, port=port, making=making, filled=filled)
+        ),
     }
 
 

@@ -44,7 +44,7 @@ def test_postgres_is_a_cluster_of_our_own(world):
     assert (name, port, status, owner) == ("langgraph", "5432", "online", "langgraph-postgres")
     assert world.host.service(f"postgresql@{version}-langgraph").is_enabled
     assert not world.host.file("/etc/postgresql-common/createcluster.d/langgraph.conf").exists
-    assert not world.host.file("/var/lib/langgraph/making-postgres").exists
+    assert not world.host.file(f"/etc/postgresql/{version}/langgraph/being-made.conf").exists
 
 
 def test_nothing_listens_on_a_public_address(world):

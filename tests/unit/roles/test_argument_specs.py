@@ -212,7 +212,7 @@ def test_the_role_and_its_module_mean_the_same_cluster() -> None:
     same = {
         "_postgres_user": _postgres_cluster.USER,
         "_postgres_socket_dir": _postgres_cluster.SOCKET_DIR,
-        "_postgres_marker": _postgres_cluster.MARKER,
+        "_postgres_marker": f"{{{{ _postgres_config_dir }}}}/{_postgres_cluster.MARKER}",
         "_postgres_package_settings": _postgres_cluster.PACKAGE_SETTINGS,
     }
     assert {name: variables[name] for name in same} == same

@@ -118,6 +118,15 @@ def test_playbooks_go_in_step_whatever_is_configured(playbook: str) -> None:
     assert {play["strategy"] for play in plays} == {"linear"}
 
 
+def test_playbooks_gather_facts_whatever_is_configured() -> None:
+    """With `gathering = explicit` a play that does not say so gathers none, and roles that install need them."""
+    plays = [play for path in (ROOT / "playbooks").glob("*.yml") for play in yaml.safe_load(path.read_text())]
+    assert {type(play.get("gather_facts")) for play in plays} == {bool}
+    gathers = {play["name"] for play in plays if play["gather_facts"]}
+    assert gathers == {play["name"] for play in plays if "gather_subset" in play}
+    assert {play["name"] for play in plays if "roles" in play} <= gathers
+
+
 @pytest.mark.parametrize(
     "task",
     [

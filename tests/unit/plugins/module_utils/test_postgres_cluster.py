@@ -83,11 +83,39 @@ def test_what_is_installed(tmp_path: Path) -> None:
     assert cluster.installed(str(tmp_path)) == [15]
 
 
-@pytest.mark.parametrize(("text", "version"), [("17\n", 17), ("", None), ("x", None)])
-def test_a_cluster_that_is_being_made(tmp_path: Path, text: str, version: int | None) -> None:
-    (tmp_path / "marker").write_text(text)
-    assert cluster.being_made(str(tmp_path / "marker")) == version
+def test_a_cluster_that_is_being_made(tmp_path: Path) -> None:
+    make(tmp_path, "15/langgraph", "")
+    make(tmp_path, "17/main", "")
+    (tmp_path / "17/main" / cluster.MARKER).touch()
+    (tmp_path / "17/langgraph").mkdir()
+    assert cluster.being_made(str(tmp_path)) is None
+    (tmp_path / "17/langgraph" / cluster.MARKER).touch()
+    assert cluster.being_made(str(tmp_path)) == 17
     assert cluster.being_made(str(tmp_path / "none")) is None
+
+
+def test_what_is_being_made_goes_with_its_directory(tmp_path: Path) -> None:
+    """A cluster that takes the place of a half-made one, as one that was moved there, is not cleared away."""
+    (tmp_path / "17/langgraph").mkdir(parents=True)
+    (tmp_path / "17/langgraph" / cluster.MARKER).touch()
+    (tmp_path / "17/langgraph").rename(tmp_path / "aside")
+    make(tmp_path, "17/langgraph", "port = 5432\n")
+    assert cluster.being_made(str(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([], False),
+        (["base/1", "base/4", "base/5", "base/13757", "base/pgsql_tmp", "pg_tblspc"], False),
+        (["base/1", "base/16384"], True),
+        (["base/1", "pg_tblspc/16390"], True),
+    ],
+)
+def test_databases_of_a_cluster_that_does_not_run(tmp_path: Path, entries: list[str], expected: bool) -> None:
+    for entry in entries:
+        (tmp_path / "17/langgraph" / entry).mkdir(parents=True)
+    assert cluster.holds_databases(17, str(tmp_path)) is expected
 
 
 EARLIER = Cluster(15, "main", {"port": "5432"}, earlier=True)
@@ -109,6 +137,15 @@ PROBLEMS: dict[str, tuple[list[Cluster], dict[str, t.Any], dict[str, t.Any], lis
         ["postgres_version: the host has 15/langgraph and 17/langgraph"],
     ),
     "one that is only half made is none": ([OURS, SHOP], {}, {"version": 15, "making": 17}, []),
+    "one that is half made is cleared away": ([OURS], {}, {"making": 17, "filled": False}, []),
+    "one that has databases is not": (
+        [OURS],
+        {},
+        {"making": 17, "filled": True},
+        [
+            "Postgres 17/langgraph has databases, and /etc/postgresql/17/langgraph/being-made.conf says that it is only half"
+        ],
+    ),
     "the port of a shop": (
         [SHOP],
         {},

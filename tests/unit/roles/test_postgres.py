@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the role postgres makes its cluster, beside what the host's administrators have set for theirs."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_cluster
+
+ROLE = Path(__file__).parents[3] / "roles/postgres"
+
+
+def tasks(name: str) -> dict[str, dict[str, t.Any]]:
+    """The tasks of a file by their names, those of blocks too, in their order."""
+    found: dict[str, dict[str, t.Any]] = {}
+    for task in yaml.safe_load((ROLE / f"tasks/{name}.yml").read_text()):
+        found |= {each["name"]: each for each in (task, *task.get("block", ()))}
+    return found
+
+
+def test_what_is_left_of_a_half_made_cluster_is_never_taken_for_one() -> None:
+    """A run may be killed after each removal: the marker goes after all that Debian's tools know a cluster by."""
+    removed = [Path(path).name for path in tasks("create")["Remove what there is of it"]["loop"]]
+    assert removed == ["langgraph", "postgresql.conf", "pg_hba.conf", "langgraph"]
+    assert tasks("create")["Remove what there is of it"]["loop"][0].startswith("/var/lib/postgresql/")
+
+
+def test_the_marker_is_there_while_the_cluster_is_made() -> None:
+    names = list(tasks("create"))
+    begin, make, end = (
+        names.index(name)
+        for name in ("Note that it is being made, and with what", "Make the cluster", "Note that it is made")
+    )
+    assert begin < make < end
+
+
+def test_the_cluster_is_not_made_by_the_hosts_own_defaults() -> None:
+    """A createcluster.conf of others may move the data or the log of writes, add options of initdb, or leave out conf.d."""
+    made = tasks("create")["Make the cluster"]["ansible.builtin.command"]["argv"]
+    assert "'--createclusterconf', _postgres_marker" in made
+    # One that is not there: the cluster gets an empty one.
+    assert "'--environment', _postgres_config_dir ~ '/environment'" in made
+    note = tasks("create")["Note that it is being made, and with what"]["ansible.builtin.copy"]
+    assert note["dest"] == "{{ _postgres_marker }}"
+    settings = _postgres_cluster.parse(note["content"])
+    assert settings["add_include_dir"] == "conf.d"
+    # Debian's own places hold, and nothing of others is read.
+    assert set(settings) == {"cluster_name", "log_line_prefix", "add_include_dir"}
+
+
+@pytest.mark.parametrize(
+    ("active", "because", "expected"),
+    [(True, [], False), (True, ["NeedDaemonReload"], True), (True, ["/a/file"], False), (False, [], True)],
+)
+def test_a_unit_that_is_stopped_is_read_again(active: bool, because: list[str], expected: bool) -> None:
+    """Of one that does not run unit_info has nothing to say, and its drop-in may be new."""
+    service = "postgresql@17-langgraph.service"
+    looked = {"units": {service: {"active": active, "stale_because": because}}}
+    own = yaml.safe_load((ROLE / "vars/main.yml").read_text())["_postgres_unit"]
+    variables = {"_postgres_service": service, "__postgres_unit": looked, "_postgres_unit": trust_as_template(own)}
+    text = tasks("configure")["Have Postgres run"]["ansible.builtin.systemd_service"]["daemon_reload"]
+    assert Templar(loader=DataLoader(), variables=variables).template(trust_as_template(text)) is expected
