@@ -107,7 +107,7 @@ def test_needrestart_restarts_nothing_that_serves(world):
     before = world.containers()
     # The C library is used by the distribution's other services too: that shows that it restarts at all.
     shown = world.host.check_output("NEEDRESTART_MODE=a needrestart -r a 2>&1")
-    restarted, _, deferred = shown.partition("Service restarts being deferred:")
+    restarted, _heading, deferred = shown.partition("Service restarts being deferred:")
     assert "systemctl restart" in restarted
     for unit in (world.unit("support-bot").name, world.unit("research-agent").name, "langgraph-proxy.service"):
         assert unit not in restarted
