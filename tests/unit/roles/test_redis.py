@@ -90,3 +90,33 @@ def test_the_distributions_user_is_not_that_of_ours() -> None:
     assert {"User=langgraph-redis", "Group=langgraph-redis", "RuntimeDirectory=langgraph-redis"} <= set(lines)
     # What the distribution's unit may write to is not ours to write to.
     assert lines[-2:] == ["ReadWritePaths=", "ReadWritePaths=/var/lib/langgraph-redis /run/other"]
+
+
+def test_a_restart_is_announced_before_it_is_made() -> None:
+    tasks = yaml.safe_load((ROLE / "tasks/configure.yml").read_text())
+    names = [task["name"] for task in tasks]
+    announced, made = (
+        names.index("Announce the restart"),
+        names.index("Have Redis run with its settings, now and after a reboot"),
+    )
+    assert announced == made - 1
+    text = "{{ _redis_restart_because | join(' ') }}"
+    found = {"restart_because": ["databases", "/etc/langgraph-redis/langgraph.conf"]}
+    same, other = {"changed": False}, {"changed": True}
+    given = {"__redis_found": found, "__redis_unit_file": same, "__redis_config_file": other}
+    assert render(text, **given) == "databases /etc/langgraph-redis/langgraph.conf"
+    given["__redis_unit_file"] = other
+    assert "/redis-server@langgraph.service.d/langgraph.conf" in render(text, **given)
+    calm = {"__redis_found": {"restart_because": []}, "__redis_unit_file": same, "__redis_config_file": same}
+    assert render(text, **calm) == ""
+    said = tasks[announced]["ansible.builtin.debug"]["msg"]
+    assert render(said, **given, ansible_check_mode=False).startswith(
+        "Redis restarts, which interrupts all deployments"
+    )
+    assert render(said, **given, ansible_check_mode=True).startswith("Redis would restart, which interrupts all")
+
+
+def test_a_redis_that_does_not_answer_is_asked_again_once_its_library_is_there() -> None:
+    names = [task["name"] for task in yaml.safe_load((ROLE / "tasks/main.yml").read_text())]
+    again = names.index("Let a Redis that does not answer have time, and go on where it does")
+    assert names.index("Install Redis") < again < names.index("Configure Redis")
