@@ -104,7 +104,7 @@ restart_because:
   sample: [databases]
 silent:
   description: One line that says why a server that runs, or listens, and does not answer is not restarted. Empty where it answers, or
-    has to be restarted for one of its files. In check mode also where the role would wait or install what it takes to ask.
+    has to be restarted for one of its files. In check mode also where the role would install the library first.
   returned: always
   type: str
   sample: "Redis at /run/langgraph-redis/redis.sock does not answer (MISCONF Errors writing to the AOF file: No space left on
@@ -178,7 +178,7 @@ def ask(path: str, password_file: str, names: t.Collection[str]) -> Asked:
             server.close()
     except ClaimError as error:
         return Asked(None, str(error), type(error.__cause__).__name__ == "AuthenticationError", heard=True)
-    # What is in use is not unknown to a server that is busy: it does not say it.
+    # A busy server does not say what is in use; that is not the same as nothing.
     refused = [str(reply) for reply in replies[1:] if isinstance(reply, Exception)]
     if refused:
         return Asked(None, refused[0], heard=True)
@@ -228,12 +228,12 @@ def refusal_of_earlier(earlier: _redis_instance.Earlier) -> str:
 
 
 def silence(name: str, path: str, unit: t.Mapping[str, t.Any], asked: Asked, check_mode: bool) -> str:
-    """Why a server that does not answer is left alone; nothing where a restart is due, or where it may answer later."""
+    """Why a server that does not answer is left alone; nothing where one of its files is a reason for a restart."""
     there = unit["active"] or unit["starting"] or asked.heard
     if asked.reading is not None or not there or unit["stale"]:
         return ""
-    # The play itself would install the library, and wait.
-    if check_mode and (not asked.able or unit["starting"]):
+    # The play itself would install the library first.
+    if check_mode and not asked.able:
         return ""
     return _redis_instance.silent(name, path, asked.why)
 

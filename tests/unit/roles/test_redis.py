@@ -120,3 +120,17 @@ def test_a_redis_that_does_not_answer_is_asked_again_once_its_library_is_there()
     names = [task["name"] for task in yaml.safe_load((ROLE / "tasks/main.yml").read_text())]
     again = names.index("Let a Redis that does not answer have time, and go on where it does")
     assert names.index("Install Redis") < again < names.index("Configure Redis")
+
+
+@pytest.mark.parametrize(
+    ("silent", "starting", "goes_on"),
+    [("", False, True), ("does not answer", False, False), ("does not answer", True, True)],
+)
+def test_who_is_left_alone(silent: str, starting: bool, goes_on: bool) -> None:
+    tasks = {task["name"]: task for task in yaml.safe_load((ROLE / "tasks/silent.yml").read_text())}
+    that = tasks["Leave a Redis alone that runs and does not answer"]["ansible.builtin.assert"]["that"]
+    found = {"silent": silent, "unit": {"starting": starting}}
+    assert render("{{ " + that + " }}", __redis_found=found) == str(goes_on)
+    assert list(tasks).index("Wait for a Redis that reads its data") < list(tasks).index(
+        "Look again at what Redis runs with"
+    )
