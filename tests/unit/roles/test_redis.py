@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 import typing as t
 from pathlib import Path
 
@@ -134,3 +136,28 @@ def test_who_is_left_alone(silent: str, starting: bool, goes_on: bool) -> None:
     assert list(tasks).index("Wait for a Redis that reads its data") < list(tasks).index(
         "Look again at what Redis runs with"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        # Redis 7.0.15, of a file that is right, and of two that are not.
+        ("*** FATAL CONFIG FILE ERROR ***\n>>> 'langgraph-end \"yes\"'\nBad directive", 0),
+        ("*** FATAL CONFIG FILE ERROR ***\n>>> 'no-such-directive 1'\nBad directive", 1),
+        ("*** FATAL CONFIG FILE ERROR ***\n>>> 'maxmemory lots'\nargument must be a memory value", 1),
+    ],
+)
+def test_a_file_that_redis_would_not_start_with_is_not_written(tmp_path: Path, said: str, code: int) -> None:
+    (tmp_path / "said").write_text(said)
+    server = tmp_path / "fake-server"
+    server.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\ncat {tmp_path}/said >&2\nexit 1\n')
+    server.chmod(0o755)
+    command = render("{{ _redis_validate }}", redis_implementation=f"../..{tmp_path}/fake")
+    done = subprocess.run(shlex.split(command % "/tmp/new.conf"), check=False, capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stderr.strip() == (said if code else "")
+    assert (tmp_path / "asked").read_text() == "/tmp/new.conf --langgraph-end yes\n"
+    (writing,) = [
+        task for task in yaml.safe_load((ROLE / "tasks/configure.yml").read_text()) if "Redis starts" in task["name"]
+    ]
+    assert writing["block"][0]["ansible.builtin.template"]["validate"] == "{{ _redis_validate }}"
