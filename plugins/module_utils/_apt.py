@@ -9,9 +9,10 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # One line for each package that dpkg knows; a name that it does not know is an error of its own, which is no trouble.
 QUERY = ("dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status} ${Version}\n", "--")
@@ -29,6 +30,7 @@ class Plan:
     remove: list[str]
     downgrade: list[str]
     error: str
+    upgrade: list[str] = field(default_factory=list)
 
 
 def missing(wanted: t.Sequence[str], queried: str) -> list[str]:
@@ -65,11 +67,30 @@ def read_simulation(output: str, errors: str, code: int) -> Plan:
     unmet = re.search(r"^The following packages have unmet dependencies:\n((?: .*\n?)+)", output, re.MULTILINE)
     why = " ".join([*(re.split(r"\s*\n\s*", unmet.group(1).strip()) if unmet else []), *said])
     error = "" if code == 0 else why or f"apt-get ended with {code}"
-    return Plan(after("Inst"), after("Remv"), sorted(downgrade), error)
+    # Of what is there already, the version follows: "Inst NAME [OLD] (NEW ...)".
+    newer = sorted(set(re.findall(r"^Inst (\S+) \[", output, re.MULTILINE)) - set(downgrade))
+    return Plan(after("Inst"), after("Remv"), sorted(downgrade), error, newer)
 
 
-def refusal(names: t.Sequence[str], plan: Plan) -> str:
-    """Say in one line why nothing is installed; nothing where apt would only add to the host."""
+def disturbed(files: t.Mapping[str, t.Collection[str]], running: t.Collection[str]) -> list[str]:
+    """Of packages with their files, those that have a service that runs: an upgrade would restart it."""
+    # Of a template, the file has no instance.
+    there = {re.sub(r"@.*\.service$", "@.service", unit) for unit in running} | set(running)
+
+    def has_one(paths: t.Collection[str]) -> bool:
+        found = [os.path.split(path) for path in paths]
+        units = {name for directory, name in found if directory.endswith("/systemd/system")}
+        scripts = {f"{name}.service" for directory, name in found if directory == "/etc/init.d"}
+        return bool((units | scripts) & there)
+
+    return [name for name, paths in files.items() if has_one(paths)]
+
+
+def refusal(names: t.Sequence[str], plan: Plan, restarted: t.Sequence[str] = ()) -> str:
+    """Say in one line why nothing is installed; nothing where apt would only add to the host.
+
+    ``restarted`` are packages that would be upgraded and whose services run. Those that are asked for are.
+    """
     wanted = ", ".join(names)
     if plan.error and not (plan.remove or plan.downgrade):
         return f"apt cannot install {wanted}: {plan.error}"
@@ -78,6 +99,12 @@ def refusal(names: t.Sequence[str], plan: Plan) -> str:
         for verb, packages in (("remove", plan.remove), ("downgrade", plan.downgrade))
         if packages
     ]
+    theirs = [name for name in restarted if name not in map(package, names)]
+    if not harm and theirs:
+        return (
+            f"to install {wanted}, apt would upgrade {', '.join(theirs)}, whose services run; run this first, when it suits: "
+            f"apt-get install --only-upgrade {' '.join(theirs)}; nothing is changed"
+        )
     if not harm:
         return ""
     return (

@@ -21,7 +21,7 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _engine_network, _engine_options, _ports
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _apt, _engine_network, _engine_options, _ports
 from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
 from ansible_collections.selfhost.langgraph.plugins.module_utils._engine_options import Engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import reach
@@ -330,7 +330,7 @@ def _version(program: str) -> str:
 def _is_of(program: str, packages: t.Collection[str]) -> bool:
     """Whether a file came with one of these packages."""
     path = os.path.realpath(program)
-    for package in packages:
+    for package in map(_apt.package, packages):
         with contextlib.suppress(OSError), open(f"{_PACKAGES}/{package}.list", encoding="utf-8") as file:
             if path in file.read().splitlines():
                 return True

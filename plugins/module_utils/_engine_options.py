@@ -12,6 +12,7 @@ Pure: what the host reports goes in, texts and mappings come out.
 from __future__ import annotations
 
 import copy
+import ipaddress
 import re
 import shlex
 import typing as t
@@ -190,15 +191,25 @@ def runs_without(info: t.Mapping[str, t.Any], wanted: Options, former: t.Sequenc
     registries = info.get("RegistryConfig") or {}
     hosts = [name for name, index in (registries.get("IndexConfigs") or {}).items() if not index.get("Secure", True)]
     running = {
-        MIRRORS: [mirror.rstrip("/") for mirror in registries.get("Mirrors") or ()],
+        MIRRORS: registries.get("Mirrors") or (),
         INSECURE: [*hosts, *(registries.get("InsecureRegistryCIDRs") or ())],
     }
     for key, values in running.items():
-        listed = {str(value).rstrip("/") for value in wanted.get(key) or ()}
-        gone = {str(value).rstrip("/") for options in former for value in options.get(key) or ()} - listed
-        if listed - set(values) or gone & set(values):
+        reported = set(map(_as_reported, values))
+        listed = {_as_reported(str(value)) for value in wanted.get(key) or ()}
+        gone = {_as_reported(str(value)) for options in former for value in options.get(key) or ()} - listed
+        if listed - reported or gone & reported:
             differ.append(key)
     return differ
+
+
+def _as_reported(value: str) -> str:
+    """A mirror or registry as the engine reports it: of a network, ``10.1.2.3/16`` too, its first address."""
+    value = value.rstrip("/")
+    try:
+        return str(ipaddress.ip_network(value, strict=False)) if "/" in value else value
+    except ValueError:
+        return value
 
 
 def problems(params: t.Mapping[str, t.Any], engine: Engine) -> t.Iterator[str]:

@@ -142,6 +142,14 @@ def not_asked(databases: int, written: t.Mapping[str, str], why: str) -> str:
     )
 
 
+def silent(unit: str, path: str, why: str) -> str:
+    """Why a server that runs with its settings is left alone, though it does not answer."""
+    return (
+        f"Redis at {path} does not answer ({why}), and is not restarted, as that would interrupt all deployments and may not help: "
+        f"cure that, or restart it yourself (systemctl restart {unit}), and run the play again"
+    )
+
+
 def no_password(password_file: str, acl_file: str, missing: bool) -> str:
     """Why the role does not make a password for users that are there already."""
     finding = "is missing" if missing else "is not the one that Redis knows"

@@ -61,6 +61,12 @@ def unit_states(units: t.Sequence[str]) -> dict[str, UnitState]:
     }
 
 
+def running_services() -> list[str]:
+    """The services that have a process now, instances of templates too."""
+    output = _systemctl("list-units", "--type=service", "--state=running", "--plain", "--no-legend", "--full").stdout
+    return [line.split()[0] for line in output.splitlines() if line.strip()]
+
+
 def enable(units: t.Sequence[str]) -> None:
     """Have ``units`` started at boot."""
     if units:

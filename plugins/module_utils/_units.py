@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _systemd
 
 PROPERTIES = (
-    "Id,LoadState,ActiveState,UnitFileState,Type,FragmentPath,DropInPaths,NeedDaemonReload,ReloadResult,"
+    "Id,LoadState,ActiveState,SubState,UnitFileState,Type,FragmentPath,DropInPaths,NeedDaemonReload,ReloadResult,"
     "ExecMainStartTimestamp,InactiveExitTimestamp,ActiveEnterTimestamp,StateChangeTimestamp"
 )
 
@@ -39,15 +39,21 @@ class Unit:
     sources: tuple[str, ...] = ()
     unread: bool = False
     reload_failed: bool = False
+    # Its process runs and is not ready yet.
+    starting: bool = False
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A unit to look at, with the files that its process reads once and those that a reload reads again."""
+    """A unit to look at, with the files that its process reads once and those that a reload reads again.
+
+    - ``unit_files``: whether its own file and its drop-ins count, which an upgrade of the package may have written anew.
+    """
 
     name: str
     files: tuple[str, ...] = ()
     reload_files: tuple[str, ...] = ()
+    unit_files: bool = True
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,8 @@ def read_unit(shown: t.Mapping[str, str]) -> Unit:
         sources=tuple(path for path in (shown.get("FragmentPath", ""), *shown.get("DropInPaths", "").split()) if path),
         unread=shown.get("NeedDaemonReload") == "yes",
         reload_failed=shown.get("ReloadResult", "success") not in ("", "success"),
+        # Not so while it waits for another attempt ("auto-restart").
+        starting=state == "activating" and shown.get("SubState", "").startswith("start"),
     )
 
 
@@ -97,7 +105,7 @@ def judge(unit: Unit, wanted: Wanted, changed: t.Callable[[str], float | None]) 
     def newer(paths: t.Iterable[str], than: float) -> list[str]:
         return [path for path in dict.fromkeys(paths) if (changed(path) or 0) > than]
 
-    stale = newer((*wanted.files, *unit.sources), begin)
+    stale = newer((*wanted.files, *(unit.sources if wanted.unit_files else ())), begin)
     if unit.unread:
         stale.append("NeedDaemonReload")
     reload = newer(wanted.reload_files, max(begin, ready))
@@ -130,6 +138,7 @@ def look(wanted: t.Sequence[Wanted]) -> dict[str, dict[str, t.Any]]:
         found[item.name] = {
             "exists": unit.exists,
             "active": unit.active,
+            "starting": unit.starting,
             "enabled": unit.enabled,
             "started": unit.started,
             "stale": bool(verdict.stale),

@@ -12,7 +12,7 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Reports which of a list of packages are missing, and what C(apt-get) would install, remove and downgrade for them. Only
+  - Reports which of a list of packages are missing, and what C(apt-get) would install, upgrade, remove and downgrade for them. Only
     what is missing is asked for, so nothing that is there would be upgraded for itself.
   - Reports too which units of the packages do not exist yet and have to be kept from starting.
   - The role P(selfhost.langgraph.packages#role) uses it. It needs no library on the host.
@@ -87,12 +87,14 @@ listed:
   returned: always
   type: bool
 refusal:
-  description: One line that says why they are not to be installed, where apt cannot do it or would remove or downgrade something.
+  description: One line that says why they are not to be installed, where apt cannot do it, would remove or downgrade something,
+    or would upgrade a package whose services run.
   returned: always
   type: str
   sample: to install docker.io, apt would remove containerd.io, docker-ce; nothing is changed, as somebody may need what is there
 """
 
+import glob
 import hashlib
 import os
 import typing as t
@@ -102,6 +104,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _apt, _systemd, _units
 from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
 
+LISTS = "/var/lib/dpkg/info"
 ENVIRONMENT = {"LC_ALL": "C", "LANGUAGE": "C"}
 
 
@@ -122,6 +125,16 @@ def fingerprint(path: str) -> str | None:
         return None
 
 
+def files_of(packages: t.Iterable[str]) -> dict[str, list[str]]:
+    """The files of packages that are installed, as dpkg has listed them; of one with several architectures, of all."""
+    found: dict[str, list[str]] = {name: [] for name in packages}
+    for name, files in found.items():
+        for path in glob.glob(f"{LISTS}/{name}.list") + glob.glob(f"{LISTS}/{name}:*.list"):
+            with open(path, encoding="utf-8", errors="replace") as file:
+                files += file.read().splitlines()
+    return found
+
+
 def look(names: t.Sequence[str], quiet_units: t.Sequence[str], marker_dir: str) -> dict[str, t.Any]:
     """What is missing, and what its installation would mean."""
     queried = run([*_apt.QUERY, *map(_apt.package, names)], environment=ENVIRONMENT) if names else None
@@ -135,13 +148,14 @@ def look(names: t.Sequence[str], quiet_units: t.Sequence[str], marker_dir: str) 
         return answer
     simulated = run([*_apt.SIMULATE, *missing], environment=ENVIRONMENT)
     plan = _apt.read_simulation(simulated.stdout, simulated.stderr, simulated.returncode)
+    restarted = _apt.disturbed(files_of(plan.upgrade), _systemd.running_services()) if plan.upgrade else []
     shown = _systemd.show(quiet_units, _units.PROPERTIES)
     exist = {unit: _units.read_unit(shown.get(unit, {})).exists for unit in quiet_units}
     return answer | {
         "interrupted": bool(entries(_apt.JOURNAL)),
         "install": plan.install or missing,
         "listed": not plan.error,
-        "refusal": _apt.refusal(missing, plan),
+        "refusal": _apt.refusal(missing, plan, restarted),
         "hold": _apt.to_hold(exist, marked),
     }
 

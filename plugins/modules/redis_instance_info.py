@@ -96,6 +96,20 @@ restart:
   description: Whether the server has to be started or restarted to run with what it is to run with.
   returned: always
   type: bool
+restart_because:
+  description: Directives and files with which a server that runs does not run yet.
+  returned: always
+  type: list
+  elements: str
+  sample: [databases]
+silent:
+  description: One line that says why a server that runs, or listens, and does not answer is not restarted. Empty where it answers, or
+    has to be restarted for one of its files. In check mode also where the role would install the library first.
+  returned: always
+  type: str
+  sample: "Redis at /run/langgraph-redis/redis.sock does not answer (MISCONF Errors writing to the AOF file: No space left on
+    device), and is not restarted, as that would interrupt all deployments and may not help: cure that, or restart it yourself
+    (systemctl restart redis-server@langgraph.service), and run the play again"
 claims:
   description: Deployments that hold a number, with the number.
   returned: always
@@ -130,6 +144,10 @@ class Asked:
     why: str = ""
     # Whether it answers, but not to us.
     stranger: bool = False
+    # Whether somebody listens on its socket.
+    heard: bool = False
+    # Whether we have what it takes to ask.
+    able: bool = True
 
 
 def knock(path: str) -> str:
@@ -146,7 +164,7 @@ def knock(path: str) -> str:
 def ask(path: str, password_file: str, names: t.Collection[str]) -> Asked:
     """What a server says through its socket, or why it says nothing."""
     if REDIS_IMPORT_ERROR is not None:
-        return Asked(None, "python3-redis is missing")
+        return Asked(None, "python3-redis is missing", able=False)
     silent = knock(path)
     if silent:
         return Asked(None, silent)
@@ -155,11 +173,16 @@ def ask(path: str, password_file: str, names: t.Collection[str]) -> Asked:
     try:
         server = connect({**way, **login})
         try:
-            return Asked(_redis_instance.read_replies(server.pipeline(_redis_instance.questions(names))))
+            replies = server.pipeline(_redis_instance.questions(names))
         finally:
             server.close()
     except ClaimError as error:
-        return Asked(None, str(error), type(error.__cause__).__name__ == "AuthenticationError")
+        return Asked(None, str(error), type(error.__cause__).__name__ == "AuthenticationError", heard=True)
+    # A busy server does not say what is in use; that is not the same as nothing.
+    refused = [str(reply) for reply in replies[1:] if isinstance(reply, Exception)]
+    if refused:
+        return Asked(None, refused[0], heard=True)
+    return Asked(_redis_instance.read_replies(replies), heard=True)
 
 
 def written(path: str) -> dict[str, str] | None:
@@ -204,14 +227,27 @@ def refusal_of_earlier(earlier: _redis_instance.Earlier) -> str:
     return _redis_instance.moved(earlier, asked.reading)
 
 
-def look(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def silence(name: str, path: str, unit: t.Mapping[str, t.Any], asked: Asked, check_mode: bool) -> str:
+    """Why a server that does not answer is left alone; nothing where one of its files is a reason for a restart."""
+    there = unit["active"] or unit["starting"] or asked.heard
+    if asked.reading is not None or not there or unit["stale"]:
+        return ""
+    # The play itself would install the library first.
+    if check_mode and not asked.able:
+        return ""
+    return _redis_instance.silent(name, path, asked.why)
+
+
+def look(params: t.Mapping[str, t.Any], check_mode: bool = False) -> dict[str, t.Any]:
     """Everything that the role has to know, before it writes and after it."""
     config = written(params["config_file"])
     # The process that runs has the socket of the file that it read, whatever is wanted now.
     path = (config or {}).get("unixsocket", params["unix_socket"])
     asked = Asked(None) if config is None else ask(path, params["password_file"], params["settings"])
     name = _redis_instance.unit_of(params["implementation"])
-    unit = _units.look([_units.Wanted(name, (params["config_file"],))])[name]
+    # An upgrade of the package writes the distribution's unit anew, and is no reason to interrupt the deployments.
+    files = (params["config_file"], _redis_instance.drop_in_of(params["implementation"]))
+    unit = _units.look([_units.Wanted(name, files, unit_files=False)])[name]
     reading = asked.reading or Reading()
     settings = {str(key): str(value) for key, value in params["settings"].items()}
     different = _redis_instance.differences(settings, reading.settings)
@@ -222,7 +258,9 @@ def look(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "answers": asked.reading is not None,
         "unit": unit,
         "different": different,
-        "restart": not unit["active"] or unit["stale"] or asked.reading is None or bool(different),
+        "silent": "" if config is None else silence(name, path, unit, asked, check_mode),
+        "restart": not (unit["active"] or unit["starting"]) or unit["stale"] or bool(different),
+        "restart_because": [*different, *unit["stale_because"]],
         "claims": reading.claims,
     }
 
@@ -247,7 +285,7 @@ def main() -> None:
     )
     require(module, wished=[("redis", REDIS_IMPORT_ERROR)])
     try:
-        module.exit_json(**look(module.params))
+        module.exit_json(**look(module.params, module.check_mode))
     except (OSError, _systemd.SystemdError) as error:
         module.fail_json(msg=f"cannot look at Redis: {error}")
 

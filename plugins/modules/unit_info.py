@@ -75,6 +75,9 @@ units:
     active:
       description: Whether it runs.
       type: bool
+    starting:
+      description: Whether its process runs and is not ready yet. Not so between two attempts to start it.
+      type: bool
     enabled:
       description: Whether it starts at boot.
       type: bool
@@ -100,6 +103,7 @@ units:
     docker-registry.service:
       exists: true
       active: true
+      starting: false
       enabled: true
       started: 1795811503.719705
       stale: true

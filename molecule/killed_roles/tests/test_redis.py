@@ -87,12 +87,14 @@ def test_another_implementation_is_refused_by_name(redis):
 
 
 def test_settings_that_redis_does_not_know_are_said_and_forgotten(world, redis):
+    before = world.host.check_output(f"sha256sum {SETTINGS}; systemctl show {UNIT} -p MainPID")
     done = redis({"redis_settings": {"no-such-directive": 1}})
     said = " ".join((done.stdout + done.stderr).split())
     assert "Bad directive or wrong number of arguments" in said
     assert "no-such-directive" in said
-    assert redis({}).returncode == 0
+    assert world.host.check_output(f"sha256sum {SETTINGS}; systemctl show {UNIT} -p MainPID") == before
     assert world.host.service(UNIT).is_running
+    assert redis({}).returncode == 0
 
 
 @pytest.mark.essential("bookworm")

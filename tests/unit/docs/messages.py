@@ -49,6 +49,7 @@ GIVES: dict[str, int | None] = {
     "_redis_instance.py:not_asked": None,
     "_redis_instance.py:not_asked_for_claims": None,
     "_redis_instance.py:other": None,
+    "_redis_instance.py:silent": None,
     "_engine.py:problems": None,
     "_engine_network.py:network_problems": None,
     "_engine_options.py:problems": None,

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 import typing as t
 from pathlib import Path
 
@@ -90,3 +92,72 @@ def test_the_distributions_user_is_not_that_of_ours() -> None:
     assert {"User=langgraph-redis", "Group=langgraph-redis", "RuntimeDirectory=langgraph-redis"} <= set(lines)
     # What the distribution's unit may write to is not ours to write to.
     assert lines[-2:] == ["ReadWritePaths=", "ReadWritePaths=/var/lib/langgraph-redis /run/other"]
+
+
+def test_a_restart_is_announced_before_it_is_made() -> None:
+    tasks = yaml.safe_load((ROLE / "tasks/configure.yml").read_text())
+    names = [task["name"] for task in tasks]
+    announced, made = (
+        names.index("Announce the restart"),
+        names.index("Have Redis run with its settings, now and after a reboot"),
+    )
+    assert announced == made - 1
+    text = "{{ _redis_restart_because | join(' ') }}"
+    found = {"restart_because": ["databases", "/etc/langgraph-redis/langgraph.conf"]}
+    same, other = {"changed": False}, {"changed": True}
+    given = {"__redis_found": found, "__redis_unit_file": same, "__redis_config_file": other}
+    assert render(text, **given) == "databases /etc/langgraph-redis/langgraph.conf"
+    given["__redis_unit_file"] = other
+    assert "/redis-server@langgraph.service.d/langgraph.conf" in render(text, **given)
+    calm = {"__redis_found": {"restart_because": []}, "__redis_unit_file": same, "__redis_config_file": same}
+    assert render(text, **calm) == ""
+    said = tasks[announced]["ansible.builtin.debug"]["msg"]
+    assert render(said, **given, ansible_check_mode=False).startswith(
+        "Redis restarts, which interrupts all deployments"
+    )
+    assert render(said, **given, ansible_check_mode=True).startswith("Redis would restart, which interrupts all")
+
+
+def test_a_redis_that_does_not_answer_is_asked_again_once_its_library_is_there() -> None:
+    names = [task["name"] for task in yaml.safe_load((ROLE / "tasks/main.yml").read_text())]
+    again = names.index("Let a Redis that does not answer have time, and go on where it does")
+    assert names.index("Install Redis") < again < names.index("Configure Redis")
+
+
+@pytest.mark.parametrize(
+    ("silent", "starting", "goes_on"),
+    [("", False, True), ("does not answer", False, False), ("does not answer", True, True)],
+)
+def test_who_is_left_alone(silent: str, starting: bool, goes_on: bool) -> None:
+    tasks = {task["name"]: task for task in yaml.safe_load((ROLE / "tasks/silent.yml").read_text())}
+    that = tasks["Leave a Redis alone that runs and does not answer"]["ansible.builtin.assert"]["that"]
+    found = {"silent": silent, "unit": {"starting": starting}}
+    assert render("{{ " + that + " }}", __redis_found=found) == str(goes_on)
+    assert list(tasks).index("Wait for a Redis that reads its data") < list(tasks).index(
+        "Look again at what Redis runs with"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        # Redis 7.0.15, of a file that is right, and of two that are not.
+        ("*** FATAL CONFIG FILE ERROR ***\n>>> 'langgraph-end \"yes\"'\nBad directive", 0),
+        ("*** FATAL CONFIG FILE ERROR ***\n>>> 'no-such-directive 1'\nBad directive", 1),
+        ("*** FATAL CONFIG FILE ERROR ***\n>>> 'maxmemory lots'\nargument must be a memory value", 1),
+    ],
+)
+def test_a_file_that_redis_would_not_start_with_is_not_written(tmp_path: Path, said: str, code: int) -> None:
+    (tmp_path / "said").write_text(said)
+    server = tmp_path / "fake-server"
+    server.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\ncat {tmp_path}/said >&2\nexit 1\n')
+    server.chmod(0o755)
+    command = render("{{ _redis_validate }}", redis_implementation=f"../..{tmp_path}/fake")
+    done = subprocess.run(shlex.split(command % "/tmp/new.conf"), check=False, capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stderr.strip() == (said if code else "")
+    assert (tmp_path / "asked").read_text() == "/tmp/new.conf --langgraph-end yes\n"
+    (writing,) = [
+        task for task in yaml.safe_load((ROLE / "tasks/configure.yml").read_text()) if "Redis starts" in task["name"]
+    ]
+    assert writing["block"][0]["ansible.builtin.template"]["validate"] == "{{ _redis_validate }}"

@@ -49,6 +49,14 @@ The following packages will be DOWNGRADED:
 0 upgraded, 1 newly installed, 2 downgraded, 0 to remove and 0 not upgraded.
 Inst redis-tools [5:8.0.2-3] (5:7.0.15-1 Debian:12.5/stable [amd64])
 """
+UPGRADE = """\
+The following packages will be upgraded:
+  containerd redis-tools
+Inst redis-tools [5:7.0.15-1~deb12u1] (5:7.0.15-1~deb12u5 Debian:12.11/stable [amd64])
+Inst containerd [1.6.20~ds1-1] (1.6.20~ds1-1+deb12u2 Debian:12.11/stable [amd64])
+Inst docker.io (20.10.24+dfsg1-1 Debian:12.5/stable [amd64])
+Conf docker.io (20.10.24+dfsg1-1 Debian:12.5/stable [amd64])
+"""
 UNMET = """\
 Some packages could not be installed.
 The following packages have unmet dependencies:
@@ -109,8 +117,57 @@ def test_an_end_without_a_word_is_an_error_too() -> None:
 
 def test_what_only_adds_is_no_trouble() -> None:
     plan = _apt.read_simulation("Inst a (1 x)\nInst libc6 [1] (2 x)\nConf a (1 x)\n", "", 0)
-    assert plan == Plan(["a", "libc6"], [], [], "")
+    assert plan == Plan(["a", "libc6"], [], [], "", ["libc6"])
     assert _apt.refusal(["a"], plan) == ""
+
+
+FILES = {
+    "containerd": ["/.", "/lib/systemd/system/containerd.service"],
+    "postgresql-common": ["/usr/lib/systemd/system/postgresql@.service"],
+    "exim4-base": ["/etc/init.d/exim4"],
+    "redis-tools": ["/usr/bin/redis-cli", "/usr/share/doc/containerd.service"],
+}
+
+
+@pytest.mark.parametrize(
+    ("running", "expected"),
+    [
+        (["containerd.service"], ["containerd"]),
+        (["postgresql@15-main.service", "exim4.service"], ["postgresql-common", "exim4-base"]),
+        (["redis.service", "containerd@.service"], []),
+        ([], []),
+    ],
+)
+def test_a_package_whose_service_runs_is_not_upgraded_in_passing(running: list[str], expected: list[str]) -> None:
+    assert _apt.disturbed(FILES, running) == expected
+
+
+def test_an_upgrade_of_a_service_is_refused_with_the_remedy() -> None:
+    plan = _apt.read_simulation(UPGRADE, "", 0)
+    assert plan.upgrade == ["containerd", "redis-tools"]
+    assert _apt.refusal(["docker.io"], plan, ["containerd"]) == (
+        "to install docker.io, apt would upgrade containerd, whose services run; run this first, when it suits: apt-get install "
+        "--only-upgrade containerd; nothing is changed"
+    )
+    # Who names it, with a version, wants it.
+    assert _apt.refusal(["docker.io", "containerd=1.7*"], plan, ["containerd"]) == ""
+
+
+def test_the_services_of_what_apt_would_upgrade_are_looked_at(
+    host: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(command: list[str], **_more: t.Any) -> subprocess.CompletedProcess[str]:
+        host.append(command)
+        outputs = {"dpkg-query": "", "apt-get": UPGRADE, "systemctl": "containerd.service loaded active running x\n"}
+        return subprocess.CompletedProcess(command, 0, outputs[command[0]], "")
+
+    monkeypatch.setattr(packages_info, "run", run)
+    monkeypatch.setattr(_systemd, "run", run)
+    monkeypatch.setattr(packages_info, "LISTS", str(tmp_path))
+    for name, listed in (("containerd:amd64", "containerd"), ("redis-tools", "redis-tools")):
+        (tmp_path / f"{name}.list").write_text("\n".join(FILES[listed]))
+    found = packages_info.look(["docker.io"], [], str(tmp_path / "no"))
+    assert "apt would upgrade containerd, whose" in found["refusal"]
 
 
 def test_a_unit_that_exists_is_not_held_unless_it_is_by_us() -> None:

@@ -158,6 +158,9 @@ def test_live_restore_off_touches_no_engine_that_never_had_ours() -> None:
         ({"registry-mirrors": []}, [{"registry-mirrors": ["https://shop.example.org"]}], ["registry-mirrors"]),
         ({"insecure-registries": ["shop:5000", "127.0.0.0/8"]}, [], []),
         ({"insecure-registries": ["10.0.0.0/8"]}, [], ["insecure-registries"]),
+        # The engine reports the network that an address is in.
+        ({"insecure-registries": ["127.1.2.3/8"]}, [], []),
+        ({"insecure-registries": []}, [{"insecure-registries": ["127.1.2.3/8"]}], ["insecure-registries"]),
         ({"debug": True}, [], []),
     ],
 )

@@ -19,7 +19,15 @@ from ansible_collections.selfhost.langgraph.plugins.modules import redis_instanc
 
 WANTED = {"databases": "64", "appendonly": "yes", "dir": "/var/lib/langgraph-redis", "save": ""}
 RUNNING = dict(WANTED)
-UNIT = {"exists": True, "active": True, "enabled": True, "started": 1.0, "stale": False, "stale_because": []}
+UNIT = {
+    "exists": True,
+    "active": True,
+    "starting": False,
+    "enabled": True,
+    "started": 1.0,
+    "stale": False,
+    "stale_because": [],
+}
 REPLIES = [
     {"databases": "64"},
     {":server": "5b3e1f9c", "bot-a": "1 0a1b", "bot-b": "20", ":ending:bot-a": "1"},
@@ -134,12 +142,17 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
     return answers
 
 
-def look(tmp_path: Path, **more: t.Any) -> dict[str, t.Any]:
-    """What the module gives for this directory."""
+def parameters(tmp_path: Path, **more: t.Any) -> dict[str, t.Any]:
+    """The module's parameters for this directory."""
     names = {"config_file": "langgraph.conf", "acl_file": "users.acl", "password_file": "admin.password"}
     paths = {key: str(tmp_path / name) for key, name in {**names, "unix_socket": "redis.sock"}.items()}
     given = {"implementation": "redis", "databases": 64, "settings": {"databases": 64}, **paths}
-    return redis_instance_info.look(given | more)
+    return given | more
+
+
+def look(tmp_path: Path, **more: t.Any) -> dict[str, t.Any]:
+    """What the module gives for this directory."""
+    return redis_instance_info.look(parameters(tmp_path, **more))
 
 
 @pytest.mark.usefixtures("host")
@@ -177,8 +190,75 @@ def test_a_server_that_does_not_answer_keeps_its_numbers(tmp_path: Path, host: d
     host.clear()
     found = look(tmp_path, databases=16)
     assert "cannot be asked which numbers are in use (no such file)" in found["refusal"]
-    assert found["restart"]
     assert look(tmp_path)["refusal"] == ""
+
+
+def test_a_server_that_is_busy_keeps_its_numbers(tmp_path: Path, host: dict[str, t.Any]) -> None:
+    host[str(tmp_path / "redis.sock")] = [Denied("BUSY a script")] * 3
+    found = look(tmp_path, databases=16)
+    assert "cannot be asked which numbers are in use (BUSY a script)" in found["refusal"]
+    assert not found["answers"]
+
+
+@pytest.mark.parametrize("answer", [None, Denied(), [Denied("BUSY a script")] * 3])
+def test_a_server_that_runs_and_does_not_answer_is_left_alone(
+    tmp_path: Path, host: dict[str, t.Any], answer: t.Any
+) -> None:
+    path = str(tmp_path / "redis.sock")
+    host.pop(path) if answer is None else host.update({path: answer})
+    found = look(tmp_path)
+    assert not found["restart"]
+    assert found["silent"].startswith(f"Redis at {path} does not answer (")
+    assert "(systemctl restart redis-server@langgraph.service)" in found["silent"]
+
+
+def test_what_listens_without_a_unit_is_left_alone(
+    tmp_path: Path, host: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_units, "look", lambda wanted: {item.name: UNIT | {"active": False} for item in wanted})
+    host[str(tmp_path / "redis.sock")] = Denied()
+    assert look(tmp_path)["silent"]
+    host.clear()
+    found = look(tmp_path)
+    assert (found["silent"], found["restart"]) == ("", True)
+
+
+@pytest.mark.usefixtures("host")
+def test_a_server_that_reads_its_data_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = UNIT | {"active": False, "starting": True}
+    monkeypatch.setattr(_units, "look", lambda wanted: {item.name: loads for item in wanted})
+    monkeypatch.setattr(redis_instance_info, "knock", lambda path: "no such file")
+    found = look(tmp_path)
+    assert (found["restart"], bool(found["silent"])) == (False, True)
+
+
+@pytest.mark.usefixtures("host")
+def test_the_library_may_come_with_the_play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_instance_info, "REDIS_IMPORT_ERROR", "no redis")
+    found = look(tmp_path)
+    assert not found["restart"]
+    assert "python3-redis is missing" in found["silent"]
+    assert redis_instance_info.look(parameters(tmp_path), check_mode=True)["silent"] == ""
+
+
+def test_a_file_that_was_not_read_is_a_reason_whether_it_answers_or_not(
+    tmp_path: Path, host: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = UNIT | {"stale": True, "stale_because": ["/f"]}
+    monkeypatch.setattr(_units, "look", lambda wanted: {item.name: stale for item in wanted})
+    assert look(tmp_path, databases=128, settings={"databases": 128})["restart_because"] == ["databases", "/f"]
+    host.clear()
+    found = look(tmp_path)
+    assert (found["restart"], found["silent"]) == (True, "")
+
+
+@pytest.mark.usefixtures("host")
+def test_an_upgrade_of_the_package_is_no_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[_units.Wanted] = []
+    monkeypatch.setattr(_units, "look", lambda wanted: asked.extend(wanted) or {item.name: UNIT for item in wanted})
+    look(tmp_path)
+    files = (str(tmp_path / "langgraph.conf"), str(tmp_path / "redis.drop-in"))
+    assert asked == [_units.Wanted("redis-server@langgraph.service", files, unit_files=False)]
 
 
 def test_nobody_waits_for_a_server_that_is_not_there(tmp_path: Path) -> None:

@@ -74,9 +74,10 @@ def test_units_are_read_in_one_call(systemctl: list[list[str]], monkeypatch: pyt
     calm = {"stale": False, "stale_because": [], "reload": False, "reload_because": []}
     assert found == {
         "dbus.service": calm
-        | {"exists": True, "active": True, "enabled": True, "started": STARTED}
+        | {"exists": True, "active": True, "starting": False, "enabled": True, "started": STARTED}
         | {"stale": True, "stale_because": ["/etc/dbus"]},
-        "nothere.service": calm | {"exists": False, "active": False, "enabled": False, "started": None},
+        "nothere.service": calm
+        | {"exists": False, "active": False, "starting": False, "enabled": False, "started": None},
     }
     assert len(systemctl) == 1
     assert systemctl[0][-3:] == ["--", "dbus.service", "nothere.service"]
@@ -130,6 +131,20 @@ def test_the_unit_and_its_drop_ins_are_files_of_it() -> None:
     unit = _units.read_unit(properties(NeedDaemonReload="yes"))
     times = {DROP_INS[1]: STARTED + 1}
     assert _units.judge(unit, Wanted("a"), times.get).stale == [DROP_INS[1], "NeedDaemonReload"]
+
+
+def test_files_of_the_package_do_not_count_where_only_ours_do() -> None:
+    unit = _units.read_unit(properties())
+    times = dict.fromkeys([*SOURCES, "/f"], STARTED + 1)
+    assert _units.judge(unit, Wanted("a", (DROP_INS[0],), unit_files=False), times.get).stale == [DROP_INS[0]]
+
+
+@pytest.mark.parametrize(
+    ("state", "sub", "expected"),
+    [("activating", "start", True), ("activating", "auto-restart", False), ("active", "running", False)],
+)
+def test_a_process_that_is_not_ready_yet(state: str, sub: str, expected: bool) -> None:
+    assert _units.read_unit(properties(ActiveState=state, SubState=sub)).starting == expected
 
 
 @pytest.mark.parametrize(("time", "expected"), [(105.0, []), (110.1, ["/f"])])
