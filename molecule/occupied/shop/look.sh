@@ -64,7 +64,8 @@ container() { docker inspect --format "$1" shop-web-1; }
 engine() {
   docker info --format '{{.DockerRootDir}} {{.LoggingDriver}} {{.Driver}} {{.CgroupDriver}} {{json .SecurityOptions}} {{json .RegistryConfig.Mirrors}} {{.ServerVersion}}'
   container '{{.Id}} {{.Image}} {{.State.Status}} {{json .HostConfig}} {{json .Mounts}}'
-  docker network inspect --format '{{.Id}} {{json .IPAM}} {{json .Options}}' bridge shop_default | sort
+  # The engine makes its own bridge anew whenever it starts.
+  docker network inspect --format '{{.Name}} {{if ne .Name "bridge"}}{{.Id}}{{end}} {{json .IPAM}} {{json .Options}}' bridge shop_default
   docker volume ls --quiet --filter name=shop
 }
 bridge() { echo "br-$(docker network inspect --format '{{slice .Id 0 12}}' shop_default)"; }
@@ -74,7 +75,9 @@ engine_rules() {
   iptables-save | grep -F "$(bridge)"
 }
 # Without the ports that a deployment's proxy may add: these are the shop's.
-listeners() { ss -Hltn '( sport = 6379 or sport = 5432 or sport = 8080 or sport = 8088 )' | awk '{print $4}' | grep -v '^172\.2[0-9]' | sort; }
+listeners() { ss -Hltn '( sport = 6379 or sport = 5432 or sport = 8080 or sport = 8088 )' | awk '{print $4}' | grep -vE '^172\.(2[0-9]|31)\.' | sort; }
+# In the order of each process.
+redis_settings() { redis-cli CONFIG GET '*' | paste - - | sort; }
 till() { python3 -c 'import json; seen = json.load(open("/run/shop/till.json")); del seen["asked"]; print(json.dumps(seen, indent=1))'; }
 
 part "files of Redis" files /etc/redis
@@ -95,7 +98,7 @@ part "units" units Id,ActiveState,SubState,UnitFileState,FragmentPath,DropInPath
 part "definitions of units" systemctl cat "${UNITS[@]}"
 part "listeners" listeners
 part "keys of Redis" redis_keys
-part "settings of Redis" redis-cli CONFIG GET '*'
+part "settings of Redis" redis_settings
 part "users of Redis" redis-cli ACL LIST
 part "logins of Redis" redis_logins
 part "now: Redis" redis_now

@@ -136,7 +136,8 @@ def test_their_administrators_are_not_ours(world):
         for command in commands:
             assert world.host.run(f"runuser -u {user} -- {command}").failed, command
     assert world.host.check_output(f"runuser -u langgraph-postgres -- {ways['postgres'][0]}")
-    assert "NOAUTH" in world.host.run(ways["redis"][0]).stdout
+    refused = world.host.run(ways["redis"][0])
+    assert "NOAUTH" in refused.stdout + refused.stderr
     assert world.host.check_output(f"cat {cluster}/PG_VERSION; ls /var/lib/langgraph-redis")
 
 
