@@ -15,12 +15,13 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._removal import DEFAULT_PORTS, server_of
+
 Facts = t.Mapping[str, t.Any]
 Groups = t.Mapping[str, t.Sequence[str]]
 
 # In the order in which the sections stand in the file.
 SERVICES = ("postgres", "redis")
-DEFAULT_PORTS = {"postgres": 5432, "redis": 6379}
 DEFAULT_GATEWAY = "172.29.0.1"
 USER = "langgraph-data-proxy"
 
@@ -62,14 +63,6 @@ def _users(groups: Groups, played: t.Sequence[str]) -> list[str]:
     serving = {name for which in SERVICES for name in groups.get(f"langgraph_{which}", ())}
     named = list(groups.get("langgraph_hosts", ()))
     return sorted({*named, *(name for name in played if not named or name not in serving)})
-
-
-def server_of(host: Facts, groups: Groups, which: str) -> str | None:
-    """Name the host of the service that a host uses; None where that is given by URI, and not ours."""
-    if host.get(f"langgraph_{which}_admin_uri"):
-        return None
-    group = groups.get(f"langgraph_{which}") or [host["inventory_hostname"]]
-    return str(host.get(f"langgraph_{which}_server") or group[0])
 
 
 def port_of(host: Facts, which: str) -> int:

@@ -77,12 +77,19 @@ def services(host: Facts, groups: t.Mapping[str, t.Sequence[str]]) -> tuple[str,
 
 
 def _service(host: Facts, groups: t.Mapping[str, t.Sequence[str]], which: str) -> str:
-    uri = host.get(f"langgraph_{which}_admin_uri")
-    if uri:
-        return service_name(urlsplit(str(uri)).netloc, which)
-    group = groups.get(f"langgraph_{which}") or [host["inventory_hostname"]]
+    server = server_of(host, groups, which)
+    if server is None:
+        return service_name(urlsplit(str(host[f"langgraph_{which}_admin_uri"])).netloc, which)
     # There is one on each host, whatever port it has.
-    return service_name(str(host.get(f"langgraph_{which}_server") or group[0]), which)
+    return service_name(server, which)
+
+
+def server_of(host: Facts, groups: t.Mapping[str, t.Sequence[str]], which: str) -> str | None:
+    """Name the host of the service that a host uses; None where that is given by URI, and not ours."""
+    if host.get(f"langgraph_{which}_admin_uri"):
+        return None
+    group = groups.get(f"langgraph_{which}") or [host["inventory_hostname"]]
+    return str(host.get(f"langgraph_{which}_server") or group[0])
 
 
 def service_name(netloc: str, which: str) -> str:
