@@ -4,11 +4,12 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What apt would do for packages, read from dpkg-query and from apt's own simulation."""
+"""What apt would do for packages, read from dpkg-query and from apt's own simulation, and what files came with them."""
 
 from __future__ import annotations
 
 import fnmatch
+import glob
 import os
 import re
 import typing as t
@@ -20,6 +21,8 @@ SIMULATE = ("apt-get", "--simulate", "--no-install-recommends", "install", "--")
 _THERE = ("installed", "triggers-awaited", "triggers-pending")
 # dpkg's journal: what a dpkg that was killed has not taken over into its database. Apt refuses to work until that is done.
 JOURNAL = "/var/lib/dpkg/updates"
+# Where dpkg has a list of the files of each package.
+LISTS = "/var/lib/dpkg/info"
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,19 @@ def missing(wanted: t.Sequence[str], queried: str) -> list[str]:
 def package(item: str) -> str:
     """The name alone, without a version."""
     return item.partition("=")[0]
+
+
+def files_of(items: t.Iterable[str]) -> dict[str, list[str]]:
+    """The files of packages that are installed, as dpkg has listed them; of one with several architectures, of all.
+
+    Packages are given as apt names them; the keys are their names alone.
+    """
+    found: dict[str, list[str]] = {package(item): [] for item in items}
+    for name, files in found.items():
+        for path in glob.glob(f"{LISTS}/{name}.list") + glob.glob(f"{LISTS}/{name}:*.list"):
+            with open(path, encoding="utf-8", errors="replace") as file:
+                files += file.read().splitlines()
+    return found
 
 
 def read_simulation(output: str, errors: str, code: int) -> Plan:

@@ -37,7 +37,6 @@ ENGINE_ARGS: dict[str, t.Any] = {
     "insecure_registries": {"type": "list", "elements": "str", "default": []},
     "options": {"type": "dict", "default": {}},
 }
-_PACKAGES = "/var/lib/dpkg/info"
 # The first one whose program judges a file (docs: dockerd --validate).
 _VALIDATES = (23, 0)
 _READ_AGAIN_SECONDS = 20.0
@@ -330,11 +329,7 @@ def _version(program: str) -> str:
 def _is_of(program: str, packages: t.Collection[str]) -> bool:
     """Whether a file came with one of these packages."""
     path = os.path.realpath(program)
-    for package in map(_apt.package, packages):
-        with contextlib.suppress(OSError), open(f"{_PACKAGES}/{package}.list", encoding="utf-8") as file:
-            if path in file.read().splitlines():
-                return True
-    return False
+    return any(path in files for files in _apt.files_of(packages).values())
 
 
 def _networks(name: str) -> list[dict[str, t.Any]]:

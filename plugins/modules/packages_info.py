@@ -94,7 +94,6 @@ refusal:
   sample: to install docker.io, apt would remove containerd.io, docker-ce; nothing is changed, as somebody may need what is there
 """
 
-import glob
 import hashlib
 import os
 import typing as t
@@ -104,7 +103,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _apt, _systemd, _units
 from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
 
-LISTS = "/var/lib/dpkg/info"
 ENVIRONMENT = {"LC_ALL": "C", "LANGUAGE": "C"}
 
 
@@ -125,16 +123,6 @@ def fingerprint(path: str) -> str | None:
         return None
 
 
-def files_of(packages: t.Iterable[str]) -> dict[str, list[str]]:
-    """The files of packages that are installed, as dpkg has listed them; of one with several architectures, of all."""
-    found: dict[str, list[str]] = {name: [] for name in packages}
-    for name, files in found.items():
-        for path in glob.glob(f"{LISTS}/{name}.list") + glob.glob(f"{LISTS}/{name}:*.list"):
-            with open(path, encoding="utf-8", errors="replace") as file:
-                files += file.read().splitlines()
-    return found
-
-
 def look(names: t.Sequence[str], quiet_units: t.Sequence[str], marker_dir: str) -> dict[str, t.Any]:
     """What is missing, and what its installation would mean."""
     queried = run([*_apt.QUERY, *map(_apt.package, names)], environment=ENVIRONMENT) if names else None
@@ -148,7 +136,7 @@ def look(names: t.Sequence[str], quiet_units: t.Sequence[str], marker_dir: str) 
         return answer
     simulated = run([*_apt.SIMULATE, *missing], environment=ENVIRONMENT)
     plan = _apt.read_simulation(simulated.stdout, simulated.stderr, simulated.returncode)
-    restarted = _apt.disturbed(files_of(plan.upgrade), _systemd.running_services()) if plan.upgrade else []
+    restarted = _apt.disturbed(_apt.files_of(plan.upgrade), _systemd.running_services()) if plan.upgrade else []
     shown = _systemd.show(quiet_units, _units.PROPERTIES)
     exist = {unit: _units.read_unit(shown.get(unit, {})).exists for unit in quiet_units}
     return answer | {

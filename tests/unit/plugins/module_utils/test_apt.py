@@ -163,7 +163,7 @@ def test_the_services_of_what_apt_would_upgrade_are_looked_at(
 
     monkeypatch.setattr(packages_info, "run", run)
     monkeypatch.setattr(_systemd, "run", run)
-    monkeypatch.setattr(packages_info, "LISTS", str(tmp_path))
+    monkeypatch.setattr(_apt, "LISTS", str(tmp_path))
     for name, listed in (("containerd:amd64", "containerd"), ("redis-tools", "redis-tools")):
         (tmp_path / f"{name}.list").write_text("\n".join(FILES[listed]))
     found = packages_info.look(["docker.io"], [], str(tmp_path / "no"))

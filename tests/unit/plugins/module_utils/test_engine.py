@@ -283,7 +283,7 @@ def test_an_engine_that_another_package_brought_is_not_the_roles(daemon: Daemon)
 
 
 def test_a_package_of_one_version_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_engine, "_PACKAGES", str(tmp_path))
+    monkeypatch.setattr(_engine._apt, "LISTS", str(tmp_path))
     (tmp_path / "docker-ce.list").write_text(f"/.\n{tmp_path.resolve()}/dockerd\n")
     assert _engine._is_of(f"{tmp_path}/dockerd", ["docker-ce=5:28*"])
     assert not _engine._is_of(f"{tmp_path}/dockerd", ["docker.io=20*"])
