@@ -79,11 +79,11 @@ def read_clusters(root: str = CONFIG_ROOT) -> list[Cluster]:
     for version in sorted((entry for entry in _entries(root) if entry.isdecimal()), key=int):
         for name in _entries(os.path.join(root, version)):
             directory = os.path.join(root, version, name)
-            text = _text(os.path.join(directory, "postgresql.conf"))
+            text = read_text(os.path.join(directory, "postgresql.conf"))
             if text is None:
                 continue
-            ours = _text(os.path.join(directory, SETTINGS)) or ""
-            more = [_text(os.path.join(directory, "conf.d", entry)) for entry in _entries(f"{directory}/conf.d")]
+            ours = read_text(os.path.join(directory, SETTINGS)) or ""
+            more = [read_text(os.path.join(directory, "conf.d", entry)) for entry in _entries(f"{directory}/conf.d")]
             settings = parse("\n".join([text, *(each or "" for each in more)]))
             found.append(Cluster(int(version), name, settings, name != CLUSTER and _EARLIER in ours))
     return found
@@ -96,12 +96,18 @@ def _entries(directory: str) -> list[str]:
         return []
 
 
-def _text(path: str) -> str | None:
+def read_text(path: str) -> str | None:
+    """The text of a file; None where it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     except OSError:
         return None
+
+
+def ours_of(clusters: t.Iterable[Cluster], making: int | None) -> list[Cluster]:
+    """The clusters of the deployments, without the one that is only half made (``making`` is its version)."""
+    return [cluster for cluster in clusters if cluster.name == CLUSTER and cluster.version != making]
 
 
 def being_made(root: str = CONFIG_ROOT) -> int | None:
@@ -147,7 +153,7 @@ def problems(
             f"Postgres {making}/langgraph has databases, and /etc/postgresql/{making}/langgraph/being-made.conf says that it "
             "is only half made; remove that file to keep the cluster, or the cluster with pg_dropcluster"
         )
-    ours = [cluster for cluster in clusters if cluster.name == CLUSTER and cluster.version != making]
+    ours = ours_of(clusters, making)
     if len(ours) > 1:
         first, second = (cluster.title for cluster in ours[:2])
         yield (

@@ -155,6 +155,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_cluster as _cluster
+from ansible_collections.selfhost.langgraph.plugins.module_utils import _units
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import (
@@ -219,17 +220,6 @@ def claims_in(cluster: _cluster.Cluster) -> list[str] | None:
         return None
 
 
-def changed(paths: t.Iterable[str]) -> dict[str, float | None]:
-    """When each file last changed in any way, also by being put in another's place."""
-    times: dict[str, float | None] = {}
-    for path in paths:
-        try:
-            times[path] = os.stat(path).st_ctime
-        except OSError:
-            times[path] = None
-    return times
-
-
 def socket_dir_is_ours() -> bool:
     """Whether our server can make its socket there."""
     try:
@@ -243,11 +233,7 @@ def look_at_ours(cluster: _cluster.Cluster, settings: str | None) -> dict[str, t
     directory = f"{_cluster.CONFIG_ROOT}/{cluster.title}"
     files = [f"{directory}/{name}" for name in ("postgresql.conf", _cluster.SETTINGS, _cluster.ACCESS)]
     server, error = ask(cluster)
-    try:
-        with open(files[1], encoding="utf-8", errors="replace") as file:
-            now = _cluster.parse(file.read())
-    except OSError:
-        now = {}
+    now = _cluster.parse(_cluster.read_text(files[1]) or "")
     wanted = None if settings is None else _cluster.parse(settings)
     return {
         "version": cluster.version,
@@ -256,7 +242,7 @@ def look_at_ours(cluster: _cluster.Cluster, settings: str | None) -> dict[str, t
         "error": error,
         "allows": server.max_connections if server else None,
         "max_connections": _cluster.floor(server, now),
-        "reload": _cluster.unread(server, changed(files)) if server else [],
+        "reload": _cluster.unread(server, {path: _units.changed(path) for path in files}) if server else [],
         "restart": _cluster.restarts_for(server, now, wanted) if server else [],
         "errors": list(server.errors) if server else [],
         "socket_dir": socket_dir_is_ours(),
@@ -266,7 +252,7 @@ def look_at_ours(cluster: _cluster.Cluster, settings: str | None) -> dict[str, t
 def look(version: int | None, port: int, settings: str | None) -> dict[str, t.Any]:
     """All that the module returns."""
     clusters, making = _cluster.read_clusters(), _cluster.being_made()
-    ours = [cluster for cluster in clusters if cluster.name == _cluster.CLUSTER and cluster.version != making]
+    ours = _cluster.ours_of(clusters, making)
     filled = making is not None and _cluster.holds_databases(making)
     earlier = {cluster.title: claims_in(cluster) for cluster in clusters if cluster.earlier and not ours}
     return {
