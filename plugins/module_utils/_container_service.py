@@ -48,6 +48,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout_host i
     RolloutError,
     proxy_text,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
+    DEFAULT_EXTRA_REVISIONS,
+    DEFAULT_RUNNING_REVISIONS,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -58,8 +62,8 @@ _SLACK_SECONDS = 180
 ROLLOUT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "config_dir": {"type": "path", "default": "/etc/langgraph"},
     "min_healthy_time": {"type": "float", "default": 0.0},
-    "max_running_revisions": {"type": "int", "default": 3},
-    "max_extra_revisions": {"type": "int", "default": 8},
+    "max_running_revisions": {"type": "int", "default": DEFAULT_RUNNING_REVISIONS},
+    "max_extra_revisions": {"type": "int", "default": DEFAULT_EXTRA_REVISIONS},
     "keep_revisions": {"type": "int", "default": 5},
     "parallel": {"type": "int", "default": 8},
     "snapshot_dir": {"type": "path"},
