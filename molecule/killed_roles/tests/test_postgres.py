@@ -4,26 +4,18 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
-import typing as t
 
 import pytest
 from killing import killed_after_each_change
-from plays import PROJECT, run_playbook
-
-INVENTORY, PLAYBOOK = PROJECT / "molecule/inventory", str(PROJECT / "molecule/tasks/role.yml")
 
 
 @pytest.fixture
-def postgres(world):
+def postgres(role):
     """Apply the role, alone, to this host."""
-
-    def run(variables: dict[str, t.Any], *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        given = {"applied_role": "postgres", **variables}
-        return run_playbook(INVENTORY, PLAYBOOK, ("--limit", world.name, *arguments), given, **settings)
-
-    return run
+    return functools.partial(role, "postgres")
 
 
 @pytest.fixture(autouse=True)

@@ -4,28 +4,21 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
-import typing as t
 
 import pytest
 from killing import killed_after_each_change
-from plays import PROJECT, run_playbook
 
-INVENTORY, PLAYBOOK = PROJECT / "molecule/inventory", str(PROJECT / "molecule/tasks/role.yml")
 UNIT = "redis-server@langgraph.service"
 SETTINGS = "/etc/langgraph-redis/langgraph.conf"
 
 
 @pytest.fixture
-def redis(world):
+def redis(role):
     """Apply the role, alone, to this host."""
-
-    def run(variables: dict[str, t.Any], *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        given = {"applied_role": "redis", **variables}
-        return run_playbook(INVENTORY, PLAYBOOK, ("--limit", world.name, *arguments), given, **settings)
-
-    return run
+    return functools.partial(role, "redis")
 
 
 @pytest.fixture(autouse=True)

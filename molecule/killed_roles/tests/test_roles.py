@@ -11,24 +11,11 @@ import typing as t
 
 import pytest
 from killing import killed_after_each_change
-from plays import PROJECT, run_playbook
 
-INVENTORY, PLAYBOOK = PROJECT / "molecule/inventory", str(PROJECT / "molecule/tasks/role.yml")
 MIRROR = "https://mirror.example.org"
 HELPER = "/usr/local/lib/langgraph/langgraph-firewall.py"
 URLS = ("http://127.0.0.1:8123", "http://127.0.0.1:8124")
 REGISTRY = {"registry_password": "PLANTED-registry-password", "registry_port": 5001}
-
-
-@pytest.fixture
-def role(world):
-    """Apply one role, alone, to this host."""
-
-    def run(name: str, variables: dict[str, t.Any], **settings: str) -> subprocess.CompletedProcess[str]:
-        given = {"applied_role": name, **variables}
-        return run_playbook(INVENTORY, PLAYBOOK, ("--limit", world.name), given, **settings)
-
-    return run
 
 
 @pytest.fixture

@@ -1,0 +1,26 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of all roles share: a role that is applied alone."""
+
+from __future__ import annotations
+
+import subprocess
+import typing as t
+
+import pytest
+from plays import PROJECT, run_playbook
+
+INVENTORY, PLAYBOOK = PROJECT / "molecule/inventory", str(PROJECT / "molecule/tasks/role.yml")
+
+
+@pytest.fixture
+def role(world):
+    """Apply one role, alone, to this host."""
+
+    def run(
+        name: str, variables: dict[str, t.Any], *arguments: str, **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        given = {"applied_role": name, **variables}
+        return run_playbook(INVENTORY, PLAYBOOK, ("--limit", world.name, *arguments), given, **settings)
+
+    return run
