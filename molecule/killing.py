@@ -3,7 +3,7 @@
 """Modules that die at a stage on the real host, and plays that die after a task (killed_after_each_change).
 
 The collection has no switch for that. A test runs its playbook with a copy of the collection that stands before the real
-one on Ansible's path: the same files, but for a ``_stages.py`` in which reach() kills the process at one stage. Ansible
+one on Ansible's path: the same files, but for a ``failpoints.py`` in which reach() kills the process at one stage. Ansible
 packs that one into the module that it ships.
 
     with killed_at("switched"):
@@ -28,7 +28,7 @@ import pytest
 from plays import PROJECT
 
 PATH = "ANSIBLE_COLLECTIONS_PATH"
-STAGES_FILE = "plugins/module_utils/_stages.py"
+STAGES_FILE = "plugins/module_utils/_common/failpoints.py"
 _KILLING = """
 
 def reach(stage: str) -> None:
@@ -44,11 +44,12 @@ def copy_that_dies(folder: Path, stage: str) -> Path:
     """Make the copy under ``folder``, of links but for the one file; give the folder of the collection."""
     collection = folder / "ansible_collections/selfhost/langgraph"
     changed = PROJECT / STAGES_FILE
-    for original in (PROJECT, PROJECT / "plugins", changed.parent):
+    folders = [path for path in changed.parents if path.is_relative_to(PROJECT)]
+    for original in folders:
         copy = collection / original.relative_to(PROJECT)
         copy.mkdir(parents=True, exist_ok=True)
         for entry in original.iterdir():
-            if entry not in (PROJECT / "plugins", changed.parent, changed) and entry.name not in ("build", ".git"):
+            if entry not in (*folders, changed) and entry.name not in ("build", ".git"):
                 (copy / entry.name).symlink_to(entry)
     (collection / STAGES_FILE).write_text(changed.read_text() + _KILLING.format(stage=stage))
     return collection

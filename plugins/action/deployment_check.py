@@ -12,36 +12,39 @@ import typing as t
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import ArchiveError, archive_images
-from ansible_collections.selfhost.langgraph.plugins.module_utils._data_proxy import taken_ports
-from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
-from ansible_collections.selfhost.langgraph.plugins.module_utils._image_builds import (
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
+    DEFAULT_EXTRA_REVISIONS,
+    DEFAULT_RUNNING_REVISIONS,
+    MINIMUM_RUNNING_REVISIONS,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import (
+    MINIMUM_KEY_LENGTH,
+    owner_fingerprint,
+    previous_owners,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.data_proxy import taken_ports
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import (
+    Surroundings,
+    channel_warnings,
+)
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import connections_by_name
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import find_file
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import ArchiveError, archive_images
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_options import (
     build_options,
     check_builds,
     pushes,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._image_plan import make_needs, need_problems
-from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
-from ansible_collections.selfhost.langgraph.plugins.module_utils._langgraph_json import (
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.langgraph_json import (
     ConfigError,
     baked_env,
     floats,
     read_config,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings, channel_warnings
-from ansible_collections.selfhost.langgraph.plugins.module_utils._passwords import (
-    MINIMUM_KEY_LENGTH,
-    owner_fingerprint,
-    previous_owners,
-)
-from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
-from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
-    DEFAULT_EXTRA_REVISIONS,
-    DEFAULT_RUNNING_REVISIONS,
-    MINIMUM_RUNNING_REVISIONS,
-)
-from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import connections_by_name
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._control_node import find_file
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.plan import make_needs, need_problems
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._play import refuse_out_of_step
 
 INFO_MODULE = "selfhost.langgraph.container_service_info"

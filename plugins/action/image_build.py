@@ -16,9 +16,10 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_build
-from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._control_node import copy_file, find_file
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import build as image_build
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import copy_file, find_file
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._progress import listed, progress
 
 DOCKER_MISSING = False
@@ -106,11 +107,11 @@ class ActionModule(ActionBase):
 def built_here(builds: t.Sequence[Vars]) -> dict[str, Vars] | None:
     """What the module says where all images are built already; None where it has something to do, or to complain of."""
     try:
-        client = _docker.connect()
-        found = {build["image"]: _image_build.built(client, build) for build in builds}
-    except _docker.EngineError:
+        client = docker_engine.connect()
+        found = {build["image"]: image_build.built(client, build) for build in builds}
+    except docker_engine.EngineError:
         return None
-    images = {name: _image_build.told(name, image, "keep") for name, image in found.items() if image is not None}
+    images = {name: image_build.told(name, image, "keep") for name, image in found.items() if image is not None}
     return images if len(images) == len(found) else None
 
 

@@ -15,18 +15,18 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import (
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images.load import IMAGE_OPTIONS
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import find_file
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import (
     ArchivedImage,
     ArchiveError,
     archive_images,
     shipped_size,
     write_parts,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._image_load import IMAGE_OPTIONS
-from ansible_collections.selfhost.langgraph.plugins.module_utils._image_plan import megabytes
-from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
-from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._control_node import find_file
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.plan import megabytes
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._progress import progress
 
 display = Display()

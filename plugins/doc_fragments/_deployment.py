@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options of a deployment; they are the same as OPTIONS in module_utils/_settings.py."""
+    """The options of a deployment; they are the same as OPTIONS in module_utils/_common/deployment_options.py."""
 
     DOCUMENTATION = r"""
 options:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What the host's Docker engine shall run with; in sync with plugins/module_utils/_engine.py."""
+    """What the host's Docker engine shall run with; in sync with plugins/module_utils/_host/engine_service.py."""
 
     DOCUMENTATION = r"""
 options:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of the way to Postgres; in sync with plugins/module_utils/_postgres_connection.py."""
+    """Options of the way to Postgres; in sync with plugins/module_utils/_claims/postgres/connection.py."""
 
     DOCUMENTATION = r"""
 options:

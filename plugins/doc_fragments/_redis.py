@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of the way to Redis; in sync with plugins/module_utils/_redis_connection.py."""
+    """Options of the way to Redis; in sync with plugins/module_utils/_claims/redis/connection.py."""
 
     DOCUMENTATION = r"""
 options:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """How to roll out; the same as ROLLOUT_ARGUMENTS in module_utils/_container_service.py."""
+    """How to roll out; the same as ROLLOUT_ARGUMENTS in module_utils/_rollout/module.py."""
 
     DOCUMENTATION = r"""
 options:

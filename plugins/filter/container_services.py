@@ -55,7 +55,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import container_services
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import container_services
 
 
 class FilterModule:

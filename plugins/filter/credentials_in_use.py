@@ -54,7 +54,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rotation import credentials_in_use
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.rotation import credentials_in_use
 
 
 class FilterModule:

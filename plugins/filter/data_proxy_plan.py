@@ -56,7 +56,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._data_proxy import data_proxy_plan
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.data_proxy import data_proxy_plan
 
 
 class FilterModule:

@@ -37,7 +37,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._status import targets
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.status import targets
 
 
 class FilterModule:

@@ -53,7 +53,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import table
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import table
 
 
 class FilterModule:

@@ -36,7 +36,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import health_targets
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import health_targets
 
 
 class FilterModule:

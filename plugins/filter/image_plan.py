@@ -60,7 +60,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._image_plan import plan_images
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.plan import plan_images
 
 
 class FilterModule:

@@ -46,7 +46,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._image_plan import to_resolve
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.plan import to_resolve
 
 
 class FilterModule:

@@ -36,7 +36,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rotation import live_addresses
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.rotation import live_addresses
 
 
 class FilterModule:

@@ -39,7 +39,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._budget import max_connections
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import max_connections
 
 
 class FilterModule:

@@ -52,7 +52,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import postgres_databases
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import postgres_databases
 
 
 class FilterModule:

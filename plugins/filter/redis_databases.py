@@ -42,7 +42,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._stations import redis_databases
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import redis_databases
 
 
 class FilterModule:

@@ -71,7 +71,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._removal import removal
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.removal import removal
 
 
 class FilterModule:

@@ -49,7 +49,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rotation import retirable
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.rotation import retirable
 
 
 class FilterModule:

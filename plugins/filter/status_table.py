@@ -42,7 +42,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._status import table
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.status import table
 
 
 class FilterModule:

@@ -49,7 +49,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rotation import still_open
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.rotation import still_open
 
 
 class FilterModule:

@@ -45,7 +45,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._data_proxy import taken_ports
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.data_proxy import taken_ports
 
 
 class FilterModule:

@@ -298,14 +298,14 @@ failures:
       elements: str
 """
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._container_service import (
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host.docker_engine import DOCKER_IMPORT_ERROR
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import (
     ROLLOUT_ARGUMENTS,
     converge,
     run_module,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._docker import DOCKER_IMPORT_ERROR
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule, require
-from ansible_collections.selfhost.langgraph.plugins.module_utils._schema import PSYCOPG_IMPORT_ERROR
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server.schema import PSYCOPG_IMPORT_ERROR
 
 
 def main() -> None:

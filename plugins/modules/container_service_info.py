@@ -241,24 +241,20 @@ from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import (
-    _credentials,
-    _docker,
-    _image_load,
-    _ports,
-    _revision_store,
-    _schema,
-    _status,
-)
-from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import carried
-from ansible_collections.selfhost.langgraph.plugins.module_utils._environment import variables
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import Deployment
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, tcp_ports
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import load
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import status, store
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.carried_credentials import carried
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
 
 
 def read(config_dir: str) -> dict[str, Deployment]:
     """The deployments of the host."""
-    return _revision_store.read(config_dir, _revision_store.deployment_names(config_dir))
+    return store.read(config_dir, store.deployment_names(config_dir))
 
 
 def aes_keys(found: t.Mapping[str, Deployment]) -> dict[str, str | None]:
@@ -276,18 +272,16 @@ def deployments(config_dir: str, found: t.Mapping[str, Deployment]) -> list[dict
     described = []
     for name, deployment in found.items():
         numbers = [revision.number for revision in deployment.revisions]
-        drains = _revision_store.read_drains(config_dir, name, numbers)
+        drains = store.read_drains(config_dir, name, numbers)
         if deployment.settings is not None or deployment.revisions:
-            described.append(_status.describe(_with_dumps_that_are_there(deployment), drains, _ports.sessions))
+            described.append(status.describe(_with_dumps_that_are_there(deployment), drains, tcp_ports.sessions))
     return described
 
 
 def _with_dumps_that_are_there(deployment: Deployment) -> Deployment:
     """A dump is recorded before it is taken, and may have been removed by hand."""
     revisions = tuple(
-        revision
-        if revision.snapshot and _revision_store.exists(revision.snapshot)
-        else replace(revision, snapshot=None)
+        revision if revision.snapshot and store.exists(revision.snapshot) else replace(revision, snapshot=None)
         for revision in deployment.revisions
     )
     return replace(deployment, revisions=revisions)
@@ -298,19 +292,23 @@ def engine(names: t.Sequence[str]) -> tuple[dict[str, str], dict[str, t.Any]]:
 
     A host without an engine has neither.
     """
-    nothing: dict[str, t.Any] = {"architecture": _docker.architecture(os.uname().machine), "root": None, "free": None}
+    nothing: dict[str, t.Any] = {
+        "architecture": docker_engine.architecture(os.uname().machine),
+        "root": None,
+        "free": None,
+    }
     nothing["certificates"] = certificates()
-    if _docker.DOCKER_IMPORT_ERROR is not None:
+    if docker_engine.DOCKER_IMPORT_ERROR is not None:
         return {}, nothing
     try:
-        client = _docker.connect()
-        told = _docker.engine(client)
-        ids = _docker.image_ids(client)
-        told_apart = ((_docker.content(client, ids[name]), ids[name]) for name in names if name in ids)
+        client = docker_engine.connect()
+        told = docker_engine.engine(client)
+        ids = docker_engine.image_ids(client)
+        told_apart = ((docker_engine.content(client, ids[name]), ids[name]) for name in names if name in ids)
         # One may have gone since it was listed.
         contents = {content: image_id for content, image_id in told_apart if content is not None}
-        return {**ids, **contents}, {**nothing, **told, "free": _image_load.free_bytes(told["root"])}
-    except _docker.EngineError:
+        return {**ids, **contents}, {**nothing, **told, "free": load.free_bytes(told["root"])}
+    except docker_engine.EngineError:
         return {}, nothing
 
 
@@ -348,10 +346,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    require(module, wished=[("docker", _docker.DOCKER_IMPORT_ERROR), ("psycopg", _schema.PSYCOPG_IMPORT_ERROR)])
+    require(module, wished=[("docker", docker_engine.DOCKER_IMPORT_ERROR), ("psycopg", _schema.PSYCOPG_IMPORT_ERROR)])
     images, engine_facts = engine(module.params["images"])
     found = read(module.params["config_dir"])
-    sockets = _ports.sockets()
+    sockets = tcp_ports.sockets()
     secret = {"carried": carried(found), "aes_keys": aes_keys(found)} if module.params["credentials"] else {}
     module.exit_json(
         **secret,

@@ -66,21 +66,21 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _engine
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import engine_service
 
 
 def main() -> None:
     """Compare, and carry out what differs."""
-    module = AnsibleModule(argument_spec=_engine.ENGINE_ARGS, supports_check_mode=True)
-    seen = _engine.look()
-    problems = list(_engine.problems(module.params, seen))
+    module = AnsibleModule(argument_spec=engine_service.ENGINE_ARGS, supports_check_mode=True)
+    seen = engine_service.look()
+    problems = list(engine_service.problems(module.params, seen))
     if problems:
         module.fail_json(msg="\n".join(problems), problems=problems)
-    plan = _engine.make_plan(module.params, seen)
+    plan = engine_service.make_plan(module.params, seen)
     if not module.check_mode:
         try:
-            _engine.carry_out(plan, seen)
-        except _engine.EngineServiceError as error:
+            engine_service.carry_out(plan, seen)
+        except engine_service.EngineServiceError as error:
             module.fail_json(msg=str(error))
     module.exit_json(
         changed=plan.changed,

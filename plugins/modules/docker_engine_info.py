@@ -91,18 +91,18 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _engine
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import engine_service
 
 
 def main() -> None:
     """Look and report."""
     network = {name: {"type": "str", "required": True} for name in ("name", "subnet", "gateway", "bridge")}
     module = AnsibleModule(
-        argument_spec={**_engine.ENGINE_ARGS, "network": {"type": "dict", "options": network}},
+        argument_spec={**engine_service.ENGINE_ARGS, "network": {"type": "dict", "options": network}},
         supports_check_mode=True,
     )
-    seen = _engine.look((module.params["network"] or {}).get("name", ""))
-    problems = list(_engine.problems(module.params, seen))
+    seen = engine_service.look((module.params["network"] or {}).get("name", ""))
+    problems = list(engine_service.problems(module.params, seen))
     if problems:
         module.fail_json(msg="\n".join(problems), problems=problems)
     module.exit_json(
@@ -110,7 +110,7 @@ def main() -> None:
         running=seen.running,
         version=seen.engine.version,
         installed_for_deployments=seen.engine.ours,
-        missing_commands=_engine.missing_commands(seen),
+        missing_commands=engine_service.missing_commands(seen),
     )
 
 

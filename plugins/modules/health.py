@@ -110,30 +110,32 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _probe, _revision_store, _systemd
-from ansible_collections.selfhost.langgraph.plugins.module_utils._failures import explain, sentence
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import unit_name
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import unit_name
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import explain, sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server import health as _health
 
 
-def examine(targets: t.Mapping[str, _probe.Target], timeout: int, check_db: bool) -> dict[str, _probe.Answer]:
+def examine(targets: t.Mapping[str, _health.Target], timeout: int, check_db: bool) -> dict[str, _health.Answer]:
     """The last answer of each server: of ``/ok`` where that fails, else of ``/ok?check_db=1``."""
-    plain = {name: _probe.Target(f"{target.url}/ok", target.host) for name, target in targets.items()}
-    answers = _probe.wait_for(plain, timeout)
+    plain = {name: _health.Target(f"{target.url}/ok", target.host) for name, target in targets.items()}
+    answers = _health.wait_for(plain, timeout)
     if check_db:
         ready = [name for name, answer in answers.items() if answer.ok]
-        deep = {name: _probe.Target(f"{targets[name].url}/ok?check_db=1", targets[name].host) for name in ready}
-        answers.update(_probe.wait_for(deep, 0))
+        deep = {name: _health.Target(f"{targets[name].url}/ok?check_db=1", targets[name].host) for name in ready}
+        answers.update(_health.wait_for(deep, 0))
     return answers
 
 
-def explain_all(answers: t.Mapping[str, _probe.Answer], config_dir: str) -> list[dict[str, t.Any]]:
+def explain_all(answers: t.Mapping[str, _health.Answer], config_dir: str) -> list[dict[str, t.Any]]:
     """Why each of those did not answer, from its serving revision."""
     failures = []
-    for name, deployment in _revision_store.read(config_dir, list(answers)).items():
+    for name, deployment in store.read(config_dir, list(answers)).items():
         serving = deployment.serving
         number = serving.number if serving else 0
         unit = unit_name(name, number)
-        state = _systemd.unit_states([unit])[unit]
+        state = systemd.unit_states([unit])[unit]
         secrets = (serving.environment or "") + deployment.credentials if serving else None
         failures.append(explain(name, number, state, answers[name], secrets))
     return failures
@@ -156,7 +158,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     targets = {
-        item["name"]: _probe.Target(item["url"].rstrip("/"), item["host"]) for item in module.params["deployments"]
+        item["name"]: _health.Target(item["url"].rstrip("/"), item["host"]) for item in module.params["deployments"]
     }
     answers = examine(targets, module.params["timeout"], module.params["check_db"])
     health = {name: {"ok": answer.ok, "status": answer.status} for name, answer in answers.items()}

@@ -158,29 +158,31 @@ log:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_build, _spool
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import build as image_build
 
 
 def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, dict[str, t.Any]]:
     """Build what is not there yet, where its folder is; give every image. Raises BuildError, EngineError."""
-    client = _docker.connect()
-    found = {build["image"]: _image_build.built(client, build) for build in params["builds"]}
-    images = {name: _image_build.told(name, image, "keep") for name, image in found.items() if image is not None}
+    client = docker_engine.connect()
+    found = {build["image"]: image_build.built(client, build) for build in params["builds"]}
+    images = {name: image_build.told(name, image, "keep") for name, image in found.items() if image is not None}
     missing = [build for build in params["builds"] if build["image"] not in images]
     there = [build for build in missing if build["path"] and not check_mode]
     if not there:
-        return images | {build["image"]: _image_build.told(build["image"], None, "build") for build in missing}
-    cli = _image_build.program(params["program"])
-    with _image_build.folders(there) as folders:
-        bases = {build["image"]: _image_build.validate(cli, build, folders[build["image"]]) for build in there}
+        return images | {build["image"]: image_build.told(build["image"], None, "build") for build in missing}
+    cli = image_build.program(params["program"])
+    with image_build.folders(there) as folders:
+        bases = {build["image"]: image_build.validate(cli, build, folders[build["image"]]) for build in there}
         for build in there:
             name = build["image"]
-            before = _docker.inspect_image(client, name)
-            made = _image_build.make(client, cli, build, folders[name], bases[name])
-            images[name] = _image_build.told(name, made, "build")
+            before = docker_engine.inspect_image(client, name)
+            made = image_build.make(client, cli, build, folders[name], bases[name])
+            images[name] = image_build.told(name, made, "build")
             if before and before["Id"] != made.get("Id"):
-                _image_build.forget(client, before["Id"], params["config_dir"])
+                image_build.forget(client, before["Id"], params["config_dir"])
     return images
 
 
@@ -209,7 +211,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    require(module, ("docker", _docker.DOCKER_IMPORT_ERROR))
+    require(module, ("docker", docker_engine.DOCKER_IMPORT_ERROR))
     try:
         images = build_all(module.params, check_mode=module.check_mode)
         waits = any(
@@ -218,9 +220,9 @@ def main() -> None:
         spool = _spool.check() if waits else None
     except _spool.SpoolError as error:
         module.fail_json(msg=str(error))
-    except _image_build.BuildError as error:
+    except image_build.BuildError as error:
         module.fail_json(msg=str(error), log=error.log)
-    except _docker.EngineError as error:
+    except docker_engine.EngineError as error:
         module.fail_json(msg=str(error))
     changed = any(image["action"] == "build" for image in images.values())
     # None of it is secret. Masked, ids and names would be garbled by a build argument as short as "1".

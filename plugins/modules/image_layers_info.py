@@ -98,8 +98,10 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load, _spool
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import load
 
 
 def main() -> None:
@@ -120,20 +122,20 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    require(module, ("docker", _docker.DOCKER_IMPORT_ERROR))
+    require(module, ("docker", docker_engine.DOCKER_IMPORT_ERROR))
     try:
-        client = _docker.connect()
-        root = _docker.engine(client)["root"]
-        present = _image_load.present(client, module.params["images"])
+        client = docker_engine.connect()
+        root = docker_engine.engine(client)["root"]
+        present = load.present(client, module.params["images"])
         missing = [image for image in module.params["images"] if image["image"] not in present]
-        there = _image_load.layers_there(client, missing) if missing else {}
+        there = load.layers_there(client, missing) if missing else {}
         spool = _spool.check()
-        spooled = _image_load.waiting(spool) if missing else {}
-    except (_docker.EngineError, _spool.SpoolError) as error:
+        spooled = load.waiting(spool) if missing else {}
+    except (docker_engine.EngineError, _spool.SpoolError) as error:
         module.fail_json(msg=str(error))
-    apart = os.stat(root).st_dev != os.stat(_image_load.existing(spool)).st_dev
-    spool_free = _image_load.free_bytes(spool) if apart else None
-    free = {"root": root, "free": _image_load.free_bytes(root), "spool": spool, "spool_free": spool_free}
+    apart = os.stat(root).st_dev != os.stat(load.existing(spool)).st_dev
+    spool_free = load.free_bytes(spool) if apart else None
+    free = {"root": root, "free": load.free_bytes(root), "spool": spool, "spool_free": spool_free}
     module.exit_json(present=present, there=there, spooled=spooled, **free)
 
 

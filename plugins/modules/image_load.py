@@ -109,8 +109,10 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _image_load, _spool
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import load
 
 SHIPPED_OPTIONS: dict[str, dict[str, t.Any]] = {
     "spool": {"type": "path"},
@@ -127,12 +129,12 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {**_image_load.IMAGE_OPTIONS, **SHIPPED_OPTIONS},
+                "options": {**load.IMAGE_OPTIONS, **SHIPPED_OPTIONS},
             }
         },
         supports_check_mode=True,
     )
-    require(module, ("docker", _docker.DOCKER_IMPORT_ERROR))
+    require(module, ("docker", docker_engine.DOCKER_IMPORT_ERROR))
     shipped = [image for image in module.params["images"] if image["spool"] and not module.check_mode]
     try:
         spool = _spool.check()
@@ -140,9 +142,9 @@ def main() -> None:
             if os.path.dirname(image["spool"]) != spool:
                 module.fail_json(msg=f"images: '{image['spool']}' is no directory in '{spool}'")
             options = (image[key] for key in ("image", "image_id", "content", "spool", "checksums"))
-            _image_load.load(_docker.connect(), *options)
+            load.load(docker_engine.connect(), *options)
         _spool.remove_stale()
-    except (_docker.EngineError, _image_load.LoadError, _spool.SpoolError) as error:
+    except (docker_engine.EngineError, load.LoadError, _spool.SpoolError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(shipped))
 

@@ -100,8 +100,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _apt, _systemd, _units
-from ansible_collections.selfhost.langgraph.plugins.module_utils._command import run
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import apt, systemd, units
 
 ENVIRONMENT = {"LC_ALL": "C", "LANGUAGE": "C"}
 
@@ -125,8 +125,8 @@ def fingerprint(path: str) -> str | None:
 
 def look(names: t.Sequence[str], quiet_units: t.Sequence[str], marker_dir: str) -> dict[str, t.Any]:
     """What is missing, and what its installation would mean."""
-    queried = run([*_apt.QUERY, *map(_apt.package, names)], environment=ENVIRONMENT) if names else None
-    missing = _apt.missing(names, queried.stdout if queried else "")
+    queried = run([*apt.QUERY, *map(apt.package, names)], environment=ENVIRONMENT) if names else None
+    missing = apt.missing(names, queried.stdout if queried else "")
     marked = entries(marker_dir)
     answer: dict[str, t.Any] = {
         **{"missing": missing, "held": [unit for unit in quiet_units if unit in marked], "hold": []},
@@ -134,17 +134,17 @@ def look(names: t.Sequence[str], quiet_units: t.Sequence[str], marker_dir: str) 
     }
     if not missing:
         return answer
-    simulated = run([*_apt.SIMULATE, *missing], environment=ENVIRONMENT)
-    plan = _apt.read_simulation(simulated.stdout, simulated.stderr, simulated.returncode)
-    restarted = _apt.disturbed(_apt.files_of(plan.upgrade), _systemd.running_services()) if plan.upgrade else []
-    shown = _systemd.show(quiet_units, _units.PROPERTIES)
-    exist = {unit: _units.read_unit(shown.get(unit, {})).exists for unit in quiet_units}
+    simulated = run([*apt.SIMULATE, *missing], environment=ENVIRONMENT)
+    plan = apt.read_simulation(simulated.stdout, simulated.stderr, simulated.returncode)
+    restarted = apt.disturbed(apt.files_of(plan.upgrade), systemd.running_services()) if plan.upgrade else []
+    shown = systemd.show(quiet_units, units.PROPERTIES)
+    exist = {unit: units.read_unit(shown.get(unit, {})).exists for unit in quiet_units}
     return answer | {
-        "interrupted": bool(entries(_apt.JOURNAL)),
+        "interrupted": bool(entries(apt.JOURNAL)),
         "install": plan.install or missing,
         "listed": not plan.error,
-        "refusal": _apt.refusal(missing, plan, restarted),
-        "hold": _apt.to_hold(exist, marked),
+        "refusal": apt.refusal(missing, plan, restarted),
+        "hold": apt.to_hold(exist, marked),
     }
 
 
@@ -165,7 +165,7 @@ def main() -> None:
             **look(options["names"], options["quiet_units"], options["marker_dir"]),
             files={path: fingerprint(path) for path in options["files"]},
         )
-    except (OSError, _systemd.SystemdError) as error:
+    except (OSError, systemd.SystemdError) as error:
         module.fail_json(msg=f"cannot look at the packages: {error}")
 
 

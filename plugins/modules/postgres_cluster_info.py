@@ -154,21 +154,21 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_cluster as _cluster
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _units
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import (
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import cluster as _cluster
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.connection import (
     POSTGRES_ARGS,
     PSYCOPG_IMPORT_ERROR,
     connect,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_world import claims_of, read_world
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import claims_of, read_world
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import units
 
 try:
     import psycopg
 except ImportError:
-    pass  # reported by _postgres_connection
+    pass  # reported by connection.py
 
 # A server that does not answer at once is not waited for: what follows would wait, too.
 _TIMEOUT = 10
@@ -242,7 +242,7 @@ def look_at_ours(cluster: _cluster.Cluster, settings: str | None) -> dict[str, t
         "error": error,
         "allows": server.max_connections if server else None,
         "max_connections": _cluster.floor(server, now),
-        "reload": _cluster.unread(server, {path: _units.changed(path) for path in files}) if server else [],
+        "reload": _cluster.unread(server, {path: units.changed(path) for path in files}) if server else [],
         "restart": _cluster.restarts_for(server, now, wanted) if server else [],
         "errors": list(server.errors) if server else [],
         "socket_dir": socket_dir_is_ours(),

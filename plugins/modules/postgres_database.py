@@ -251,12 +251,12 @@ problems:
 """
 
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import (
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.connection import (
     POSTGRES_ARGS,
     POSTGRES_EXCLUSIVE,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_database import ensure, run_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.module import ensure, run_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule
 
 
 def main() -> None:

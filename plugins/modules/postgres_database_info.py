@@ -109,12 +109,12 @@ server_version:
 """
 
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_connection import (
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.connection import (
     POSTGRES_ARGS,
     POSTGRES_EXCLUSIVE,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_database import inspect, run_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.module import inspect, run_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule
 
 
 def main() -> None:

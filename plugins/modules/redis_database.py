@@ -288,13 +288,13 @@ problems:
 """
 
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import (
     KNOWN_CLAIM,
     REDIS_ARGS,
     REDIS_EXCLUSIVE,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_database import ensure, run_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.module import ensure, run_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule
 
 
 def main() -> None:

@@ -127,14 +127,14 @@ server_version:
   sample: 8.0.2
 """
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import (
     KNOWN_CLAIM,
     REDIS_ARGS,
     REDIS_EXCLUSIVE,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_database import run_module
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_info import inspect
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.info import inspect
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.module import run_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule
 
 
 def main() -> None:

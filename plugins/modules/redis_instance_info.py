@@ -124,14 +124,15 @@ from dataclasses import dataclass
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_instance, _systemd, _units
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import ClaimError
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import require
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_connection import (
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import instance
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import (
     REDIS_IMPORT_ERROR,
     connect,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_instance import Reading
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.instance import Reading
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd, units
 
 TIMEOUT = 10
 
@@ -169,11 +170,11 @@ def ask(path: str, password_file: str, names: t.Collection[str]) -> Asked:
     if silent:
         return Asked(None, silent)
     way = {"login_uri": None, "login_unix_socket": path, "login_ca_file": None, "login_timeout": TIMEOUT}
-    login = {"login_user": _redis_instance.ADMINISTRATOR, "login_password": None, "login_password_file": password_file}
+    login = {"login_user": instance.ADMINISTRATOR, "login_password": None, "login_password_file": password_file}
     try:
         server = connect({**way, **login})
         try:
-            replies = server.pipeline(_redis_instance.questions(names))
+            replies = server.pipeline(instance.questions(names))
         finally:
             server.close()
     except ClaimError as error:
@@ -182,14 +183,14 @@ def ask(path: str, password_file: str, names: t.Collection[str]) -> Asked:
     refused = [str(reply) for reply in replies[1:] if isinstance(reply, Exception)]
     if refused:
         return Asked(None, refused[0], heard=True)
-    return Asked(_redis_instance.read_replies(replies), heard=True)
+    return Asked(instance.read_replies(replies), heard=True)
 
 
 def written(path: str) -> dict[str, str] | None:
     """The directives of a file; None where it is missing."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return _redis_instance.directives(file.read())
+            return instance.directives(file.read())
     except FileNotFoundError:
         return None
 
@@ -197,34 +198,34 @@ def written(path: str) -> dict[str, str] | None:
 def refusal(params: t.Mapping[str, t.Any], config: t.Mapping[str, str] | None, asked: Asked) -> str:
     """Why the role must not go on, whatever it would do first."""
     wanted, files = params["implementation"], (params["password_file"], params["acl_file"])
-    for there in _redis_instance.IMPLEMENTATIONS:
-        if there != wanted and os.path.exists(_redis_instance.drop_in_of(there)):
-            return _redis_instance.other(wanted, there)
+    for there in instance.IMPLEMENTATIONS:
+        if there != wanted and os.path.exists(instance.drop_in_of(there)):
+            return instance.other(wanted, there)
     # Who has moved has the claims here, and maybe the file of before.
     if asked.reading is None or not asked.reading.claims:
-        for earlier in map(_redis_instance.earlier_of, _redis_instance.IMPLEMENTATIONS):
+        for earlier in map(instance.earlier_of, instance.IMPLEMENTATIONS):
             said = refusal_of_earlier(earlier)
             if said:
                 return said
     missing = os.path.exists(params["acl_file"]) and not os.path.exists(params["password_file"])
     if missing or asked.stranger:
-        return _redis_instance.no_password(*files, missing)
+        return instance.no_password(*files, missing)
     if config is None:
         return ""
     if asked.reading is None:
-        return _redis_instance.not_asked(params["databases"], config, asked.why)
-    return _redis_instance.lowered(params["databases"], asked.reading)
+        return instance.not_asked(params["databases"], config, asked.why)
+    return instance.lowered(params["databases"], asked.reading)
 
 
-def refusal_of_earlier(earlier: _redis_instance.Earlier) -> str:
+def refusal_of_earlier(earlier: instance.Earlier) -> str:
     """Why nothing is made beside a server that an earlier version has configured."""
     before = written(earlier.config)
     if before is None:
         return ""
     asked = ask(before.get("unixsocket", earlier.socket), earlier.password_file, ())
     if asked.reading is None:
-        return _redis_instance.not_asked_for_claims(earlier, asked.why)
-    return _redis_instance.moved(earlier, asked.reading)
+        return instance.not_asked_for_claims(earlier, asked.why)
+    return instance.moved(earlier, asked.reading)
 
 
 def silence(name: str, path: str, unit: t.Mapping[str, t.Any], asked: Asked, check_mode: bool) -> str:
@@ -235,7 +236,7 @@ def silence(name: str, path: str, unit: t.Mapping[str, t.Any], asked: Asked, che
     # The play itself would install the library first.
     if check_mode and not asked.able:
         return ""
-    return _redis_instance.silent(name, path, asked.why)
+    return instance.silent(name, path, asked.why)
 
 
 def look(params: t.Mapping[str, t.Any], check_mode: bool = False) -> dict[str, t.Any]:
@@ -244,13 +245,13 @@ def look(params: t.Mapping[str, t.Any], check_mode: bool = False) -> dict[str, t
     # The process that runs has the socket of the file that it read, whatever is wanted now.
     path = (config or {}).get("unixsocket", params["unix_socket"])
     asked = Asked(None) if config is None else ask(path, params["password_file"], params["settings"])
-    name = _redis_instance.unit_of(params["implementation"])
+    name = instance.unit_of(params["implementation"])
     # An upgrade of the package writes the distribution's unit anew, and is no reason to interrupt the deployments.
-    files = (params["config_file"], _redis_instance.drop_in_of(params["implementation"]))
-    unit = _units.look([_units.Wanted(name, files, unit_files=False)])[name]
+    files = (params["config_file"], instance.drop_in_of(params["implementation"]))
+    unit = units.look([units.Wanted(name, files, unit_files=False)])[name]
     reading = asked.reading or Reading()
     settings = {str(key): str(value) for key, value in params["settings"].items()}
-    different = _redis_instance.differences(settings, reading.settings)
+    different = instance.differences(settings, reading.settings)
     return {
         "refusal": refusal(params, config, asked),
         "configured": config is not None,
@@ -271,7 +272,7 @@ def main() -> None:
         argument_spec={
             "implementation": {
                 "type": "str",
-                "choices": list(_redis_instance.IMPLEMENTATIONS),
+                "choices": list(instance.IMPLEMENTATIONS),
                 "default": "redis",
             },
             "databases": {"type": "int", "required": True},
@@ -286,7 +287,7 @@ def main() -> None:
     require(module, wished=[("redis", REDIS_IMPORT_ERROR)])
     try:
         module.exit_json(**look(module.params, module.check_mode))
-    except (OSError, _systemd.SystemdError) as error:
+    except (OSError, systemd.SystemdError) as error:
         module.fail_json(msg=f"cannot look at Redis: {error}")
 
 

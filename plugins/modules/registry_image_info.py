@@ -119,8 +119,9 @@ problems:
       remedy: check name and tag, or push it first
 """
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _registry
-from ansible_collections.selfhost.langgraph.plugins.module_utils._module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images import registry
 
 
 def main() -> None:
@@ -152,10 +153,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    require(module, ("docker", _docker.DOCKER_IMPORT_ERROR))
+    require(module, ("docker", docker_engine.DOCKER_IMPORT_ERROR))
     try:
-        answers, problems = _registry.ask(_docker.connect(), module.params["images"], module.params["registries"])
-    except _docker.EngineError as error:
+        answers, problems = registry.ask(docker_engine.connect(), module.params["images"], module.params["registries"])
+    except docker_engine.EngineError as error:
         module.fail_json(msg=str(error))
     if problems:
         lines = "\n".join(str(problem) for problem in problems)

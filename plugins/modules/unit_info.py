@@ -114,7 +114,7 @@ units:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _systemd, _units
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd, units
 
 
 def main() -> None:
@@ -129,12 +129,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     wanted = [
-        _units.Wanted(item["name"], tuple(item["files"]), tuple(item["reload_files"]))
-        for item in module.params["units"]
+        units.Wanted(item["name"], tuple(item["files"]), tuple(item["reload_files"])) for item in module.params["units"]
     ]
     try:
-        module.exit_json(units=_units.look(wanted))
-    except _systemd.SystemdError as error:
+        module.exit_json(units=units.look(wanted))
+    except systemd.SystemdError as error:
         module.fail_json(msg=f"systemctl: {error}")
 
 

@@ -49,7 +49,7 @@ part() {
     # The unit tests that ansible-test's environments leave out, for want of langgraph's CLI or git.
     cli)
       run "unit tests with langgraph's CLI" make --no-print-directory -C "$ROOT" unit \
-        ARGS="tests/unit/tools tests/unit/plugins/module_utils/test_image_build.py" || rc=$?
+        ARGS="tests/unit/tools tests/unit/plugins/module_utils/_images/test_build.py" || rc=$?
       add_junit "$1" "$results/unit.xml" "$rc" ;;
     integration)
       run "integration tests" make --no-print-directory -C "$ROOT" integration || rc=$?

@@ -55,7 +55,7 @@ def trespass(stage: Stage, names: t.Sequence[str]) -> int:
     child = os.fork()
     if child:
         return child
-    from ansible_collections.selfhost.langgraph.plugins.module_utils._claims import Refused
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import Refused
 
     code = 1
     try:

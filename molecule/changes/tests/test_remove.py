@@ -9,7 +9,7 @@ import yaml
 from killing import killed_at
 from plays import run_playbook
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import REMOVAL_STAGES
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import REMOVAL_STAGES
 
 NAME, PORT = "support-bot", 8123
 THIRD = "a-third-one"

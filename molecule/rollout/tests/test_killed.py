@@ -12,7 +12,7 @@ import time
 import pytest
 from killing import killed_at
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import STAGES
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import STAGES
 
 NAME, PORT = "support-bot", 8123
 

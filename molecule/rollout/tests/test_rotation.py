@@ -17,7 +17,7 @@ import typing as t
 import pytest
 from killing import killed_at
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import STAGES
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import STAGES
 
 NAME, PORT = "research-agent", 8124
 DATABASE = "research_agent"

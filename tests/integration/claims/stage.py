@@ -13,12 +13,12 @@ import servers
 
 sys.path.insert(0, servers.collection_path())
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import (
-    _postgres_connection,
-    _postgres_database,
-    _redis_connection,
-    _redis_database,
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import (
+    connection as postgres_connection,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import module as postgres_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import connection as redis_connection
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import module as redis_module
 
 CLAIMS = "selfhost.langgraph:claims"
 OWNER = "the-inventory-of-this-t"
@@ -26,8 +26,8 @@ PASSWORD = "torture-password-of-"
 OWNER = "owner-of-the-tests-0001"
 ADDRESS = "redis.of.the.tests:6379"
 
-REDIS_DEFAULTS = {name: spec.get("default") for name, spec in _redis_connection.REDIS_ARGS.items()}
-POSTGRES_DEFAULTS = {name: spec.get("default") for name, spec in _postgres_connection.POSTGRES_ARGS.items()}
+REDIS_DEFAULTS = {name: spec.get("default") for name, spec in redis_connection.REDIS_ARGS.items()}
+POSTGRES_DEFAULTS = {name: spec.get("default") for name, spec in postgres_connection.POSTGRES_ARGS.items()}
 
 
 class Stage:
@@ -48,8 +48,8 @@ class Stage:
     def known(self) -> list[dict[str, t.Any]]:
         """Call postgres_database_info."""
         params = {**POSTGRES_DEFAULTS, **self.postgres_login, "sizes": False}
-        with _postgres_connection.connect(params) as connection:
-            claims: list[dict[str, t.Any]] = _postgres_database.inspect(connection, params, False)["claims"]
+        with postgres_connection.connect(params) as connection:
+            claims: list[dict[str, t.Any]] = postgres_module.inspect(connection, params, False)["claims"]
         return claims
 
     def claim_numbers(
@@ -72,8 +72,8 @@ class Stage:
         params = {**REDIS_DEFAULTS, **self.redis_login, "databases": entries, "known_claims": known}
         params |= {"manage_users": True, "allow_shared_number": False, "address": ADDRESS, "owner": owner}
         params |= {"previous_owners": [], "take_over": False, "live_addresses": None}
-        server = _redis_connection.connect(params)
-        result = _redis_database.ensure(server, params, False)
+        server = redis_connection.connect(params)
+        result = redis_module.ensure(server, params, False)
         server.close()
         self.server = result["server"]
         return {name: item["number"] for name, item in result["databases"].items()}
@@ -88,8 +88,8 @@ class Stage:
         params = {**POSTGRES_DEFAULTS, **self.postgres_login, "databases": entries}
         params |= {"close_databases": ["postgres", "template1"], "lock_timeout": 600}
         params |= {"owner": OWNER, "previous_owners": [], "take_over": False}
-        with _postgres_connection.connect(params) as connection:
-            return _postgres_database.ensure(connection, params, False)
+        with postgres_connection.connect(params) as connection:
+            return postgres_module.ensure(connection, params, False)
 
     def play(self, names: t.Sequence[str]) -> None:
         """Do all of it, and write down what was promised, as soon as it was."""

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from servers import PostgresServer, peer_user_can_be_tried, run_module
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._postgres_lock import lock
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.lock import lock
 
 SECRET = "a-password-of-the-deployment"
 CLOSED = ["postgres", "template1"]

@@ -34,7 +34,7 @@ wanted_lists = st.lists(
 
 @pytest.fixture(scope="module")
 def script(_redis: RedisServer) -> t.Callable[..., tuple[dict[str, t.Any], Claims]]:
-    from ansible_collections.selfhost.langgraph.plugins.module_utils._redis_script import CLAIM_SCRIPT
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.scripts import CLAIM_SCRIPT
 
     _redis.clean()
     admin = _redis.admin()

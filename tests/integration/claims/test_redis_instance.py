@@ -12,7 +12,7 @@ import yaml
 from servers import ADMIN_PASSWORD, COLLECTION, RedisServer
 from test_redis_database import claim, entries
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_instance
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import instance as redis_instance
 from ansible_collections.selfhost.langgraph.plugins.modules import redis_instance_info
 
 
@@ -47,11 +47,11 @@ def test_what_it_runs_with_is_what_the_role_wrote(instance: RedisServer) -> None
     assert asked.reading
     # One that a server does not report would not be compared.
     assert set(asked.reading.settings) == set(wanted)
-    assert _redis_instance.differences({**wanted, "dir": asked.reading.settings["dir"]}, asked.reading.settings) == {}
+    assert redis_instance.differences({**wanted, "dir": asked.reading.settings["dir"]}, asked.reading.settings) == {}
     instance.admin().config_set("maxmemory-policy", "allkeys-lru")
     again = ask(instance, **wanted).reading
     assert again
-    assert list(_redis_instance.differences({"maxmemory-policy": "noeviction"}, again.settings)) == ["maxmemory-policy"]
+    assert list(redis_instance.differences({"maxmemory-policy": "noeviction"}, again.settings)) == ["maxmemory-policy"]
 
 
 def test_numbers_in_use_are_found(instance: RedisServer) -> None:
@@ -60,8 +60,8 @@ def test_numbers_in_use_are_found(instance: RedisServer) -> None:
     reading = ask(instance).reading
     assert reading
     assert (reading.claims, max(reading.numbers)) == ({"a": 20}, 25)
-    assert "number 25 has keys" in _redis_instance.lowered(25, reading)
-    assert _redis_instance.lowered(26, reading) == ""
+    assert "number 25 has keys" in redis_instance.lowered(25, reading)
+    assert redis_instance.lowered(26, reading) == ""
 
 
 def test_with_fewer_numbers_it_does_not_start_and_nothing_is_lost(instance: RedisServer) -> None:

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _schema
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
 
 PLANTED = {
     "sleeps": "CREATE VIEW schema_migrations AS SELECT 1 AS version, false AS dirty FROM pg_sleep(60)",

@@ -33,33 +33,33 @@ CALLS: dict[str, int | str] = {
     "print": 0,
     "warn": 0,
 }
-# Functions that give messages, or tuples with one: name, or FILE:name -> position in the tuple, None for the text itself.
+# Functions that give messages, or tuples with one: name, or FILE (below plugins/):name -> position in the tuple, None for the text itself.
 GIVES: dict[str, int | None] = {
     "_build_warnings": None,
-    "_data_proxy.py:_no_address": None,
-    "_data_proxy.py:_no_server": None,
-    "_data_proxy.py:_no_source": None,
-    "_data_proxy.py:_same_port": None,
+    "plugin_utils/_deployments/data_proxy.py:_no_address": None,
+    "plugin_utils/_deployments/data_proxy.py:_no_server": None,
+    "plugin_utils/_deployments/data_proxy.py:_no_source": None,
+    "plugin_utils/_deployments/data_proxy.py:_same_port": None,
     "address_complaint": None,
     "_variable": 0,
-    "_apt.py:refusal": None,
-    "_redis_instance.py:lowered": None,
-    "_redis_instance.py:moved": None,
-    "_redis_instance.py:no_password": None,
-    "_redis_instance.py:not_asked": None,
-    "_redis_instance.py:not_asked_for_claims": None,
-    "_redis_instance.py:other": None,
-    "_redis_instance.py:silent": None,
-    "_engine.py:problems": None,
-    "_engine_network.py:network_problems": None,
-    "_engine_options.py:problems": None,
-    "_image_build.py:_why": None,
-    "_image_load.py:_why": None,
+    "module_utils/_host/apt.py:refusal": None,
+    "module_utils/_claims/redis/instance.py:lowered": None,
+    "module_utils/_claims/redis/instance.py:moved": None,
+    "module_utils/_claims/redis/instance.py:no_password": None,
+    "module_utils/_claims/redis/instance.py:not_asked": None,
+    "module_utils/_claims/redis/instance.py:not_asked_for_claims": None,
+    "module_utils/_claims/redis/instance.py:other": None,
+    "module_utils/_claims/redis/instance.py:silent": None,
+    "module_utils/_host/engine_service.py:problems": None,
+    "module_utils/_host/engine_network.py:network_problems": None,
+    "module_utils/_host/engine_options.py:problems": None,
+    "module_utils/_images/build.py:_why": None,
+    "module_utils/_images/load.py:_why": None,
     "_without_log": 1,
     "command_findings": None,
     "complaint": None,
-    "_extra.py:refusal": None,
-    "_postgres_cluster.py:problems": None,
+    "module_utils/_rollout/capacity.py:refusal": None,
+    "module_utils/_claims/postgres/cluster.py:problems": None,
     "explain": 0,
     "pattern_findings": None,
     "taken_ports": None,
@@ -75,34 +75,34 @@ TABLES = {"_CAUSES": 1, "_PATTERNS": 2, "_REASONS": 1}
 LIBRARY = "Failed to import the required Python library (*) on *"
 # Sentences that leave by no way that is known here: each must be none, or the way be added above.
 SENTENCE = re.compile(r"[a-z']+ [a-z']+ [a-z']+ [a-z']+")
-# File -> what in it is no message: parts of lines in tables, of files, of what is asked of others.
+# File, below plugins/ -> what in it is no message: parts of lines in tables, of files, of what is asked of others.
 NOT_MESSAGES: dict[str, re.Pattern[str]] = {
-    "_apt.py": re.compile("The following packages"),
-    "container_service.py": re.compile("s to become healthy"),
-    "_container_service.py": re.compile("not on the host yet"),
-    "_diagnosis.py": re.compile("DB index"),
-    "_engine_network.py": re.compile("^the engine's network|^its own address"),
-    "_image_build.py": re.compile("no space left|could not find"),
-    "_image_builds.py": re.compile("of texts"),
-    "langgraph-firewall.py": re.compile("type ipv4_addr"),
-    "_module.py": re.compile("import importlib"),
-    "_plan.py": re.compile("is no longer kept|runs and does not serve|rollback from"),
-    "_postgres_cluster.py": re.compile("SELECT pg_catalog"),
-    "postgres_cluster_info.py": re.compile("the library psycopg is|it gives no answer|there is no socket for"),
-    "_postgres_plan.py": re.compile("the comment of the database"),
-    "_proxy.py": re.compile("Written by|http-request"),
-    "_redis_acl.py": re.compile("asking bgrewriteaof|caching getname"),
-    "_redis_durable.py": re.compile("no fsync in time"),
-    "_redis_instance.py": re.compile("holds the claim of"),
-    "_redis_record.py": re.compile("local key"),
-    "_redis_script.py": re.compile("local "),
-    "_redis_world.py": re.compile("keyspace read|may not run"),
-    "_removal.py": re.compile(
+    "module_utils/_host/apt.py": re.compile("The following packages"),
+    "action/container_service.py": re.compile("s to become healthy"),
+    "module_utils/_rollout/module.py": re.compile("not on the host yet"),
+    "module_utils/_server/log_causes.py": re.compile("DB index"),
+    "module_utils/_host/engine_network.py": re.compile("^the engine's network|^its own address"),
+    "module_utils/_images/build.py": re.compile("no space left|could not find"),
+    "plugin_utils/_images/build_options.py": re.compile("of texts"),
+    "roles/firewall/files/langgraph-firewall.py": re.compile("type ipv4_addr"),
+    "module_utils/_common/ansible_module.py": re.compile("import importlib"),
+    "module_utils/_rollout/plan.py": re.compile("is no longer kept|runs and does not serve|rollback from"),
+    "module_utils/_claims/postgres/cluster.py": re.compile("SELECT pg_catalog"),
+    "modules/postgres_cluster_info.py": re.compile("the library psycopg is|it gives no answer|there is no socket for"),
+    "module_utils/_claims/postgres/plan.py": re.compile("the comment of the database"),
+    "module_utils/_haproxy/config.py": re.compile("Written by|http-request"),
+    "module_utils/_claims/redis/acl.py": re.compile("asking bgrewriteaof|caching getname"),
+    "module_utils/_claims/redis/durable.py": re.compile("no fsync in time"),
+    "module_utils/_claims/redis/instance.py": re.compile("holds the claim of"),
+    "module_utils/_claims/redis/record.py": re.compile("local key"),
+    "module_utils/_claims/redis/scripts.py": re.compile("local "),
+    "module_utils/_claims/redis/state.py": re.compile("keyspace read|may not run"),
+    "plugin_utils/_deployments/removal.py": re.compile(
         "To remove the|stand in the way|would lose|are connected|and has to|number of|still stands|take it out there|once more, empty"
     ),
-    "_revisions.py": re.compile("files of"),
-    "_settings.py": re.compile("the co"),
-    "_stations.py": re.compile("; |, "),
+    "module_utils/_revisions/model.py": re.compile("files of"),
+    "module_utils/_common/deployment_options.py": re.compile("the co"),
+    "plugin_utils/_deployments/module_options.py": re.compile("; |, "),
 }
 # Of generators of (option, finding, remedy), as their annotation says.
 FINDING = ("Finding", 1)
@@ -128,7 +128,7 @@ class Module:
     """The messages of one Python file."""
 
     def __init__(self, path: Path, name: str) -> None:
-        self._name = name
+        self._name, self._file = name, name.removeprefix("plugins/")
         self._tree = ast.parse(path.read_text(encoding="utf-8"))
         self._functions = [node for node in ast.walk(self._tree) if isinstance(node, ast.FunctionDef)]
         self._owner: dict[ast.AST, ast.FunctionDef] = {}
@@ -147,7 +147,7 @@ class Module:
                 told.update(ast.walk(body[0]))
             if isinstance(node, ast.Assign) and _name(node.targets[0]) in ("DOCUMENTATION", "EXAMPLES", "RETURN"):
                 told.update(ast.walk(node))
-        known = NOT_MESSAGES.get(Path(self._name).name)
+        known = NOT_MESSAGES.get(self._file)
         for node in ast.walk(self._tree):
             text = node.value if isinstance(node, ast.Constant) and node not in told else None
             if isinstance(text, str) and SENTENCE.search(text) and not (known and known.search(text)):
@@ -208,7 +208,7 @@ class Module:
         if FINDING[0] in returns.replace("Findings", ""):
             position: int | None = FINDING[1]
         else:
-            names = (function.name, f"{Path(self._name).name}:{function.name}")
+            names = (function.name, f"{self._file}:{function.name}")
             known = next((name for name in names if name in GIVES), None)
             if known is None:
                 return

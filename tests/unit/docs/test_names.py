@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._diagnosis import _PATTERNS
-from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import OPTIONS
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import OPTIONS
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server.log_causes import _PATTERNS
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import Host, bot, install
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import Host, bot, install
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_cluster
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import cluster
 
 ROOT = Path(__file__).parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
@@ -113,9 +113,7 @@ def test_every_variable_that_is_defined_is_used(role: str) -> None:
     text = "\n".join(code(path) for path in files(role))
     others = "\n".join(code(path) for other in ROLES if other != role for path in files(other))
     # What plugins look up in the variables of other hosts.
-    asked = re.findall(
-        r'\.get\("(\w+)"\)', "".join(path.read_text() for path in ROOT.glob("plugins/module_utils/*.py"))
-    )
+    asked = re.findall(r'\.get\("(\w+)"\)', "".join(path.read_text() for path in ROOT.glob("plugins/*_utils/**/*.py")))
     shared = {*re.findall(r"\w+", code(ROOT / "playbooks/site.yml")), *BORROWED.findall(others), *asked}
     for name in {*load(role, "defaults/main.yml"), *load(role, "vars/main.yml")}:
         assert re.search(rf"\b{name}\b(?!:)", text) or name in shared, name
@@ -210,21 +208,21 @@ def test_galaxy_metadata(role: str) -> None:
 def test_the_role_and_its_module_mean_the_same_cluster() -> None:
     variables = load("postgres", "vars/main.yml")
     same = {
-        "_postgres_user": _postgres_cluster.USER,
-        "_postgres_socket_dir": _postgres_cluster.SOCKET_DIR,
-        "_postgres_marker": f"{{{{ _postgres_config_dir }}}}/{_postgres_cluster.MARKER}",
-        "_postgres_package_settings": _postgres_cluster.PACKAGE_SETTINGS,
+        "_postgres_user": cluster.USER,
+        "_postgres_socket_dir": cluster.SOCKET_DIR,
+        "_postgres_marker": f"{{{{ _postgres_config_dir }}}}/{cluster.MARKER}",
+        "_postgres_package_settings": cluster.PACKAGE_SETTINGS,
     }
     assert {name: variables[name] for name in same} == same
-    end = f"/{_postgres_cluster.CLUSTER}"
-    assert variables["_postgres_config_dir"].startswith(_postgres_cluster.CONFIG_ROOT)
+    end = f"/{cluster.CLUSTER}"
+    assert variables["_postgres_config_dir"].startswith(cluster.CONFIG_ROOT)
     assert variables["_postgres_config_dir"].endswith(end)
 
 
 def test_claims_go_to_the_cluster_of_the_role() -> None:
     login = load("langgraph", "vars/main.yml")["_langgraph_postgres_login"]
-    assert f"'peer_user': '{_postgres_cluster.USER}'" in login
-    assert f"'login_unix_socket': '{_postgres_cluster.SOCKET_DIR}'" in login
+    assert f"'peer_user': '{cluster.USER}'" in login
+    assert f"'login_unix_socket': '{cluster.SOCKET_DIR}'" in login
     assert "'login_port': hostvars[langgraph_postgres_server]['postgres_port']" in login
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _credentials
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import make_content, make_record
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import bot
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import make_content, make_record
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import bot
 from ansible_collections.selfhost.langgraph.tests.unit.roles.helper import ROOT, load
 
 SECONDS = {2: 1, 3: 2, 4: 4, 8: 60, 50: 60}

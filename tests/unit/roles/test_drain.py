@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _runs
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server import runs as _runs
 from ansible_collections.selfhost.langgraph.tests.unit.roles.helper import load
 
 ONE, TWO = "1ef0c5b2-6a5b-6d3e-8d6c-0242ac120002", "1ef0c5b2-6a5b-6d3e-8d6c-0242ac120003"

@@ -11,13 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.selfhost.langgraph.tests.unit.roles.helper import SHIPPED, VARIABLES
+
 ROOT = Path(__file__).parents[3]
-VARIABLES = (ROOT / "roles/langgraph/vars/main.yml").read_text()
-# Name on the host -> source.
-SHIPPED = {
-    name: ROOT / "roles/langgraph" / source.strip("/")
-    for name, source in re.findall(r"_helper_dir ~ '/([\w.-]+)': role_path ~ '([^']+)'", VARIABLES)
-}
 TEMPLATES = ROOT / "roles/langgraph/templates"
 
 

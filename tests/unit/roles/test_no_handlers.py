@@ -60,5 +60,5 @@ def test_the_engine_is_restarted_by_its_module_alone() -> None:
 
 def test_what_the_role_and_the_module_call_the_record_is_the_same() -> None:
     constants = yaml.safe_load((ROOT / "roles/docker/vars/main.yml").read_text())
-    text = (ROOT / "plugins/module_utils/_engine.py").read_text()
+    text = (ROOT / "plugins/module_utils/_host/engine_service.py").read_text()
     assert f'RECORD = "{constants["_docker_record"]}"\n' in text

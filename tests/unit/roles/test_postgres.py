@@ -14,7 +14,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _postgres_cluster
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import cluster
 
 ROLE = Path(__file__).parents[3] / "roles/postgres"
 
@@ -51,7 +51,7 @@ def test_the_cluster_is_not_made_by_the_hosts_own_defaults() -> None:
     assert "'--environment', _postgres_config_dir ~ '/environment'" in made
     note = tasks("create")["Note that it is being made, and with what"]["ansible.builtin.copy"]
     assert note["dest"] == "{{ _postgres_marker }}"
-    settings = _postgres_cluster.parse(note["content"])
+    settings = cluster.parse(note["content"])
     assert settings["add_include_dir"] == "conf.d"
     # Debian's own places hold, and nothing of others is read.
     assert set(settings) == {"cluster_name", "log_line_prefix", "add_include_dir"}

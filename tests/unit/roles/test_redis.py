@@ -16,7 +16,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _redis_instance
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import instance
 from ansible_collections.selfhost.langgraph.plugins.modules import redis_instance_info
 
 ROLE = Path(__file__).parents[3] / "roles/redis"
@@ -39,7 +39,7 @@ def render(text: str, **given: t.Any) -> str:
 
 def config(**given: t.Any) -> dict[str, str]:
     """The directives of langgraph.conf, as Redis reads them."""
-    return _redis_instance.directives(render((ROLE / "templates/langgraph.conf.j2").read_text(), **given))
+    return instance.directives(render((ROLE / "templates/langgraph.conf.j2").read_text(), **given))
 
 
 def test_redis_has_its_socket_alone() -> None:
@@ -73,10 +73,10 @@ def test_the_paths_do_not_depend_on_the_implementation() -> None:
     assert "redis-server" not in unit
 
 
-@pytest.mark.parametrize("implementation", _redis_instance.IMPLEMENTATIONS)
+@pytest.mark.parametrize("implementation", instance.IMPLEMENTATIONS)
 def test_the_module_looks_where_the_role_writes(implementation: str) -> None:
     found = render("{{ [_redis_service, _redis_drop_in] | join(' ') }}", redis_implementation=implementation)
-    assert found.split() == [_redis_instance.unit_of(implementation), _redis_instance.drop_in_of(implementation)]
+    assert found.split() == [instance.unit_of(implementation), instance.drop_in_of(implementation)]
 
 
 def test_the_defaults_of_the_module_are_the_paths_of_the_role() -> None:

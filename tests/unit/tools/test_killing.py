@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 MODULE = """
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.langgraph.plugins.module_utils._stages import STAGES, reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import STAGES, reach
 
 module = AnsibleModule(argument_spec={})
 for stage in STAGES:

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
 
 ROOT = Path(__file__).parents[4]
 # `ansible-test` runs this where the collection is installed; in the repository it is a link in build/.

@@ -15,7 +15,7 @@ import yaml
 
 from ansible_collections.selfhost.langgraph.plugins.action import deployment_check as action
 from ansible_collections.selfhost.langgraph.plugins.doc_fragments._deployment import ModuleDocFragment
-from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import OPTIONS
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import OPTIONS
 from ansible_collections.selfhost.langgraph.plugins.modules import deployment_check as module
 
 DOCUMENTED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["deployments"]["suboptions"]

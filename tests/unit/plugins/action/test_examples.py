@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._deployments import check_deployments
-from ansible_collections.selfhost.langgraph.plugins.module_utils._list_rules import Surroundings
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import Surroundings
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.modules.helper import problems, uses
 
 FOLDER = Path(__file__).parents[4] / "plugins/action"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.action.image_build import built_here, context, source_hash
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 
 FILES = {
     "langgraph.json": "{}",
@@ -196,7 +196,7 @@ class Engine:
 
     def inspect_image(self, name: str) -> dict[str, t.Any]:
         if name not in self.sources:
-            raise _docker.docker.errors.NotFound("no such image")
+            raise docker_engine.docker.errors.NotFound("no such image")
         return {"Id": f"sha256:{name}", "Config": {"Labels": {"selfhost.langgraph.source": self.sources[name]}}}
 
 
@@ -216,7 +216,7 @@ BUILDS = [{"image": "bot:1", "source": "a"}, {"image": "other:1", "source": "b"}
 def test_where_all_is_built_no_module_is_needed(
     sources: dict[str, str], whole: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_docker, "connect", lambda: Engine(sources))
+    monkeypatch.setattr(docker_engine, "connect", lambda: Engine(sources))
     found = built_here(BUILDS)
     assert (found is not None) == whole
     if found:
@@ -228,7 +228,7 @@ def test_where_all_is_built_no_module_is_needed(
 
 def test_what_is_wrong_with_the_engine_is_for_the_module_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
     def connect() -> t.NoReturn:
-        raise _docker.EngineError("it does not answer")
+        raise docker_engine.EngineError("it does not answer")
 
-    monkeypatch.setattr(_docker, "connect", connect)
+    monkeypatch.setattr(docker_engine, "connect", connect)
     assert built_here(BUILDS) is None

@@ -19,9 +19,9 @@ import pytest
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.selfhost.langgraph.plugins.action import image_load as action
-from ansible_collections.selfhost.langgraph.plugins.module_utils._archives import write_parts
-from ansible_collections.selfhost.langgraph.plugins.module_utils._images import normal_reference
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.image_files import (
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import write_parts
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.plugin_utils._images.image_files import (
     Image,
     classic,
     layer,

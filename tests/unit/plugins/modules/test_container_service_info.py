@@ -14,8 +14,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _ports, _schema
-from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import carried
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, tcp_ports
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.carried_credentials import carried
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
 from ansible_collections.selfhost.langgraph.plugins.modules import container_service_info
 from ansible_collections.selfhost.langgraph.plugins.modules.container_service_info import (
     aes_keys,
@@ -25,7 +26,7 @@ from ansible_collections.selfhost.langgraph.plugins.modules.container_service_in
     missing_libraries,
     read,
 )
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import (
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import (
     OLD,
     ROTATED,
     SECRET,
@@ -79,7 +80,7 @@ def test_a_file_that_is_not_there(path: str) -> None:
 @pytest.fixture
 def host(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A host with a deployment, whose revision 1 is being drained."""
-    monkeypatch.setattr(_ports, "sessions", lambda address, _port: int(address.rpartition(".")[2]))
+    monkeypatch.setattr(tcp_ports, "sessions", lambda address, _port: int(address.rpartition(".")[2]))
     host.converge(bot(), bot("two", port=8124))
     host.converge(bot(image="bot:2"))
     return host
@@ -125,13 +126,13 @@ def test_folders_without_a_deployment(host: Host) -> None:
 
 def test_a_host_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> t.NoReturn:
-        raise _docker.EngineError("does not answer")
+        raise docker_engine.EngineError("does not answer")
 
-    monkeypatch.setattr(_docker, "connect", refuse)
+    monkeypatch.setattr(docker_engine, "connect", refuse)
     images, facts = engine(["bot:1"])
     assert (images, facts["root"], facts["free"]) == ({}, None, None)
-    assert facts["architecture"] == _docker.architecture(os.uname().machine)
-    monkeypatch.setattr(_docker, "DOCKER_IMPORT_ERROR", "no module")
+    assert facts["architecture"] == docker_engine.architecture(os.uname().machine)
+    monkeypatch.setattr(docker_engine, "DOCKER_IMPORT_ERROR", "no module")
     assert engine(["bot:1"]) == (images, facts)
 
 
@@ -152,8 +153,8 @@ def test_libraries_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_containers_carry(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ports, "addresses", lambda: ["192.0.2.1"])
-    monkeypatch.setattr(_docker, "container_addresses", lambda _client, label: [f"172.29.0.2 {label}"])
+    monkeypatch.setattr(tcp_ports, "addresses", lambda: ["192.0.2.1"])
+    monkeypatch.setattr(docker_engine, "container_addresses", lambda _client, label: [f"172.29.0.2 {label}"])
     three = bot("three", port=8125, image="bot:3", credentials=OLD)
     host.converge(three)
     host.converge({**three, "credentials": ROTATED})
@@ -178,10 +179,10 @@ def test_what_containers_carry(host: Host, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_without_an_engine_nothing_is_carried_from_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
-        raise _docker.EngineError
+        raise docker_engine.EngineError
 
-    monkeypatch.setattr(_docker, "connect", refuse)
-    monkeypatch.setattr(_ports, "addresses", lambda: ["192.0.2.1"])
+    monkeypatch.setattr(docker_engine, "connect", refuse)
+    monkeypatch.setattr(tcp_ports, "addresses", lambda: ["192.0.2.1"])
     assert carried({}) == {"deployments": {}, "addresses": ["192.0.2.1"]}
 
 

@@ -10,10 +10,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils import _probe
-from ansible_collections.selfhost.langgraph.plugins.module_utils._probe import Answer, Target
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server import health
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server.health import Answer, Target
 from ansible_collections.selfhost.langgraph.plugins.modules.health import examine, explain_all
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils.fake_host import SECRET, Host, bot
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import SECRET, Host, bot
 
 TARGETS = {"bot": Target("https://127.0.0.1:443/bot", "bot.example.com"), "two": Target("http://127.0.0.1:8124")}
 
@@ -30,7 +30,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Target], floa
             for name, target in targets.items()
         }
 
-    monkeypatch.setattr(_probe, "wait_for", wait_for)
+    monkeypatch.setattr(health, "wait_for", wait_for)
     return asked
 
 
@@ -61,7 +61,7 @@ def test_without_the_database(asked: list[t.Any]) -> None:
 
 def test_what_does_not_answer_is_not_asked_for_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        _probe, "wait_for", lambda targets, _timeout: {name: Answer(None, name == "two") for name in targets}
+        health, "wait_for", lambda targets, _timeout: {name: Answer(None, name == "two") for name in targets}
     )
     assert examine(TARGETS, 0, True) == {"bot": Answer(None, False), "two": Answer(None, True)}
 

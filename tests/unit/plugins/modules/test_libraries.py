@@ -13,16 +13,19 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.modules.helper import FOLDER, MODULES
 
-UTILS = FOLDER.parent / "module_utils"
+PLUGINS = FOLDER.parent
 # The names of the errors, and where they are made.
 ERROR = re.compile(r"\b(DOCKER|PSYCOPG|REDIS)_IMPORT_ERROR\b")
-IMPORTS = re.compile(r"plugins\.module_utils(?:\.(_\w+))? import (\([^)]*\)|.*)")
+IMPORTS = re.compile(r"plugins\.(module_utils[.\w]*) import (\([^)]*\)|.*)")
 
 
 def imported(text: str) -> t.Iterator[str]:
-    """The files of module_utils that a file imports."""
-    for one, several in IMPORTS.findall(text):
-        yield from [one] if one else re.findall(r"\b_\w+", several)
+    """The files of module_utils that a file imports: those it imports from, and modules that it imports by name."""
+    for place, names in IMPORTS.findall(text):
+        for path in (place, *(f"{place}.{name}" for name in re.findall(r"\w+", names))):
+            file = f"{path.replace('.', '/')}.py"
+            if (PLUGINS / file).exists():
+                yield file
 
 
 def reached(name: str) -> dict[str, str]:
@@ -31,9 +34,8 @@ def reached(name: str) -> dict[str, str]:
     waiting = list(imported(found[name]))
     while waiting:
         util = waiting.pop()
-        path = UTILS / f"{util}.py"
-        if util not in found and path.exists():
-            found[util] = path.read_text()
+        if util not in found:
+            found[util] = (PLUGINS / util).read_text()
             waiting += imported(found[util])
     return found
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ansible_collections.selfhost.langgraph.plugins.doc_fragments._rollout import ModuleDocFragment
-from ansible_collections.selfhost.langgraph.plugins.module_utils._settings import (
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
     DEFAULT_EXTRA_REVISIONS,
     DEFAULT_RUNNING_REVISIONS,
 )

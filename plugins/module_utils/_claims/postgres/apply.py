@@ -1,0 +1,195 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Carry out a plan in Postgres, in steps that a second run can finish after a crash at any point."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import encode_mark
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.extensions import create_extensions
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import (
+    FORBIDDEN,
+    RESET_INSIDE,
+    Need,
+    Plan,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.scram import make_verifier
+
+try:
+    from psycopg import sql
+except ImportError:
+    pass  # reported by connection.py
+
+if t.TYPE_CHECKING:
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.connection import Connection
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.timeouts import PatientSession
+
+    Enter = t.Callable[[str], Connection]
+
+
+# A right to connect counts at login only: who came by one that is gone has to go, too, as far as we may end that session.
+_END_INTRUDERS = """
+SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a
+WHERE a.datname = ANY(CAST(%s AS pg_catalog.text[])) AND a.usesysid IS NOT NULL
+  AND NOT pg_catalog.has_database_privilege(a.usesysid, a.datid, 'CONNECT')
+  AND (pg_catalog.pg_has_role(a.usesysid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'))
+"""
+
+
+def apply_plan(connection: PatientSession, enter: Enter, plan: Plan, as_superuser: bool) -> None:
+    """Roles first, as a mark that what follows is ours; databases closed until nobody else may connect to them."""
+    needs = [need for need in plan.needs if need.actions()]
+    _together(connection, [part for need in needs for part in _role_parts(need, as_superuser)])
+    for need in needs:
+        if need.create_database:
+            connection.execute(
+                sql.SQL(
+                    "CREATE DATABASE {0} OWNER {0} TEMPLATE template0 ENCODING 'UTF8' ALLOW_CONNECTIONS false"
+                ).format(sql.Identifier(need.target))
+            )
+    _together(connection, [part for need in needs for part in _database_parts(need)])
+    shut = [need.target for need in needs if {"public", "grants"} & set(need.change_database)]
+    if shut:
+        connection.execute(_END_INTRUDERS, [shut])
+    for need in needs:
+        if need.extensions:
+            _create_extensions(need, enter)
+    _together(connection, [part for need in needs for part in _mark_parts(need)])
+    _together(connection, [_revoke(name) for name in plan.close])
+    _retire(connection, [role for need in needs for role in need.logins.retire])
+
+
+def _together(connection: PatientSession, parts: t.Sequence[sql.Composable]) -> None:
+    """Send statements at once; without parameters Postgres takes them as one transaction."""
+    if parts:
+        connection.execute(sql.SQL(";\n").join(parts))
+
+
+def _role_parts(need: Need, as_superuser: bool) -> t.Iterator[sql.Composable]:
+    target = sql.Identifier(need.target)
+    if need.create_role:
+        yield _role("CREATE", need, need.target, ["login", "connection_limit", "password"])
+        # In the same transaction: a role of ours is never without its mark.
+        yield _comment("ROLE", need.target, {key: value for key, value in _mark(need).items() if key != "extensions"})
+    elif set(need.change_role) - {"settings"}:
+        yield _role("ALTER", need, need.target, need.change_role)
+    if "settings" in need.change_role:
+        yield from _reset_parts(need, need.target)
+    if not as_superuser and (need.create_role or need.create_database):
+        # Only who is a member of a role may give it a database.
+        yield sql.SQL("GRANT {} TO CURRENT_USER").format(target)
+    yield from _second_parts(need, as_superuser)
+
+
+def _second_parts(need: Need, as_superuser: bool) -> t.Iterator[sql.Composable]:
+    """Make or cure the second login, which may act as the owner and does nothing else."""
+    second, target = sql.Identifier(need.second), sql.Identifier(need.target)
+    if need.create_second:
+        yield _role("CREATE", need, need.second, ["login", "connection_limit", "password"])
+        yield _comment("ROLE", need.second, {"deployment": need.name, "login_of": need.target})
+        if not as_superuser:
+            # Only who is a member of a role may end its sessions.
+            yield sql.SQL("GRANT {} TO CURRENT_USER").format(second)
+    elif set(need.change_second) - {"membership", "acting", "settings"}:
+        yield _role("ALTER", need, need.second, need.change_second)
+    if need.create_second or "membership" in need.change_second:
+        yield sql.SQL("GRANT {} TO {}").format(target, second)
+    if need.create_second or "acting" in need.change_second:
+        yield sql.SQL("ALTER ROLE {} SET role = {}").format(second, sql.Literal(need.target))
+    if "settings" in need.change_second:
+        yield from _reset_parts(need, need.second)
+
+
+def _reset_parts(need: Need, role: str) -> t.Iterator[sql.Composable]:
+    for setting in RESET_INSIDE:
+        yield sql.SQL("ALTER ROLE {} IN DATABASE {} RESET {}").format(
+            sql.Identifier(role), sql.Identifier(need.target), sql.Identifier(setting)
+        )
+
+
+def _role(verb: str, need: Need, name: str, what: t.Sequence[str]) -> sql.Composable:
+    """Write CREATE or ALTER ROLE. Who is no superuser may not even name some rights, so only those to change are named."""
+    parts = [sql.SQL(f"{verb} ROLE"), sql.Identifier(name), sql.SQL("WITH")]
+    if "login" in what or "password" in what:
+        parts.append(sql.SQL("LOGIN"))
+    for word in what:
+        if word == "connection_limit":
+            parts += [sql.SQL("CONNECTION LIMIT"), sql.Literal(need.entry.get("connection_limit", -1))]
+        elif word == "password":
+            parts += [sql.SQL("PASSWORD"), sql.Literal(make_verifier(need.entry["password"]))]
+        elif word == "expires":
+            parts.append(sql.SQL("VALID UNTIL 'infinity'"))
+        elif word in FORBIDDEN:
+            parts.append(sql.SQL(f"NO{word.upper()}"))
+    return sql.SQL(" ").join(parts)
+
+
+def _retire(connection: PatientSession, roles: t.Sequence[str]) -> None:
+    """Close logins for good, and end their sessions; a second run ends those that a killed one left.
+
+    They are ended before, as one could hold the lock on its role, and after, as another could have come in between.
+    """
+    if not roles:
+        return
+    _end_sessions(connection, roles)
+    _together(
+        connection, [sql.SQL("ALTER ROLE {} WITH NOLOGIN PASSWORD NULL").format(sql.Identifier(r)) for r in roles]
+    )
+    _end_sessions(connection, roles)
+
+
+def _end_sessions(connection: PatientSession, roles: t.Sequence[str]) -> None:
+    connection.execute(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+        " WHERE usename = ANY(CAST(%s AS pg_catalog.text[]))",
+        [list(roles)],
+    )
+
+
+def _database_parts(need: Need) -> t.Iterator[sql.Composable]:
+    target = sql.Identifier(need.target)
+    if "owner" in need.change_database:
+        yield sql.SQL("ALTER DATABASE {0} OWNER TO {0}").format(target)
+    if need.create_database or "public" in need.change_database:
+        yield _revoke(need.target)
+    if need.revoke:
+        # What they have granted on goes, too.
+        yield sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(
+            target, sql.SQL(", ").join(sql.Identifier(role) for role in need.revoke)
+        )
+    if "template" in need.change_database:
+        yield sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(target)
+    if need.create_database or "allow_connections" in need.change_database:
+        yield sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(target)
+
+
+def _revoke(database: str) -> sql.Composable:
+    return sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database))
+
+
+def _create_extensions(need: Need, enter: Enter) -> None:
+    """Create what is missing inside the database, and put the true versions into the mark."""
+    wanted = {name: _mark(need)["extensions"][name] for name in need.extensions}
+    with enter(need.target) as inside:
+        _mark(need)["extensions"].update(create_extensions(inside, need.name, need.target, wanted))
+
+
+def _mark(need: Need) -> dict[str, t.Any]:
+    return need.mark or {}
+
+
+def _mark_parts(need: Need) -> t.Iterator[sql.Composable]:
+    if need.mark is not None:
+        for kind in ("ROLE", "DATABASE"):
+            yield _comment(kind, need.target, need.mark)
+
+
+def _comment(kind: str, target: str, mark: t.Mapping[str, t.Any]) -> sql.Composable:
+    return sql.SQL("COMMENT ON {} {} IS {}").format(
+        sql.SQL(kind), sql.Identifier(target), sql.Literal(encode_mark(mark))
+    )

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Which of a deployment's two logins has the wanted password, or gets it, and which one is closed. No I/O here.
+
+A Postgres role has one password at a time, and a revision that drains still opens connections with the one of before. So
+each deployment has two logins that alternate: the owner of its database, and a second one that acts as the owner.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import identifier, second_login
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.scram import matches
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
+
+Entry = t.Mapping[str, t.Any]
+# By role: whether it has the wanted password. None: that could not be found out, so it is left as it is.
+Fitting = t.Mapping[str, "bool | None"]
+
+
+@dataclass(frozen=True)
+class Logins:
+    """The outcome for one deployment, in names of roles."""
+
+    login: str  # to log in as
+    set_password: bool = False  # whether that one gets the wanted password
+    retire: tuple[str, ...] = ()  # to close now
+    retiring: tuple[str, ...] = ()  # with another password, and still open
+
+
+def logins_of(name: str) -> tuple[str, str]:
+    """Name both logins of a deployment, the owner first."""
+    return identifier(name), second_login(name)
+
+
+def is_open(role: str, world: World) -> bool:
+    """Whether somebody may log in as that role; without a superuser's rights nobody sees whether there is a password."""
+    found = world.roles.get(role)
+    return found is not None and found.login and (found.verifier is not None or not world.superuser)
+
+
+def choose(entry: Entry, world: World, fitting: Fitting) -> Logins | None:
+    """Choose the login that has the wanted password, else one that no revision uses; None where both are in use."""
+    owner, second = names = logins_of(entry["name"])
+    if owner not in world.roles:
+        return Logins(owner, set_password=True)
+    if not entry.get("password"):
+        return Logins(second if is_open(second, world) and not is_open(owner, world) else owner)
+    fit = [role for role in names if role in world.roles and fitting.get(role, True) is not False]
+    free = [role for role in names if not _used(role, entry, world)]
+    if not fit and not free:
+        return None
+    login = fit[0] if fit else free[0]
+    return Logins(login, not fit, *_closing(entry, world, [role for role in names if role not in (login, *fit)]))
+
+
+def _used(role: str, entry: Entry, world: World) -> bool:
+    """Whether revisions log in as it; where that is not known, whoever can log in may do so."""
+    in_use = entry.get("logins_in_use")
+    return is_open(role, world) if in_use is None else role in in_use
+
+
+def _closing(entry: Entry, world: World, others: t.Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Part the logins with another password into those to close now, and those that stay open for a while."""
+    going = {
+        role: bool(entry.get("retire")) and role not in (entry.get("logins_in_use") or ())
+        for role in others
+        if is_open(role, world) or (role in world.roles and world.roles[role].sessions)
+    }
+    retire = tuple(role for role, goes in going.items() if goes)
+    return retire, tuple(role for role in going if role not in retire and is_open(role, world))
+
+
+def login_problems(entries: t.Sequence[Entry], world: World, fitting: Fitting) -> t.Iterator[Problem]:
+    """Find deployments of which both logins are in use with other passwords."""
+    for entry in entries:
+        if choose(entry, world, fitting) is None:
+            yield _both_in_use(entry)
+
+
+def _both_in_use(entry: Entry) -> Problem:
+    owner, second = logins_of(entry["name"])
+    if entry.get("logins_in_use") is None:
+        return Problem(
+            entry["name"],
+            "password",
+            f"both of its logins, '{owner}' and '{second}', have another password, and not all hosts have said which one they use",
+            "run this again when all of them answer, and take a host that is gone out of the inventory; with the module alone,"
+            " give logins_in_use",
+        )
+    return Problem(
+        entry["name"],
+        "password",
+        f"both of its logins, '{owner}' and '{second}', have another password and are in use",
+        "wait until the older of its revisions has ended, or stop that one, then run this again",
+    )
+
+
+def compare_passwords(entries: t.Sequence[Entry], world: World) -> dict[str, bool | None]:
+    """Compare all passwords at once: each takes 4,096 rounds of hashing, which run outside the interpreter's lock."""
+    pairs = {
+        role: (world.roles[role].verifier, entry["password"])
+        for entry in entries
+        if entry.get("password")
+        for role in logins_of(entry["name"])
+        if role in world.roles
+    }
+    if len(pairs) < 4:
+        results = [matches(*pair) for pair in pairs.values()]
+    else:
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            results = list(pool.map(lambda pair: matches(*pair), pairs.values()))
+    return dict(zip(pairs, results))

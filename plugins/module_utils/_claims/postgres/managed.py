@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Servers that others run: what a login that is no superuser, or goes through a pooler, can and cannot do there."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import identifier
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import Entry, logins_of
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
+
+try:
+    import psycopg
+except ImportError:
+    pass  # reported by connection.py
+
+if t.TYPE_CHECKING:
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.connection import Connection
+
+    Login = t.Callable[[str, str, str], Connection]
+
+
+def privilege_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Problem]:
+    """Find rights that we lack for what is to be made, with the SQL that gives them."""
+    if world.superuser:
+        return
+    me = world.me["name"]
+    for entry in entries:
+        target = identifier(entry["name"])
+        lacking = [
+            word
+            for word, has, exists in (
+                ("CREATEROLE", world.me["createrole"], target in world.roles),
+                ("CREATEDB", world.me["createdb"], target in world.databases),
+            )
+            if not has and not exists
+        ]
+        if lacking:
+            yield Problem(
+                entry["name"],
+                "login_user",
+                f"'{me}' is no superuser and lacks {' and '.join(lacking)}",
+                f'have an administrator run: ALTER ROLE "{me}" {" ".join(lacking)}',
+            )
+
+
+def closable(names: t.Sequence[str], world: World) -> list[str]:
+    """Leave out the databases from which only their owner, who is not us, can take a right."""
+    return [
+        name
+        for name in names
+        if world.superuser or (name in world.databases and world.databases[name].owner == world.me["name"])
+    ]
+
+
+def passwords_by_login(
+    entries: t.Sequence[Entry], world: World, login: Login
+) -> tuple[dict[str, bool | None], dict[str, str]]:
+    """Try each password, as only a superuser may see what is stored: a connection for each existing login.
+
+    Gives by role whether it has the password, None where that stays unknown, and for those why.
+    """
+    fits: dict[str, bool | None] = {}
+    unknown: dict[str, str] = {}
+    for entry in entries:
+        target = identifier(entry["name"])
+        for role in logins_of(entry["name"]):
+            if entry.get("password") and role in world.roles and target in world.databases:
+                fits[role], why = has_password(functools.partial(login, target, role), entry["password"])
+                unknown.update({role: why} if why else {})
+    return fits, unknown
+
+
+def has_password(login: t.Callable[[str], Connection], password: str) -> tuple[bool | None, str]:
+    """Find out whether a role has a password by logging in; where that stays unknown, give None and the reason.
+
+    libpq gives no SQLSTATE for a refused connection, and the text is in the server's language. So the refusal is compared
+    with that of a password that is wrong for certain: Postgres says the same of all wrong ones, and checks everything else,
+    as a limit of connections, after the password. Who was never asked for one was refused by the network or by pg_hba.conf.
+    """
+    refusal = _refusal(login, password)
+    if refusal is None:
+        return True, ""
+    if not getattr(refusal.pgconn, "used_password", False):
+        return None, _first_line(refusal)
+    known_wrong = _refusal(login, secrets.token_urlsafe(32))
+    if known_wrong is None:
+        return None, _first_line(refusal)
+    return str(refusal) != str(known_wrong), ""
+
+
+def _refusal(login: t.Callable[[str], Connection], password: str) -> psycopg.Error | None:
+    try:
+        login(password).close()
+    except psycopg.Error as exc:
+        return exc
+    return None
+
+
+def _first_line(exc: Exception) -> str:
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+
+
+def warnings_of(close: t.Sequence[str], world: World) -> list[str]:
+    """Say what an administrator has to do for us."""
+    missing = [name for name in close if name not in closable(close, world) and name in world.databases]
+    return [
+        f"the database '{name}' belongs to '{world.databases[name].owner}', so only an administrator can shut the"
+        f' deployments out of it: REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC'
+        for name in missing
+        if world.databases[name].public and world.databases[name].allow
+    ]
+
+
+def unknown_warnings(unknown: t.Mapping[str, str]) -> list[str]:
+    """Say which passwords could not be tried, and why."""
+    return [
+        f"whether the role '{role}' has the wanted password could not be tried, so it is left as it is: {why}"
+        for role, why in unknown.items()
+    ]

@@ -1,0 +1,209 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""From what is wanted and what Postgres said to actions. No I/O here."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import identifier, second_login
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import (
+    Entry,
+    Fitting,
+    Logins,
+    choose,
+    compare_passwords,
+    is_open,
+    logins_of,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import Database, Role, World
+
+# Settings of a login for its database alone, which it can make itself: they count more than those that we made.
+RESET_INSIDE = ("role", "search_path")
+FORBIDDEN = ("superuser", "createdb", "createrole", "replication", "bypassrls", "expires")
+
+
+@dataclass
+class Need:
+    """What one deployment lacks. Fields that are empty are in order."""
+
+    entry: Entry
+    logins: Logins
+    create_role: bool = False
+    change_role: list[str] = field(default_factory=list)
+    create_second: bool = False
+    change_second: list[str] = field(default_factory=list)
+    create_database: bool = False
+    change_database: list[str] = field(default_factory=list)
+    revoke: tuple[str, ...] = ()  # roles that have rights on the database and must not
+    extensions: list[str] = field(default_factory=list)
+    mark: dict[str, t.Any] | None = None  # the durable copy to write; None: it stands already
+    mark_why: str = ""
+
+    @property
+    def name(self) -> str:
+        """The deployment."""
+        return str(self.entry["name"])
+
+    @property
+    def target(self) -> str:
+        """Its role and database."""
+        return identifier(self.name)
+
+    @property
+    def second(self) -> str:
+        """Its second login."""
+        return second_login(self.name)
+
+    def actions(self) -> list[dict[str, t.Any]]:
+        """List what is done, in this order."""
+        common = {"name": self.name}
+        steps: list[tuple[bool, dict[str, t.Any]]] = [
+            (self.create_role, {"action": "create_role", "role": self.target}),
+            (bool(self.change_role), {"action": "change_role", "role": self.target, "what": self.change_role}),
+            (self.create_second, {"action": "create_login", "role": self.second}),
+            (bool(self.change_second), {"action": "change_login", "role": self.second, "what": self.change_second}),
+            (self.create_database, {"action": "create_database", "database": self.target}),
+            (
+                bool(self.change_database),
+                {"action": "change_database", "database": self.target, "what": self.change_database},
+            ),
+            *(
+                (True, {"action": "create_extension", "database": self.target, "extension": extension})
+                for extension in self.extensions
+            ),
+            (self.mark is not None, {"action": "remember", "database": self.target, "why": self.mark_why}),
+            *((True, {"action": "retire_login", "role": role}) for role in self.logins.retire),
+        ]
+        return [{**step, **common} for needed, step in steps if needed]
+
+
+@dataclass
+class Plan:
+    """What has to be done for all."""
+
+    needs: list[Need]
+    close: list[str]  # databases of others from which PUBLIC is shut out
+
+    def actions(self) -> list[dict[str, t.Any]]:
+        """List what is done, in this order."""
+        closing = [{"action": "revoke_public", "database": name} for name in self.close]
+        return [action for need in self.needs for action in need.actions()] + closing
+
+
+def make_plan(
+    entries: t.Sequence[Entry],
+    world: World,
+    close: t.Sequence[str] = (),
+    fitting: Fitting | None = None,
+    owner: str | None = None,
+) -> Plan:
+    """Compare what is wanted with what is; problems have been ruled out before.
+
+    ``fitting`` says which roles have the wanted password, where that is known already.
+    """
+    known = compare_passwords(entries, world) if fitting is None else fitting
+    return Plan(
+        needs=[_need(entry, world, known, owner) for entry in entries],
+        close=[name for name in close if name in world.databases and world.databases[name].public],
+    )
+
+
+def _need(entry: Entry, world: World, fitting: Fitting, owner: str | None) -> Need:
+    target, second = logins_of(entry["name"])
+    need = Need(entry, choose(entry, world, fitting) or Logins(target))
+    role, database = world.roles.get(target), world.databases.get(target)
+    if role is None:
+        need.create_role = True
+    else:
+        need.change_role = _role_drift(need, target, role)
+    if need.logins.login == second or is_open(second, world):
+        _plan_second(need, second, world.roles.get(second))
+    if database is None:
+        need.create_database = True
+    else:
+        # The rights of the owner of before go with it.
+        need.revoke = tuple(name for name in database.grantees if name not in (target, second))
+        need.change_database = _database_drift(database, target, need.revoke)
+    _plan_mark(need, role, database, world, owner)
+    return need
+
+
+def _role_drift(need: Need, name: str, role: Role) -> list[str]:
+    found = [right for right in FORBIDDEN if getattr(role, right)]
+    chosen = need.logins.login == name
+    if chosen and not role.login:
+        found.append("login")
+    if _is_other_limit(need.entry, role.limit):
+        found.append("connection_limit")
+    if chosen and need.logins.set_password:
+        found.append("password")
+    if {f"{need.target}:{setting}" for setting in RESET_INSIDE} & set(role.set_inside):
+        found.append("settings")
+    return found
+
+
+def _is_other_limit(entry: Entry, limit: int) -> bool:
+    """Whether a connection limit has to change; -1 is none at all."""
+    wanted = entry.get("connection_limit", -1)
+    lower = wanted >= 0 and (limit < 0 or wanted < limit)
+    return bool(wanted != limit and (not lower or entry.get("lower_connection_limit", True)))
+
+
+def _plan_second(need: Need, name: str, role: Role | None) -> None:
+    if role is None:
+        need.create_second = True
+        return
+    found = _role_drift(need, name, role)
+    # It may act as the owner, and does so from the first moment of a session: all that it makes is the owner's.
+    if need.target not in role.member_of:
+        found.append("membership")
+    if f"role={need.target}" not in role.settings:
+        found.append("acting")
+    need.change_second = found
+
+
+def _database_drift(database: Database, owner: str, others: t.Sequence[str]) -> list[str]:
+    found = []
+    if database.owner != owner:
+        found.append("owner")
+    if database.public:
+        found.append("public")
+    if others:
+        found.append("grants")
+    if not database.allow:
+        found.append("allow_connections")
+    if database.template:
+        found.append("template")
+    return found
+
+
+def _plan_mark(need: Need, role: Role | None, database: Database | None, world: World, owner: str | None) -> None:
+    old = (role.mark if role else None) or (database.mark if database and role is None else None) or {}
+    had = {} if database is None else dict(old.get("extensions") or {})
+    need.extensions = [name for name in need.entry.get("extensions") or () if name not in had]
+    mark = {**old, "deployment": need.name}
+    for key in ("redis_number", "redis_server", "redis_address"):
+        if need.entry.get(key) is not None:
+            mark[key] = need.entry[key]
+    if owner is not None:
+        mark["owner"] = owner
+    if need.entry.get("aes_keys") is not None:
+        mark.pop("aes", None)
+        if need.entry["aes_keys"]:
+            mark["aes"] = need.entry["aes_keys"][0]
+    extensions = {**had, **{name: world.extensions[name] for name in need.extensions}}
+    mark.pop("extensions", None)
+    if extensions:
+        mark["extensions"] = extensions
+    if database is None or role is None:
+        need.mark, need.mark_why = mark, "new"
+    elif role.mark != mark:
+        need.mark, need.mark_why = mark, "changed"
+    elif database.mark != mark:
+        need.mark, need.mark_why = mark, "the comment of the database was missing or altered"

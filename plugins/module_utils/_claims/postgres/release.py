@@ -1,0 +1,238 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Drop the database and the role of a deployment that is gone, and tell what would be lost before."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
+    ClaimError,
+    Owner,
+    confirm_problems,
+    identifier,
+    refuse,
+    second_login,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.grants_elsewhere import (
+    elsewhere_problems,
+    revoke_elsewhere,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import Entry, logins_of
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import ownership_problems
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
+
+try:
+    import psycopg
+    from psycopg import sql
+except ImportError:
+    pass  # reported by connection.py
+
+if t.TYPE_CHECKING:
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.connection import Connection
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.timeouts import PatientSession
+
+    Session = t.Union[Connection, PatientSession]  # noqa: UP007 - pylint reads it as Python 3.8 does
+    Enter = t.Callable[[str], Connection]
+
+# Seconds, as long as DROP DATABASE itself waits: the session of a program that was stopped first finishes its query.
+_PATIENCE = 5
+# Who has no user is one of the server's own processes, such as autovacuum, which DROP DATABASE ends by itself.
+_CLIENTS = """
+SELECT name, pg_catalog.count(pid), pg_catalog.max(pg_catalog.pg_database_size(d.oid))
+FROM ROWS FROM (pg_catalog.unnest(CAST(%s AS pg_catalog.text[])), pg_catalog.unnest(CAST(%s AS pg_catalog.text[])))
+  AS wanted (name, second)
+LEFT JOIN pg_catalog.pg_database d ON d.datname = name
+LEFT JOIN pg_catalog.pg_stat_activity a ON (a.datname = name OR a.usename = name OR a.usename = second)
+  AND a.usesysid IS NOT NULL AND NOT (a.usename = SESSION_USER AND a.application_name = 'selfhost.langgraph')
+GROUP BY name
+"""
+# As counted by autovacuum and the statistics: exact counting would read everything, and run what a deployment wrote. This is
+# the one query of the look that runs inside a deployment's database, so not even an operator is left to a search path.
+_ROWS = """
+SELECT CAST(coalesce(pg_catalog.sum(CASE WHEN c.reltuples OPERATOR(pg_catalog.>) CAST(0 AS pg_catalog.float4)
+  THEN CAST(c.reltuples AS pg_catalog.float8)
+  ELSE CAST(pg_catalog.pg_stat_get_live_tuples(c.oid) AS pg_catalog.float8) END), 0) AS pg_catalog.int8)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+WHERE c.relkind OPERATOR(pg_catalog.=) ANY(CAST('{r,m}' AS pg_catalog."char"[]))
+  AND n.nspname OPERATOR(pg_catalog.<>) ALL(CAST('{pg_catalog,information_schema,pg_toast}' AS pg_catalog.name[]))
+"""
+
+
+@dataclass
+class Release:
+    """One deployment to release, and what is there of it."""
+
+    name: str
+    confirmed: bool
+    role: bool
+    database: bool
+    login: bool = False  # whether its second login is there
+    opened: tuple[str, ...] = ()  # the logins that somebody may log in as
+    clients: int = 0
+    size: int = 0
+    rows: int | None = None
+
+    @property
+    def target(self) -> str:
+        """Its role and database."""
+        return identifier(self.name)
+
+    @property
+    def second(self) -> str:
+        """Its second login."""
+        return second_login(self.name)
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything of it is left."""
+        return self.role or self.database or self.login
+
+    def actions(self) -> list[dict[str, t.Any]]:
+        """List what is done, in this order."""
+        if not self.confirmed:
+            return []
+        database: dict[str, t.Any] = {
+            "action": "drop_database",
+            "database": self.target,
+            "bytes": self.size,
+            "rows": self.rows,
+        }
+        second: dict[str, t.Any] = {"action": "drop_login", "role": self.second}
+        role: dict[str, t.Any] = {"action": "drop_role", "role": self.target}
+        steps = [(self.database, database), (self.login, second), (self.role, role)]
+        return [{**step, "name": self.name} for needed, step in steps if needed]
+
+    def result(self) -> dict[str, t.Any]:
+        """Describe it, in the words of the module's RETURN section."""
+        gone = self.confirmed or not self.needed
+        return {
+            "database": None if gone or not self.database else self.target,
+            "role": None if gone or not self.role else self.target,
+            "changed": bool(self.actions()),
+            "clients": self.clients,
+            "would_lose" if not self.confirmed else "lost": {"bytes": self.size, "rows": self.rows},
+        }
+
+    def warning(self) -> str | None:
+        """Say what was kept, and how to let it go."""
+        if self.confirmed or not self.needed:
+            return None
+        return (
+            f"deployment '{self.name}': nothing was released. Its database holds about {self.rows} rows in {self.size}"
+            f" bytes, and {self.clients} clients are connected; with 'confirm: {self.name}' it is dropped."
+        )
+
+
+def look(connection: Connection, enter: Enter, entries: t.Sequence[Entry], world: World, owner: Owner) -> list[Release]:
+    """Find out what is there of the deployments that shall go, and refuse what must not be done."""
+    if not entries:
+        return []
+    refuse(confirm_problems(entries))
+    refuse(problem for entry in entries for problem in ownership_problems(entry, world, owner))
+    releases = [
+        Release(
+            name=entry["name"],
+            confirmed=entry.get("confirm") is not None,
+            role=identifier(entry["name"]) in world.roles,
+            database=identifier(entry["name"]) in world.databases,
+            login=second_login(entry["name"]) in world.roles,
+            opened=tuple(role for role in logins_of(entry["name"]) if role in world.roles and world.roles[role].login),
+        )
+        for entry in entries
+    ]
+    refuse(elsewhere_problems(connection, [release.name for release in releases if release.confirmed]))
+    _count_clients(connection, releases)
+    refuse(_client_problems(releases))
+    for release in releases:
+        if release.database and world.databases[release.target].allow:
+            release.rows = count_rows(enter, release.target)
+    return releases
+
+
+def count_rows(enter: Enter, database: str) -> int | None:
+    """Estimate the rows of a database; None where it lets nobody in."""
+    try:
+        with enter(database) as inside:
+            row = inside.execute(_ROWS).fetchone()
+    except (psycopg.Error, ClaimError):
+        return None
+    return int(row[0]) if row else None
+
+
+def usage(connection: Session, names: t.Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Count clients and bytes of deployments, of which clients can also be elsewhere, as one of its two logins."""
+    pairs = [[identifier(name) for name in names], [second_login(name) for name in names]]
+    rows = {target: (int(clients), int(size or 0)) for target, clients, size in connection.execute(_CLIENTS, pairs)}
+    return {name: rows[identifier(name)] for name in names}
+
+
+def _count_clients(connection: Session, releases: t.Sequence[Release]) -> None:
+    """Count clients and bytes; those of what shall go have a moment to leave."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        counted = usage(connection, [release.name for release in releases])
+        for release in releases:
+            release.clients, release.size = counted[release.name]
+        if not any(_client_problems(releases)) or time.monotonic() > deadline:
+            return
+        time.sleep(0.1)
+
+
+def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
+    for release in releases:
+        if release.confirmed and release.clients:
+            yield Problem(
+                release.name,
+                "state",
+                f"{release.clients} clients are connected to its database",
+                "stop the deployment first",
+            )
+
+
+def carry_out(connection: PatientSession, releases: t.Sequence[Release]) -> None:
+    """Lock the clients out, look again, and only then drop; every step can be repeated."""
+    going = [release for release in releases if release.actions()]
+    if not going:
+        return
+    _let_in(connection, going, allowed=False)
+    _count_clients(connection, going)
+    late = list(_client_problems(going))
+    if late:
+        _let_in(connection, going, allowed=True)
+        refuse(late)
+    reach("release_locked_out")
+    revoke_elsewhere(connection, [role for release in going for role in logins_of(release.name)])
+    for release in going:
+        if release.database:
+            connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(release.target)))
+            reach("release_database_dropped")
+    # A role can have rights in the database of another one that goes.
+    for release in going:
+        if release.login:
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(release.second)))
+        # The role goes last: its comment is the record of the claim.
+        if release.role:
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(release.target)))
+
+
+def _let_in(connection: PatientSession, releases: t.Iterable[Release], allowed: bool) -> None:
+    parts = []
+    for release in releases:
+        name = sql.Identifier(release.target)
+        if release.database:
+            # Its owner may have made it a template, which cannot be dropped.
+            words = sql.SQL("ALLOW_CONNECTIONS true" if allowed else "ALLOW_CONNECTIONS false IS_TEMPLATE false")
+            parts.append(sql.SQL("ALTER DATABASE {} {}").format(name, words))
+        word = sql.SQL("LOGIN" if allowed else "NOLOGIN")
+        parts += [sql.SQL("ALTER ROLE {} {}").format(sql.Identifier(role), word) for role in release.opened]
+    if parts:
+        connection.execute(sql.SQL("; ").join(parts))

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What postgres_database tells about its plan: result, diff and warnings. No I/O here."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import identifier
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import Entry, logins_of
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import Plan
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import remembered
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import OF_SERVICES, World
+
+HIDDEN = "(hidden)"
+
+
+def result_of(plan: Plan, world: World) -> dict[str, t.Any]:
+    """Describe the outcome, in the words of the module's RETURN section."""
+    databases = {}
+    for need in plan.needs:
+        mark = need.mark or remembered(need.name, world) or {}
+        databases[need.name] = {
+            "database": need.target,
+            "role": need.target,
+            "login": need.logins.login,
+            "retired": list(need.logins.retire),
+            "retiring": list(need.logins.retiring),
+            "redis_number": mark.get("redis_number"),
+            "extensions": mark.get("extensions", {}),
+            "changed": bool(need.actions()),
+        }
+    actions = plan.actions()
+    return {"changed": bool(actions), "databases": databases, "actions": actions}
+
+
+def diff_of(plan: Plan, releases: t.Iterable[t.Any] = ()) -> dict[str, t.Any]:
+    """Show what changes, for ``--diff``; passwords and verifiers are never in it."""
+    after: dict[str, t.Any] = {
+        release.name: {action["action"]: release.target for action in release.actions()} for release in releases
+    }
+    for need in plan.needs:
+        shown = after.setdefault(need.name, {})
+        for action in need.actions():
+            shown[action["action"]] = action.get("what") or action.get("extension") or action.get("role") or need.target
+        if need.create_role or need.logins.set_password:
+            shown["password"] = HIDDEN
+        if need.mark is not None:
+            shown["remember"] = need.mark
+    after = {name: shown for name, shown in after.items() if shown}
+    if plan.close:
+        after["revoke_public"] = plan.close
+    return {"before": {name: {} for name in after}, "after": after}
+
+
+def warnings_of(entries: t.Sequence[Entry], world: World, plan: Plan) -> list[str]:
+    """Say loudly what is not refused and yet not right."""
+    found = []
+    own = {identifier(entry["name"]) for entry in entries}
+    ours = own | {role.name for role in world.roles.values() if role.mark}
+    for name, database in sorted(world.databases.items()):
+        if database.public and database.allow and name not in ours | OF_SERVICES and name not in plan.close:
+            found.append(
+                f"any role may connect to the database '{name}', those of the deployments too. Name it in"
+                " close_databases to take that right from PUBLIC."
+            )
+    for name in sorted({role for entry in entries for role in logins_of(entry["name"])} & set(world.roles)):
+        groups = ", ".join(group for group in world.roles[name].member_of if group not in own)
+        if groups:
+            found.append(f"the role '{name}' is a member of {groups}, whose rights it has beyond its own database.")
+    if world.version < 150000:
+        found.append(f"Postgres {world.version // 10000} works, but 15 or newer is what is tested.")
+    return found

@@ -1,0 +1,240 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Everything that has to be known of a Postgres server, read with one query."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
+    ClaimError,
+    decode_mark,
+    identifier,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.connection import Connection
+
+MINIMUM_VERSION = 140000
+
+# Databases in which a managed service keeps its own things, and which nobody else can do anything about.
+OF_SERVICES = {"rdsadmin", "cloudsqladmin", "azure_maintenance", "azure_sys"}
+
+# Rows come as JSON, so that one round trip carries tables of different shapes. A comment that is longer than any mark is
+# none of ours; its database's owner may have made it as long as a table.
+_QUERY = """
+WITH comments AS (
+  SELECT objoid, classoid, CASE WHEN pg_catalog.octet_length(description) < 10000 THEN description END AS comment
+  FROM pg_catalog.pg_shdescription),
+sessions AS MATERIALIZED (
+  SELECT usesysid, pg_catalog.count(*) AS count FROM pg_catalog.pg_stat_activity WHERE usesysid IS NOT NULL GROUP BY 1)
+SELECT pg_catalog.json_build_object(
+  'version', CAST(pg_catalog.current_setting('server_version_num') AS pg_catalog.int4),
+  'max_connections', CAST(pg_catalog.current_setting('max_connections') AS pg_catalog.int4),
+  'recovery', pg_catalog.pg_is_in_recovery(),
+  'read_only', pg_catalog.current_setting('transaction_read_only') = 'on',
+  'me', (SELECT pg_catalog.row_to_json(r) FROM (
+    SELECT rolname AS name, rolsuper AS superuser, rolcreatedb AS createdb, rolcreaterole AS createrole
+    FROM pg_catalog.pg_roles WHERE rolname = CURRENT_USER) r),
+  'roles', (SELECT coalesce(pg_catalog.json_agg(r), '[]') FROM (
+    SELECT rolname AS name, rolcanlogin AS login, rolsuper AS superuser, rolcreatedb AS createdb,
+      rolcreaterole AS createrole, rolreplication AS replication, rolbypassrls AS bypassrls, rolconnlimit AS "limit",
+      coalesce(rolvaliduntil, 'infinity') <> 'infinity' AS expires, {verifier} AS verifier, c.comment,
+      ARRAY(SELECT pg_catalog.pg_get_userbyid(m.roleid) FROM pg_catalog.pg_auth_members m
+        WHERE m.member = a.oid AND pg_catalog.row_to_json(m) OPERATOR(pg_catalog.->>) 'set_option' IS DISTINCT FROM 'false'
+      ) AS member_of,
+      ARRAY(SELECT pg_catalog.unnest(s.setconfig) FROM pg_catalog.pg_db_role_setting s
+        WHERE s.setrole = a.oid AND s.setdatabase = 0) AS settings,
+      ARRAY(SELECT pg_catalog.concat(d.datname, ':', pg_catalog.split_part(v, '=', 1))
+        FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase,
+          pg_catalog.unnest(s.setconfig) v
+        WHERE s.setrole = a.oid) AS set_inside,
+      coalesce((SELECT s.count FROM sessions s WHERE s.usesysid = a.oid), 0) AS sessions
+    FROM pg_catalog.{roles} a LEFT JOIN comments c
+      ON c.objoid = a.oid AND c.classoid = CAST('pg_catalog.pg_authid' AS pg_catalog.regclass)
+    WHERE rolname = ANY(CAST(%(names)s AS pg_catalog.text[])) OR c.comment LIKE '%%selfhost.langgraph%%'
+      OR rolname IN (SELECT datname FROM pg_catalog.pg_database)) r),
+  'databases', (SELECT coalesce(pg_catalog.json_agg(d), '[]') FROM (
+    SELECT datname AS name, o.rolname AS owner, datallowconn AS allow, datistemplate AS template, c.comment,
+      o.rolsuper AND o.rolname <> CURRENT_USER AS foreign,
+      EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(datacl, pg_catalog.acldefault('d', datdba))) WHERE grantee = 0)
+        AS public,
+      ARRAY(SELECT DISTINCT pg_catalog.pg_get_userbyid(grantee) FROM pg_catalog.aclexplode(datacl)
+        WHERE grantee <> 0 AND grantee <> datdba ORDER BY 1) AS grantees
+    FROM pg_catalog.pg_database b JOIN pg_catalog.pg_roles o ON o.oid = b.datdba LEFT JOIN comments c
+      ON c.objoid = b.oid AND c.classoid = CAST('pg_catalog.pg_database' AS pg_catalog.regclass)) d),
+  'extensions', (SELECT coalesce(pg_catalog.json_object_agg(name, default_version), '{{}}')
+    FROM pg_catalog.pg_available_extensions WHERE name = ANY(CAST(%(extensions)s AS pg_catalog.text[]))))
+"""
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role as it is."""
+
+    name: str
+    login: bool
+    superuser: bool
+    createdb: bool
+    createrole: bool
+    replication: bool
+    bypassrls: bool
+    limit: int
+    expires: bool
+    verifier: str | None
+    comment: str | None
+    member_of: tuple[str, ...] = ()  # as which it may act
+    settings: tuple[str, ...] = ()  # those of ALTER ROLE ... SET, as name=value
+    sessions: int = 0
+    set_inside: tuple[str, ...] = ()  # those of ALTER ROLE ... IN DATABASE ... SET, as database:name
+
+    @property
+    def mark(self) -> dict[str, t.Any] | None:
+        """The claim that stands in its comment. The role itself cannot change it, unlike that of its database."""
+        return decode_mark(self.comment)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database as it is."""
+
+    name: str
+    owner: str
+    allow: bool
+    public: bool
+    comment: str | None
+    template: bool = False
+    foreign: bool = False  # it belongs to a superuser other than us, as those of a managed service do
+    grantees: tuple[str, ...] = ()  # who has rights on it beside its owner and PUBLIC
+
+    @property
+    def mark(self) -> dict[str, t.Any] | None:
+        """The claim that stands in its comment."""
+        return decode_mark(self.comment)
+
+
+@dataclass(frozen=True)
+class World:
+    """What the server said before anything was decided."""
+
+    version: int
+    max_connections: int
+    me: t.Mapping[str, t.Any]
+    roles: t.Mapping[str, Role]
+    databases: t.Mapping[str, Database]
+    extensions: t.Mapping[str, str]
+    recovery: bool = False
+    read_only: bool = False
+
+    @property
+    def superuser(self) -> bool:
+        """Whether we are one."""
+        return bool(self.me["superuser"])
+
+
+def read_world(connection: Connection, names: t.Sequence[str], extensions: t.Iterable[str] = ()) -> World:
+    """Ask for roles of these names, all databases, and which of these extensions the server has."""
+    # Only a superuser may see verifiers, and this parameter is told at login, without a question.
+    superuser = connection.info.parameter_status("is_superuser") == "on"
+    query = _QUERY.format(
+        verifier="rolpassword" if superuser else "NULL::text", roles="pg_authid" if superuser else "pg_roles"
+    )
+    row = connection.execute(query, {"names": list(names), "extensions": sorted(set(extensions))}).fetchone()
+    content = row[0] if row else {}
+    if content["version"] < MINIMUM_VERSION:
+        raise ClaimError(f"Postgres {content['version'] // 10000} is too old: use 14 at least, better 15 or newer")
+    lists = ("member_of", "settings", "set_inside")
+    return World(
+        version=content["version"],
+        max_connections=content["max_connections"],
+        me=content["me"],
+        roles={item["name"]: Role(**{**item, **{key: tuple(item[key]) for key in lists}}) for item in content["roles"]},
+        databases={
+            item["name"]: Database(**{**item, "grantees": tuple(item["grantees"])}) for item in content["databases"]
+        },
+        extensions=content["extensions"],
+        recovery=content["recovery"],
+        read_only=content["read_only"],
+    )
+
+
+def demand_writable(world: World) -> None:
+    """Refuse a server that takes no writes, before anything fails half-way."""
+    if world.recovery:
+        raise ClaimError(
+            "this Postgres is a replica, which takes no writes: give the address of its primary, as the writer's endpoint of"
+            " a managed service"
+        )
+    if world.read_only:
+        raise ClaimError(
+            "this Postgres is read-only for us (default_transaction_read_only is on), as managed services make it when their"
+            " disk is full: make room there, or take the setting back"
+        )
+
+
+_REMEMBERED = ("redis_number", "redis_server", "redis_address", "owner")
+
+
+def claims_of(world: World) -> list[dict[str, t.Any]]:
+    """List the durable claims: those of marked roles, and of marked databases whose role is gone.
+
+    A deployment can rewrite the comment of its own database, so a mark counts only where it stands under its own name, and
+    that of a database only while nobody is there who could have written it.
+    """
+    found: dict[str, dict[str, t.Any]] = {}
+    for role in world.roles.values():
+        mark = role.mark
+        if mark is None or role.name != identifier(mark["deployment"]):
+            continue
+        database = world.databases.get(role.name)
+        # The deployment can take the mark from its database, which is its own all the same.
+        made = database is not None and (
+            (database.mark or {}).get("deployment") == mark["deployment"]
+            or (database.owner == role.name and database.allow)
+        )
+        found[mark["deployment"]] = _claim(mark, database=role.name if made else None, role=role.name)
+    for database in world.databases.values():
+        mark = database.mark
+        if mark is None or database.name != identifier(mark["deployment"]) or database.name in world.roles:
+            continue
+        found.setdefault(mark["deployment"], _claim(mark, database=database.name, role=None))
+    return [found[name] for name in sorted(found)]
+
+
+def _claim(mark: t.Mapping[str, t.Any], **objects: str | None) -> dict[str, t.Any]:
+    return {"name": mark["deployment"], **objects, **{key: mark.get(key) for key in _REMEMBERED}}
+
+
+def orphans_of(world: World) -> list[dict[str, t.Any]]:
+    """Find claims whose role or database is gone, and databases that nobody has claimed."""
+    claims = claims_of(world)
+    claimed = {claim["database"] for claim in claims}
+    roles = [
+        {"kind": "role_without_database", "name": claim["name"], "database": None}
+        for claim in claims
+        if claim["database"] is None and claim["role"] not in world.databases
+    ]
+    unfinished = [
+        {"kind": "unfinished_database", "name": claim["name"], "database": claim["role"]}
+        for claim in claims
+        if claim["database"] is None and claim["role"] in world.databases
+    ]
+    no_roles = [
+        {"kind": "database_without_role", "name": claim["name"], "database": claim["database"]}
+        for claim in claims
+        if claim["role"] is None
+    ]
+    half_made = {item["database"] for item in unfinished}
+    strangers = [
+        {"kind": "database_without_claim", "name": None, "database": name}
+        for name, database in sorted(world.databases.items())
+        if name not in claimed | half_made | {"postgres"} | OF_SERVICES
+        and not database.template
+        and not database.foreign
+    ]
+    return [*roles, *unfinished, *no_roles, *strangers]

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Redis servers with one number only, as in cluster mode: there key patterns alone keep deployments apart."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Entry, World, own_patterns
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, readable
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import key_patterns, user_of
+
+
+def is_shared(server: Server, world: World, allowed: bool) -> bool:
+    """Say whether all deployments have to share number 0; refuse where the play does not allow that."""
+    if world.databases is None and "out of range" in str(server.call("EVAL", "return redis.call('SELECT', 1)", 0)):
+        world.databases = 1  # of a server that keeps its configuration to itself
+    if world.databases != 1:
+        return False
+    if not allowed:
+        why = "is in cluster mode and" if world.cluster else "is configured with one database and"
+        raise ClaimError(
+            f"this Redis {why} has number 0 only, so deployments cannot get a number each. Use one that is not, or set"
+            " allow_shared_number to true, and they are kept apart by their key prefixes (REDIS_KEY_PREFIX) alone."
+        )
+    return True
+
+
+def overlap_problems(entries: t.Sequence[Entry], users: t.Iterable[str]) -> t.Iterator[Problem]:
+    """Find deployments whose key patterns meet those of others, in the list or on the server."""
+    names = {entry["name"] for entry in entries}
+    prefixes = [(literal(pattern), name) for name, pattern in _patterns_of_users(users) if name not in names]
+    for entry in entries:
+        prefixes += [(literal(pattern), entry["name"]) for pattern in own_patterns(entry, "key_patterns")]
+    prefixes.sort()
+    open_ones: list[tuple[bytes, str]] = []  # prefixes that the current one begins with
+    for prefix, name in prefixes:
+        while open_ones and not prefix.startswith(open_ones[-1][0]):
+            open_ones.pop()
+        for other in {other for _prefix, other in open_ones if other != name and {other, name} & names}:
+            here, there = (name, other) if name in names else (other, name)
+            yield Problem(
+                here,
+                "key_patterns",
+                f"its keys in the shared number 0 meet those of '{there}', at '{shown(readable(prefix))}'",
+                "give each deployment a prefix of its own",
+            )
+        open_ones.append((prefix, name))
+
+
+def _patterns_of_users(users: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
+    for line in users:
+        name, rights = user_of(line)
+        if "on" in rights and "allkeys" not in rights and "+select|" not in line:
+            # Administrators (~*) meet everybody and are meant to.
+            yield from ((name, pattern) for pattern in key_patterns(rights) if pattern != "*")
+
+
+def other_nodes(server: Server, masters: bool = False) -> list[Server]:
+    """Connect to every other node of the cluster that answers; replicas have users too, but no keys of their own."""
+    reply = server.call("CLUSTER", "NODES")
+    if isinstance(reply, Exception):
+        raise ClaimError(f"this cluster does not tell its nodes ({reply}), so users cannot be made on all of them")
+    nodes = []
+    for line in str(reply).splitlines():
+        address, flags = line.split()[1:3]
+        if not {"myself", "fail", "noaddr", "handshake", *(["slave"] if masters else [])} & set(flags.split(",")):
+            host, port = address.split("@")[0].rsplit(":", 1)
+            nodes.append(server.at(host, int(port)))
+    return nodes
+
+
+def warnings_of(shared: bool) -> list[str]:
+    """Say what sharing means."""
+    if not shared:
+        return []
+    return [
+        "all deployments share Redis number 0: their key patterns keep them apart, so each server must be started with"
+        " its own REDIS_KEY_PREFIX, and servers with fixed keys (lg:*) must not be used here."
+    ]
+
+
+def sweep(servers: t.Sequence[Server], patterns: t.Sequence[str], delete: bool) -> int:
+    """Count the keys of patterns on all nodes, and delete them."""
+    total = 0
+    for server in servers:
+        for pattern in patterns:
+            cursor = "0"
+            while True:
+                cursor, keys = server.call("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+                total += len(keys)
+                if delete and keys:
+                    server.pipeline([("UNLINK", key) for key in keys])
+                if str(cursor) == "0":
+                    break
+    return total

@@ -1,0 +1,241 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""From what is wanted and what the server said to actions and refusals. No I/O here."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import name_problems
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import (
+    CommandSets,
+    User,
+    command_findings,
+    differences,
+    is_ours,
+    password_hash,
+    pattern_findings,
+    user_patterns,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import RESET
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import SHARED_MARK
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import numbers_of_users
+
+Entry = t.Mapping[str, t.Any]
+
+
+@dataclass
+class World:
+    """What the server said before anything was decided."""
+
+    version: str
+    cluster: bool
+    databases: int | None  # None: CONFIG is forbidden, the script finds it by trying
+    acl_file: str | None  # None: not known, "": there is none
+    unsaved: bool
+    open_default: bool
+    lossy_default: bool
+    me: str
+    sets: CommandSets
+    users: dict[str, dict[str, t.Any] | None]
+    rules: list[str] | None = None  # ACL LIST; None: forbidden
+    no_users: str | None = None  # why no user can be changed here
+    append_only: bool | None = None  # None: not known
+    has_acl_save: bool = True
+    fields: frozenset[str] = frozenset()  # of the record
+
+
+@dataclass
+class Plan:
+    """What has to be done, and why."""
+
+    numbers: dict[str, int]
+    fresh: dict[str, dict[str, t.Any]]
+    users: list[tuple[User, list[str]]] = field(default_factory=list)
+    actions: list[dict[str, t.Any]] = field(default_factory=list)
+    save: bool = False
+    retired: set[str] = field(default_factory=set)  # passwords of these end
+    retiring: set[str] = field(default_factory=set)  # these have others beside the wanted ones
+    reset: set[str] = field(default_factory=set)  # users that were there before the claim: their passwords are not ours
+
+
+def entry_problems(entries: t.Sequence[Entry], manage_users: bool) -> t.Iterator[Problem]:
+    """Find what is wrong with the list itself."""
+    yield from name_problems(entry["name"] for entry in entries)
+    asked: dict[int, str] = {}
+    for entry in entries:
+        name, number = entry["name"], entry.get("number")
+        if number:
+            if number in asked and asked[number] != name:
+                yield Problem(name, "number", f"{number} is asked for by '{asked[number]}' too", "choose another one")
+            asked.setdefault(number, name)
+        if manage_users and entry.get("state", "present") == "present":
+            yield from _user_problems(entry)
+
+
+def _user_problems(entry: Entry) -> t.Iterator[Problem]:
+    name = entry["name"]
+    if name == "default":
+        yield Problem(name, "name", "that is the name of Redis's own default user", "choose another name")
+    if not entry.get("password"):
+        yield Problem(name, "password", "a Redis user needs one", "give a password, or set manage_users to false")
+    for option in ("key_patterns", "channel_patterns"):
+        for finding in pattern_findings(entry.get(option) or ()):
+            yield Problem(name, option, finding, "use a pattern that begins with the deployment's own prefix")
+    for finding in command_findings(entry.get("extra_commands") or ()):
+        yield Problem(name, "extra_commands", finding, "leave it out")
+
+
+def known_numbers(claims: t.Iterable[Entry], server: str | None = None) -> dict[str, int]:
+    """Give what Postgres remembers of this server; a claim without one was made by an earlier version and is its."""
+    return {
+        claim["name"]: claim["redis_number"]
+        for claim in claims
+        if claim.get("redis_number") is not None and claim.get("redis_server") in (None, server)
+    }
+
+
+def world_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Problem]:
+    """Find deployments that would take the name of the user we are logged in as."""
+    for entry in entries:
+        if entry["name"] == world.me:
+            yield Problem(entry["name"], "name", "it is the administrator's user in Redis", "choose another name")
+
+
+def script_input(
+    entries: t.Sequence[Entry], world: World, params: t.Mapping[str, t.Any], **more: t.Any
+) -> dict[str, t.Any]:
+    """Write what the claims script is asked."""
+    wanted = [
+        {
+            "name": entry["name"],
+            "number": entry.get("number"),
+            "foreign": _is_foreign(entry["name"], world),
+            "leftover": world.users.get(entry["name"]) is not None,
+        }
+        for entry in entries
+    ]
+    return {**record_input(world, params), "wanted": wanted, "checked": [], **more}
+
+
+def record_input(world: World, params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Write what every script needs to read the record: the server, the inventory, and what Postgres remembers."""
+    remembered = [
+        {
+            "name": claim["name"],
+            "number": claim.get("redis_number"),
+            "server": claim.get("redis_server"),
+            "address": claim.get("redis_address"),
+            "owner": claim.get("owner"),
+        }
+        for claim in sorted(params["known_claims"] or (), key=lambda claim: str(claim["name"]))
+    ]
+    return {
+        "databases": world.databases,
+        "known": remembered,
+        "address": params["address"],
+        "owner": params.get("owner"),
+        "owners": [*filter(None, [params.get("owner")]), *(params.get("previous_owners") or ())],
+        "take_over": bool(params.get("take_over")),
+        "held": [{"number": number, "names": names} for number, names in numbers_of_users(world.rules or ()).items()],
+    }
+
+
+def _is_foreign(name: str, world: World) -> bool:
+    user = world.users.get(name)
+    return user is not None and not is_ours(user, world.sets)
+
+
+def make_plan(entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], world: World, manage_users: bool) -> Plan:
+    """Work out what the users of the claimed numbers lack, and list everything that changes."""
+    plan = Plan(
+        numbers={name: int(number) for name, number in (answer["numbers"] or {}).items()},
+        fresh={item["name"]: item for item in answer["fresh"] or ()},
+    )
+    marked = {name[len(RESET) :] for name in world.fields if name.startswith(RESET)}
+    plan.reset = {entry["name"] for entry in entries} & {*answer.get("reset", resets_of(answer)), *marked}
+    adopted = {item["name"] for item in answer.get("adopted") or ()}
+    if answer.get("marks"):
+        plan.actions.append({"action": "mark_server"})
+    for entry in entries:
+        name = entry["name"]
+        if name in plan.fresh:
+            why = plan.fresh[name]["how"]
+            plan.actions.append({"action": "claim", "name": name, "number": plan.numbers[name], "why": why})
+        if name in adopted:
+            plan.actions.append({"action": "set_owner", "name": name, "number": plan.numbers[name]})
+        if manage_users:
+            _plan_user(entry, plan, world)
+    if manage_users and world.acl_file != "" and (plan.users or world.unsaved):
+        plan.save = True
+        plan.actions.append({"action": "save_users"})
+    return plan
+
+
+def _plan_user(entry: Entry, plan: Plan, world: World) -> None:
+    current = world.users.get(entry["name"])
+    if entry["name"] in plan.reset:
+        entry = {**entry, "retire": True}
+    user = wanted_user(entry, plan.numbers[entry["name"]], current)
+    what = differences(user, current, world.sets)
+    others = set((current or {}).get("passwords") or ()) - wanted_hashes(entry)
+    if others:
+        (plan.retired if entry.get("retire") else plan.retiring).add(user.name)
+    if what:
+        plan.users.append((user, what))
+        action = "create_user" if current is None else "change_user"
+        plan.actions.append({"action": action, "name": user.name, "number": user.number, "what": what})
+
+
+def resets_of(answer: t.Mapping[str, t.Any]) -> list[str]:
+    """Give the deployments of which a user is there, but neither a record nor Postgres says that it is ours."""
+    return [item["name"] for item in answer["fresh"] or () if item.get("reset")]
+
+
+def wanted_hashes(entry: Entry) -> frozenset[str]:
+    """Give the SHA-256 of the passwords that an entry names."""
+    passwords = [entry["password"], *filter(None, [entry.get("previous_password")])]
+    return frozenset(password_hash(password) for password in passwords)
+
+
+def wanted_user(entry: Entry, number: int, current: t.Mapping[str, t.Any] | None = None) -> User:
+    """Describe the user of a deployment; number 0 is given only where the server has no other.
+
+    Passwords that the user has stay, until they are retired: a revision that runs may still connect with one.
+    """
+    kept = () if entry.get("retire") else (current or {}).get("passwords") or ()
+    return User(
+        name=entry["name"],
+        number=number or None,
+        hashes=wanted_hashes(entry) | frozenset(kept),
+        keys=frozenset(own_patterns(entry, "key_patterns")),
+        channels=frozenset([*own_patterns(entry, "channel_patterns"), *([SHARED_MARK] if is_shared(entry) else [])]),
+        extra=tuple(entry.get("extra_commands") or ()),
+    )
+
+
+def is_shared(entry: Entry) -> bool:
+    """Say whether the channels of a deployment may meet those of others that say so too."""
+    return bool(entry.get("shared_channels"))
+
+
+def own_patterns(entry: Entry, option: str) -> list[str]:
+    """Give the patterns of a deployment; its name with ``:*`` where the option is left out."""
+    patterns = entry.get(option)
+    return [f"{entry['name']}:*"] if patterns is None else list(patterns)
+
+
+def patterns_of(entry: Entry, world: World) -> list[str]:
+    """Give the patterns of all keys that a deployment may have made: those it names, and those of its user on the server."""
+    named = entry.get("key_patterns")
+    user = world.users.get(entry["name"])
+    existing = sorted(user_patterns(user.get("keys"), "~")) if user and is_ours(user, world.sets) else []
+    if named is None and entry.get("state") == "absent" and existing:
+        return existing
+    return [*own_patterns(entry, "key_patterns"), *existing]

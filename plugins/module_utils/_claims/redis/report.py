@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What redis_database tells about its plan: result, diff and warnings. No I/O here."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import User
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Entry, Plan, World
+
+HIDDEN = "(hidden)"
+
+
+def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.Any], users: bool) -> dict[str, t.Any]:
+    """Describe the outcome, in the words of the module's RETURN section."""
+    touched = {action["name"] for action in plan.actions if "name" in action}
+    databases = {
+        entry["name"]: {
+            "number": plan.numbers[entry["name"]],
+            "user": entry["name"] if users else None,
+            "changed": entry["name"] in touched,
+            "retiring": entry["name"] in plan.retiring,
+            "retired": entry["name"] in plan.retired,
+        }
+        for entry in entries
+    }
+    return {
+        "changed": bool(plan.actions),
+        "databases": databases,
+        "actions": plan.actions,
+        "number_limit": int(answer["databases"]),
+    }
+
+
+def diff_of(plan: Plan, releases: t.Iterable[t.Any] = ()) -> dict[str, t.Any]:
+    """Show what changes, for ``--diff``; passwords are never in it."""
+    before: dict[str, t.Any] = {}
+    after: dict[str, t.Any] = {}
+    for release in releases:
+        if release.actions():
+            before[release.name] = {"number": release.number, "keys": release.keys}
+            after[release.name] = None
+    for action in plan.actions:
+        if action["action"] == "claim":
+            before.setdefault(action["name"], {})["number"] = None
+            after.setdefault(action["name"], {})["number"] = action["number"]
+    for user, what in plan.users:
+        new = what == ["user"]
+        for part in ("password", "key_patterns", "channel_patterns", "commands") if new else what:
+            before.setdefault(user.name, {})[part] = None if new else "(other)"
+            after.setdefault(user.name, {})[part] = _shown(user, part)
+    return {"before": before, "after": after}
+
+
+def _shown(user: User, part: str) -> t.Any:
+    return {
+        "key_patterns": sorted(user.keys),
+        "channel_patterns": sorted(user.channels),
+        "commands": " ".join(user.commands()),
+        "enabled": True,
+    }.get(part, HIDDEN)
+
+
+def warnings_of(world: World, answer: t.Mapping[str, t.Any], manage_users: bool) -> list[str]:
+    """Say loudly what is not refused and yet not right."""
+    found = []
+    if not manage_users:
+        found.append(
+            "manage_users is false: every deployment that knows the Redis password can read and destroy the keys of"
+            " every other one. Numbers are still kept apart, by agreement only."
+        )
+    elif world.acl_file == "":
+        found.append(
+            "Redis has no aclfile: the users of the deployments are lost when it restarts, and the deployments"
+            " cannot log in until this module has run again. Set 'aclfile' in redis.conf."
+        )
+    if manage_users and world.rules is None:
+        found.append(
+            "Redis does not list its users, so that channels of deployments that are not in the list could not be compared."
+        )
+    if manage_users and world.open_default:
+        found.append(
+            "the default user of Redis is on and needs no password: everybody who reaches the server can read and"
+            " destroy everything, a deployment too, by the command RESET. Switch it off: ACL SETUSER default off."
+        )
+    if world.lossy_default:
+        found.append(
+            "the default user of Redis lacks rights, and Redis keeps an append-only file: a restart reads the file as that"
+            " user and silently drops its transactions, claims too (redis#14541, valkey#3983). Give it all rights and keep"
+            " it off: ACL SETUSER default off resetpass ~* &* +@all."
+        )
+    for item in answer["disputes"] or ():
+        found.append(
+            f"deployment '{item['name']}': Redis and Postgres disagree about its number"
+            f" ({item['number']}, {item['other']}). Neither is given to anybody; find out where its data is."
+        )
+    for item in answer["stray"] or ():
+        found.append(
+            f"number {item['number']} is claimed by nobody, but holds {item['keys']} keys: it was passed over."
+        )
+    return found

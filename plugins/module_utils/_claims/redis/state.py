@@ -1,0 +1,154 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Everything that has to be known of a Redis server, read in one round trip."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import (
+    CommandSets,
+    is_limited,
+    is_open,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import (
+    MINIMUM_VERSION,
+    Reply,
+    Server,
+    as_mapping,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY, UNSAVED_KEY
+
+# Beginning of the fields of the record that name users whose sessions with an old password have to end.
+ENDING = ":ending:"
+# A category that a server does not have is answered with an error and left out.
+CATEGORIES = (
+    "keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow blocking"
+    " dangerous connection transaction scripting bloom cuckoo cms topk tdigest search json timeseries"
+).split()
+
+
+def read_world(server: Server, names: t.Sequence[str]) -> World:
+    """Ask everything that has to be known, in one round trip."""
+    questions: list[tuple[str, ...]] = [
+        ("INFO", "server"),
+        ("CONFIG", "GET", "databases"),
+        ("CONFIG", "GET", "aclfile"),
+        ("EXISTS", UNSAVED_KEY),
+        ("ACL", "WHOAMI"),
+        ("ACL", "GETUSER", "default"),
+        ("INFO", "persistence"),
+        ("ACL", "LIST"),
+        ("HKEYS", CLAIMS_KEY),
+    ]
+    head = len(questions)
+    questions += [("ACL", "CAT", category) for category in CATEGORIES]
+    questions += [("ACL", "GETUSER", name) for name in names]
+    replies = server.pipeline(questions)
+    info, databases, acl_file, unsaved, me, default, persistence, rules, fields = replies[:head]
+    sets = dict(zip(CATEGORIES, replies[head : head + len(CATEGORIES)]))
+    users = dict(zip(names, replies[head + len(CATEGORIES) :]))
+    limit, path = _setting(databases, "databases"), _setting(acl_file, "aclfile")
+    facts = _facts(info)
+    # Valkey has another word for it.
+    cluster = "cluster" in (facts.get("redis_mode"), facts.get("server_mode"))
+    append_only = _facts(persistence).get("aof_enabled")
+    command_sets = CommandSets(
+        {name: frozenset(reply) for name, reply in sets.items() if not isinstance(reply, Exception)}
+    )
+    return World(
+        version=_version(facts),
+        cluster=cluster,
+        # Whatever is configured, a cluster has number 0 only.
+        databases=1 if cluster else int(limit) if limit else None,
+        acl_file=path,
+        unsaved=unsaved == 1,
+        open_default=not isinstance(default, Exception) and is_open(as_mapping(default)),
+        lossy_default=(
+            str(append_only) == "1" and not isinstance(default, Exception) and is_limited(as_mapping(default))
+        ),
+        me=me if isinstance(me, str) else "",
+        sets=command_sets,
+        users={name: _user(reply) for name, reply in users.items()},
+        rules=None if isinstance(rules, Exception) else [str(line) for line in rules],
+        no_users=_no_users(server, me, command_sets) if names else None,
+        append_only=None if append_only is None else str(append_only) == "1",
+        fields=frozenset() if isinstance(fields, Exception) else frozenset(fields),
+    )
+
+
+def _no_users(server: Server, me: Reply, sets: CommandSets) -> str | None:
+    """Say why we may not change users, before anything is claimed; where that is not known, it has to be tried."""
+    if not isinstance(me, str):
+        return None
+    dry, myself = server.pipeline([("ACL", "DRYRUN", me, "ACL", "SETUSER", "x"), ("ACL", "GETUSER", me)])
+    if isinstance(dry, str):
+        return None if dry == "OK" else dry
+    if "not found" in str(dry):
+        return str(dry)  # a server without this command
+    if isinstance(myself, Exception) or myself is None:
+        return None
+    allowed = sets.allowed(str(as_mapping(myself).get("commands")))
+    return None if {"acl|setuser", "acl"} & allowed else f"'{me}' may not run ACL SETUSER"
+
+
+def _setting(reply: Reply, name: str) -> str | None:
+    # Managed services forbid CONFIG; None means that the server did not tell.
+    return None if isinstance(reply, Exception) else t.cast("str | None", as_mapping(reply).get(name))
+
+
+def _user(reply: Reply) -> dict[str, t.Any] | None:
+    if isinstance(reply, Exception):
+        raise ClaimError(
+            f"this Redis does not let us manage users ({reply}). Log in as a user that may use ACL, or set"
+            " manage_users to false and live without isolation inside Redis."
+        )
+    return as_mapping(reply) if reply is not None else None
+
+
+def _facts(info: Reply) -> dict[str, t.Any]:
+    if isinstance(info, str):
+        return dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+    return info if isinstance(info, dict) else {}
+
+
+def _version(facts: t.Mapping[str, t.Any]) -> str:
+    version = str(facts.get("redis_version", ""))
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers and numbers < MINIMUM_VERSION:
+        raise ClaimError(f"Redis {version} is too old: users cannot be held to one number. Use 7.0 or newer.")
+    # Valkey says which Redis it is like, and which Valkey it is.
+    return str(facts.get("valkey_version", version))
+
+
+def change_users(
+    server: Server, world: World, commands: t.Sequence[tuple[str, ...]], save: bool, ending: t.Iterable[str] = ()
+) -> list[str] | None:
+    """Change users and save them as one transaction, so that a crash cannot leave users that are not saved.
+
+    A save that fails (a full disk) leaves a mark, from which the next run knows that it has to save again. Users whose
+    sessions end after that (``ending``) are marked likewise. Gives all users, as they were in that very moment.
+    """
+    # In a cluster most nodes cannot hold these keys.
+    batch: list[tuple[str, ...]] = [] if world.cluster else [("SET", UNSAVED_KEY, "1")]
+    batch += [("HSET", CLAIMS_KEY, ENDING + name, "1") for name in ([] if world.cluster else ending)]
+    # A managed service that hides its configuration keeps users in its own way, and may forbid to save them.
+    apart = world.acl_file is None
+    batch += [*commands, *([("ACL", "SAVE")] if save and not apart else []), ("ACL", "LIST")]
+    if world.rules is None:
+        batch.pop()
+    replies = server.pipeline(batch, atomic=True)
+    for command, reply in zip(batch, replies):
+        if isinstance(reply, Exception):
+            subject = "save the users to the aclfile" if command[1] == "SAVE" else f"change the user '{command[2]}'"
+            raise ClaimError(f"Redis could not {subject}: {reply}. Nothing is lost: run this again once it is cured.")
+    server.pipeline(
+        [*([("ACL", "SAVE")] if save and apart else []), *([] if world.cluster else [("DEL", UNSAVED_KEY)])]
+    )
+    return None if world.rules is None else [str(line) for line in replies[-1]]

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Channels of pub/sub, which know no Redis numbers: only their patterns keep two deployments apart. No I/O here."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import defaultdict
+from dataclasses import dataclass
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import channel_patterns, user_of
+
+# A channel pattern that says of a Redis user that it may share its channels. It is kept with the user itself, so that
+# it counts for deployments that another play has listed, and is gone when the user is.
+SHARED_MARK = "selfhost.langgraph:shared-channels"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A deployment, or another user of the server, with the patterns of its channels."""
+
+    name: str
+    patterns: tuple[str, ...]
+    shared: bool
+    listed: bool = True
+
+
+def listeners_of(users: t.Iterable[str], leave_out: t.Collection[str]) -> t.Iterator[Listener]:
+    """Read the users of a server (``ACL LIST``), but those of ``leave_out``; a user that is off may be on again later.
+
+    Whoever may use all channels is an administrator and meant to, unless it is the user of a deployment.
+    """
+    for line in users:
+        name, rights = user_of(str(line))
+        patterns = channel_patterns(rights)
+        if name in leave_out or ("*" in patterns and "+select|" not in line):
+            continue
+        yield Listener(name, tuple(sorted(patterns - {SHARED_MARK})), SHARED_MARK in patterns, listed=False)
+
+
+def meetings(patterns: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
+    """Give the pairs of patterns that have a channel in common, each pattern with itself too.
+
+    Only patterns of which one begins as the other does have to be compared, so that thousands that differ cost little.
+    """
+    open_ones: list[str] = []
+    for pattern in sorted(set(patterns), key=lambda text: (literal(text), text)):
+        while open_ones and not literal(pattern).startswith(literal(open_ones[-1])):
+            open_ones.pop()
+        yield pattern, pattern
+        yield from ((other, pattern) for other in open_ones if meet(other, pattern))
+        open_ones.append(pattern)
+
+
+def channel_findings(listeners: t.Sequence[Listener], options: tuple[str, str]) -> tuple[list[Problem], list[str]]:
+    """Find the deployments of the list that hear others: those that may not, and the names of those that say they may.
+
+    ``options`` are the names of the options for the patterns and for the consent.
+    """
+    holders: dict[str, list[Listener]] = defaultdict(list)
+    for listener in listeners:
+        for pattern in listener.patterns:
+            holders[pattern].append(listener)
+    problems: dict[str, Problem] = {}
+    together: set[str] = set()
+    for pair in meetings(holders):
+        for one, other in (pair, pair[::-1]):
+            there = _Others(holders[other])
+            for here in holders[one]:
+                stranger = there.not_sharing_with(here)
+                if stranger and here.listed and here.name not in problems:
+                    problems[here.name] = _refusal(here, one, stranger, other, options)
+                companion = there.sharing_with(here)
+                if companion and here.listed:
+                    together |= {here.name, companion.name}
+    return [problems[name] for name in dict.fromkeys(each.name for each in listeners) if name in problems], sorted(
+        together
+    )
+
+
+def _refusal(here: Listener, pattern: str, there: Listener, other: str, options: tuple[str, str]) -> Problem:
+    channel_option, shared_option = options
+    called = f"'{shown(there.name)}'" + ("" if there.listed else " (not listed)")
+    return Problem(
+        here.name,
+        channel_option,
+        f"'{shown(pattern)}' meets '{shown(other)}' of {called}: Redis channels know no numbers, so each of the two would"
+        " hear the events of the other, and could forge them",
+        "leave the patterns out where the server honours REDIS_KEY_PREFIX, or accept that by"
+        f" {shared_option}: true for each of the two",
+    )
+
+
+class _Others:
+    """The first of those that hold a pattern, by what a deployment that meets it needs to know."""
+
+    def __init__(self, holders: t.Sequence[Listener]) -> None:
+        self._all = holders[:2]
+        self._sharing = [holder for holder in holders if holder.shared][:2]
+        self._strict = [holder for holder in holders if not holder.shared][:2]
+
+    def not_sharing_with(self, here: Listener) -> Listener | None:
+        candidates = self._strict if here.shared else self._all
+        return next((other for other in candidates if other.name != here.name), None)
+
+    def sharing_with(self, here: Listener) -> Listener | None:
+        candidates = self._sharing if here.shared else []
+        return next((other for other in candidates if other.name != here.name), None)
+
+
+def warnings_of(names: t.Sequence[str]) -> list[str]:
+    """Say what shared channels mean."""
+    if not names:
+        return []
+    return [
+        f"shared Redis channels: each of these deployments hears the events of the others and can forge them: {', '.join(names)}."
+    ]

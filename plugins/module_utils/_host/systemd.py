@@ -1,0 +1,117 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""systemd, spoken to for many units in one call."""
+
+from __future__ import annotations
+
+import subprocess
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
+
+
+class SystemdError(RuntimeError):
+    """systemctl refused; the text is its own."""
+
+
+@dataclass(frozen=True)
+class UnitState:
+    """ActiveState, UnitFileState, Result and the exit code of the main process, as systemd gives them."""
+
+    active: str
+    enabled: bool
+    result: str
+    exit_code: int
+
+
+_PROPERTIES = "Id,ActiveState,UnitFileState,Result,ExecMainStatus"
+
+
+def _systemctl(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    done = run(["systemctl", *arguments])
+    if check and done.returncode != 0:
+        raise SystemdError(done.stderr.strip() or f"systemctl {arguments[0]} ended with {done.returncode}")
+    return done
+
+
+def show(units: t.Sequence[str], properties: str) -> dict[str, dict[str, str]]:
+    """Read ``properties``, joined by commas, of all ``units`` in one call. Times are in UTC, with microseconds."""
+    if not units:
+        return {}
+    output = _systemctl("show", "--timestamp=us+utc", "--property", properties, "--", *units).stdout
+    blocks = [block.strip().splitlines() for block in output.split("\n\n")]
+    return {unit: dict(line.partition("=")[::2] for line in block) for unit, block in zip(units, blocks, strict=False)}
+
+
+def unit_states(units: t.Sequence[str]) -> dict[str, UnitState]:
+    """Read the state of all ``units`` in one call. A unit that was never loaded is inactive."""
+    return {
+        unit: UnitState(
+            active=fields.get("ActiveState", "inactive"),
+            enabled=fields.get("UnitFileState", "") == "enabled",
+            result=fields.get("Result", ""),
+            exit_code=int(fields.get("ExecMainStatus") or 0),
+        )
+        for unit, fields in show(units, _PROPERTIES).items()
+    }
+
+
+def running_services() -> list[str]:
+    """The services that have a process now, instances of templates too."""
+    output = _systemctl("list-units", "--type=service", "--state=running", "--plain", "--no-legend", "--full").stdout
+    return [line.split()[0] for line in output.splitlines() if line.strip()]
+
+
+def enable(units: t.Sequence[str]) -> None:
+    """Have ``units`` started at boot."""
+    if units:
+        _systemctl("enable", "--quiet", "--", *units)
+
+
+def disable(units: t.Sequence[str]) -> None:
+    """Have ``units`` started at boot no more."""
+    if units:
+        _systemctl("disable", "--quiet", "--", *units)
+
+
+def reset_failed(units: t.Sequence[str]) -> None:
+    """Have systemd forget that ``units`` failed."""
+    if units:
+        _systemctl("reset-failed", "--", *units, check=False)
+
+
+def disable_now(units: t.Sequence[str]) -> None:
+    """Stop ``units``, waiting for their drain, and have them started no more."""
+    if units:
+        _systemctl("disable", "--now", "--quiet", "--", *units)
+        _systemctl("reset-failed", "--", *units, check=False)
+
+
+def stop(units: t.Sequence[str], *, block: bool = True) -> None:
+    """Stop ``units`` and wait for their drain, unless it may go on behind our back."""
+    if units:
+        _systemctl("stop", *(() if block else ("--no-block",)), "--", *units)
+
+
+def start(units: t.Sequence[str]) -> None:
+    """Start ``units`` in parallel; comes back when each has started or failed.
+
+    What failed is read from unit_states() afterwards, because systemctl reports one code for all.
+    """
+    if units:
+        _systemctl("reset-failed", "--", *units, check=False)
+        _systemctl("start", "--", *units, check=False)
+
+
+def journal(unit: str, lines: int, since: float | None = None) -> list[str]:
+    """The last ``lines`` lines that the unit logged, without time stamps; ``since`` is in seconds of the epoch."""
+    command = ["journalctl", "--unit", unit, "--lines", str(lines), "--output", "cat", "--no-pager", "--quiet"]
+    if since is not None:
+        command.append(f"--since=@{since:.0f}")
+    done = run(command)
+    return done.stdout.splitlines()

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What the containers of a host carry of credentials, and where their connections may come from."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, tcp_ports
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment
+
+# What langgraph-container.py labels its containers with.
+CONFIG_LABEL = "selfhost.langgraph.config"
+
+
+def carried(found: t.Mapping[str, Deployment], wanted: t.Mapping[str, str] | None = None) -> dict[str, t.Any]:
+    """By deployment, the login of each revision that has credentials in use; and the addresses of host and containers.
+
+    Each has the fingerprint of its passwords (``credential``). With ``wanted``, credentials by deployment, it has instead
+    whether it carries these (``current``), which may be shown; of a deployment that is not among them nothing does.
+    """
+    return {
+        "deployments": {name: _entries(item, wanted) for name, item in found.items()},
+        "addresses": [*tcp_ports.addresses(), *_container_addresses()],
+    }
+
+
+def _entries(deployment: Deployment, wanted: t.Mapping[str, str] | None) -> list[dict[str, t.Any]]:
+    entries = _credentials.carried(deployment.revisions, (deployment.settings or {}).get("serving"))
+    if wanted is None:
+        return entries
+    known = deployment.name in wanted
+    current = _credentials.note(wanted.get(deployment.name, "")).get("credential")
+    return [
+        {
+            "revision": entry["revision"],
+            "login": entry["login"],
+            "current": known and entry["credential"] == current,
+            "pool": entry["pool"],
+        }
+        for entry in entries
+    ]
+
+
+def _container_addresses() -> list[str]:
+    if docker_engine.DOCKER_IMPORT_ERROR is not None:
+        return []
+    try:
+        return docker_engine.container_addresses(docker_engine.connect(), CONFIG_LABEL)
+    except docker_engine.EngineError:
+        # Without an engine no container runs.
+        return []

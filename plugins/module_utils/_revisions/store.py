@@ -1,0 +1,401 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Deployments and revisions as files of the host, readable by root alone.
+
+``CONFIG_DIR/NAME/deployment.json``: which revision serves since when, the public address, the limits. The one record
+of what serves; written last, when it does.
+``CONFIG_DIR/NAME/credentials``: the second environment file of its containers. ``credentials.new`` is that of a revision
+which has not served yet, as its slot notes; it takes the first one's place when that serves, so that a rollout that fails
+leaves what serves with what it had.
+``CONFIG_DIR/NAME/revisions/N/``: ``revision.json`` and ``environment`` never change; ``slot.json`` (where the container
+answers, and which credentials it was made with) and ``outcome.json`` (how its start ended) are written when they are
+known, ``snapshot.json`` before a dump, ``drain.json`` by the unit that ended it.
+``CONFIG_DIR/switched.json``: the records of several that have switched at once, until each is in its place. They are
+written together or not at all: half of an exchange of addresses would be a host that no proxy can serve.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import NAME
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
+    Deployment,
+    Revision,
+    drain_unit_name,
+    unit_name,
+)
+
+SWITCHED = "switched.json"
+
+
+def deployment_names(config_dir: str) -> list[str]:
+    """The deployments that the host has files of, sorted."""
+    try:
+        return sorted(entry.name for entry in os.scandir(config_dir) if entry.is_dir() and NAME.fullmatch(entry.name))
+    except FileNotFoundError:
+        return []
+
+
+def read(config_dir: str, names: t.Sequence[str]) -> dict[str, Deployment]:
+    """Read what the host has of ``names``: their files and, in one call, their units."""
+    numbers = {name: _numbers(config_dir, name) for name in names}
+    instances = [(name, number) for name in names for number in numbers[name]]
+    units = [function(*item) for item in instances for function in (unit_name, drain_unit_name)]
+    states = systemd.unit_states(units)
+    switched, found = _switched(config_dir), {}
+    for name in names:
+        settings = switched.get(name) or read_json(_record(config_dir, name))
+        revisions = tuple(_revision(config_dir, name, number, states) for number in numbers[name])
+        deployment = Deployment(name, settings, revisions, _text(_credentials_file(config_dir, name)))
+        found[name] = replace(deployment, credentials_file=_credentials_of(config_dir, deployment))
+    return found
+
+
+def _credentials_of(config_dir: str, deployment: Deployment) -> str | None:
+    """The text of its credentials file. What a killed run staged counts where it serves already."""
+    staged = _text(f"{_credentials_file(config_dir, deployment.name)}.new")
+    serving = deployment.serving
+    if staged and serving is not None and serving.credentials == _credentials.digest(staged):
+        return staged
+    return deployment.credentials_file
+
+
+def _credentials_file(config_dir: str, name: str) -> str:
+    return os.path.join(config_dir, name, "credentials")
+
+
+def stage_credentials(config_dir: str, name: str, credentials: str) -> None:
+    """Write the credentials of a revision that is about to start beside those of what serves."""
+    _stage(_credentials_file(config_dir, name), credentials)
+
+
+def put_credentials(config_dir: str, name: str) -> None:
+    """Have what was staged be the deployment's credentials from now on; nothing where none was."""
+    if os.path.exists(f"{_credentials_file(config_dir, name)}.new"):
+        _put(_credentials_file(config_dir, name))
+
+
+def settle_credentials(config_dir: str, deployment: Deployment) -> None:
+    """Put or forget what a killed run staged: what serves has it, or is to have it only now."""
+    if deployment.credentials_file != _text(_credentials_file(config_dir, deployment.name)):
+        put_credentials(config_dir, deployment.name)
+    else:
+        drop_staged_credentials(config_dir, deployment.name)
+
+
+def drop_staged_credentials(config_dir: str, name: str) -> None:
+    """Forget what was staged for a revision that has failed."""
+    _unlink(f"{_credentials_file(config_dir, name)}.new")
+
+
+def _record(config_dir: str, name: str) -> str:
+    return os.path.join(config_dir, name, "deployment.json")
+
+
+def _switched(config_dir: str) -> dict[str, t.Any]:
+    return read_json(os.path.join(config_dir, SWITCHED)) or {}
+
+
+def _numbers(config_dir: str, name: str) -> list[int]:
+    try:
+        return sorted(int(entry) for entry in os.listdir(_revisions(config_dir, name)) if entry.isdecimal())
+    except FileNotFoundError:
+        return []
+
+
+def _revision(config_dir: str, name: str, number: int, states: t.Mapping[str, systemd.UnitState]) -> Revision:
+    folder = revision_folder(config_dir, name, number)
+    state = states[unit_name(name, number)]
+    return Revision(
+        number,
+        record=read_json(os.path.join(folder, "revision.json")),
+        environment=_text(os.path.join(folder, "environment")),
+        outcome=read_json(os.path.join(folder, "outcome.json")),
+        slot=read_json(_slot(config_dir, name, number)),
+        active=state.active,
+        enabled=state.enabled,
+        draining=states[drain_unit_name(name, number)].active in ("active", "activating"),
+        snapshot=(read_json(os.path.join(folder, "snapshot.json")) or {}).get("path"),
+    )
+
+
+def revision_folder(config_dir: str, name: str, number: int) -> str:
+    """Where one revision's files are."""
+    return os.path.join(_revisions(config_dir, name), str(number))
+
+
+def _revisions(config_dir: str, name: str) -> str:
+    return os.path.join(config_dir, name, "revisions")
+
+
+def read_json(path: str) -> dict[str, t.Any] | None:
+    """The mapping in a file. One that is missing, or cut short by a full disk, is None."""
+    try:
+        content = json.loads(_text(path) or "")
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _text(path: str) -> str | None:
+    try:
+        # Bytes that are none of ours were put there by hand: replaced, they fit no seal.
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def write_revision(config_dir: str, name: str, record: t.Mapping[str, t.Any], environment: str) -> None:
+    """Write a new revision so that it is there as a whole or not at all."""
+    folder = revision_folder(config_dir, name, record["number"])
+    for parent in (os.path.join(config_dir, name), _revisions(config_dir, name)):
+        os.makedirs(parent, mode=0o700, exist_ok=True)
+        os.chmod(parent, 0o700)
+    staged = os.path.join(_revisions(config_dir, name), ".new")
+    shutil.rmtree(staged, ignore_errors=True)
+    os.mkdir(staged, 0o700)
+    try:
+        _write(os.path.join(staged, "revision.json"), _dump(record))
+        _write(os.path.join(staged, "environment"), environment)
+    except OSError:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
+    # What is there under this number was cut short: a complete one is never written again.
+    shutil.rmtree(folder, ignore_errors=True)
+    os.rename(staged, folder)
+
+
+def write_settings(config_dir: str, settings: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
+    """Record the settings of deployments and which revisions serve, of all of them or, where it is killed, of none."""
+    switch = StagedSwitch(config_dir)
+    switch.stage_records(settings)
+    switch.commit()
+    switch.finish()
+
+
+class StagedSwitch:
+    """What a switch records, written beside what is there before the proxy switches: a full disk shows then.
+
+    Afterwards renames are enough, which need no space. commit() makes all of it the record at once, where it is killed
+    or fails none of it; what finish() cannot do the next run does.
+    """
+
+    def __init__(self, config_dir: str) -> None:
+        self._config_dir = config_dir
+        self._first: list[str] = []
+        self._records: list[str] = []
+        # Deployments, and whether their credentials were staged here.
+        self._credentials: dict[str, bool] = {}
+
+    def stage_outcome(self, name: str, number: int, outcome: t.Mapping[str, t.Any]) -> None:
+        """How the start of a revision ended."""
+        self._add(self._first, _outcome(self._config_dir, name, number), outcome)
+
+    def stage_slot(self, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
+        """A slot with another deadline."""
+        self._add(self._first, _slot(self._config_dir, name, number), slot)
+
+    def stage_records(self, settings: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
+        """The settings of all deployments that switch, and which revisions serve."""
+        for name, record in settings.items():
+            self._add(self._records, _record(self._config_dir, name), record)
+        if len(settings) > 1:
+            self._add(self._first, os.path.join(self._config_dir, SWITCHED), settings)
+
+    def stage_credentials(self, name: str, credentials: str | None) -> None:
+        """The credentials of what serves; None: they were staged before its container was made."""
+        self._credentials[name] = credentials is not None
+        if credentials is not None:
+            stage_credentials(self._config_dir, name, credentials)
+
+    def _add(self, paths: list[str], path: str, content: t.Mapping[str, t.Any]) -> None:
+        paths.append(path)
+        _stage(path, _dump(content))
+
+    def commit(self) -> None:
+        """Have all of it be the record. Raises OSError where the record is what it was."""
+        # The last one is what counts: the one record there is, else the file that has all of them.
+        single = self._records if len(self._records) == 1 else []
+        for path in (*self._first, *single):
+            _put(path)
+
+    def finish(self) -> None:
+        """Put each record into its own place."""
+        if len(self._records) > 1:
+            for path in self._records:
+                _put(path)
+        _unlink(os.path.join(self._config_dir, SWITCHED))
+        for name in self._credentials:
+            put_credentials(self._config_dir, name)
+
+    def drop(self) -> None:
+        """Remove what has not found its place."""
+        for path in (*self._first, *self._records):
+            _unlink(f"{path}.new")
+        for name, here in self._credentials.items():
+            if here:
+                drop_staged_credentials(self._config_dir, name)
+
+
+def remove_settings(config_dir: str, name: str) -> None:
+    """From now on no revision of it serves."""
+    _unlink(_record(config_dir, name))
+
+
+def is_half_written(config_dir: str) -> bool:
+    """Whether a run was killed while it wrote the records of several deployments; read() has them as they are to be."""
+    return bool(_switched(config_dir))
+
+
+def finish_writing(config_dir: str) -> None:
+    """Put the records in their places that such a run left."""
+    present = set(deployment_names(config_dir))
+    write_settings(config_dir, {name: record for name, record in _switched(config_dir).items() if name in present})
+
+
+def write_slot(config_dir: str, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
+    """Record where a revision's container answers."""
+    stage_slot(config_dir, name, number, slot)
+    put_slot(config_dir, name, number)
+
+
+def stage_slot(config_dir: str, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
+    """Write it beside the present one: what a full disk can keep from happening."""
+    _stage(_slot(config_dir, name, number), _dump(slot))
+
+
+def put_slot(config_dir: str, name: str, number: int) -> None:
+    """Have what was staged be the address from now on."""
+    _put(_slot(config_dir, name, number))
+
+
+def keep_slot(config_dir: str, name: str, number: int) -> None:
+    """Have the present address at hand: to put it back must not need a disk with space."""
+    path = _slot(config_dir, name, number)
+    _unlink(f"{path}.before")
+    if os.path.exists(path):
+        os.link(path, f"{path}.before")
+
+
+def put_slot_back(config_dir: str, name: str, number: int) -> None:
+    """Have the address be what it was at keep_slot()."""
+    path = _slot(config_dir, name, number)
+    if os.path.exists(f"{path}.before"):
+        os.replace(f"{path}.before", path)
+
+
+def remove_slot(config_dir: str, name: str, number: int) -> None:
+    """Take a revision's place away, which it then has no more."""
+    remove_file(_slot(config_dir, name, number))
+
+
+def _slot(config_dir: str, name: str, number: int) -> str:
+    return os.path.join(revision_folder(config_dir, name, number), "slot.json")
+
+
+def write_outcome(config_dir: str, name: str, number: int, outcome: t.Mapping[str, t.Any]) -> None:
+    """Record how a revision's start ended."""
+    _replace(_outcome(config_dir, name, number), _dump(outcome))
+
+
+def write_snapshot(config_dir: str, name: str, number: int, path: str) -> None:
+    """Record which dump is taken before a revision starts, first: what was recorded is found again, and removed."""
+    _replace(os.path.join(revision_folder(config_dir, name, number), "snapshot.json"), _dump({"path": path}))
+
+
+def remove_snapshot(path: str, name: str, number: int) -> None:
+    """Remove the dump of a revision, where it is one that was made for it: its name, a file, of the running user."""
+    folder, file = os.path.split(path)
+    if os.path.basename(folder) != name or not re.fullmatch(rf"before-revision-{number}-\w*\.dump", file):
+        return
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+        _unlink(path)
+
+
+def _outcome(config_dir: str, name: str, number: int) -> str:
+    return os.path.join(revision_folder(config_dir, name, number), "outcome.json")
+
+
+def read_drains(config_dir: str, name: str, numbers: t.Iterable[int]) -> dict[int, dict[str, t.Any]]:
+    """What the drains of revisions reported, by number; those that were never drained are left out."""
+    paths = {number: os.path.join(revision_folder(config_dir, name, number), "drain.json") for number in numbers}
+    return {number: found for number, path in paths.items() if (found := read_json(path))}
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file."""
+    return os.path.exists(path)
+
+
+def remove_file(path: str) -> None:
+    """Remove a file that may be gone."""
+    _unlink(path)
+
+
+def forget_drain(config_dir: str, name: str, number: int) -> None:
+    """A revision that starts anew has not been drained."""
+    _unlink(os.path.join(revision_folder(config_dir, name, number), "drain.json"))
+
+
+def remove_revision(config_dir: str, name: str, number: int) -> None:
+    """Remove a revision's files."""
+    shutil.rmtree(revision_folder(config_dir, name, number), ignore_errors=True)
+
+
+def remove_deployment(config_dir: str, name: str) -> None:
+    """Remove all files of a deployment."""
+    shutil.rmtree(os.path.join(config_dir, name), ignore_errors=True)
+
+
+def _dump(content: t.Mapping[str, t.Any]) -> str:
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
+def _replace(path: str, text: str) -> None:
+    _stage(path, text)
+    _put(path)
+
+
+def _stage(path: str, text: str) -> None:
+    try:
+        _write(f"{path}.new", text)
+    except OSError:
+        _unlink(f"{path}.new")
+        raise
+
+
+def _put(path: str) -> None:
+    os.replace(f"{path}.new", path)
+
+
+def _write(path: str, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

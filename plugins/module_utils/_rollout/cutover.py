@@ -1,0 +1,198 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The switch: clients reach what is ready, the host records it, and what served before drains, in the order of _rollout.
+
+Several switch with one reload of the proxy. What asks for an address that another deployment still has waits for that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import reload
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
+    Deployment,
+    Revision,
+    Wanted,
+    unit_name,
+    with_limits,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import retire, start
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import (
+    Report,
+    RolloutHost,
+    proxy_text,
+    unlogged,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
+
+
+class Switch:
+    """What switches the steps of one rollout; ``refused`` takes those that cannot: why, and the code of it."""
+
+    def __init__(
+        self,
+        host: RolloutHost,
+        wanted: t.Mapping[str, Wanted],
+        reports: t.Mapping[str, Report],
+        refused: t.Callable[[Step, str, str], None],
+    ) -> None:
+        self._host, self._wanted, self._reports, self._refused = host, wanted, reports, refused
+
+    def what_fits(self, ready: list[Step]) -> list[Step]:
+        """Switch what can be; give the rest."""
+        while fitting := ready if self._fits(ready) else [step for step in ready if self._fits([step])]:
+            self.together(fitting)
+            ready = [step for step in ready if step not in fitting]
+        return ready
+
+    def _fits(self, steps: t.Sequence[Step]) -> bool:
+        """Whether the proxy can take all of them over, beside what else the host has."""
+        world = {**self._host.world, **{step.name: self._served(step) for step in steps}}
+        try:
+            proxy_text(world, [step.name for step in steps])
+        except ValueError:
+            return False
+        return True
+
+    def together(self, steps: t.Sequence[Step]) -> None:
+        """Have clients reach the new revisions, record it, and let the old ones drain."""
+        if not steps:
+            return
+        before, old_world = {step.name: self._host.serving(step) for step in steps}, self._host.world
+        self._host.world = dict(old_world)
+        staged = store.StagedSwitch(self._host.options.config_dir)
+        try:
+            systemd.enable([unit_name(step.name, self._host.revision(step).number) for step in steps if step.starts])
+            reach("enabled")
+            for step in steps:
+                self._host.world[step.name] = self._served(step)
+            # What can fail, as on a full disk, comes before the switch.
+            self._stage(steps, staged)
+            self._host.load_proxy([step.name for step in steps])
+        except reload.ProxyError as error:
+            staged.drop()
+            self._host.world = old_world
+            self._apart(steps, str(error))
+            return
+        except (systemd.SystemdError, OSError) as error:
+            staged.drop()
+            self._take_back(steps, old_world, error, switched=False)
+            return
+        reach("switched")
+        if self._commit(steps, staged, old_world):
+            reach("recorded")
+            self._drain(steps, before)
+            reach("drained")
+            self._count(steps)
+
+    def _commit(self, steps: t.Sequence[Step], staged: store.StagedSwitch, old_world: dict[str, Deployment]) -> bool:
+        """Record what the proxy does by now; where that cannot be, have the proxy do what the record says."""
+        try:
+            staged.commit()
+        except OSError as error:
+            staged.drop()
+            self._take_back(steps, old_world, error, switched=True)
+            return False
+        # The rest of it is done by the next run where it cannot be done now, and read as if it was.
+        with contextlib.suppress(OSError):
+            staged.finish()
+        return True
+
+    def _take_back(
+        self, steps: t.Sequence[Step], old_world: dict[str, Deployment], error: Exception, *, switched: bool
+    ) -> None:
+        """Have clients reach what the record says. What cannot go back serves on, as after a kill in this moment."""
+        why, new_world = f"what serves cannot be recorded: {error}", self._host.world
+        # A container that has its public port itself took it from the old one, which has perhaps lost it to another.
+        stay = [s.name for s in steps if s.starts and self._wanted[s.name].settings["proxy"] == "none"]
+        self._host.world = {**old_world, **{name: self._host.world.get(name, old_world[name]) for name in stay}}
+        if switched and not self._host.let_go():
+            stay, self._host.world = [step.name for step in steps], new_world
+        for step in steps:
+            if step.name in stay:
+                told = f"{why}; it serves, and the next run records it"
+                self._reports[step.name].failure = unlogged(step, "rollout", told)
+                continue
+            if switched and step.starts:
+                # It has had clients for a moment, which drain.
+                self._host.replace_revision(step.name, replace(self._host.revision(step), active="active"))
+            self._refused(step, why, "rollout")
+
+    def _count(self, steps: t.Sequence[Step]) -> None:
+        for step in steps:
+            if step.starts:
+                self._reports[step.name].runs["after"] = start.count_runs(
+                    self._host.world[step.name], self._host.revision(step)
+                )
+
+    def _served(self, step: Step) -> Deployment:
+        """What the host is to say of the deployment once the proxy has switched."""
+        deployment, wanted = self._host.world[step.name], self._wanted[step.name]
+        old = deployment.settings or {}
+        stays = old.get("serving") == step.revision and step.action in ("route", "keep", "wait")
+        since = old.get("since") if stays else self._host.now()
+        return replace(deployment, settings={**wanted.settings, "serving": step.revision, "since": since})
+
+    def _apart(self, steps: t.Sequence[Step], why: str) -> None:
+        """One that the proxy cannot take is no reason to fail the others, of which some need what others leave."""
+        rest = list(steps)
+        while len(steps) > 1 and (alone := next((step for step in rest if self._fits([step])), None)):
+            rest.remove(alone)
+            self.together([alone])
+        if len(rest) < len(steps):
+            self.together(rest)
+            return
+        for step in steps:
+            self._refused(step, why, "proxy")
+
+    def _stage(self, steps: t.Sequence[Step], staged: store.StagedSwitch) -> None:
+        """Write how each start ended, and which revisions serve, of all of them."""
+        for step in steps:
+            if step.action in ("create", "roll"):
+                self._stage_outcome(step, staged)
+            self._stage_limits(step, staged)
+            self._stage_credentials(step, staged)
+        staged.stage_records({step.name: self._host.world[step.name].settings or {} for step in steps})
+
+    def _stage_credentials(self, step: Step, staged: store.StagedSwitch) -> None:
+        """What serves has them: they are the deployment's from now on."""
+        deployment, credentials = self._host.world[step.name], self._wanted[step.name].credentials
+        if credentials and credentials != deployment.credentials_file:
+            staged.stage_credentials(step.name, None if step.starts else credentials)
+            self._host.world[step.name] = replace(deployment, credentials_file=credentials)
+
+    def _stage_outcome(self, step: Step, staged: store.StagedSwitch) -> None:
+        revision = self._host.revision(step)
+        uri = _credentials.database_uri(self._wanted[step.name].credentials)
+        schema = _schema.read(uri) or (revision.outcome or {}).get("schema")
+        outcome = {"result": "served", "at": self._host.now(), "schema": schema}
+        staged.stage_outcome(step.name, revision.number, outcome)
+
+    def _stage_limits(self, step: Step, staged: store.StagedSwitch) -> None:
+        """The unit goes by the deadline at its next start; what a container may reach changes for all that run."""
+        settings = self._wanted[step.name].settings
+        for revision in self._host.world[step.name].revisions:
+            if not revision.slot or not (revision.running or revision.number == step.revision):
+                continue
+            slot = with_limits(revision.slot, settings)
+            if slot != revision.slot:
+                staged.stage_slot(step.name, revision.number, slot)
+                self._host.replace_revision(step.name, replace(revision, slot=slot))
+
+    def _drain(self, steps: t.Sequence[Step], before: t.Mapping[str, Revision | None]) -> None:
+        for step in steps:
+            old = before[step.name]
+            if step.starts and old and old.number != step.revision:
+                retire.drain(self._host, step.name, (old.number,))

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Collect why deployments failed: state and log of each, one likely cause, one line for people."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import unit_name
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server import log_causes
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server.health import Answer
+
+# A traceback that systemd restarted a few times can be long; what is shown is its end.
+LINES_READ = 100
+LOG_LINES = 20
+
+
+def explain(
+    name: str,
+    number: int,
+    state: systemd.UnitState,
+    answer: Answer | None,
+    environment: str | None,
+    since: float | None = None,
+) -> dict[str, t.Any]:
+    """One failure as data: name, revision, code, cause, the line that tells it, log."""
+    lines = log_causes.plain(systemd.journal(unit_name(name, number), LINES_READ, since))
+    cause = log_causes.likely_cause(state.active, state.exit_code, answer.status if answer else None, lines)
+    line, *log = log_causes.mask([cause.line, *lines[-LOG_LINES:]], variables(environment))
+    return {"name": name, "revision": number, "code": cause.code, "cause": cause.text, "line": line, "log": log}
+
+
+# What no log explains: the cause is the whole story.
+UNLOGGED = ("proxy", "rollout", "lost_runs", "drain")
+
+
+def sentence(failures: t.Sequence[t.Mapping[str, t.Any]]) -> str:
+    """One line a deployment: its likely cause and the line of its log that tells it, else its last one."""
+    lines = []
+    for failure in failures:
+        logged = f"; it logged: {failure['line']}" if failure["line"] else "; it logged nothing"
+        happened = (
+            f": {failure['cause']}" if failure["code"] in UNLOGGED else f" is not healthy: {failure['cause']}{logged}"
+        )
+        kept = f"; revision {failure['serving']} goes on serving" if failure.get("serving") else ""
+        which = f"revision {failure['revision']} of " if failure.get("serving") else ""
+        lines.append(f"{which}deployment '{failure['name']}'{happened}{kept}")
+    return "\n".join(lines)

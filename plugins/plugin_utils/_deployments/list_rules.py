@@ -1,0 +1,275 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Rules between the deployments of a list, and between them and what is there already."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
+    DEFAULT_EXTRA_REVISIONS,
+    DEFAULT_RUNNING_REVISIONS,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import (
+    Listener,
+    channel_findings,
+    warnings_of,
+)
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
+    RESERVED_CONNECTIONS,
+    host_connections,
+    pool_connections,
+)
+
+Values = t.Mapping[str, t.Any]
+
+CHANNEL_OPTIONS = ("redis_channel_patterns", "redis_shared_channels")
+# Programs that hold a port for a container.
+ENGINE_PROGRAMS = frozenset({"docker-proxy", "dockerd", "haproxy", "another program"})
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the check must know besides the list.
+
+    - ``previous_secret_key``: the secret key of before, empty where it has not changed.
+    - ``env_files``: path as written -> text, or None where no such file exists on the control node.
+    - ``listening``: port -> name of the program that listens there on the host.
+    - ``deployed``: deployment -> port, of what this collection already runs on the host.
+    - ``images``: references of the images that are on the host or will be loaded; None: any image can be pulled.
+    - ``aes_keys``: deployment -> fingerprint of the AES key of the revision that serves on the host, None where it has none.
+    - ``image_envs``: reference -> variables of the ``env`` of its langgraph.json that are to be merged.
+    - ``proxy``: what answers on the ports, haproxy or none.
+    - ``running_revisions``: how many revisions of a deployment may run at the same time.
+    - ``extra_revisions``: how many of all deployments may run beside those that serve.
+    - ``connections``: deployment -> connections that its replicas on all hosts may open together.
+    - ``max_connections``: the limit of a Postgres that is not sized by us, else None.
+    """
+
+    secret_key: str
+    env_files: t.Mapping[str, str | None] = field(default_factory=dict)
+    listening: t.Mapping[int, str] = field(default_factory=dict)
+    deployed: t.Mapping[str, int] = field(default_factory=dict)
+    images: t.Collection[str] | None = None
+    aes_keys: t.Mapping[str, str | None] = field(default_factory=dict)
+    image_envs: t.Mapping[str, t.Mapping[str, str]] = field(default_factory=dict)
+    max_connections: int | None = None
+    redis_databases: int | None = None
+    bind_address: str = "127.0.0.1"
+    proxy: str = "haproxy"
+    running_revisions: int = DEFAULT_RUNNING_REVISIONS
+    extra_revisions: int = DEFAULT_EXTRA_REVISIONS
+    connections: t.Mapping[str, int] = field(default_factory=dict)
+    previous_secret_key: str = ""
+
+
+def shared_problems(checked: t.Sequence[Values], surroundings: Surroundings) -> t.Iterator[Problem]:
+    """Rules between deployments, and between them and the host."""
+    present = [values for values in checked if values["state"] != "absent"]
+    yield from _twice(checked, "name", "is the name of two deployments", "a name is the identity of one deployment")
+    yield from _port_twice(present, surroundings)
+    yield from _without_proxy(present, surroundings.proxy)
+    yield from _may_reach(present, {values["name"] for values in checked}, surroundings)
+    taken = "number {value} is also asked for by '{other}'"
+    yield from _twice(present, "redis_number", taken, "leave it out and the collection gives a free one")
+    prefixes = list(_prefix_twice(present))
+    yield from prefixes
+    if not prefixes:
+        yield from channel_findings(_listeners(present), CHANNEL_OPTIONS)[0]
+    yield from _port_taken(present, {values["name"] for values in checked}, surroundings)
+    yield from _connections(present, surroundings)
+    yield from _redis_numbers(present, surroundings.redis_databases)
+
+
+def _twice(checked: t.Sequence[Values], option: str, finding: str, remedy: str) -> t.Iterator[Problem]:
+    seen: dict[t.Any, str] = {}
+    for values in checked:
+        value = values[option]
+        if value is None:
+            continue
+        if value in seen:
+            yield Problem(values["_label"], option, finding.format(value=value, other=seen[value]), remedy)
+        seen.setdefault(value, values["_label"])
+
+
+def _port_twice(present: t.Sequence[Values], surroundings: Surroundings) -> t.Iterator[Problem]:
+    """Several deployments behind one port: the proxy has to tell them apart."""
+    first: dict[int, Values] = {}
+    taken: dict[tuple[t.Any, ...], str] = {}
+    for values in present:
+        port, label = values["port"], values["_label"]
+        if port is None:
+            continue
+        other = first.setdefault(port, values)
+        place = (port, (values["hostname"] or "").lower(), values["mount_prefix"] or "")
+        apart = surroundings.proxy != "none" and all(
+            item["hostname"] or item["mount_prefix"] for item in (values, other)
+        )
+        if other is not values and not apart:
+            remedy = "give each deployment its own port"
+            remedy += "" if surroundings.proxy == "none" else ", or to each on it a hostname or a mount_prefix"
+            yield Problem(label, "port", f"port {port} is also that of '{other['_label']}'", remedy)
+        elif place in taken:
+            finding = f"port {port} with the same hostname and mount_prefix is also that of '{taken[place]}'"
+            yield Problem(label, "port", finding, "give one of them another port, hostname or mount_prefix")
+        elif _listener(values, surroundings) != _listener(other, surroundings):
+            finding = f"port {port} has another bind_address or tls for '{other['_label']}'"
+            yield Problem(label, "port", finding, "deployments on one port share both")
+        taken.setdefault(place, label)
+
+
+def _listener(values: Values, surroundings: Surroundings) -> tuple[str, bool]:
+    return values["bind_address"] or surroundings.bind_address, bool(values["tls"])
+
+
+def _without_proxy(present: t.Sequence[Values], proxy: str) -> t.Iterator[Problem]:
+    for values in present if proxy == "none" else ():
+        for option in ("hostname", "tls", "may_reach"):
+            if values[option]:
+                finding = "needs the proxy, and langgraph_proxy is none"
+                yield Problem(values["_label"], option, finding, "remove it, or set langgraph_proxy: haproxy")
+
+
+def _may_reach(
+    present: t.Sequence[Values], listed: t.Collection[str | None], surroundings: Surroundings
+) -> t.Iterator[Problem]:
+    """Each name is another deployment's, of the list or of the host, and that one answers where a container gets to."""
+    by_name = {values["name"]: values for values in present}
+    for values in present:
+        for name in values["may_reach"]:
+            target, label = by_name.get(name), values["_label"]
+            if name == values["name"]:
+                yield Problem(label, "may_reach", "names the deployment itself", "remove that name")
+            elif target is None and (name in listed or name not in surroundings.deployed):
+                finding = f"'{shown(name)}' is no deployment of this host"
+                yield Problem(label, "may_reach", finding, "name one of the list, or one that the host has")
+            elif target is not None and _on_loopback(_listener(target, surroundings)[0]):
+                finding = f"'{name}' answers on the loopback alone, which no container reaches"
+                remedy = "give that one bind_address: 0.0.0.0, or the gateway of the deployments' network"
+                yield Problem(label, "may_reach", finding, remedy)
+
+
+def _on_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        # A finding of its own.
+        return False
+
+
+def _prefix_twice(present: t.Sequence[Values]) -> t.Iterator[Problem]:
+    """Channels of pub/sub know no Redis numbers: only the prefix keeps two deployments apart there."""
+    seen: dict[str, str] = {}
+    for values in present:
+        if values["name"] is None:
+            continue
+        prefix = values["redis_key_prefix"] or default_prefix(values["name"])
+        if seen.setdefault(prefix, values["name"]) != values["name"]:
+            finding = f"'{shown(prefix)}' is also that of '{seen[prefix]}', and Redis channels know no numbers"
+            yield Problem(values["_label"], "redis_key_prefix", finding, "leave it out and each has its own")
+
+
+def _listeners(present: t.Sequence[Values]) -> list[Listener]:
+    """The deployments as listeners on channels; what has no name has a problem of its own."""
+    return [
+        Listener(values["_label"], tuple(map(str, channel_patterns(values))), bool(values["redis_shared_channels"]))
+        for values in present
+        if values["name"] is not None
+    ]
+
+
+def channel_warnings(deployments: t.Sequence[Values]) -> list[str]:
+    """Say which of the checked deployments hear each other, because they may."""
+    listeners = [
+        Listener(values["name"], tuple(values["redis_channel_patterns"]), values["redis_shared_channels"])
+        for values in deployments
+        if values["state"] == "present"
+    ]
+    return warnings_of(channel_findings(listeners, CHANNEL_OPTIONS)[1])
+
+
+def key_patterns(values: Values) -> list[str]:
+    """The patterns of a deployment's keys: those that it names, else its prefix."""
+    prefix = values["redis_key_prefix"] or default_prefix(values["name"])
+    return list(values["redis_key_patterns"] or [f"{prefix}*"])
+
+
+def channel_patterns(values: Values) -> list[str]:
+    """The patterns of a deployment's channels: those that it names, else those of its keys."""
+    return list(values["redis_channel_patterns"] or key_patterns(values))
+
+
+def default_prefix(name: str) -> str:
+    """The prefix of a deployment's keys and channels where the user names none."""
+    return f"{name}:"
+
+
+def _port_taken(
+    present: t.Sequence[Values], listed: t.Collection[str | None], surroundings: Surroundings
+) -> t.Iterator[Problem]:
+    """Ports that a program holds, but for our own containers that the list moves or takes away."""
+    holders: dict[int, list[str]] = {}
+    for name, port in surroundings.deployed.items():
+        holders.setdefault(port, []).append(name)
+    for values in present:
+        port = values["port"]
+        program = surroundings.listening.get(port)
+        ours = holders.get(port, []) if program in ENGINE_PROGRAMS else []
+        shared = bool(ours) and bool(values["hostname"] or values["mount_prefix"])
+        if program is None or shared or any(name in listed for name in ours):
+            continue
+        holder = ours[0] if ours else None
+        by = f"deployment '{holder}', which is not in the list" if holder else f"'{program}'"
+        yield Problem(values["_label"], "port", f"port {port} of the host is taken by {by}", "choose a free port")
+
+
+def _connections(present: t.Sequence[Values], surroundings: Surroundings) -> t.Iterator[Problem]:
+    max_connections = surroundings.max_connections
+    if max_connections is None or not present:
+        return
+    option = "langgraph_postgres_pool_max_size"
+    # Revisions that run side by side have a pool each.
+    sizes = [pool_connections(values[option]) for values in present]
+    needed = host_connections(sizes, surroundings.running_revisions, surroundings.extra_revisions)
+    left = max_connections - RESERVED_CONNECTIONS
+    if needed > left:
+        largest = max(present, key=lambda values: pool_connections(values[option]))
+        finding = f"all deployments ({len(present)}) need {needed} connections, and max_connections leaves {left}"
+        remedy = (
+            "lower the pools (this is the largest), langgraph_max_running_revisions or langgraph_max_extra_revisions, or raise "
+            "max_connections to "
+            f"{needed + RESERVED_CONNECTIONS}"
+        )
+        yield Problem(largest["_label"], option, finding, remedy)
+
+
+def _redis_numbers(present: t.Sequence[Values], databases: int | None) -> t.Iterator[Problem]:
+    if databases is None:
+        return
+    if len(present) > databases - 1:
+        first_without = present[databases - 1]["_label"] if databases > 0 else present[0]["_label"]
+        finding = f"the list has {len(present)} deployments, and Redis {databases - 1} numbers beside the reserved 0"
+        yield Problem(first_without, "redis_number", finding, f"set redis_databases to {len(present) + 1} or more")
+    for values in present:
+        number = values["redis_number"]
+        if number is not None and number >= databases:
+            remedy = f"choose 1 to {databases - 1}, or raise redis_databases"
+            yield Problem(values["_label"], "redis_number", f"{number} is out of range", remedy)
+
+
+def image_problems(checked: t.Sequence[Values], images: t.Collection[str] | None) -> t.Iterator[Problem]:
+    """Images that neither the host nor an archive has, where nothing may be pulled."""
+    if images is None:
+        return
+    for values in checked:
+        if values["state"] != "absent" and values["image"] and normal_reference(values["image"]) not in images:
+            remedy = "load it there, list its archive in image_archives or its folder in image_builds, or set image_pull: always"
+            yield Problem(values["_label"], "image", f"the host has no image '{shown(values['image'])}'", remedy)

@@ -1,0 +1,170 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Types and ranges of a deployment's options: raw YAML in, checked values and problems out."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
+    COMPUTED_VARIABLES,
+    OPTION_OF_VARIABLE,
+    OPTIONS,
+    SECRET_OPTIONS,
+    Option,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import (
+    Problem,
+    kind,
+    shown,
+    shown_key,
+)
+
+_WORDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "dict": "a mapping",
+    "list": "a list",
+}
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+# What the engine's environment file cannot hold inside a value.
+LINE_BREAK = re.compile(r"[\n\r\0]")
+
+
+class WrongType(ValueError):
+    """The value is not of the option's kind."""
+
+
+def _as_int(value: t.Any) -> int:
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    raise WrongType
+
+
+def _as_float(value: t.Any) -> float:
+    if isinstance(value, bool):
+        raise WrongType
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise WrongType from None
+    if not math.isfinite(number):
+        raise WrongType
+    return number
+
+
+def _as_bool(value: t.Any) -> bool:
+    if isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, str) and value.lower() in _BOOLEANS:
+        return _BOOLEANS[value.lower()]
+    raise WrongType
+
+
+def _as_str(value: t.Any) -> str:
+    if not isinstance(value, str):
+        raise WrongType
+    return str(value)
+
+
+def _as_dict(value: t.Any) -> dict[str, t.Any]:
+    if not isinstance(value, t.Mapping):
+        raise WrongType
+    return dict(value)
+
+
+def _as_list(value: t.Any) -> list[str]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+        raise WrongType
+    return [str(item) for item in value]
+
+
+_CONVERT: dict[str, t.Callable[[t.Any], t.Any]] = {
+    "str": _as_str,
+    "int": _as_int,
+    "float": _as_float,
+    "bool": _as_bool,
+    "dict": _as_dict,
+    "list": _as_list,
+}
+
+
+def check_types(raw: t.Mapping[str, t.Any], label: str) -> tuple[dict[str, t.Any], list[Problem]]:
+    """Convert one deployment's options; ``label`` names it in the problems.
+
+    Gives the values of every known option (its default, or None, where not given; an explicit null counts as not
+    given) and the problems found. A deployment that shall be gone needs its name alone.
+    """
+    problems = [_unknown(label, str(key)) for key in raw if key not in OPTIONS]
+    values: dict[str, t.Any] = {}
+    for name, option in OPTIONS.items():
+        given = raw.get(name)
+        values[name] = option.default
+        if given is None:
+            if option.required and (name == "name" or raw.get("state") != "absent"):
+                problems.append(Problem(label, name, "is missing", f"give it as {_WORDS[option.kind]}"))
+            continue
+        if isinstance(given, str) and not given.strip():
+            problems.append(Problem(label, name, "is empty", "give it a value or remove it"))
+            continue
+        try:
+            values[name] = _CONVERT[option.kind](given)
+        except WrongType:
+            problems.append(_wrong_type(label, name, option, given))
+            continue
+        problems.extend(_range_problems(label, name, option, values[name]))
+    return values, problems
+
+
+def _unknown(label: str, key: str) -> Problem:
+    finding = "is not an option of a deployment"
+    if key in COMPUTED_VARIABLES:
+        return Problem(label, key, finding, f"remove it: {COMPUTED_VARIABLES[key]}")
+    close = [OPTION_OF_VARIABLE[key]] if key in OPTION_OF_VARIABLE else []
+    close += difflib.get_close_matches(key.lower(), OPTIONS, n=1)
+    remedy = f"did you mean '{close[0]}'?" if close else "remove it, or put a variable of the application into 'env'"
+    return Problem(label, shown_key(key), finding, remedy)
+
+
+def _wrong_type(label: str, name: str, option: Option, given: t.Any) -> Problem:
+    value = f" ({shown(given)})" if name not in SECRET_OPTIONS and isinstance(given, (str, int, float)) else ""
+    mixed = " with something else than texts" if isinstance(given, (list, tuple)) and option.kind == "list" else ""
+    wanted = _WORDS[option.kind] + (" of texts" if option.kind == "list" else "")
+    return Problem(label, name, f"is {kind(given)}{mixed}{value}", f"it must be {wanted}")
+
+
+def _range_problems(label: str, name: str, option: Option, value: t.Any) -> t.Iterator[Problem]:
+    texts = value if isinstance(value, list) else [value] if isinstance(value, str) else []
+    if any(not text.strip() for text in texts):
+        yield Problem(label, name, "has an empty item", "give it a value or remove it")
+    elif any(LINE_BREAK.search(text) for text in texts):
+        yield Problem(label, name, "has a line break", "write it on one line")
+    elif option.kind == "dict" and name != "env" and not _fits_json(value):
+        yield Problem(label, name, "holds what JSON cannot", "use texts as keys, and texts and numbers as values")
+    elif option.choices and value not in option.choices:
+        found = f"'{shown(value)}' is unknown" if name not in SECRET_OPTIONS else "is unknown"
+        yield Problem(label, name, found, f"choose one of {', '.join(option.choices)}")
+    elif option.minimum is not None and value < option.minimum:
+        yield Problem(label, name, f"{value} is too small", f"it must be at least {option.minimum:g}")
+    elif option.maximum is not None and value > option.maximum:
+        yield Problem(label, name, f"{value} is too large", f"it must be at most {option.maximum:g}")
+
+
+def _fits_json(value: t.Any) -> bool:
+    if isinstance(value, t.Mapping):
+        return all(isinstance(key, str) and _fits_json(item) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(_fits_json(item) for item in value)
+    return value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))

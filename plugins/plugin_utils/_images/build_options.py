@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The list ``image_builds`` of application folders, checked before anything is built. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import (
+    IMAGE,
+    normal_reference,
+    registry_of,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, kind, shown, shown_key
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.langgraph_json import TAGGED_BASE
+
+PLACE = "image_builds"
+# Option -> kind and default; None: not given. The order is that of the documentation.
+OPTIONS: dict[str, tuple[str, t.Any]] = {
+    "image": ("str", None),
+    "folder": ("str", None),
+    "config": ("str", "langgraph.json"),
+    "base_image": ("str", None),
+    "api_version": ("str", None),
+    "pull": ("bool", True),
+    "network": ("str", None),
+    "build_args": ("dict", {}),
+    "readable_build_args": ("list", []),
+    "build_secrets": ("dict", {}),
+    "merge_env": ("bool", False),
+    "push": ("bool", None),
+}
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "str": (str, "text"),
+    "bool": (bool, "true or false"),
+    "dict": (t.Mapping, "a mapping of texts"),  # type: ignore[dict-item]
+    "list": ((list, tuple), "a list of texts"),
+}
+_REQUIRED = ("image", "folder")
+# What docker build takes as --build-arg and --secret id.
+_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Build arguments travel by the environment: these would change the programs themselves.
+_RESERVED = re.compile(r"PATH|HOME|PYTHON.*|LD_.*|DOCKER_.*|LANGGRAPH_CLI_.*|NO_COLOR")
+
+
+def check_builds(raw: t.Any) -> tuple[list[dict[str, t.Any]], list[Problem]]:
+    """Check the list; give the builds with every option filled in, and the problems found."""
+    if not isinstance(raw, (list, tuple)):
+        return [], [Problem("-", PLACE, f"is {kind(raw)}", "write a list, one entry a folder")]
+    builds: list[dict[str, t.Any]] = []
+    problems: list[Problem] = []
+    for position, entry in enumerate(raw, start=1):
+        label = f"{PLACE} number {position}"
+        if not isinstance(entry, t.Mapping):
+            problems.append(Problem(label, "-", "is not a mapping", "write a mapping with at least image and folder"))
+            continue
+        build, found = _check_one(entry, label)
+        builds.append(build)
+        problems.extend(found)
+    seen: set[str] = set()
+    for build in (build for build in builds if build["image"]):
+        reference = normal_reference(build["image"])
+        if reference in seen:
+            problems.append(Problem(build["label"], "image", "is built twice", "give each folder an image of its own"))
+        seen.add(reference)
+    return builds, problems
+
+
+def _check_one(entry: t.Mapping[str, t.Any], label: str) -> tuple[dict[str, t.Any], list[Problem]]:
+    problems = [_unknown(label, str(key)) for key in entry if key not in OPTIONS]
+    build: dict[str, t.Any] = {"label": label}
+    for name, (wanted, default) in OPTIONS.items():
+        given = entry.get(name)
+        build[name] = default
+        if given is None or given == "":
+            if name in _REQUIRED:
+                problems.append(Problem(label, name, "is missing", "give it as text"))
+            continue
+        types, words = _KINDS[wanted]
+        if not isinstance(given, types):
+            problems.append(Problem(label, name, f"is {kind(given)}", f"it must be {words}"))
+            continue
+        build[name] = given
+    broken = {problem.option for problem in problems}
+    problems.extend(problem for problem in _rules(build) if problem.option not in broken)
+    if build["push"] is None:
+        build["push"] = bool(build["image"]) and registry_of(build["image"]) is not None
+    return build, problems
+
+
+def _unknown(label: str, key: str) -> Problem:
+    close = difflib.get_close_matches(key.lower(), OPTIONS, n=1)
+    remedy = f"did you mean '{close[0]}'?" if close else f"the options are {', '.join(OPTIONS)}"
+    return Problem(label, shown_key(key), "is not an option of a build", remedy)
+
+
+def _rules(build: t.Mapping[str, t.Any]) -> t.Iterator[Problem]:
+    label, image = build["label"], build["image"]
+    if image and (not IMAGE.fullmatch(image) or "@" in image or image.startswith("sha256:")):
+        yield Problem(label, "image", f"'{shown(image)}' is no name to build", "write NAME:TAG or REGISTRY/NAME:TAG")
+    elif image and ":" not in image.rpartition("/")[2]:
+        yield Problem(label, "image", f"'{shown(image)}' has no tag", "give each release a tag of its own")
+    elif image and build["push"] and registry_of(image) is None:
+        finding = f"'{shown(image)}' names no registry to push to"
+        yield Problem(label, "push", finding, "write REGISTRY/NAME:TAG as image, or leave push out")
+    yield from _base_rules(label, build["base_image"] or "")
+    for name in ("config", "network", "base_image", "api_version", "folder"):
+        if build[name] and (str(build[name]).startswith("-") or not str(build[name]).isprintable()):
+            # It becomes a word of a command line.
+            yield Problem(label, name, "begins with a hyphen or has a line break", "write the value alone")
+    for option in ("build_args", "build_secrets"):
+        for key, value in build[option].items():
+            if not _ARGUMENT.fullmatch(str(key)):
+                yield Problem(label, option, "has a name that is none", "write NAME: value")
+            elif option == "build_args" and _RESERVED.fullmatch(key):
+                yield Problem(label, option, f"{key} is a variable of the build's own programs", "choose another name")
+            elif not isinstance(value, str):
+                yield Problem(label, option, f"{key} is {kind(value)}", "it must be text: write it in quotes")
+    for name in build["readable_build_args"]:
+        if not isinstance(name, str) or name not in build["build_args"]:
+            finding = f"'{shown_key(name)}' is not among build_args"
+            yield Problem(label, "readable_build_args", finding, "remove it or give its value in build_args")
+
+
+def _base_rules(label: str, base: str) -> t.Iterator[Problem]:
+    """The CLI puts the Python version behind the base's name as its tag (0.4.40, config.docker_tag)."""
+    tagged = ":" in base.rpartition("/")[2] or "@" in base
+    if tagged and (TAGGED_BASE not in base or "@" in base):
+        finding = f"'{shown(base)}' has a tag or digest, and the CLI writes one of its own behind it"
+        yield Problem(label, "base_image", finding, "write the name alone, and the version as api_version")
+
+
+def build_options(build: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What the module image_build takes of a checked build."""
+    return {name: build[name] for name in OPTIONS if name not in ("merge_env", "push") and build[name] is not None}
+
+
+def pushes(
+    builds: t.Iterable[t.Mapping[str, t.Any]], needs: t.Iterable[t.Mapping[str, t.Any]]
+) -> list[dict[str, t.Any]]:
+    """What is to be pushed of what deployments need, as the module registry_image_info takes it."""
+    names = {normal_reference(need["image"]): need["deployments"] for need in needs}
+    wanted = [normal_reference(build["image"]) for build in builds if build["push"]]
+    return [{"image": name, "deployments": names[name], "optional": True} for name in wanted if name in names]

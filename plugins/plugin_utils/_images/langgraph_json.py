@@ -1,0 +1,74 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What the collection reads in an application's ``langgraph.json``; what it may hold, ``langgraph validate`` says."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import (
+    VARIABLE_NAME,
+    EnvFileError,
+    parse_env_file,
+    to_variable,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import kind, shown
+
+# The one base image to whose tag the CLI adds, rather than that it replaces it.
+TAGGED_BASE = "/langgraph-server"
+_EXACT = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+([a-z0-9.-]*)")
+
+
+class ConfigError(ValueError):
+    """The file cannot be used; the text says why and holds no value of it."""
+
+
+def read_config(text: str) -> dict[str, t.Any]:
+    """Parse the file. Raises ConfigError."""
+    try:
+        config = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"is not JSON ({shown(error)})") from None
+    if not isinstance(config, dict):
+        raise ConfigError(f"is {kind(config)}, not a mapping")
+    return config
+
+
+def floats(config: t.Mapping[str, t.Any], base_image: str | None, api_version: str | None) -> bool:
+    """Whether another build may take another base: nothing says which version of the server it is, to the last part.
+
+    Docs: without ``api_version`` the base's tag is the Python version alone, which the vendor moves with each release
+    (langgraphjs#1955). Of images with a tag the CLI takes ``langgraph-server:VERSION`` alone (0.4.40, config.docker_tag).
+    """
+    base = str(base_image or config.get("base_image") or "")
+    of_base = base.rpartition("/")[2].partition(":")[2] if TAGGED_BASE in base else ""
+    exact = any(_EXACT.fullmatch(str(version)) for version in (api_version or config.get("api_version"), of_base))
+    return not (exact or config.get("_INTERNAL_docker_tag"))
+
+
+def baked_env(config: t.Mapping[str, t.Any], read_file: t.Callable[[str], str | None]) -> dict[str, str]:
+    """The variables of ``env``, which the image does not have: a mapping, or the path of a .env file.
+
+    ``read_file`` gives the text of a path relative to the file, None where there is none. Raises ConfigError.
+    """
+    env = config.get("env") or {}
+    if isinstance(env, str):
+        text = read_file(env)
+        if text is None:
+            raise ConfigError(f"names '{shown(env)}' as env, and there is no such file")
+        try:
+            return parse_env_file(text)
+        except EnvFileError as error:
+            raise ConfigError(f"names '{shown(env)}' as env: {error}") from None
+    if not isinstance(env, t.Mapping):
+        raise ConfigError(f"has {kind(env)} as env; it must be a mapping or the path of a file")
+    for name in env:
+        if not VARIABLE_NAME.fullmatch(str(name)):
+            raise ConfigError("has a name in env that is no name of a variable")
+    return {str(name): to_variable(value) for name, value in env.items() if value is not None}

@@ -1,0 +1,221 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Which image every host shall run, and what one host lacks of that. Pure.
+
+Whatever the user wrote is pinned once a play, to a digest of the registry or to an id, for all hosts together. What
+``deployment_check`` found of one host is a *need*: image (as written), deployments, source (build, archive, registry or
+host), on_host (the id that the host has under that name), digests (what the host has of the same repository), and of an
+archive its path, image_id, architecture and content.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import (
+    normal_reference,
+    repository_of,
+    short,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import ArchivedImage
+
+Need = t.Mapping[str, t.Any]
+Needs = t.Sequence[Need]
+NOT_BUILT = "not built yet"
+# A download is unpacked beside itself; layers of Python packages unpack to about three times their size (seen: 2.7 for
+# the image of the demo).
+UNPACKED = 4
+
+
+def make_needs(
+    deployments: t.Sequence[t.Mapping[str, t.Any]],
+    builds: t.Collection[str],
+    archives: t.Mapping[str, t.Mapping[str, ArchivedImage]],
+    on_host: t.Mapping[str, str],
+    pull: str,
+) -> list[dict[str, t.Any]]:
+    """What the deployments of one host need, each image once.
+
+    ``builds`` are references, ``archives`` path -> reference -> image, ``on_host`` every reference of the host -> id.
+    """
+    archived = {name: (path, image) for path, images in archives.items() for name, image in images.items()}
+    needs: dict[str, dict[str, t.Any]] = {}
+    for deployment in (item for item in deployments if item["state"] == "present"):
+        image = deployment["image"]
+        reference = normal_reference(image)
+        if reference in needs:
+            needs[reference]["deployments"].append(deployment["name"])
+            continue
+        here = on_host.get(reference)
+        need = {
+            "image": image,
+            "deployments": [deployment["name"]],
+            "source": _source(image, builds, archived, pull),
+            "on_host": here,
+            "digests": sorted(name for name in on_host if name.startswith(f"{repository_of(image)}@")),
+        }
+        if need["source"] == "archive":
+            path, found = archived[reference]
+            need |= {"archive": path, "archive_id": found.image_id, "architecture": found.architecture}
+            need["content"] = found.content
+        needs[reference] = need
+    return list(needs.values())
+
+
+def _source(image: str, builds: t.Collection[str], archived: t.Collection[str], pull: str) -> str:
+    """Where an image comes from: an entry of image_builds, an archive, the host itself, or its registry."""
+    reference = normal_reference(image)
+    if reference in builds:
+        return "build"
+    if reference in archived:
+        return "archive"
+    return "host" if pull == "never" or image.startswith("sha256:") else "registry"
+
+
+def need_problems(needs: Needs, architecture: str | None) -> t.Iterator[Problem]:
+    """What no registry can change: archives that are made for another machine than the host, and ids that it lacks."""
+    for need in needs:
+        if need["source"] == "host" and need["image"].startswith("sha256:") and need["on_host"] is None:
+            finding = f"the host has no image '{short(need['image'])}', and an id cannot be pulled"
+            yield Problem(", ".join(need["deployments"]), "image", finding, "give its name, or load it there")
+        if need["source"] == "archive":
+            yield from _architecture_problems(need, [need["architecture"]], architecture)
+
+
+def to_resolve(
+    hosts: t.Sequence[Needs], pull: str, pinned: t.Mapping[str, t.Any] | None = None
+) -> list[dict[str, t.Any]]:
+    """What to ask registries: with ``missing`` only where the hosts do not already have one and the same image.
+
+    What is ``pinned`` was settled before, by an earlier batch of the play. Gives image, deployments, and ``known``, the
+    digests that every host has; each image once.
+    """
+    found: dict[str, dict[str, t.Any]] = {}
+    settled = {normal_reference(image) for image in pinned or ()}
+    for need in (need for needs in hosts for need in needs if need["source"] == "registry"):
+        if normal_reference(need["image"]) in settled:
+            continue
+        start = {"image": need["image"], "deployments": [], "known": need["digests"], "ids": []}
+        entry = found.setdefault(normal_reference(need["image"]), start)
+        entry["known"] = [digest for digest in entry["known"] if digest in need["digests"]]
+        entry["deployments"] += [name for name in need["deployments"] if name not in entry["deployments"]]
+        entry["ids"].append(need["on_host"])
+    asked = []
+    for entry in found.values():
+        ids = set(entry.pop("ids"))
+        agreed = len(ids) == 1 and None not in ids
+        if not agreed or (pull == "always" and "@" not in entry["image"]):
+            asked.append(entry)
+    return asked
+
+
+def plan_images(
+    needs: Needs,
+    hosts: t.Sequence[Needs],
+    engine: t.Mapping[str, t.Any],
+    resolved: t.Mapping[str, t.Mapping[str, t.Any]],
+    built: t.Mapping[str, t.Mapping[str, t.Any]],
+    built_here: bool = False,
+) -> dict[str, t.Any]:
+    """What one host lacks; ``built_here``: the host has built the images itself since it was looked at.
+
+    ``needs`` are the host's own, ``hosts`` those of all; ``engine`` has images (reference or content -> id), architecture
+    and free (bytes); ``resolved`` and ``built`` are by image. Gives
+
+    - coming: reference -> id, or NAME@DIGEST where the id is not known before, of what a later task brings;
+    - pull: NAME@DIGEST; tag: image -> name that it shall get; load: archive, image, image_id; save: built images that the
+      host lacks and no registry has;
+    - problems: lines.
+    """
+    plan: dict[str, t.Any] = {"coming": {}, "pull": [], "tag": [], "load": [], "save": [], "problems": []}
+    size = 0
+    # Hosts may write one name in several ways.
+    resolved = {normal_reference(name): answer for name, answer in resolved.items()}
+    if built_here:
+        made = {name: image["image_id"] for image in built.values() for name in (image["image_id"], *image["digests"])}
+        engine = {**engine, "images": {**engine["images"], **made}}
+    for need in needs:
+        pin = _pin(need, resolved, built)
+        plan["problems"] += [str(problem) for problem in _problems(need, pin, hosts, engine)]
+        if pin is None:
+            continue
+        reference, wanted = normal_reference(need["image"]), pin["pin"]
+        here, content = engine["images"].get(wanted), pin.get("content")
+        if here is None and content is not None and content in engine["images"]:
+            # The store of another engine has given it that id.
+            here = wanted = engine["images"][content]
+        if here is not None and (here == need["on_host"] or (built_here and need["source"] == "build")):
+            continue
+        plan["coming"][reference] = here or wanted
+        if here is not None or "@" in wanted:
+            plan["tag"] += [] if "@" in need["image"] else [{"image": wanted, "name": reference}]
+        if here is None and "@" in wanted:
+            plan["pull"].append(wanted)
+            size += (pin.get("size") or 0) * UNPACKED
+        elif here is None and need["source"] == "archive":
+            plan["load"].append({"archive": need["archive"], "image": reference, "deployments": need["deployments"]})
+        elif here is None and wanted != NOT_BUILT:
+            plan["save"].append({"image": reference, "deployments": need["deployments"]})
+    if engine["free"] is not None and size > engine["free"]:
+        plan["problems"].append(_full(needs, plan["pull"], size, engine))
+    return plan
+
+
+def _pin(
+    need: Need, resolved: t.Mapping[str, t.Mapping[str, t.Any]], built: t.Mapping[str, t.Mapping[str, t.Any]]
+) -> dict[str, t.Any] | None:
+    """The one image that every host shall run: its pin, size and architectures; None: what the host has already."""
+    reference = normal_reference(need["image"])
+    if need["source"] == "archive":
+        return {"pin": need["archive_id"], "architectures": [need["architecture"]], "content": need["content"]}
+    # A built image that was pushed is there for all hosts to pull.
+    answer = resolved.get(reference)
+    if answer is not None:
+        return {"pin": answer["digest"], "size": answer["size"], "architectures": answer["architectures"]}
+    if need["source"] == "build":
+        made = built.get(reference, {})
+        pin = {"pin": made.get("image_id") or NOT_BUILT, "architectures": [made.get("architecture")]}
+        return {**pin, "content": made.get("content")}
+    return None
+
+
+def _problems(
+    need: Need, pin: t.Mapping[str, t.Any] | None, hosts: t.Sequence[Needs], engine: t.Mapping[str, t.Any]
+) -> t.Iterator[Problem]:
+    label, image = ", ".join(need["deployments"]), need["image"]
+    if pin is None:
+        name = normal_reference(image)
+        ids = {other["on_host"] for needs in hosts for other in needs if normal_reference(other["image"]) == name}
+        if need["source"] == "host" and len(ids) > 1:
+            shown = " and ".join(sorted(short(item) if item else "none" for item in ids))
+            finding = f"hosts of this play have different images of the name '{image}': {shown}"
+            yield Problem(label, "image", finding, "give it as an archive, by a registry, or by its id")
+        return
+    yield from _architecture_problems(need, pin["architectures"], engine["architecture"])
+
+
+def _architecture_problems(need: Need, made_for: t.Iterable[str | None], host: str | None) -> t.Iterator[Problem]:
+    known = [name for name in made_for if name]
+    if known and host and host not in known:
+        finding = f"'{need['image']}' is made for {', '.join(known)}, and the host is {host}"
+        yield Problem(", ".join(need["deployments"]), "image", finding, f"build it for {host}")
+
+
+def _full(needs: Needs, pull: t.Sequence[str], size: int, engine: t.Mapping[str, t.Any]) -> str:
+    repositories = {name.partition("@")[0] for name in pull}
+    names = [name for need in needs if repository_of(need["image"]) in repositories for name in need["deployments"]]
+    finding = f"to pull it the host needs about {megabytes(size)} and has {megabytes(engine['free'])} free"
+    return str(
+        Problem(", ".join(names), "image", f"{finding} in {engine['root']}", "free some space or give it a larger disk")
+    )
+
+
+def megabytes(size: int) -> str:
+    """A size as people read it."""
+    unit, name = next((pair for pair in ((1e9, "GB"), (1e6, "MB")) if size >= pair[0]), (1e3, "kB"))
+    return f"{size / unit:.1f} {name}" if size < 10 * unit else f"{size / unit:.0f} {name}"

@@ -1,0 +1,355 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plans of Postgres, played on a model of a server: what is planned cures everything, and only once."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
+    Owner,
+    decode_mark,
+    encode_mark,
+    identifier,
+    second_login,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import (
+    compare_passwords,
+    login_problems,
+    logins_of,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import FORBIDDEN, Need, make_plan
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import (
+    entry_problems,
+    world_problems,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.report import result_of
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.scram import make_verifier
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import (
+    Database,
+    Role,
+    World,
+    claims_of,
+)
+
+ME = {"name": "postgres", "superuser": True, "createdb": True, "createrole": True}
+VERIFIERS = {password: make_verifier(password, b"salt", 1) for password in ("p", "q")}
+NAMES = ["a", "b-c", "d", "e"]
+
+
+def world_of(roles: t.Iterable[Role] = (), databases: t.Iterable[Database] = ()) -> World:
+    return World(
+        version=150000,
+        max_connections=100,
+        me=ME,
+        roles={role.name: role for role in roles},
+        databases={database.name: database for database in databases},
+        extensions={"vector": "0.8", "ltree": "1.2"},
+    )
+
+
+OURS, THEIRS = "o" * 22, "t" * 22
+OWNER = Owner(OURS, take_over=False)
+
+
+def problems(wanted: list[dict[str, t.Any]], world: World) -> list[t.Any]:
+    found = [*entry_problems(wanted), *world_problems(wanted, world, OWNER)]
+    return found or list(login_problems(wanted, world, compare_passwords(wanted, world)))
+
+
+def plan_of(wanted: list[dict[str, t.Any]], world: World) -> t.Any:
+    return make_plan(wanted, world, owner=OURS)
+
+
+def changed_role(role: Role, need: Need, what: t.Sequence[str]) -> Role:
+    """Do with a role what ALTER ROLE does."""
+    changes: dict[str, t.Any] = {bit: False for bit in what if bit in FORBIDDEN}
+    if {"login", "password"} & set(what):
+        changes["login"] = True
+    if "connection_limit" in what:
+        changes["limit"] = need.entry["connection_limit"]
+    if "password" in what:
+        changes["verifier"] = VERIFIERS[need.entry["password"]]
+    if "membership" in what:
+        changes["member_of"] = (need.target,)
+    if "acting" in what:
+        changes["settings"] = (f"role={need.target}",)
+    return dataclasses.replace(role, **changes)
+
+
+def apply(world: World, needs: t.Sequence[Need]) -> World:
+    """Play needs on the model."""
+    roles, databases = dict(world.roles), dict(world.databases)
+    for need in needs:
+        role = roles.get(need.target) or Role(need.target, False, *[False] * 5, -1, False, None, None)
+        new = ["login", "connection_limit", "password"]
+        role = changed_role(role, need, new if need.create_role else need.change_role)
+        if need.create_second:
+            mark = encode_mark({"deployment": need.name, "login_of": need.target})
+            roles[need.second] = Role(need.second, False, *[False] * 5, -1, False, None, mark)
+            roles[need.second] = changed_role(roles[need.second], need, [*new, "membership", "acting"])
+        elif need.change_second:
+            roles[need.second] = changed_role(roles[need.second], need, need.change_second)
+        database = databases.get(need.target) or Database(need.target, need.target, False, True, None)
+        good: dict[str, dict[str, t.Any]] = {
+            "owner": {"owner": need.target},
+            "public": {"public": False},
+            "grants": {"grantees": tuple(name for name in database.grantees if name not in need.revoke)},
+            "allow_connections": {"allow": True},
+            "template": {"template": False},
+        }
+        for what in good if need.create_database else need.change_database:
+            database = dataclasses.replace(database, **good[what])
+        if need.mark is not None:
+            role = dataclasses.replace(role, comment=encode_mark(need.mark))
+            database = dataclasses.replace(database, comment=encode_mark(need.mark))
+        roles[need.target], databases[need.target] = role, database
+        for name in need.logins.retire:
+            roles[name] = dataclasses.replace(roles[name], login=False, verifier=None, sessions=0)
+    return dataclasses.replace(world, roles=roles, databases=databases)
+
+
+marks = st.one_of(
+    st.none(),
+    st.fixed_dictionaries(
+        {"redis_number": st.one_of(st.none(), st.integers(1, 4))},
+        optional={"owner": st.sampled_from([OURS, THEIRS]), "redis_server": st.sampled_from(["one", "two"])},
+    ),
+)
+
+
+@st.composite
+def second_logins(draw: st.DrawFn, name: str) -> Role:
+    mark = {"deployment": name, "login_of": identifier(name)}
+    return Role(
+        second_login(name),
+        draw(st.booleans()),
+        *[False] * 5,
+        draw(st.sampled_from([-1, 5])),
+        False,
+        draw(st.sampled_from([None, *VERIFIERS.values()])),
+        draw(st.sampled_from([encode_mark(mark), None])),
+        draw(st.sampled_from([(), (identifier(name),)])),
+        draw(st.sampled_from([(), (f"role={identifier(name)}",)])),
+        draw(st.sampled_from([0, 2])),
+    )
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    roles, databases = [], []
+    for name in NAMES:
+        mark = draw(marks)
+        comment = None if mark is None else encode_mark({"deployment": name, **mark})
+        bits = draw(st.lists(st.booleans(), min_size=7, max_size=7))
+        if draw(st.booleans()):
+            verifier = draw(st.sampled_from([None, *VERIFIERS.values()]))
+            roles.append(Role(identifier(name), *bits[:6], draw(st.sampled_from([-1, 5])), bits[6], verifier, comment))
+            if draw(st.booleans()):
+                roles.append(draw(second_logins(name)))
+        if draw(st.booleans()):
+            owner = draw(st.sampled_from([identifier(name), "postgres"]))
+            given = tuple(
+                draw(st.lists(st.sampled_from(["metrics", *map(identifier, NAMES)]), unique=True, max_size=2))
+            )
+            rest = {"template": draw(st.booleans()), "grantees": given}
+            databases.append(
+                Database(identifier(name), owner, bits[0], bits[1], draw(st.sampled_from([None, comment])), **rest)
+            )
+    return world_of(roles, databases)
+
+
+def named_logins(entry: dict[str, t.Any]) -> dict[str, t.Any]:
+    names = dict(zip(("OWNER", "SECOND"), logins_of(entry["name"])))
+    return {**entry, "logins_in_use": entry["logins_in_use"] and [names[word] for word in entry["logins_in_use"]]}
+
+
+entries = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(NAMES),
+            "password": st.sampled_from(["p", "q"]),
+            "connection_limit": st.sampled_from([-1, 5]),
+            "extensions": st.lists(st.sampled_from(["vector", "ltree"]), unique=True),
+            "redis_number": st.one_of(st.none(), st.integers(1, 4)),
+            "redis_server": st.sampled_from([None, "one", "two"]),
+            "logins_in_use": st.sampled_from([None, [], ["OWNER"], ["SECOND"], ["OWNER", "SECOND"]]),
+            "retire": st.booleans(),
+        }
+    ).map(named_logins),
+    max_size=4,
+)
+
+
+@given(worlds(), entries)
+def test_a_plan_cures_everything_once(world: World, wanted: list[dict[str, t.Any]]) -> None:
+    if problems(wanted, world):
+        return
+    plan = plan_of(wanted, world)
+    after = apply(world, plan.needs)
+    assert problems(wanted, after) == []
+    assert plan_of(wanted, after).actions() == []
+    for entry in wanted:
+        role, database = after.roles[identifier(entry["name"])], after.databases[identifier(entry["name"])]
+        assert (database.owner, database.allow, database.public) == (role.name, True, False)
+        assert (database.template, set(database.grantees) <= set(logins_of(entry["name"]))) == (False, True)
+        assert role.limit == entry["connection_limit"]
+        assert not any(getattr(role, bit) for bit in FORBIDDEN)
+        outcome = result_of(plan, world)["databases"][entry["name"]]
+        login = after.roles[outcome["login"]]
+        assert (login.login, login.limit) == (True, entry["connection_limit"])
+        assert login.verifier == VERIFIERS[entry["password"]]
+        assert login is role or (login.member_of, login.settings) == ((role.name,), (f"role={role.name}",))
+        used = set(entry["logins_in_use"] or ())
+        before = {name: world.roles[name] for name in logins_of(entry["name"]) if name in world.roles}
+        for name in used & set(before):
+            assert after.roles[name].verifier == before[name].verifier or name not in used, "who is in use keeps it"
+        still_open = {
+            name
+            for name in logins_of(entry["name"])
+            if name in after.roles and after.roles[name].login and after.roles[name].verifier
+        }
+        right = {name for name in still_open if after.roles[name].verifier == VERIFIERS[entry["password"]]}
+        assert still_open - right == set(outcome["retiring"])
+        assert not (entry["retire"] and still_open - right - used), "nothing else stays open"
+    # What was promised before is what stands there then, and every bystander is as it was.
+    for name, item in result_of(plan, world)["databases"].items():
+        mark = decode_mark(after.databases[item["database"]].comment) or {}
+        assert (mark["deployment"], mark.get("redis_number")) == (name, item["redis_number"])
+    named = {role for entry in wanted for role in logins_of(entry["name"])}
+    assert {name: role for name, role in after.roles.items() if name not in named} == {
+        name: role for name, role in world.roles.items() if name not in named
+    }
+
+
+@given(worlds(), entries)
+def test_no_number_gets_two_names(world: World, wanted: list[dict[str, t.Any]]) -> None:
+    def doubles(some: World) -> set[t.Any]:
+        claims = claims_of(some)
+        return {
+            frozenset((one["name"], other["name"]))
+            for one in claims
+            for other in claims
+            if one["name"] != other["name"]
+            and one["redis_number"] is not None
+            and one["redis_number"] == other["redis_number"]
+            and one["redis_server"] == other["redis_server"]
+        }
+
+    if problems(wanted, world):
+        return
+    assert doubles(apply(world, plan_of(wanted, world).needs)) <= doubles(world)
+
+
+@given(worlds(), entries)
+def test_what_is_not_ours_is_never_planned_for(world: World, wanted: list[dict[str, t.Any]]) -> None:
+    strangers = {name for name, role in world.roles.items() if role.mark is None}
+    refused = {identifier(problem.deployment) for problem in world_problems(wanted, world, OWNER)}
+    assert {identifier(entry["name"]) for entry in wanted} & strangers <= refused
+    for entry in wanted:
+        claim = next((claim for claim in claims_of(world) if claim["name"] == entry["name"]), {})
+        if claim.get("owner") == THEIRS or second_login(entry["name"]) in strangers:
+            assert identifier(entry["name"]) in refused
+
+
+def test_a_mark_counts_under_its_own_name_only() -> None:
+    forged = encode_mark({"deployment": "b-c", "redis_number": 7})
+    honest = encode_mark({"deployment": "b-c", "redis_number": 2})
+    role = Role("b_c", True, *[False] * 5, -1, False, None, honest)
+    world = world_of([role], [Database("a", "a", True, False, forged), Database("b_c", "b_c", True, False, forged)])
+    assert [(claim["name"], claim["redis_number"]) for claim in claims_of(world)] == [("b-c", 2)]
+
+
+def test_comments_of_others_are_not_marks() -> None:
+    for comment in (
+        None,
+        "",
+        "our database",
+        "[1]",
+        '{"x": 1}',
+        '{"selfhost.langgraph": 1}',
+        '{"selfhost.langgraph": {}}',
+    ):
+        assert decode_mark(comment) is None
+    assert decode_mark(encode_mark({"deployment": "a", "x": 1})) == {"deployment": "a", "x": 1}
+
+
+@pytest.mark.parametrize(
+    ("remembered", "wanted", "refused", "then"),
+    [
+        ({}, {}, False, None),
+        ({}, {"aes_keys": ["one"]}, False, "one"),
+        ({"aes": "one"}, {}, False, "one"),
+        ({"aes": "one"}, {"aes_keys": ["one"]}, False, "one"),
+        ({"aes": "one"}, {"aes_keys": ["new", "one"]}, False, "new"),
+        ({"aes": "one"}, {"aes_keys": ["two", "three"]}, True, None),
+        ({"aes": "one"}, {"aes_keys": []}, True, None),
+        ({"aes": "one"}, {"aes_keys": ["two"], "accept_new_aes_key": True}, False, "two"),
+        ({"aes": "one"}, {"aes_keys": [], "accept_new_aes_key": True}, False, None),
+    ],
+)
+def test_an_aes_key_that_is_remembered(
+    remembered: dict[str, str], wanted: dict[str, t.Any], refused: bool, then: str | None
+) -> None:
+    """Wherever the deployment has served, and whether it serves now."""
+    mark = encode_mark({"deployment": "a", "owner": OURS, **remembered})
+    role = Role("a", True, *[False] * 5, -1, False, VERIFIERS["p"], mark)
+    world = world_of([role], [Database("a", "a", False, True, mark)])
+    entry = {"name": "a", "password": "p", "connection_limit": -1, "extensions": [], **wanted}
+    found = problems([entry], world)
+    assert [problem.option for problem in found] == (["langgraph_aes_key"] if refused else [])
+    if not refused:
+        (need,) = plan_of([entry], world).needs
+        assert (need.mark or decode_mark(mark)).get("aes") == then
+        assert (need.mark is None) == (then == remembered.get("aes"))
+
+
+def test_an_aes_key_of_a_lost_secret_key_cannot_be_compared() -> None:
+    mark = encode_mark({"deployment": "a", "owner": THEIRS, "aes": "one"})
+    role = Role("a", True, *[False] * 5, -1, False, VERIFIERS["p"], mark)
+    world = world_of([role], [Database("a", "a", False, True, mark)])
+    entry = {"name": "a", "password": "p", "connection_limit": -1, "extensions": [], "aes_keys": ["two"]}
+    assert [problem.option for problem in world_problems([entry], world, OWNER)] == ["name"]
+    assert not list(world_problems([entry], world, Owner(OURS, take_over=True)))
+    (need,) = plan_of([entry], world).needs
+    assert (need.mark or {}).get("aes") == "two"
+
+
+# The role's limit, the wanted one, whether it may be lowered -> whether it changes.
+CONNECTION_LIMITS = [
+    (96, 96, True, False),
+    (96, 200, False, True),
+    (200, 96, True, True),
+    (200, 96, False, False),
+    (-1, 96, True, True),
+    (-1, 96, False, False),
+    (96, -1, False, True),
+    (96, 0, False, False),
+    (-1, -1, False, False),
+]
+
+
+@pytest.mark.parametrize(("has", "wanted", "lower", "changes"), CONNECTION_LIMITS)
+def test_a_limit_is_lowered_only_where_it_may_be(has: int, wanted: int, lower: bool, changes: bool) -> None:
+    """Of both logins: a revision that runs may have either."""
+    mark = encode_mark({"deployment": "a"})
+    rights = [False] * 5
+    owner = Role("a", True, *rights, has, False, VERIFIERS["p"], mark)
+    second = Role("a.b", True, *rights, has, False, VERIFIERS["q"], None, ("a",), ("role=a",))
+    world = world_of([owner, second], [Database("a", "a", True, False, mark)])
+    entry = {
+        "name": "a",
+        "password": "p",
+        "connection_limit": wanted,
+        "lower_connection_limit": lower,
+        "extensions": [],
+    }
+    (need,) = plan_of([entry], world).needs
+    expected = ["connection_limit"] if changes else []
+    assert (need.change_role, need.change_second) == (expected, expected)

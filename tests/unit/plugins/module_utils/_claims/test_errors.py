@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What both claim modules share."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, Owner, demand_uri
+
+GOOD = [
+    "redis://localhost",
+    "rediss://admin:p%40ss%2Fword@redis.example.com:6380/0",
+    "redis://:secret@[2001:db8::1]:6379",
+    "unix:///run/redis/redis.sock",
+    "postgresql://admin:p%23ss@db.example.com/postgres?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem",
+    "postgresql://admin@one:5432,two:5433/postgres",
+    "postgresql:///postgres?host=/run/postgresql",
+]
+
+
+@pytest.mark.parametrize("uri", GOOD)
+def test_good_uris(uri: str) -> None:
+    demand_uri(uri)
+
+
+@pytest.mark.parametrize("special", list("@/#:? "))
+def test_a_raw_password_is_refused_without_showing_it(special: str) -> None:
+    with pytest.raises(ClaimError) as caught:
+        demand_uri(f"postgresql://admin:first{special}second@db.example.com:5432/postgres")
+    assert "first" not in str(caught.value)
+    assert "second" not in str(caught.value)
+
+
+OURS, BEFORE, THEIRS = "o" * 22, "b" * 22, "t" * 22
+
+
+@pytest.mark.parametrize(
+    ("owner", "found", "ours"),
+    [
+        (Owner(OURS), OURS, True),
+        (Owner(OURS), None, True),
+        (Owner(OURS), THEIRS, False),
+        (Owner(OURS, (BEFORE,)), BEFORE, True),
+        (Owner(OURS, (BEFORE,)), THEIRS, False),
+        (Owner(OURS, take_over=True), THEIRS, True),
+        (Owner(), None, True),
+        (Owner(), THEIRS, False),
+        (Owner(take_over=True), THEIRS, True),
+    ],
+)
+def test_whom_a_record_belongs_to(owner: Owner, found: str | None, ours: bool) -> None:
+    assert owner.may_have(found) == ours
+    problem = owner.problem("bot", "Redis number 3", found)
+    assert (problem is None) == ours
+    if problem:
+        assert str(problem).startswith(
+            f"deployment 'bot', option 'name': its Redis number 3 belongs to another inventory: its owner is {THEIRS}, ours is "
+        )
+        assert "\n" not in str(problem)
+
+
+@pytest.mark.parametrize("wrong", ["team a", "", "a" * 65, "a\nb", "ä"])
+def test_an_owner_is_one_plain_word(wrong: str) -> None:
+    """It stands behind a number in the record of Redis, with a space between the two."""
+    for build in (lambda: Owner(wrong), lambda: Owner(OURS, (wrong,))):
+        with pytest.raises(ClaimError, match="letters, digits"):
+            build()

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The user's .env file in, the engine's environment file and the URIs out."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import (
+    EnvFileError,
+    database_uri,
+    parse_env_file,
+    redis_uri,
+    render,
+    to_variable,
+    variables,
+)
+
+GOOD = {
+    "plain": ("A=1\nB=two words\n", {"A": "1", "B": "two words"}),
+    "comments and blank lines": ("# one\n\n  # two\nA=1 # three\n", {"A": "1"}),
+    "a hash inside a value": ("URL=http://x/#part\n", {"URL": "http://x/#part"}),
+    "export": ("export A=1\nexport  B = 2\n", {"A": "1", "B": "2"}),
+    "quotes": ("A='x # y'\nB=\"x # y\" # z\nC=''\n", {"A": "x # y", "B": "x # y", "C": ""}),
+    "quotes in quotes": ('A=\'say "hi"\'\nB="it\'s"\n', {"A": 'say "hi"', "B": "it's"}),
+    "escapes": (r'A="{\"a\": \"b\\c\"}"' + "\n" + r"B='it\'s \n'" + "\n", {"A": r'{"a": "b\c"}', "B": r"it's \n"}),
+    "JSON without quotes": ('A={"a": 1}\n', {"A": '{"a": 1}'}),
+    "equals signs in a value": ("A=b=c==\n", {"A": "b=c=="}),
+    "no value": ("A=\n", {"A": ""}),
+    "nothing is expanded": ("A=$HOME ${B}\n", {"A": "$HOME ${B}"}),
+    "written on Windows": ("\ufeffA=1\r\nB=2\r\n", {"A": "1", "B": "2"}),
+    "other separators are part of a value": ("A=x\x0cy\u2028z\n", {"A": "x\x0cy\u2028z"}),
+    "empty file": ("", {}),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), GOOD.values(), ids=GOOD)
+def test_env_file(text: str, expected: dict[str, str]) -> None:
+    assert parse_env_file(text) == expected
+
+
+BAD = {
+    "no equals sign": ("A=1\nsk-secret\n", "line 2 is not NAME=value"),
+    "not a name": ("my-key=1\n", "line 1 is not NAME=value"),
+    "twice": ("A=1\n\nA=2\n", "line 3 sets A a second time"),
+    "open quote": ("A='sk-secret\n", "line 1 has a quote that does not end"),
+    "text after a quote": ("A='x' sk-secret\n", "line 1 has a quote that does not end"),
+    "more lines in a quote": ('A="one\ntwo"\n', "line 1 has a quote that does not end"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD)
+def test_bad_env_file(text: str, message: str) -> None:
+    with pytest.raises(EnvFileError) as error:
+        parse_env_file(text)
+    assert str(error.value) == message
+
+
+VALUES = {
+    "true": (True, "true"),
+    "false": (False, "false"),
+    "number": (5, "5"),
+    "fraction": (0.5, "0.5"),
+    "text": ("x y", "x y"),
+    "list": (["a", "b"], "a,b"),
+    "mapping": ({"b": 1, "a": [True]}, '{"a":[true],"b":1}'),
+}
+
+
+@pytest.mark.parametrize(("value", "text"), VALUES.values(), ids=VALUES)
+def test_variable(value: object, text: str) -> None:
+    assert to_variable(value) == text
+
+
+def test_render_is_sorted_and_literal() -> None:
+    assert render({"B": "'x' \"y\" # z", "A": ""}) == "A=\nB='x' \"y\" # z\n"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\0"])
+def test_render_refuses_what_the_file_cannot_hold(end: str) -> None:
+    with pytest.raises(ValueError, match="^SECRET_KEY has a line break$"):
+        render({"SECRET_KEY": f"a{end}b"})
+
+
+NAMES = st.from_regex(r"[A-Z_][A-Z0-9_]{0,8}", fullmatch=True)
+ONE_LINE = st.text().filter(lambda text: not set(text) & set("\n\r\0"))
+
+
+@given(st.dictionaries(NAMES, ONE_LINE))
+def test_rendered_file_reads_back(environment: dict[str, str]) -> None:
+    assert variables(render(environment)) == environment
+
+
+@given(NAMES, ONE_LINE)
+def test_quoted_value_reads_back(name: str, value: str) -> None:
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    assert parse_env_file(f'export {name}="{quoted}" # comment\n') == {name: value}
+
+
+PART = st.text(min_size=1)
+HOSTS = st.sampled_from(["172.29.0.1", "redis.example.org", "fd00::1"])
+
+
+@given(HOSTS, st.integers(1, 65535), st.integers(1, 255), PART, PART, st.booleans())
+def test_redis_uri(host: str, port: int, number: int, user: str, password: str, tls: bool) -> None:
+    uri = urlsplit(redis_uri(host, port, number, user, password, tls=tls))
+    assert uri.scheme == ("rediss" if tls else "redis")
+    assert (unquote(uri.username or ""), unquote(uri.password or "")) == (user, password)
+    assert (uri.hostname, uri.port, uri.path) == (host, port, f"/{number}")
+
+
+@given(HOSTS, st.integers(1, 65535), PART, PART, PART)
+def test_database_uri(host: str, port: int, database: str, role: str, password: str) -> None:
+    uri = urlsplit(database_uri(host, port, database, role, password, "require"))
+    assert (uri.scheme, uri.query, uri.fragment) == ("postgres", "sslmode=require", "")
+    assert (unquote(uri.username or ""), unquote(uri.password or "")) == (role, password)
+    assert (uri.hostname, uri.port, unquote(uri.path)) == (host, port, f"/{database}")
+
+
+def test_characters_that_break_uris_are_encoded() -> None:
+    assert redis_uri("h", 1, 2, "bot", "a@b:c/d?e#f%g", tls=False) == "redis://bot:a%40b%3Ac%2Fd%3Fe%23f%25g@h:1/2"

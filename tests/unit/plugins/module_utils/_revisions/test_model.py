@@ -1,0 +1,286 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What makes a revision, what it looks like to people, and which ones are kept."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import model
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
+    Content,
+    Deployment,
+    Revision,
+    make_content,
+    make_record,
+    masked,
+)
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import bot
+
+SETTINGS: dict[str, t.Any] = {"proxy": "haproxy", "bind_address": "127.0.0.1", "port": 8123, "serving": 2}
+SLOT = {"address": "127.0.0.1", "port": 30002, "healthy_deadline": 300}
+
+
+def content(image_id: str = "sha256:one", **changes: t.Any) -> Content:
+    return make_content(bot(environment="A=1\nB=2\n", **changes), image_id, "langgraph")
+
+
+def made(number: int, image_id: str = "sha256:one", **more: t.Any) -> Revision:
+    of = content(image_id)
+    record = make_record(of, number, reasons=["new"], by="ann", at="now", schema="16")
+    return replace(Revision(number, record, of.environment, {"result": "served"}, SLOT), **more)
+
+
+def test_names() -> None:
+    assert model.unit_name("bot", 3) == "langgraph@bot.3.service"
+    assert model.drain_unit_name("bot", 3) == "langgraph-drain@bot.3.service"
+    assert model.container_name("bot", 3) == "langgraph-bot.3"
+
+
+def test_arguments() -> None:
+    arguments = " ".join(content(memory="1g", cpus=0.5, user="7", read_only=True).arguments)
+    assert arguments == (
+        "--network langgraph --cap-drop ALL --security-opt no-new-privileges --memory 1g --memory-swap 1g --cpus 0.5 "
+        "--user 7 --read-only --tmpfs /tmp sha256:one"
+    )
+    assert " ".join(content().arguments).endswith("no-new-privileges sha256:one")
+
+
+ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+# Id and digest before and after, and what is told.
+IMAGE_CHANGES: dict[str, tuple[tuple[str, str], tuple[str, str], str | None]] = {
+    "same image": ((ONE, ""), (ONE, ""), None),
+    "same image, which a registry knows now": ((ONE, ""), (ONE, f"r.example/bot@{TWO}"), None),
+    "another": ((ONE, ""), (TWO, ""), "111111111111 to 222222222222"),
+    "by digest": (
+        (ONE, f"r.example/bot@sha256:{'a' * 64}"),
+        (TWO, f"r.example/bot@sha256:{'b' * 64}"),
+        "aaaaaaaaaaaa to bbbbbbbbbbbb",
+    ),
+    "from a registry to an archive": ((ONE, f"r.example/bot@{TWO}"), (TWO, ""), "111111111111 to 222222222222"),
+    "in check mode, to be pulled yet": (
+        (ONE, f"bot@sha256:{'a' * 64}"),
+        (f"bot@{TWO}", f"bot@{TWO}"),
+        "aaaaaaaaaaaa to 222222222222",
+    ),
+    "in check mode, not built yet": ((ONE, ""), ("not built yet", ""), "111111111111 to not built yet"),
+}
+
+
+@pytest.mark.parametrize("title", IMAGE_CHANGES)
+def test_image_change(title: str) -> None:
+    (old, old_digest), (new, new_digest), told = IMAGE_CHANGES[title]
+    before, after = (make_content(bot(), *pair) for pair in ((old, "net", old_digest), (new, "net", new_digest)))
+    assert model.image_change(before, after) == told
+    assert model.image_change(None, after) is model.image_change(before, None) is None
+
+
+def test_the_digest_is_recorded_and_makes_no_revision() -> None:
+    """An image that was loaded, and is found in a registry later, is the same one."""
+    known = make_content(bot(), "sha256:one", "langgraph", f"r.example/bot@{ONE}")
+    plain = make_content(bot(), "sha256:one", "langgraph")
+    record = make_record(known, 1, reasons=["new"], by="ann", at="now", schema="16")
+    assert record["image_digest"] == f"r.example/bot@{ONE}"
+    kept = Revision(1, record, known.environment).content
+    assert kept
+    assert kept.digest == f"r.example/bot@{ONE}"
+    assert kept == known == plain
+    assert f'"image_digest": "r.example/bot@{ONE}"' in masked(known, None, None, "after")
+    assert "image_digest" not in masked(plain, None, None, "after")
+    assert make_record(plain, 1, reasons=["new"], by="ann", at="now", schema="16")["image_digest"] is None
+
+
+def test_a_record_gives_the_content_back() -> None:
+    revision = made(1)
+    assert revision.content == content()
+    assert revision.intact
+    assert (revision.record or {})["schema_before"] == "16"
+    assert (revision.record or {})["reasons"] == ["new"]
+
+
+OTHERS: dict[str, dict[str, t.Any]] = {
+    "image": {"image_id": "sha256:two"},
+    "memory": {"memory": "1g"},
+    "drain": {"drain_seconds": 60},
+}
+
+
+@pytest.mark.parametrize("changes", OTHERS.values(), ids=OTHERS)
+def test_what_makes_another_revision(changes: dict[str, t.Any]) -> None:
+    assert content(**changes) != content()
+    assert content(**changes).config != content().config
+
+
+def test_the_name_of_an_image_makes_none() -> None:
+    assert content(image="registry.example/bot:1") == content()
+    assert content(image="registry.example/bot:1").config == content().config
+
+
+HANDS: dict[str, Revision] = {
+    "environment": made(1, environment="A=1\nB=3\n"),
+    "image": made(1, record={**(made(1).record or {}), "image_id": "sha256:other"}),
+    "arguments": made(1, record={**(made(1).record or {}), "arguments": ["--privileged", "sha256:one"]}),
+    "seal": made(1, record={**(made(1).record or {}), "config": "0" * 64}),
+    "no seal": made(1, record={}),
+    "no record": made(1, record=None),
+    "no environment": made(1, environment=None),
+}
+
+
+@pytest.mark.parametrize("revision", HANDS.values(), ids=HANDS)
+def test_what_was_changed_by_hand_does_not_fit_its_seal(revision: Revision) -> None:
+    assert not revision.intact
+
+
+@pytest.mark.parametrize(
+    ("active", "running"),
+    [("active", True), ("activating", True), ("reloading", True), ("inactive", False), ("failed", False)],
+)
+def test_running(active: str, running: bool) -> None:
+    assert made(1, active=active).running is running
+
+
+PLACES: dict[str, tuple[dict[str, t.Any] | None, str, bool]] = {
+    "behind the proxy": ({"address": "127.0.0.1", "port": 30000}, "haproxy", True),
+    "still in public": ({"address": "127.0.0.1", "port": 8123}, "haproxy", False),
+    "on all addresses": ({"address": "0.0.0.0", "port": 30000}, "haproxy", False),
+    "in public": ({"address": "127.0.0.1", "port": 8123}, "none", True),
+    "on another port": ({"address": "127.0.0.1", "port": 8124}, "none", False),
+    "on another address": ({"address": "::", "port": 8123}, "none", False),
+    "still behind the proxy": ({"address": "127.0.0.1", "port": 30000}, "none", False),
+    "not known": (None, "haproxy", False),
+}
+
+
+@pytest.mark.parametrize(("slot", "proxy", "expected"), PLACES.values(), ids=PLACES)
+def test_whether_a_container_is_where_it_is_wanted(slot: t.Any, proxy: str, expected: bool) -> None:
+    assert model.is_in_place(slot, {**SETTINGS, "proxy": proxy}) is expected
+
+
+DIRECT = {**SETTINGS, "proxy": "none", "port": 8124}
+HOLDERS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str | None]] = {
+    "the same": ({}, {}, "direct"),
+    "another port": ({"port": 8125}, {}, None),
+    "another address": ({"bind_address": "10.1.2.3"}, {}, None),
+    "all addresses": ({"bind_address": "10.1.2.3"}, {"bind_address": "0.0.0.0"}, "direct"),
+    "all addresses are asked for": ({"bind_address": "::"}, {}, "direct"),
+    "behind the proxy too": ({}, {"proxy": "haproxy"}, None),
+    "serves no more": ({}, {"serving": None}, None),
+    "is elsewhere": ({}, {"slot": {"address": "127.0.0.1", "port": 30000}}, None),
+}
+
+
+@pytest.mark.parametrize(("mine", "theirs", "holder"), HOLDERS.values(), ids=HOLDERS)
+def test_who_has_the_port_without_the_proxy(mine: t.Any, theirs: t.Any, holder: str | None) -> None:
+    deployment = Deployment("bot", {**SETTINGS, "port": 8124, **mine}, (made(2),))
+    settings = {**DIRECT, **theirs}
+    slot = settings.pop("slot", {"address": settings["bind_address"], "port": settings["port"]})
+    others = [deployment, Deployment("direct", settings, (made(2, slot=slot),))]
+    assert model.holder_of_port(deployment, others) == holder
+
+
+def test_routes_are_of_what_serves_behind_the_proxy() -> None:
+    deployments = [
+        Deployment("serves", SETTINGS, (made(1), made(2))),
+        Deployment("direct", DIRECT, (made(2, slot={"address": "127.0.0.1", "port": 8124}),)),
+        Deployment("behind another", {**SETTINGS, "port": 8124}, (made(2),)),
+        Deployment("left in public", SETTINGS, (made(2, slot={"address": "127.0.0.1", "port": 8123}),)),
+        Deployment("without a slot", SETTINGS, (made(2, slot=None),)),
+        Deployment("serves nothing", {**SETTINGS, "serving": 7}, (made(2),)),
+        Deployment("never served", None, (made(2),)),
+    ]
+    (route,) = model.routes(deployments)
+    assert (route.name, route.revision, route.target_port, route.port) == ("serves", 2, 30002, 8123)
+    assert (route.hostname, route.prefix, route.tls) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "url"),
+    [
+        ((False, "0.0.0.0", 8123, None), "http://127.0.0.1:8123"),
+        ((False, "::", 8123, None), "http://[::1]:8123"),
+        ((True, "10.1.2.3", 443, "/a"), "https://10.1.2.3:443/a"),
+    ],
+)
+def test_public_url(arguments: t.Any, url: str) -> None:
+    assert model.public_url(*arguments) == url
+
+
+def test_the_host_reaches_a_container_at_its_slot() -> None:
+    assert model.local_url(SLOT) == "http://127.0.0.1:30002"
+    assert model.local_url({"address": "0.0.0.0", "port": 8123}) == "http://127.0.0.1:8123"
+
+
+def test_only_a_newline_ends_a_variable() -> None:
+    assert variables("A=x\x0cB=y\u2028z\x85\nC=\n\nno variable\n") == {"A": "x\x0cB=y\u2028z\x85", "C": ""}
+    assert variables(None) == {}
+
+
+def test_masked_diff_marks_what_changes() -> None:
+    old = content()
+    new = replace(old, environment="A=1\nB=3\nC=4\n")
+    before = masked(old, SETTINGS, new, "before")
+    assert before.splitlines()[-2:] == ["A=********", "B=******** (before)"]
+    assert masked(new, SETTINGS, old, "after").splitlines()[-2:] == ["B=******** (after)", "C=********"]
+    assert '"image": "bot:1"' in before
+    assert '"port": 8123' in before
+    assert masked(None, None, new, "before") == ""
+
+
+def test_a_rollback_goes_to_the_highest_below_that_has_served() -> None:
+    failed = {"outcome": {"result": "failed"}}
+    revisions = (made(1), made(2), made(3, **failed), made(4), made(5))
+    back = model.previous(Deployment("bot", {**SETTINGS, "serving": 4}, revisions))
+    assert back is not None
+    assert back.number == 2
+    assert model.previous(Deployment("bot", {**SETTINGS, "serving": 1}, revisions)) is None
+    assert model.previous(Deployment("bot", None, revisions)) is None
+
+
+def test_what_runs_drains_or_serves_is_not_pruned() -> None:
+    revisions = (
+        made(1),
+        made(2, active="active"),
+        made(3, draining=True),
+        made(4),
+        made(5, active="failed"),
+        made(6),
+        made(7),
+    )
+    deployment = Deployment("bot", {**SETTINGS, "serving": 4}, revisions)
+    assert [revision.number for revision in model.to_prune(deployment, 2)] == [1, 5]
+    assert model.to_prune(deployment, 7) == []
+
+
+# Which ones have served (s), failed (f) or got nowhere yet (n), in the order of their numbers; how many are kept, which.
+KEPT: dict[str, tuple[str, int, list[int]]] = {
+    "nothing failed": ("sssss", 3, [3, 4, 5]),
+    "a row of bad releases": ("ssffff", 2, [1, 2, 5, 6]),
+    "more of them": ("ssffffff", 3, [1, 2, 6, 7, 8]),
+    "failed in between": ("sfsfs", 2, [3, 4, 5]),
+    "failed ones while there is room": ("fsf", 3, [1, 2, 3]),
+    "failed ones alone": ("ffff", 2, [3, 4]),
+    "one that got nowhere yet": ("ssfn", 2, [2, 3, 4]),
+    "one": ("sfsf", 1, [3, 4]),
+    "none": ("sfs", 0, [3]),
+    "fewer than kept": ("sf", 5, [1, 2]),
+}
+RESULTS: dict[str, dict[str, t.Any] | None] = {"s": {"result": "served"}, "f": {"result": "failed"}, "n": None}
+
+
+@pytest.mark.parametrize(("letters", "keep", "kept"), KEPT.values(), ids=KEPT)
+def test_failed_ones_push_out_nothing_to_go_back_to(letters: str, keep: int, kept: list[int]) -> None:
+    revisions = tuple(made(number, outcome=RESULTS[letter]) for number, letter in enumerate(letters, 1))
+    pruned = model.to_prune(Deployment("bot", {**SETTINGS, "serving": 0}, revisions), keep)
+    assert [revision.number for revision in revisions if revision not in pruned] == kept
+
+
+def test_images_that_only_pruned_revisions_had() -> None:
+    pruned = [made(1), made(2, "sha256:two"), made(3, "sha256:two"), made(4, "sha256:lost", record=None)]
+    assert model.unused_images(pruned, [made(5)]) == ["sha256:two"]

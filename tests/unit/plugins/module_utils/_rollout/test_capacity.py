@@ -1,0 +1,111 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""No more revisions beside those that serve than Postgres has connections for."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import capacity
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import Host, bot, install
+
+NAMES = ("a", "b", "c", "d", "e")
+
+
+@pytest.fixture
+def many(tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A host on which five deployments serve."""
+    (tmp_path / "langgraph").mkdir()
+    host = install(Host(tmp_path / "langgraph"), monkeypatch, one_by_one=True)
+    assert host.converge(*release(1))["failures"] == []
+    host.clients = set(NAMES)
+    return host
+
+
+def release(image: int) -> list[dict[str, t.Any]]:
+    return [bot(name, image=f"bot:{image}", port=8200 + place) for place, name in enumerate(NAMES)]
+
+
+def most_at_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Note, at each change of the host, how many revisions run beside those that serve."""
+    seen: list[int] = []
+    touch = host.touch
+
+    def note(*call: str) -> None:
+        touch(*call)
+        seen.append(capacity.count({(name, number) for name in NAMES for number in host.running(name)}))
+
+    monkeypatch.setattr(host, "touch", note)
+    return seen
+
+
+def test_a_rollout_waits_for_drains_where_there_would_be_too_many(many: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = most_at_once(many, monkeypatch)
+    assert many.converge(*release(2), max_extra_revisions=2)["failures"] == []
+    assert [many.answers(name) for name in NAMES] == [2] * 5
+    assert (max(seen), many.unanswered) == (2, [])
+    assert many.clock > 0
+
+
+def test_it_does_not_wait_where_there_is_room(many: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = most_at_once(many, monkeypatch)
+    assert many.converge(*release(2), max_extra_revisions=5)["failures"] == []
+    assert (max(seen), many.clock) == (5, 0)
+
+
+def test_drains_of_an_earlier_run_count(many: Host) -> None:
+    many.converge(*release(2)[:2])
+    assert (many.draining("a"), many.draining("b")) == ([1], [1])
+    assert many.converge(*release(3)[2:3], max_extra_revisions=2)["failures"] == []
+    assert (many.answers("c"), many.clock, many.unanswered) == (2, 30, [])
+
+
+def test_drains_that_do_not_end(many: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    many.converge(*release(2)[:2])
+    monkeypatch.setattr(many, "finish_drains", lambda: None)
+    (failure,) = many.converge(*release(3)[2:3], max_extra_revisions=2)["failures"]
+    assert (failure["name"], failure["serving"]) == ("c", 1)
+    assert failure["cause"] == (
+        "2 revisions still run beside those that serve, and langgraph_max_extra_revisions is 2; "
+        "look at 'systemctl list-units langgraph-drain@*'"
+    )
+    assert 900 + 180 < many.clock < 1300
+    assert ([many.answers(name) for name in NAMES], many.unanswered) == ([2, 2, 1, 1, 1], [])
+
+
+def test_a_first_revision_needs_no_room(many: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It serves, once it is healthy, and is counted as such."""
+    many.converge(*release(2)[:2])
+    monkeypatch.setattr(many, "finish_drains", lambda: None)
+    result = many.converge(bot("new", port=8300), max_extra_revisions=2)
+    assert (result["failures"], many.answers("new"), many.clock) == ([], 1, 0)
+
+
+def test_what_a_killed_run_left_makes_room(many: Host) -> None:
+    """It would drain after the rollout that waits for it."""
+    many.converge(*release(2)[:2])
+    for name in ("a", "b"):
+        many.units[f"langgraph-drain@{name}.1.service"].active = "inactive"
+    assert many.converge(*release(3)[:3], max_extra_revisions=2)["failures"] == []
+    assert ([many.answers(name) for name in NAMES[:3]], many.unanswered) == ([3, 3, 2], [])
+
+
+STEPS = [Step(name, "roll", revision=2) for name in NAMES]
+# What runs, how many may -> who may start.
+FITTING: dict[str, tuple[set[tuple[str, int]], int, str]] = {
+    "room": ({(name, 1) for name in NAMES}, 8, "abcde"),
+    "room for two": ({(name, 1) for name in NAMES}, 2, "ab"),
+    "none": ({(name, number) for name in "ab" for number in (1, 2, 3)}, 4, "abcde"),
+    "more than that already": ({("a", number) for number in (1, 3, 4)}, 1, "bcde"),
+    "nothing runs": (set(), 1, "abcde"),
+}
+
+
+@pytest.mark.parametrize(("running", "most", "expected"), FITTING.values(), ids=FITTING)
+def test_fitting(running: set[tuple[str, int]], most: int, expected: str) -> None:
+    assert "".join(step.name for step in capacity.fitting(STEPS, running, most)) == expected

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How many connections there may be, and how large that makes Postgres."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
+    DEFAULT_EXTRA_REVISIONS,
+    DEFAULT_RUNNING_REVISIONS,
+    OPTIONS,
+)
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
+    RESERVED_CONNECTIONS,
+    host_connections,
+    max_connections,
+    pool_connections,
+    role_connections,
+)
+
+SMALLEST = int(OPTIONS["langgraph_postgres_pool_max_size"].minimum or 0)
+DEFAULTS = (DEFAULT_RUNNING_REVISIONS, DEFAULT_EXTRA_REVISIONS)
+
+
+def test_a_pool_and_what_is_beside_it() -> None:
+    assert [pool_connections(pool) for pool in (None, 5, 100)] == [32, 17, 112]
+
+
+# Connections of one revision of each deployment, how many of one may run, how many beside those that serve -> all of them.
+HOSTS = {
+    "none": ([], 3, 8, 0),
+    "one alone is bounded by its own revisions": ([32], 3, 8, 3 * 32),
+    "two": ([32, 20], 3, 8, 3 * (32 + 20)),
+    "as many as may run beside": ([32] * 4, 3, 8, (4 + 8) * 32),
+    "no more than may run beside": ([32] * 30, 3, 8, (30 + 8) * 32),
+    "those are the largest": ([112, 17, 17, 17], 3, 3, 112 + 3 * 17 + 2 * 112 + 17),
+    "never two of one": ([112, 17], 1, 8, 112 + 17),
+    "one beside": ([32, 17], 3, 1, 32 + 17 + 32),
+}
+
+
+@pytest.mark.parametrize(("sizes", "running", "extra", "expected"), HOSTS.values(), ids=HOSTS)
+def test_a_host(sizes: list[int], running: int, extra: int, expected: int) -> None:
+    assert host_connections(sizes, running, extra) == expected
+
+
+@pytest.mark.parametrize(("running", "extra", "expected"), [(3, 8, 96), (3, 1, 64), (1, 8, 32), (9, 8, 288)])
+def test_a_role(running: int, extra: int, expected: int) -> None:
+    assert role_connections(32, running, extra) == expected
+
+
+def test_thirty_deployments_with_the_smallest_pool_need_less_than_a_thousand() -> None:
+    needed = host_connections([pool_connections(SMALLEST)] * 30, *DEFAULTS)
+    assert max_connections(needed) < 1000
+
+
+# What is needed, what Postgres allows -> what it is to allow.
+SIZES = {
+    "nothing yet": (0, 0, 100),
+    "the first": (72, 0, 100),
+    "head room": (73, 0, 200),
+    "enough": (87, 100, 100),
+    "one too few": (88, 100, 200),
+    "it never goes down": (0, 800, 800),
+    "one that somebody else has set": (300, 1000, 1000),
+    "one that does not double": (600, 600, 800),
+    "more than one step": (2000, 100, 3200),
+}
+
+
+@pytest.mark.parametrize(("needed", "observed", "expected"), SIZES.values(), ids=SIZES)
+def test_what_postgres_is_to_allow(needed: int, observed: int, expected: int) -> None:
+    assert max_connections(needed, observed) == expected
+
+
+def test_it_settles_and_is_always_enough() -> None:
+    for needed, observed in itertools.product(range(0, 3000, 7), (0, 100, 150, 400, 1000)):
+        size = max_connections(needed, observed)
+        assert size >= max(needed + RESERVED_CONNECTIONS, observed)
+        assert max_connections(needed, size) == size
+
+
+@pytest.mark.parametrize("change", [4, 6])
+def test_a_fifth_deployment_and_one_of_five_change_nothing(change: int) -> None:
+    """From four to five, and from five to four, as the playbook computes it."""
+
+    def needed(count: int) -> int:
+        return host_connections([pool_connections(None)] * count, *DEFAULTS)
+
+    first = max_connections(needed(4))
+    assert [max_connections(needed(count), first) for count in (5, 4, change)] == [first] * 3

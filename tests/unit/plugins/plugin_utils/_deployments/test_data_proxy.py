@@ -1,0 +1,295 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a host's data proxy listens and leads, and ports that another program has."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.data_proxy import (
+    data_proxy_plan,
+    own_addresses,
+    taken_ports,
+)
+
+GATEWAY = "172.29.0.1"
+PG, REDIS = "/run/langgraph-postgres/.s.PGSQL.5432", "/run/langgraph-redis/redis.sock"
+SINGLE = {"langgraph_hosts": ["one"], "langgraph_redis": ["one"], "langgraph_postgres": ["one"]}
+FLEET = {"langgraph_hosts": ["app1", "app2"], "langgraph_redis": ["data"], "langgraph_postgres": ["data"]}
+
+
+def facts(address: str, more: t.Sequence[str] = ()) -> dict[str, t.Any]:
+    """Facts of a host with an engine: the bridges are no way to it."""
+    return {
+        "default_ipv4": {"address": address},
+        "interfaces": ["lo", "eth0", "eth-1", "docker0", "langgraph0"],
+        "lo": {"type": "loopback", "ipv4": {"address": "127.0.0.1"}},
+        "eth0": {
+            "type": "ether",
+            "ipv4": {"address": address},
+            "ipv6": [{"address": "fe80::1", "scope": "link"}, {"address": "fd00::5", "scope": "global"}],
+        },
+        "eth_1": {"type": "ether", "ipv4_secondaries": [{"address": one} for one in more]},
+        "docker0": {"type": "bridge", "ipv4": {"address": "172.17.0.1"}},
+        "langgraph0": {"type": "bridge", "ipv4": {"address": GATEWAY}},
+    }
+
+
+def host(name: str, address: str = "", **more: t.Any) -> dict[str, t.Any]:
+    """The variables of a host whose facts are known where it has an address."""
+    return {"inventory_hostname": name, **({"ansible_facts": facts(address)} if address else {}), **more}
+
+
+def gateway(which: str, server: str, **more: t.Any) -> dict[str, t.Any]:
+    """What a host with deployments has of a service."""
+    port = {"postgres": 5432, "redis": 6379}[which]
+    local = server.startswith("/")
+    return {"name": which, "address": GATEWAY, "port": port, "sources": [], "server": server, "local": local, **more}
+
+
+def plan(hosts: t.Sequence[dict[str, t.Any]], name: str, groups: t.Any = None) -> dict[str, t.Any]:
+    """The plan of one of the hosts, all of which are in the play."""
+    return data_proxy_plan(hosts, name, groups or {}, [item["inventory_hostname"] for item in hosts])
+
+
+def test_a_single_host_needs_no_facts() -> None:
+    wanted = [gateway("postgres", PG), gateway("redis", REDIS)]
+    assert plan([host("one")], "one", SINGLE) == {"listeners": wanted, "unknown": [], "problems": []}
+    assert plan([host("one")], "one") == {"listeners": wanted, "unknown": [], "problems": []}
+
+
+def test_its_options() -> None:
+    options = {
+        "docker_network_gateway": "10.9.0.1",
+        "redis_port": "6390",
+        "postgres_port": 5433,
+        "redis_unix_socket": "/run/x",
+    }
+    assert plan([host("one", **options)], "one", SINGLE)["listeners"] == [
+        gateway("postgres", PG.replace("5432", "5433"), address="10.9.0.1", port=5433),
+        gateway("redis", "/run/x", address="10.9.0.1", port=6390),
+    ]
+
+
+def test_services_by_uri_are_reached_directly() -> None:
+    uri = {"langgraph_postgres_admin_uri": "postgresql://u:p@db/postgres"}
+    assert plan([host("one", **uri)], "one", SINGLE)["listeners"] == [gateway("redis", REDIS)]
+    uri["langgraph_redis_admin_uri"] = "rediss://u:p@r"
+    assert plan([host("one", **uri)], "one", SINGLE)["listeners"] == []
+
+
+def test_data_on_a_host_of_its_own() -> None:
+    hosts = [host("app1", "10.0.0.11"), host("app2", "10.0.0.12"), host("data", "10.0.0.10", redis_port=6390)]
+    assert plan(hosts, "app1", FLEET) == {
+        "listeners": [
+            gateway("postgres", "10.0.0.10:5432"),
+            gateway("redis", "10.0.0.10:6390", port=6390),
+        ],
+        "unknown": [],
+        "problems": [],
+    }
+    (postgres, redis) = plan(hosts, "data", FLEET)["listeners"]
+    assert postgres == {
+        "name": "postgres-hosts",
+        "address": "10.0.0.10",
+        "port": 5432,
+        "sources": ["10.0.0.11", "10.0.0.12", "fd00::5"],
+        "server": PG,
+        "local": True,
+    }
+    assert (redis["name"], redis["port"], redis["server"]) == ("redis-hosts", 6390, REDIS)
+
+
+def test_a_data_host_with_deployments_has_both() -> None:
+    groups = {**FLEET, "langgraph_hosts": ["app1", "data"]}
+    names = [
+        (item["name"], item["address"])
+        for item in plan([host("app1", "10.0.0.11"), host("data", "10.0.0.10")], "data", groups)["listeners"]
+    ]
+    assert names == [
+        ("postgres", GATEWAY),
+        ("postgres-hosts", "10.0.0.10"),
+        ("redis", GATEWAY),
+        ("redis-hosts", "10.0.0.10"),
+    ]
+
+
+def test_a_play_of_somebodys_own_on_another_group() -> None:
+    """A host in no group of ours runs deployments; one of data alone does not become one by being in the play."""
+    hosts = [host("mine", "10.0.0.9"), host("app1", "10.0.0.11"), host("app2", "10.0.0.12"), host("data", "10.0.0.10")]
+    assert [item["address"] for item in plan(hosts, "mine", FLEET)["listeners"]] == [GATEWAY, GATEWAY]
+    assert {item["address"] for item in plan(hosts, "data", FLEET)["listeners"]} == {"10.0.0.10"}
+
+
+def test_each_host_may_have_servers_of_its_own() -> None:
+    own = [host(name, langgraph_redis_server=name, langgraph_postgres_server=name) for name in ("app1", "app2")]
+    for name in ("app1", "app2"):
+        assert [item["server"] for item in plan(own, name, FLEET)["listeners"]] == [PG, REDIS]
+
+
+@pytest.mark.parametrize(
+    ("known", "name", "unknown"),
+    [
+        ({}, "app1", ["data"]),
+        ({"data": "10.0.0.10"}, "app1", []),
+        ({}, "data", ["app1", "app2", "data"]),
+        ({"data": "10.0.0.10", "app2": "10.0.0.12"}, "data", ["app1"]),
+    ],
+)
+def test_hosts_whose_addresses_are_not_known(known: dict[str, str], name: str, unknown: list[str]) -> None:
+    hosts = [host(each, known.get(each, "")) for each in ("app1", "app2", "data")]
+    found = plan(hosts, name, FLEET)
+    assert (found["unknown"], found["problems"]) == (unknown, [])
+
+
+def test_an_address_that_is_given_needs_no_facts() -> None:
+    hosts = [host(f"app{number}", data_proxy_address=f"10.1.0.{number}") for number in (1, 2)]
+    hosts.append(host("data", data_proxy_address="fd00::7"))
+    assert plan(hosts, "app1", FLEET)["listeners"][0]["server"] == "[fd00::7]:5432"
+    found = plan(hosts, "data", FLEET)
+    assert found["unknown"] == []
+    assert [(item["address"], item["sources"]) for item in found["listeners"]] == [
+        ("fd00::7", ["10.1.0.1", "10.1.0.2"])
+    ] * 2
+
+
+def test_the_address_of_the_inventory_is_preferred_where_the_host_has_it() -> None:
+    data = host("data", ansible_host="10.5.0.1", ansible_facts=facts("198.51.100.7", ["10.5.0.1"]))
+    assert plan([host("app1"), host("app2"), data], "app1", FLEET)["listeners"][0]["server"] == "10.5.0.1:5432"
+
+
+PUBLIC = host("data", "8.8.8.8", ansible_host="8.8.4.4")
+PROBLEMS: dict[str, tuple[dict[str, t.Any], str]] = {
+    "public": (
+        PUBLIC,
+        "data has Redis or Postgres for other hosts and its usual address is not a private one; give it data_proxy_address",
+    ),
+    "wildcard": (
+        host("data", data_proxy_address="0.0.0.0"),
+        "data_proxy_address of data is '0.0.0.0'; give the one address",
+    ),
+    "name": (
+        host("data", data_proxy_address="data.example"),
+        "data_proxy_address of data is 'data.example', which is no IP address",
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "problem"), PROBLEMS.values(), ids=PROBLEMS)
+def test_an_address_that_is_none_for_this(data: dict[str, t.Any], problem: str) -> None:
+    hosts = [host("app1", "10.0.0.11"), host("app2", "10.0.0.12"), data]
+    for name in ("app1", "data"):
+        found = plan(hosts, name, FLEET)
+        assert len(found["problems"]) == 1
+        assert found["problems"][0].startswith(problem)
+        assert found["listeners"] == []
+
+
+def test_a_public_address_that_is_given_is_meant() -> None:
+    hosts = [host("app1", "10.0.0.11"), host("app2", "10.0.0.12"), {**PUBLIC, "data_proxy_address": "8.8.8.8"}]
+    assert plan(hosts, "data", FLEET)["problems"] == []
+
+
+def test_other_problems() -> None:
+    assert plan([host("one", redis_port=5432)], "one", SINGLE)["problems"] == [
+        "Redis and Postgres are to have the same port 5432; give redis_port or postgres_port another one"
+    ]
+    assert plan([host("one", langgraph_redis_server="db")], "one", SINGLE)["problems"] == [
+        "langgraph_redis_server is 'db', which is no host of the inventory; correct it"
+    ]
+
+
+def test_addresses_of_a_host() -> None:
+    assert own_addresses(host("one", "10.0.0.1")) == ["10.0.0.1", "fd00::5"]
+    assert own_addresses(host("one", ansible_facts={"distribution": "Debian"})) is None
+
+
+def bridged(name: str, address: str, **more: t.Any) -> dict[str, t.Any]:
+    """A host of virtual machines: its way out is a bridge, beside those of the engine."""
+    bridge = {"type": "bridge", "ipv4": {"address": address}}
+    interfaces = {"interfaces": ["lo", "eno1", "br-lan", "docker0"], "eno1": {"type": "ether"}, "br_lan": bridge}
+    routes = {"default_ipv4": {"address": address, "interface": "br-lan"}}
+    return host(name, ansible_facts={**facts(address), **interfaces, **routes, **more})
+
+
+def test_a_host_whose_way_out_is_a_bridge() -> None:
+    assert own_addresses(bridged("one", "10.0.0.1")) == ["10.0.0.1"]
+    hosts = [bridged("app1", "10.0.0.11"), bridged("app2", "10.0.0.12"), bridged("data", "10.0.0.10")]
+    found = plan(hosts, "data", FLEET)
+    assert found["problems"] == []
+    assert [(item["address"], item["sources"]) for item in found["listeners"]] == [
+        ("10.0.0.10", ["10.0.0.11", "10.0.0.12"])
+    ] * 2
+
+
+def test_a_bridge_with_the_route_of_ipv6_or_the_address_of_the_inventory() -> None:
+    without = bridged("one", "10.0.0.1", default_ipv4={})
+    assert own_addresses(without) == []
+    assert own_addresses({**without, "ansible_host": "10.0.0.1"}) == ["10.0.0.1"]
+    assert own_addresses(bridged("one", "10.0.0.1", default_ipv4={}, default_ipv6={"interface": "br-lan"})) == [
+        "10.0.0.1"
+    ]
+
+
+def test_a_host_that_nothing_is_known_to_come_from_is_not_left_out_in_silence() -> None:
+    hosts = [bridged("app1", "10.0.0.11", default_ipv4={}), host("app2", "10.0.0.12"), host("data", "10.0.0.10")]
+    (problem,) = plan(hosts, "data", FLEET)["problems"]
+    assert problem.startswith(
+        "app1 uses Redis or Postgres of another host, and its facts have no address towards others"
+    )
+
+
+def test_an_address_that_is_given_is_the_only_one_whether_facts_are_known_or_not() -> None:
+    """They are where they are cached, and the settings are not to depend on the control node."""
+    data = host("data", "10.0.0.10")
+    known = [
+        host("app1", "10.0.0.11", data_proxy_address="10.1.0.1"),
+        host("app2", "10.0.0.12", data_proxy_address="10.1.0.2"),
+    ]
+    unknown = [host("app1", data_proxy_address="10.1.0.1"), host("app2", data_proxy_address="10.1.0.2")]
+    assert plan([*known, data], "data", FLEET) == plan([*unknown, data], "data", FLEET)
+    assert plan([*known, data], "data", FLEET)["listeners"][0]["sources"] == ["10.1.0.1", "10.1.0.2"]
+
+
+@pytest.mark.parametrize("given", ["app1.example", "0.0.0.0"])
+def test_an_address_of_a_user_that_is_none(given: str) -> None:
+    hosts = [host("app1", data_proxy_address=given), host("app2", "10.0.0.12"), host("data", "10.0.0.10")]
+    (problem,) = plan(hosts, "data", FLEET)["problems"]
+    assert problem.startswith(f"data_proxy_address of app1 is '{given}'")
+
+
+def listens(address: str, port: int, user: str = "redis", program: str = "redis-server") -> dict[str, t.Any]:
+    return {"address": address, "port": port, "user": user, "program": program}
+
+
+LISTENERS = [
+    gateway("postgres", PG),
+    gateway("redis", REDIS),
+    gateway("redis", REDIS, name="redis-hosts", address="10.0.0.10"),
+]
+
+
+@pytest.mark.parametrize("address", ["172.29.0.1", "0.0.0.0", "::", "10.0.0.10"])
+def test_a_port_that_is_taken(address: str) -> None:
+    lines = taken_ports(LISTENERS, [listens(address, 6379)], "one")
+    assert lines
+    for line in lines:
+        assert "redis-server listens on" in line
+        assert "of one; give redis_port another number" in line
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "192.0.2.1", "fd00::5"])
+def test_a_port_that_is_free_where_it_counts(address: str) -> None:
+    assert taken_ports(LISTENERS, [listens(address, 6379), listens("0.0.0.0", 80)], "one") == []
+
+
+def test_our_own_proxy_has_them() -> None:
+    assert taken_ports(LISTENERS, [listens(GATEWAY, 6379, "langgraph-data-proxy", "haproxy")], "one") == []
+    (line,) = taken_ports(LISTENERS, [listens("0.0.0.0", 5432, "haproxy", "haproxy")], "one")
+    assert line.startswith(
+        "the data proxy cannot listen on 172.29.0.1:5432: haproxy listens on 0.0.0.0:5432 of one; give postgres_port"
+    )

@@ -1,0 +1,977 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every mistake that a list can have gives one line that names the deployment, the option and the remedy."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import identifier
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.credentials import aes_fingerprint
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
+    OPTIONS,
+    SECRET_OPTIONS,
+)
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import (
+    Surroundings,
+    channel_warnings,
+)
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
+
+KEY = "0123456789abcdef0123456789abcdef"
+BOT = {"name": "support-bot", "image": "support-bot:1", "port": 8123, "langsmith_api_key": "lsv2_pt_one"}
+OTHER = {"name": "research", "image": "research:1", "port": 8124, "langgraph_cloud_license_key": "lic-two"}
+
+
+def bot(**changes: t.Any) -> dict[str, t.Any]:
+    """BOT with other values; a value of ``...`` takes the option away."""
+    return {key: value for key, value in {**BOT, **changes}.items() if value is not ...}
+
+
+def lines(*entries: t.Any, **surroundings: t.Any) -> list[str]:
+    """The problems of a list, as people see them."""
+    return [str(problem) for problem in check_deployments(entries, Surroundings(KEY, **surroundings))[1]]
+
+
+def complete(*entries: t.Any, **surroundings: t.Any) -> list[dict[str, t.Any]]:
+    """The deployments of a list that has no problem."""
+    deployments, problems = check_deployments(entries, Surroundings(KEY, **surroundings))
+    assert problems == []
+    return deployments
+
+
+def line(option: str, text: str, deployment: str = "support-bot") -> list[str]:
+    return [f"deployment '{deployment}', option '{option}': {text}"]
+
+
+ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
+    "illegal characters": (
+        bot(name="Support_Bot"),
+        line(
+            "name",
+            "has characters that a Postgres database, a systemd unit and a container cannot share; "
+            "use a-z, 0-9 and hyphens inside, beginning with a letter",
+            "Support_Bot",
+        ),
+    ),
+    "longer than an identifier": (
+        bot(name="a" * 64),
+        line("name", "has 64 characters; a Postgres identifier holds 63: choose a shorter one", "a" * 57 + "..."),
+    ),
+    "a name of Postgres": (
+        bot(name="postgres"),
+        line("name", "is a name that Postgres or Redis keep for themselves; choose another one", "postgres"),
+    ),
+    "a prefix of Postgres": (
+        bot(name="pg-bot"),
+        line("name", "is a name that Postgres or Redis keep for themselves; choose another one", "pg-bot"),
+    ),
+    "name is a number": (bot(name=5), line("name", "is a number (5); it must be text", "5")),
+    "name is missing": (bot(name=...), line("name", "is missing; give it as text", "number 1")),
+    "name is empty": (bot(name=" "), line("name", "is empty; give it a value or remove it", "number 1")),
+    "name is null": (bot(name=None), line("name", "is missing; give it as text", "number 1")),
+    "image is missing": (bot(image=...), line("image", "is missing; give it as text")),
+    "image with a space": (
+        bot(image="my bot:1"),
+        line("image", "is not an image reference; write NAME:TAG or NAME@DIGEST, the name in lower case"),
+    ),
+    "image in upper case": (
+        bot(image="Bot:1"),
+        line("image", "is not an image reference; write NAME:TAG or NAME@DIGEST, the name in lower case"),
+    ),
+    "port is missing": (bot(port=...), line("port", "is missing; give it as a whole number")),
+    "port is true": (bot(port=True), line("port", "is true or false (True); it must be a whole number")),
+    "port is text": (bot(port="http"), line("port", "is text (http); it must be a whole number")),
+    "port is a fraction": (bot(port=80.5), line("port", "is a number (80.5); it must be a whole number")),
+    "port is a digit of another script": (bot(port="²"), line("port", "is text (²); it must be a whole number")),
+    "port is two lines": (bot(port="80\n81"), line("port", "is text (80 81); it must be a whole number")),
+    "port is too large": (bot(port=65536), line("port", "65536 is too large; it must be at most 65535")),
+    "port is zero": (bot(port="0"), line("port", "0 is too small; it must be at least 1")),
+    "address is a name": (
+        bot(bind_address="localhost"),
+        line("bind_address", "'localhost' is not an IP address; give an address of the host"),
+    ),
+    "unknown state": (
+        bot(state="stopped"),
+        line("state", "'stopped' is unknown; choose one of present, absent"),
+    ),
+    "typo": (bot(prot=8125), line("prot", "is not an option of a deployment; did you mean 'port'?")),
+    "typo in upper case": (
+        bot(MOUNT_PREFX="/x"),
+        line("MOUNT_PREFX", "is not an option of a deployment; did you mean 'mount_prefix'?"),
+    ),
+    "a variable's name": (
+        bot(LOG_LEVEL="INFO"),
+        line("LOG_LEVEL", "is not an option of a deployment; did you mean 'log_level'?"),
+    ),
+    "a variable of the collection": (
+        bot(REDIS_URI="redis://x"),
+        line(
+            "REDIS_URI",
+            "is not an option of a deployment; remove it: the collection claims the Redis number and sets it",
+        ),
+    ),
+    "something else entirely": (
+        bot(xyzzy=1),
+        line(
+            "xyzzy",
+            "is not an option of a deployment; remove it, or put a variable of the application into 'env'",
+        ),
+    ),
+    "no credential": (
+        bot(langsmith_api_key=...),
+        line(
+            "langsmith_api_key",
+            "the server needs a credential and has none; give it, or 'langgraph_cloud_license_key', "
+            "or 'edition: none' for an image that checks no licence",
+        ),
+    ),
+    "two credentials": (
+        bot(langgraph_cloud_license_key="lic"),
+        line(
+            "langgraph_cloud_license_key",
+            "is given together with 'langsmith_api_key'; keep one, or say 'edition: enterprise' if the LangSmith key "
+            "is for tracing",
+        ),
+    ),
+    "lite with a licence": (
+        bot(edition="lite", langgraph_cloud_license_key="lic"),
+        line(
+            "langgraph_cloud_license_key",
+            "is given, but the edition is lite; edition lite takes 'langsmith_api_key' alone",
+        ),
+    ),
+    "lite without a key": (
+        bot(edition="lite", langsmith_api_key=...),
+        line(
+            "langsmith_api_key",
+            "is missing, and the edition is lite; edition lite takes 'langsmith_api_key' alone",
+        ),
+    ),
+    "enterprise without a licence": (
+        bot(edition="enterprise"),
+        line("langgraph_cloud_license_key", "is missing, and the edition is enterprise; give the licence key"),
+    ),
+    "prefix without a slash": (
+        bot(mount_prefix="support"),
+        line("mount_prefix", "'support' does not begin with a slash; write /support"),
+    ),
+    "prefix with a last slash": (
+        bot(mount_prefix="/support/"),
+        line("mount_prefix", "'/support/' ends with a slash; leave the last slash out"),
+    ),
+    "prefix with a space": (
+        bot(mount_prefix="/sup port"),
+        line("mount_prefix", "'/sup port' is not a plain path; use letters, digits, '-', '.', '_' and '~' in it"),
+    ),
+    "prefix with an empty part": (
+        bot(mount_prefix="/a//b"),
+        line("mount_prefix", "'/a//b' is not a plain path; use letters, digits, '-', '.', '_' and '~' in it"),
+    ),
+    "prefix that would be a directive": (
+        bot(mount_prefix="/a }"),
+        line("mount_prefix", "'/a }' is not a plain path; use letters, digits, '-', '.', '_' and '~' in it"),
+    ),
+    "host name with a port": (
+        bot(hostname="support.example.com:8123"),
+        line("hostname", "'support.example.com:8123' is not a host name; write it as support.example.com"),
+    ),
+    "host name with an underscore": (
+        bot(hostname="support_bot.example.com"),
+        line("hostname", "'support_bot.example.com' is not a host name; write it as support.example.com"),
+    ),
+    "host name that ends with a hyphen": (
+        bot(hostname="support-.example.com"),
+        line("hostname", "'support-.example.com' is not a host name; write it as support.example.com"),
+    ),
+    "host name with an empty part": (
+        bot(hostname="support..com"),
+        line("hostname", "'support..com' is not a host name; write it as support.example.com"),
+    ),
+    "host name that is too long": (
+        bot(hostname=f"{'a.' * 127}"),
+        line("hostname", f"'{'a.' * 28}a...' is not a host name; write it as support.example.com"),
+    ),
+    "TLS is a word": (bot(tls="maybe"), line("tls", "is text (maybe); it must be true or false")),
+    "prefix of a slash": (bot(mount_prefix="/"), line("mount_prefix", "'/' ends with a slash; leave the option out")),
+    "AES key of 5 bytes": (
+        bot(langgraph_aes_key="short"),
+        line("langgraph_aes_key", "has 5 bytes; a key has 16, 24 or 32 bytes"),
+    ),
+    "AES key of 16 characters but 17 bytes": (
+        bot(langgraph_aes_key="0123456789abcdeé"),
+        line("langgraph_aes_key", "has 17 bytes; a key has 16, 24 or 32 bytes"),
+    ),
+    "endpoints of two kinds": (
+        bot(langsmith_runs_endpoints={"https://a": "k"}, langchain_endpoint="https://b"),
+        line(
+            "langsmith_runs_endpoints",
+            "is given together with 'langchain_endpoint'; the LangSmith SDK takes one of them",
+        ),
+    ),
+    "endpoint without a scheme": (
+        bot(langsmith_endpoint="eu.api.smith.langchain.com"),
+        line("langsmith_endpoint", "is not a URL; begin with http:// or https://"),
+    ),
+    "auth without a tenant": (
+        bot(langgraph_auth_type="langsmith", langsmith_auth_endpoint="https://a"),
+        line("langsmith_tenant_id", "is missing, and langgraph_auth_type is langsmith; give it"),
+    ),
+    "memory without a unit that exists": (
+        bot(memory="2GB"),
+        line("memory", "'2GB' is not a size; write it as the engine does, for example 512m or 2g"),
+    ),
+    "memory in bytes by mistake": (
+        bot(memory="512"),
+        line(
+            "memory",
+            "'512' is less than the 6m that the engine asks for; write it as the engine does, for example 512m or 2g",
+        ),
+    ),
+    "cpus is not a number": (bot(cpus=float("nan")), line("cpus", "is a number (nan); it must be a number")),
+    "pool too small": (
+        bot(langgraph_postgres_pool_max_size=4),
+        line("langgraph_postgres_pool_max_size", "4 is too small; it must be at least 5"),
+    ),
+    "list of numbers": (
+        bot(extensions=["vector", 5]),
+        line("extensions", "is a list with something else than texts; it must be a list of texts"),
+    ),
+    "text for a list": (bot(extensions="vector"), line("extensions", "is text (vector); it must be a list of texts")),
+    "SQL for an extension": (
+        bot(extensions=["vector; drop"]),
+        line(
+            "extensions",
+            "'vector; drop' is not the name of an extension; write it as CREATE EXTENSION does",
+        ),
+    ),
+    "line break in an option": (
+        bot(langsmith_tenant_id="a\nb"),
+        line("langsmith_tenant_id", "has a line break; write it on one line"),
+    ),
+    "line break in a list": (
+        bot(cors_allow_origins=["https://a", "x\ny"]),
+        line("cors_allow_origins", "has a line break; write it on one line"),
+    ),
+    "NUL in an option": (
+        bot(langsmith_tenant_id="a\0b"),
+        line("langsmith_tenant_id", "has a line break; write it on one line"),
+    ),
+    "mapping that JSON cannot hold": (
+        bot(langgraph_thread_ttl={5: "a", "b": object()}),
+        line("langgraph_thread_ttl", "holds what JSON cannot; use texts as keys, and texts and numbers as values"),
+    ),
+    "prefix with a pattern": (
+        bot(redis_key_prefix="bot*"),
+        line(
+            "redis_key_prefix",
+            "'bot*' has a character that is special in a Redis pattern; use letters, digits, ':', '-', '_' and '.', "
+            "or leave it out",
+        ),
+    ),
+    "env is a list": (bot(env=["A=1"]), line("env", "is a list; it must be a mapping")),
+    "env is text": (bot(env="A=1"), line("env", "is text; it must be a mapping")),
+    "newline in a variable": (
+        bot(env={"CERT": "a\nb"}),
+        line(
+            "env.CERT",
+            "has a line break; the engine's environment file cannot hold one: encode it, as base64 say",
+        ),
+    ),
+    "REDIS_URI in env": (
+        bot(env={"REDIS_URI": "redis://mine"}),
+        line(
+            "env.REDIS_URI",
+            "belongs to the collection; remove it: the collection claims the Redis number and sets it",
+        ),
+    ),
+    "option's variable in env": (
+        bot(env={"LOG_LEVEL": "INFO"}),
+        line("env.LOG_LEVEL", "belongs to the collection; use the option 'log_level'"),
+    ),
+    "null in env": (bot(env={"A": None}), line("env.A", "has no value; give it one, or remove it")),
+    "list in env": (bot(env={"A": [1]}), line("env.A", "is a list; write it as text")),
+    "mapping in env": (bot(env={"A": {"b": 1}}), line("env.A", "is a mapping; write it as text")),
+    "number as a variable's name": (
+        bot(env={5: "x"}),
+        line("env.5", "is not the name of a variable; use letters, digits and underscores"),
+    ),
+    "assignment as a variable's name": (
+        bot(env={"API_KEY=sk-1": None}),
+        line("env.API_KEY", "is not the name of a variable; use letters, digits and underscores"),
+    ),
+    "value longer than a line may be": (
+        bot(env={"BLOB": "x" * 65531}),
+        line("env.BLOB", "is too long; the engine's environment file takes lines of up to 65535 bytes"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("entry", "expected"), ONE_DEPLOYMENT.values(), ids=ONE_DEPLOYMENT)
+def test_one_deployment(entry: dict[str, t.Any], expected: list[str]) -> None:
+    assert lines(entry) == expected
+
+
+LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
+    "empty list": (
+        (),
+        {},
+        line(
+            "langgraph_deployments",
+            "the list is empty; give at least one deployment, or leave this host out of the group langgraph_hosts",
+            "-",
+        ),
+    ),
+    "null in the list": (
+        (None, BOT),
+        {},
+        line("-", "is not a mapping; write a mapping with at least name, image and port", "number 1"),
+    ),
+    "text in the list": (
+        (BOT, "LANGSMITH_API_KEY=lsv2"),
+        {},
+        line("-", "is not a mapping; write a mapping with at least name, image and port", "number 2"),
+    ),
+    "duplicate name": (
+        (BOT, {**OTHER, "name": "support-bot"}),
+        {},
+        line("name", "is the name of two deployments; a name is the identity of one deployment"),
+    ),
+    "two deployments on one port": (
+        (BOT, {**OTHER, "port": "8123"}),
+        {},
+        line(
+            "port",
+            "port 8123 is also that of 'support-bot'; give each deployment its own port, or to each on it a hostname or a "
+            "mount_prefix",
+            "research",
+        ),
+    ),
+    "one of two on a port can be told apart": (
+        (BOT, {**OTHER, "port": 8123, "hostname": "research.example.com"}),
+        {},
+        line(
+            "port",
+            "port 8123 is also that of 'support-bot'; give each deployment its own port, or to each on it a hostname or a "
+            "mount_prefix",
+            "research",
+        ),
+    ),
+    "two on a port cannot be told apart": (
+        (
+            bot(hostname="a.example", mount_prefix="/a"),
+            {**OTHER, "port": 8123} | {"hostname": "A.example"} | {"mount_prefix": "/a"},
+        ),
+        {},
+        line(
+            "port",
+            "port 8123 with the same hostname and mount_prefix is also that of 'support-bot'; give one of them another "
+            "port, hostname or mount_prefix",
+            "research",
+        ),
+    ),
+    "the third on a port is the second once more": (
+        (
+            bot(mount_prefix="/a"),
+            {**OTHER, "port": 8123, "mount_prefix": "/b"},
+            {**OTHER, "name": "third", "port": 8123, "mount_prefix": "/b"},
+        ),
+        {},
+        line(
+            "port",
+            "port 8123 with the same hostname and mount_prefix is also that of 'research'; give one of them another port, "
+            "hostname or mount_prefix",
+            "third",
+        ),
+    ),
+    "a port with TLS for one of two": (
+        (bot(mount_prefix="/a", tls=True), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
+        {},
+        line(
+            "port",
+            "port 8123 has another bind_address or tls for 'support-bot'; deployments on one port share both",
+            "research",
+        ),
+    ),
+    "a port on two addresses": (
+        (bot(mount_prefix="/a", bind_address="0.0.0.0"), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
+        {},
+        line(
+            "port",
+            "port 8123 has another bind_address or tls for 'support-bot'; deployments on one port share both",
+            "research",
+        ),
+    ),
+    "a shared port without a proxy": (
+        (bot(mount_prefix="/a"), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
+        {"proxy": "none"},
+        line("port", "port 8123 is also that of 'support-bot'; give each deployment its own port", "research"),
+    ),
+    "a host name and TLS without a proxy": (
+        (bot(hostname="a.example", tls=True),),
+        {"proxy": "none"},
+        [
+            *line(
+                "hostname", "needs the proxy, and langgraph_proxy is none; remove it, or set langgraph_proxy: haproxy"
+            ),
+            *line("tls", "needs the proxy, and langgraph_proxy is none; remove it, or set langgraph_proxy: haproxy"),
+        ],
+    ),
+    "what it may reach without a proxy": (
+        (bot(may_reach=["research"]), {**OTHER, "bind_address": "0.0.0.0"}),
+        {"proxy": "none"},
+        line("may_reach", "needs the proxy, and langgraph_proxy is none; remove it, or set langgraph_proxy: haproxy"),
+    ),
+    "it may reach itself": (
+        (bot(may_reach=["support-bot"], bind_address="0.0.0.0"),),
+        {},
+        line("may_reach", "names the deployment itself; remove that name"),
+    ),
+    "it may reach nobody": (
+        (bot(may_reach=["reserch"]), {**OTHER, "bind_address": "0.0.0.0"}),
+        {},
+        line("may_reach", "'reserch' is no deployment of this host; name one of the list, or one that the host has"),
+    ),
+    "it may reach one that goes": (
+        (bot(may_reach=["research"]), {"name": "research", "state": "absent"}),
+        {"deployed": {"research": 8124}},
+        line("may_reach", "'research' is no deployment of this host; name one of the list, or one that the host has"),
+    ),
+    "it may reach one that answers where no container gets to": (
+        (bot(may_reach=["research"]), OTHER),
+        {},
+        line(
+            "may_reach",
+            "'research' answers on the loopback alone, which no container reaches; give that one bind_address: 0.0.0.0, or "
+            "the gateway of the deployments' network",
+        ),
+    ),
+    "port of the proxy that no deployment of ours has": (
+        (BOT,),
+        {"listening": {8123: "haproxy"}},
+        line("port", "port 8123 of the host is taken by 'haproxy'; choose a free port"),
+    ),
+    "port of the proxy that an unlisted deployment has": (
+        (BOT,),
+        {"listening": {8123: "haproxy"}, "deployed": {"old-bot": 8123}},
+        line(
+            "port",
+            "port 8123 of the host is taken by deployment 'old-bot', which is not in the list; choose a free port",
+        ),
+    ),
+    "two deployments with one number": (
+        (bot(redis_number=3), {**OTHER, "redis_number": 3}),
+        {},
+        line(
+            "redis_number",
+            "number 3 is also asked for by 'support-bot'; leave it out and the collection gives a free one",
+            "research",
+        ),
+    ),
+    "two deployments with one prefix": (
+        (BOT, {**OTHER, "redis_key_prefix": "support-bot:"}),
+        {},
+        line(
+            "redis_key_prefix",
+            "'support-bot:' is also that of 'support-bot', and Redis channels know no numbers; "
+            "leave it out and each has its own",
+            "research",
+        ),
+    ),
+    "port taken by another program": (
+        (BOT,),
+        {"listening": {8123: "nginx"}},
+        line("port", "port 8123 of the host is taken by 'nginx'; choose a free port"),
+    ),
+    "port taken by another program while the deployment is down": (
+        (BOT,),
+        {"listening": {8123: "nginx"}, "deployed": {"support-bot": 8123}},
+        line("port", "port 8123 of the host is taken by 'nginx'; choose a free port"),
+    ),
+    "port taken by a container of somebody else": (
+        (BOT,),
+        {"listening": {8123: "docker-proxy"}},
+        line("port", "port 8123 of the host is taken by 'docker-proxy'; choose a free port"),
+    ),
+    "port taken by a deployment that is not in the list": (
+        (BOT,),
+        {"listening": {8123: "docker-proxy"}, "deployed": {"old-bot": 8123}},
+        line(
+            "port",
+            "port 8123 of the host is taken by deployment 'old-bot', which is not in the list; choose a free port",
+        ),
+    ),
+    "image missing on the host": (
+        (BOT,),
+        {"images": {"research:1"}},
+        line(
+            "image",
+            "the host has no image 'support-bot:1'; load it there, list its archive in image_archives or its folder in "
+            "image_builds, or set image_pull: always",
+        ),
+    ),
+    "bad image is told once": (
+        (bot(image="my bot"),),
+        {"images": set()},
+        line("image", "is not an image reference; write NAME:TAG or NAME@DIGEST, the name in lower case"),
+    ),
+    "pools that cannot fit": (
+        (BOT, {**OTHER, "langgraph_postgres_pool_max_size": 100}),
+        {"max_connections": 100},
+        line(
+            "langgraph_postgres_pool_max_size",
+            "all deployments (2) need 432 connections, and max_connections leaves 87; lower the pools (this is the "
+            "largest), langgraph_max_running_revisions or langgraph_max_extra_revisions, or raise max_connections to 445",
+            "research",
+        ),
+    ),
+    "pools that miss by one": (
+        (BOT,),
+        {"max_connections": 3 * 32 + 13 - 1},
+        line(
+            "langgraph_postgres_pool_max_size",
+            "all deployments (1) need 96 connections, and max_connections leaves 95; lower the pools (this is the "
+            "largest), langgraph_max_running_revisions or langgraph_max_extra_revisions, or raise max_connections to 109",
+        ),
+    ),
+    "one revision too many": (
+        (BOT,),
+        {"max_connections": 3 * 32 + 13, "running_revisions": 4},
+        line(
+            "langgraph_postgres_pool_max_size",
+            "all deployments (1) need 128 connections, and max_connections leaves 96; lower the pools (this is the "
+            "largest), langgraph_max_running_revisions or langgraph_max_extra_revisions, or raise max_connections to 141",
+        ),
+    ),
+    "more deployments than Redis numbers": (
+        (BOT, OTHER),
+        {"redis_databases": 2},
+        line(
+            "redis_number",
+            "the list has 2 deployments, and Redis 1 numbers beside the reserved 0; set redis_databases to 3 or more",
+            "research",
+        ),
+    ),
+    "no Redis number at all": (
+        (BOT,),
+        {"redis_databases": 1},
+        line(
+            "redis_number",
+            "the list has 1 deployments, and Redis 0 numbers beside the reserved 0; set redis_databases to 2 or more",
+        ),
+    ),
+    "number beyond the server's": (
+        (bot(redis_number=16),),
+        {"redis_databases": 16},
+        line("redis_number", "16 is out of range; choose 1 to 15, or raise redis_databases"),
+    ),
+    "env_file missing": (
+        (bot(env_file="bot.env", langsmith_api_key=...),),
+        {"env_files": {"bot.env": None}},
+        line("env_file", "there is no file 'bot.env'; give the path of a file in UTF-8 on the control node"),
+    ),
+    "env_file malformed": (
+        (bot(env_file="bot.env"),),
+        {"env_files": {"bot.env": "A=1\nsk-secret\n"}},
+        line("env_file", "bot.env: line 2 is not NAME=value; write NAME=value, one a line"),
+    ),
+    "env_file sets what the collection sets": (
+        (bot(env_file="bot.env"),),
+        {"env_files": {"bot.env": "DATABASE_URI=postgres://x\n"}},
+        line(
+            "env_file",
+            "bot.env sets DATABASE_URI; remove the line: the collection claims the Postgres database and sets it",
+        ),
+    ),
+    "env_file with a number that is none": (
+        (bot(env_file="bot.env"),),
+        {"env_files": {"bot.env": "N_JOBS_PER_WORKER=many\n"}},
+        line("n_jobs_per_worker", "is text (many); it must be a whole number"),
+    ),
+    "address of the role": (
+        (BOT,),
+        {"bind_address": "everywhere"},
+        line("langgraph_bind_address", "'everywhere' is not an IP address; give an address of the host", "-"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("entries", "around", "expected"), LISTS.values(), ids=LISTS)
+def test_list(entries: tuple[t.Any, ...], around: dict[str, t.Any], expected: list[str]) -> None:
+    assert lines(*entries, **around) == expected
+
+
+def test_every_problem_is_told_at_once() -> None:
+    found = lines(bot(port=True, prot=1), {**OTHER, "name": "Bad", "env": {"A": None}}, None)
+    assert [text.split(":")[0] for text in found] == [
+        "deployment 'support-bot', option 'prot'",
+        "deployment 'support-bot', option 'port'",
+        "deployment 'Bad', option 'name'",
+        "deployment 'Bad', option 'env.A'",
+        "deployment 'number 3', option '-'",
+    ]
+
+
+def test_a_missing_env_file_hides_no_other_mistake() -> None:
+    found = lines(bot(env_file="x", langsmith_api_key=..., prot=1, log_level="LOUD"), env_files={"x": None})
+    assert [text.split("'")[3] for text in found] == ["env_file", "prot", "log_level"]
+
+
+FIXED_CHANNELS = {"redis_key_patterns": ["lg:*"], "redis_shared_channels": True}
+ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
+    "numbers as text, as templates give them": ((bot(port="8123", cpus="1.5", read_only="yes"),), {}),
+    "null is not given": ((bot(memory=None, env=None, extensions=None, cpus=None),), {}),
+    "own port is ours": ((BOT,), {"listening": {8123: "docker-proxy"}, "deployed": {"support-bot": 8123}}),
+    "ports exchanged": (
+        (bot(port=8124), {**OTHER, "port": 8123}),
+        {
+            "listening": {8123: "docker-proxy", 8124: "docker-proxy"},
+            "deployed": {"support-bot": 8123, "research": 8124},
+        },
+    ),
+    "port of a deployment that goes": (
+        (BOT, {"name": "research", "state": "absent"}),
+        {"listening": {8123: "docker-proxy"}, "deployed": {"research": 8123}},
+    ),
+    "it may reach another one": ((bot(may_reach=["research"]), {**OTHER, "bind_address": "172.29.0.1"}), {}),
+    "all of them are public": ((bot(may_reach=["research"]), OTHER), {"bind_address": "0.0.0.0"}),
+    "it may reach one that is not listed": ((bot(may_reach=["old-bot"]),), {"deployed": {"old-bot": 8125}}),
+    "gone ones need their name alone": (({"name": "research", "state": "absent"},), {"images": set()}),
+    "gone ones keep no port": ((BOT, {**OTHER, "port": 8123, "state": "absent"}), {}),
+    "longest name": ((bot(name="a" * 63),), {}),
+    "image known under its long name": ((bot(image="docker.io/library/bot:1"),), {"images": {"bot:1"}}),
+    "image without a tag": ((bot(image="bot"),), {"images": {"bot:latest"}}),
+    "as many as fit": ((BOT, OTHER), {"redis_databases": 3, "max_connections": 2 * 3 * 32 + 13}),
+    "one revision at a time": ((BOT, OTHER), {"max_connections": 2 * 32 + 13, "running_revisions": 1}),
+    "one port, two host names": (
+        (bot(hostname="a.example.com"), {**OTHER, "port": 8123, "hostname": "b.example.com"}),
+        {},
+    ),
+    "one port, two prefixes": ((bot(mount_prefix="/a"), {**OTHER, "port": 8123, "mount_prefix": "/b"}), {}),
+    "one port, a host name and a prefix": (
+        (bot(hostname="a.example.com"), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
+        {},
+    ),
+    "one port with TLS": (
+        (bot(mount_prefix="/a", tls=True), {**OTHER, "port": 8123, "mount_prefix": "/b", "tls": True}),
+        {},
+    ),
+    "one prefix on two ports": ((bot(mount_prefix="/a"), {**OTHER, "mount_prefix": "/a"}), {}),
+    "a prefix without a proxy": ((bot(mount_prefix="/a"),), {"proxy": "none"}),
+    "own port behind the proxy": ((BOT,), {"listening": {8123: "haproxy"}, "deployed": {"support-bot": 8123}}),
+    "port shared with an unlisted deployment": (
+        (bot(hostname="a.example.com"),),
+        {"listening": {8123: "haproxy"}, "deployed": {"old-bot": 8123}},
+    ),
+    "port shared by two that are there": (
+        (bot(mount_prefix="/a"), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
+        {"listening": {8123: "haproxy"}, "deployed": {"support-bot": 8123, "research": 8123}},
+    ),
+    "key for tracing beside a licence": ((bot(edition="enterprise", langgraph_cloud_license_key="x"),), {}),
+    "image without a licence": ((bot(edition="none", langsmith_api_key=...),), {}),
+    "longest value": ((bot(env={"BLOB": "x" * 65530}),), {}),
+    "empty value": ((bot(env={"EMPTY": ""}),), {}),
+    "same key patterns, other channels": (
+        (
+            bot(redis_key_patterns=["lg:*"], redis_channel_patterns=["a:*"]),
+            {**OTHER, "redis_key_patterns": ["lg:*"], "redis_channel_patterns": ["b:*"]},
+        ),
+        {},
+    ),
+    "same channels, by consent": ((bot(**FIXED_CHANNELS), {**OTHER, **FIXED_CHANNELS}), {}),
+    "same channels as one that goes": (
+        (bot(redis_key_patterns=["lg:*"]), {**OTHER, "redis_key_patterns": ["lg:*"], "state": "absent"}),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize(("entries", "around"), ALLOWED.values(), ids=ALLOWED)
+def test_allowed(entries: tuple[t.Any, ...], around: dict[str, t.Any]) -> None:
+    assert lines(*entries, **around) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"redis_key_patterns": ["lg:*"]}, {"redis_key_patterns": ["lg:*"]}),
+        ({"redis_channel_patterns": ["lg:run-fanout:*"]}, {"redis_channel_patterns": ["x", "lg:*"]}),
+        ({"redis_channel_patterns": ["lg:*"], "redis_shared_channels": True}, {"redis_channel_patterns": ["lg:*"]}),
+        ({"redis_key_prefix": "team:"}, {"redis_key_prefix": "team:b:"}),
+        ({"redis_channel_patterns": ["*:events"]}, {}),
+    ],
+)
+def test_channels_that_meet(one: dict[str, t.Any], other: dict[str, t.Any]) -> None:
+    """Redis pub/sub knows no numbers, so patterns alone keep deployments apart."""
+    found = lines(bot(**one), {**OTHER, **other})
+    assert [line.split(":")[0] for line in found] == [
+        f"deployment '{name}', option 'redis_channel_patterns'" for name in ("support-bot", OTHER["name"])
+    ]
+    assert all("could forge them" in line and "redis_shared_channels: true" in line for line in found)
+
+
+def test_shared_channels_are_warned_of() -> None:
+    found = complete(bot(**FIXED_CHANNELS), {**OTHER, **FIXED_CHANNELS})
+    assert [line for line in channel_warnings(found) if f"{OTHER['name']}, support-bot" in line]
+    assert channel_warnings(complete(bot(), OTHER)) == []
+
+
+def test_complete_deployment() -> None:
+    (found,) = complete(bot(env={"MODEL": "gpt", "TOP_K": 5, "FAST": True}, cors_allow_origins=["https://a", "b"]))
+    variables = {
+        "LANGSMITH_API_KEY": "lsv2_pt_one",
+        "LANGGRAPH_POSTGRES_POOL_MAX_SIZE": "20",
+        "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "180",
+        "REDIS_KEY_PREFIX": "support-bot:",
+        "CORS_ALLOW_ORIGINS": "https://a,b",
+        "MODEL": "gpt",
+        "TOP_K": "5",
+        "FAST": "true",
+    }
+    assert found["variables"] == variables
+    assert (found["database"], found["connection_limit"], found["drain_seconds"]) == ("support_bot", 96, 180)
+    assert found["redis_key_patterns"] == found["redis_channel_patterns"] == ["support-bot:*"]
+    assert found["url"] == "http://127.0.0.1:8123"
+    assert len({found["redis_password"], found["postgres_password"], KEY}) == 3
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:8123"),
+        ("::", "http://[::1]:8123"),
+        ("10.1.2.3", "http://10.1.2.3:8123"),
+        ("fd00::5", "http://[fd00::5]:8123"),
+    ],
+)
+def test_url_of_an_address(address: str, url: str) -> None:
+    assert complete(BOT, bind_address=address)[0]["url"] == url
+    assert complete(bot(bind_address=address))[0]["url"] == url
+
+
+def test_address_of_a_deployment() -> None:
+    (found,) = complete(bot(hostname="support.example.com", mount_prefix="/a/b", tls=True))
+    assert (found["hostname"], found["prefix"], found["tls"]) == ("support.example.com", "/a/b", True)
+    assert found["url"] == "https://127.0.0.1:8123/a/b"
+    assert found["variables"]["MOUNT_PREFIX"] == "/a/b"
+    (plain,) = complete(BOT)
+    assert (plain["hostname"], plain["prefix"], plain["tls"]) == (None, None, False)
+
+
+@pytest.mark.parametrize(("proxy", "url"), [("haproxy", "http://127.0.0.1:8123/a"), ("none", "http://127.0.0.1:8123")])
+def test_url_of_a_prefix(proxy: str, url: str) -> None:
+    """Where the proxy answers with /ok; a server itself keeps that at its root."""
+    (found,) = complete(bot(mount_prefix="/a"), proxy=proxy)
+    assert (found["url"], found["prefix"], found["variables"]["MOUNT_PREFIX"]) == (url, "/a", "/a")
+
+
+def test_the_limit_of_a_role_holds_the_revisions_that_run_side_by_side() -> None:
+    assert complete(BOT, running_revisions=2)[0]["connection_limit"] == 2 * 32
+    # Those of other hosts too.
+    assert complete(BOT, connections={"support-bot": 200})[0]["connection_limit"] == 200
+
+
+def test_a_drain_of_zero_is_kept() -> None:
+    assert complete(bot(bg_job_shutdown_grace_period_secs=0))[0]["drain_seconds"] == 0
+
+
+def test_env_file_is_folded_in() -> None:
+    text = (
+        "LANGSMITH_API_KEY=from-file\nMODEL=file\nTEMPERATURE=0.1\nLOG_JSON=1\nCORS_ALLOW_ORIGINS=https://a, b\n"
+        'LANGSMITH_RUNS_ENDPOINTS={"https://a": "key"}\nN_JOBS_PER_WORKER=3\n'
+    )
+    entry = bot(langsmith_api_key=..., env_file="x", env={"MODEL": "env"}, n_jobs_per_worker=7)
+    variables = complete(entry, env_files={"x": text})[0]["variables"]
+    assert {key: variables[key] for key in variables if not key.startswith(("REDIS", "BG_", "LANGGRAPH_"))} == {
+        "LANGSMITH_API_KEY": "from-file",
+        "MODEL": "env",
+        "TEMPERATURE": "0.1",
+        "LOG_JSON": "true",
+        "CORS_ALLOW_ORIGINS": "https://a,b",
+        "LANGSMITH_RUNS_ENDPOINTS": '{"https://a":"key"}',
+        "N_JOBS_PER_WORKER": "7",
+    }
+
+
+IMAGE_ENV = {
+    "MODEL": "image",
+    "TEMPERATURE": "image",
+    "TOP_K": "image",
+    "LOG_LEVEL": "DEBUG",
+    "N_JOBS_PER_WORKER": "3",
+    "CORS_ALLOW_ORIGINS": "https://a, b",
+    # A developer's own servers: the collection computes them.
+    "REDIS_URI": "redis://localhost",
+    "DATABASE_URI": "postgres://localhost",
+}
+
+
+def own(variables: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if name in {*IMAGE_ENV, "FILE", "LOG_JSON"}}
+
+
+def test_the_env_of_an_image_is_folded_in() -> None:
+    (found,) = complete(BOT, image_envs={"support-bot:1": IMAGE_ENV})
+    assert own(found["variables"]) == {
+        "MODEL": "image",
+        "TEMPERATURE": "image",
+        "TOP_K": "image",
+        "LOG_LEVEL": "DEBUG",
+        "N_JOBS_PER_WORKER": "3",
+        "CORS_ALLOW_ORIGINS": "https://a,b",
+    }
+
+
+def test_what_a_deployment_says_wins_over_its_file_and_that_over_the_image() -> None:
+    entry = bot(env_file="x", env={"MODEL": "env"}, n_jobs_per_worker=7)
+    text = "MODEL=file\nTEMPERATURE=file\nLOG_LEVEL=ERROR\nN_JOBS_PER_WORKER=5\nFILE=file\n"
+    (found,) = complete(entry, env_files={"x": text}, image_envs={"support-bot:1": IMAGE_ENV})
+    assert own(found["variables"]) == {
+        "MODEL": "env",
+        "TEMPERATURE": "file",
+        "TOP_K": "image",
+        "FILE": "file",
+        "LOG_LEVEL": "ERROR",
+        "N_JOBS_PER_WORKER": "7",
+        "CORS_ALLOW_ORIGINS": "https://a,b",
+    }
+
+
+@pytest.mark.parametrize("image", ["support-bot:1", "docker.io/library/support-bot:1"])
+def test_the_env_of_an_image_is_found_however_the_image_is_written(image: str) -> None:
+    (found,) = complete(bot(image=image), image_envs={"support-bot:1": {"MODEL": "image"}})
+    assert found["variables"]["MODEL"] == "image"
+
+
+def test_only_deployments_of_that_image_get_its_env() -> None:
+    found = complete(BOT, OTHER, {"name": "gone", "state": "absent"}, image_envs={"support-bot:1": {"MODEL": "image"}})
+    assert ["MODEL" in item["variables"] for item in found] == [True, False, False]
+
+
+def test_a_credential_may_come_with_the_image() -> None:
+    (found,) = complete(bot(langsmith_api_key=...), image_envs={"support-bot:1": {"LANGSMITH_API_KEY": "lsv2"}})
+    assert found["variables"]["LANGSMITH_API_KEY"] == "lsv2"
+
+
+@pytest.mark.parametrize("image", [None, 5, [], "", ...])
+def test_an_image_that_is_none_has_no_env(image: t.Any) -> None:
+    found = lines(bot(image=image), image_envs={"support-bot:1": {"MODEL": "image"}})
+    assert [text.split("'")[3] for text in found] == ["image"]
+
+
+def test_what_is_wrong_with_the_env_of_an_image_is_told() -> None:
+    found = lines(BOT, image_envs={"support-bot:1": {"N_JOBS_PER_WORKER": "many", "A": "s3cr3t-Value-91\nx"}})
+    assert [text.partition(";")[0] for text in found] == [
+        "deployment 'support-bot', option 'n_jobs_per_worker': is text (many)",
+        "deployment 'support-bot', option 'env.A': has a line break",
+    ]
+
+
+AES = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("serving", "wanted", "more", "refused"),
+    [
+        (AES, AES, {}, None),
+        (None, AES, {}, None),
+        (None, None, {}, None),
+        (AES, AES[::-1], {}, "it is another key than the one that it serves with"),
+        (AES, None, {}, "it is missing, and there is one that it serves with"),
+        (AES, AES[::-1], {"accept_new_aes_key": True}, None),
+        (AES, None, {"accept_new_aes_key": True}, None),
+        (AES, AES[::-1], {"state": "absent"}, None),
+    ],
+)
+def test_another_aes_key_is_refused(
+    serving: str | None, wanted: str | None, more: dict[str, t.Any], refused: str | None
+) -> None:
+    entry = bot(langgraph_aes_key=wanted, **more)
+    keys = {entry["name"]: aes_fingerprint(serving)}
+    problems = check_deployments([entry], Surroundings("k" * 32, aes_keys=keys))[1]
+    if refused is None:
+        assert problems == []
+    else:
+        assert [(problem.option, refused in problem.finding) for problem in problems] == [("langgraph_aes_key", True)]
+        assert AES not in str(problems[0])
+
+
+def test_generation_changes_both_passwords_and_nothing_else() -> None:
+    first, second = complete(BOT)[0], complete(bot(password_generation=2))[0]
+    assert {key for key in first if first[key] != second[key]} == {
+        "redis_password",
+        "postgres_password",
+        "credential",
+    }
+
+
+NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
+
+
+@given(NAMES, NAMES)
+def test_two_names_never_share_a_database(one: str, other: str) -> None:
+    assert (identifier(one) == identifier(other)) == (one == other)
+
+
+SECRET = "s3cr3t-Value-91"  # planted, and looked for
+WRONG: list[t.Any] = [
+    SECRET,
+    f"{SECRET}\n{SECRET}",
+    f" {SECRET}",
+    [SECRET],
+    {SECRET: SECRET},
+    {"a": {5: SECRET}},
+    {"A": SECRET, "B": f"{SECRET}\n"},
+    {"REDIS_URI": SECRET},
+    {"LOG_LEVEL": SECRET},
+    {"A": [SECRET]},
+    {f"A={SECRET}": None},
+    {f"A: {SECRET}": SECRET},
+]
+
+
+@given(st.sampled_from(sorted(SECRET_OPTIONS)), st.sampled_from(WRONG), st.sampled_from([{}, {"edition": "lite"}]))
+def test_no_secret_in_a_problem(option: str, value: t.Any, more: dict[str, t.Any]) -> None:
+    if option == "env" and isinstance(value, dict) and SECRET in value:
+        return  # the name of a variable is no secret
+    found = lines(bot(**{option: value, **more}), {**OTHER, "port": 8123, option: value}, redis_databases=1)
+    assert found
+    assert SECRET not in "\n".join(found)
+
+
+@pytest.mark.parametrize("value", [{"langsmith_api_key": SECRET}, [SECRET], {SECRET}], ids=str)
+def test_a_secret_written_where_the_name_belongs_is_not_repeated(value: t.Any) -> None:
+    assert SECRET not in "\n".join(lines(bot(name=value, port=None)))
+
+
+@given(st.text(min_size=1).filter(lambda text: text.strip()))
+def test_no_line_of_an_env_file_is_repeated(text: str) -> None:
+    found = lines(bot(env_file="x"), env_files={"x": f"{SECRET} {text}\n"})
+    assert SECRET not in "\n".join(found)
+
+
+ANYTHING: st.SearchStrategy[t.Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.integers(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(sorted(OPTIONS)) | st.text(), ANYTHING) | ANYTHING, max_size=3))
+def test_nothing_crashes_it_and_each_problem_is_one_line(entries: list[t.Any]) -> None:
+    deployments, problems = check_deployments(entries, Surroundings(KEY, redis_databases=2, max_connections=99))
+    assert bool(deployments) != bool(problems)
+    assert all(str(problem).isprintable() for problem in problems)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(OPTIONS)), ANYTHING))
+def test_what_passes_can_be_rendered(options: dict[str, t.Any]) -> None:
+    deployments, _problems = check_deployments([bot(**options)], Surroundings(KEY))
+    for deployment in deployments:
+        assert all(isinstance(value, str) and "\n" not in value for value in deployment["variables"].values())
