@@ -24,12 +24,14 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwor
     previous_owners,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
+    connections_by_name,
+)
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.data_proxy import taken_ports
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import (
     Surroundings,
     channel_warnings,
 )
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import connections_by_name
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import find_file
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import ArchiveError, archive_images

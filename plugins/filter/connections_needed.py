@@ -44,7 +44,9 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import connections_needed
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
+    connections_needed,
+)
 
 
 class FilterModule:

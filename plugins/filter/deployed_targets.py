@@ -37,7 +37,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.status import targets
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import targets
 
 
 class FilterModule:

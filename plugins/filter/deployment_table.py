@@ -53,7 +53,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import table
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._tables import deployment_table
 
 
 class FilterModule:
@@ -61,4 +61,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Name the filter."""
-        return {"deployment_table": table}
+        return {"deployment_table": deployment_table}

@@ -42,7 +42,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.status import table
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._tables import status_table
 
 
 class FilterModule:
@@ -50,4 +50,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Name the filter."""
-        return {"status_table": table}
+        return {"status_table": status_table}

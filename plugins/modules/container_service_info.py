@@ -244,8 +244,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import variables
-from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, tcp_ports
-from ansible_collections.selfhost.langgraph.plugins.module_utils._images import load
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import disk, docker_engine, tcp_ports
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import status, store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.carried_credentials import carried
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment
@@ -307,7 +306,7 @@ def engine(names: t.Sequence[str]) -> tuple[dict[str, str], dict[str, t.Any]]:
         told_apart = ((docker_engine.content(client, ids[name]), ids[name]) for name in names if name in ids)
         # One may have gone since it was listed.
         contents = {content: image_id for content, image_id in told_apart if content is not None}
-        return {**ids, **contents}, {**nothing, **told, "free": load.free_bytes(told["root"])}
+        return {**ids, **contents}, {**nothing, **told, "free": disk.free_bytes(told["root"])}
     except docker_engine.EngineError:
         return {}, nothing
 

@@ -112,11 +112,8 @@ failures:
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule, require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.docker_engine import DOCKER_IMPORT_ERROR
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import (
-    ROLLOUT_ARGUMENTS,
-    roll_back,
-    run_module,
-)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import ROLLOUT_ARGUMENTS, run_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.rollback import roll_back
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server.schema import PSYCOPG_IMPORT_ERROR
 
 

@@ -99,7 +99,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
-from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import disk, docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import load
 
@@ -133,9 +133,9 @@ def main() -> None:
         spooled = load.waiting(spool) if missing else {}
     except (docker_engine.EngineError, _spool.SpoolError) as error:
         module.fail_json(msg=str(error))
-    apart = os.stat(root).st_dev != os.stat(load.existing(spool)).st_dev
-    spool_free = load.free_bytes(spool) if apart else None
-    free = {"root": root, "free": load.free_bytes(root), "spool": spool, "spool_free": spool_free}
+    apart = os.stat(root).st_dev != os.stat(disk.existing(spool)).st_dev
+    spool_free = disk.free_bytes(spool) if apart else None
+    free = {"root": root, "free": disk.free_bytes(root), "spool": spool, "spool_free": spool_free}
     module.exit_json(present=present, there=there, spooled=spooled, **free)
 
 

@@ -113,7 +113,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     POSTGRES_ARGS,
     POSTGRES_EXCLUSIVE,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.module import inspect, run_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.info import inspect
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.module import run_module
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule
 
 

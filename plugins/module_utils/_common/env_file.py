@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-from urllib.parse import quote
 
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Bytes of a line that the engine's client takes (seen: "bufio.Scanner: token too long" from 65536 on).
@@ -87,20 +86,3 @@ def variables(environment: str | None) -> dict[str, str]:
     """
     pairs = (line.partition("=") for line in (environment or "").split("\n"))
     return {name: value for name, separator, value in pairs if separator}
-
-
-def redis_uri(host: str, port: int, number: int, user: str, password: str, *, tls: bool = False) -> str:
-    """The ``REDIS_URI`` of a deployment: its own user, its own number. A server without passwords has neither."""
-    scheme = "rediss" if tls else "redis"
-    login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""
-    return f"{scheme}://{login}{_host(host)}:{port}/{number}"
-
-
-def database_uri(host: str, port: int, database: str, role: str, password: str, sslmode: str) -> str:
-    """The ``DATABASE_URI`` of a deployment, each part percent-encoded (RFC 3986)."""
-    credentials = f"{quote(role, safe='')}:{quote(password, safe='')}"
-    return f"postgres://{credentials}@{_host(host)}:{port}/{quote(database, safe='')}?sslmode={quote(sslmode, safe='')}"
-
-
-def _host(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

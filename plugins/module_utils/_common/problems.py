@@ -68,3 +68,7 @@ def shown_key(key: t.Any) -> str:
 def kind(value: t.Any) -> str:
     """What a value is, in words; Ansible's own subclasses are what they stand for."""
     return next((word for type_, word in _KINDS if isinstance(value, type_)), f"a {type(value).__name__.lower()}")
+
+
+class Refused(RuntimeError):
+    """What is asked for cannot or must not be done; the text names the deployment, the option and the remedy."""

@@ -25,7 +25,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
-from ansible_collections.selfhost.langgraph.plugins.module_utils._images.load import free_bytes
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host.disk import free_bytes
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 
 SOURCE_LABEL = "selfhost.langgraph.source"

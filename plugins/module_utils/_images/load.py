@@ -62,19 +62,6 @@ def _common(wanted: t.Sequence[str], chain: t.Sequence[str]) -> int:
     return next((place for place, (one, other) in pairs if one != other), min(len(wanted), len(chain)))
 
 
-def free_bytes(folder: str) -> int:
-    """Free bytes of the file system that a folder is on, or will be."""
-    found = os.statvfs(existing(folder))
-    return found.f_bavail * found.f_frsize
-
-
-def existing(folder: str) -> str:
-    """The folder, or the one above it that is there."""
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
-    return folder
-
-
 def waiting(spool: str) -> dict[str, str]:
     """Path of each part that waits on the host -> its checksum (SHA-256, in hexadecimal)."""
     found = {}

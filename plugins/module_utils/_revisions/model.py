@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Deployments and their revisions: what is wanted, what a host has, and how the two are compared. No I/O.
+"""Deployments and their revisions: what is wanted, and what a host has. No I/O.
 
 A revision is what only a new container can take over: the image by id, the environment, the resources, the options of
 the server. All else (the public address, limits of the rollout) are settings of the deployment and change in place.
@@ -15,14 +15,11 @@ revision of the same content, but none is bound to those of its time (_common/cr
 from __future__ import annotations
 
 import hashlib
-import json
 import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import variables
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import short
-from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy.config import Route
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import public_url
 
 # What the public address of a deployment is made of; none of it needs a new container where a proxy stands in front.
 ADDRESS = ("bind_address", "port", "hostname", "prefix", "tls")
@@ -33,8 +30,6 @@ RUNNING = ("active", "activating", "reloading")
 CONTAINER_PORT = 8000
 # Where earlier versions published containers: on the loopback, below the ports that the kernel gives to clients.
 LOOPBACK_PORTS = range(30000, 32768)
-
-EVERY_ADDRESS = {"0.0.0.0", "::"}
 
 
 def instance(deployment: str, number: int) -> str:
@@ -262,59 +257,6 @@ def make_record(
     }
 
 
-def route(name: str, settings: t.Mapping[str, t.Any], number: int, slot: t.Mapping[str, t.Any]) -> Route:
-    """How the proxy sends a deployment's requests to one of its revisions."""
-    return Route(
-        name=name,
-        revision=number,
-        target_address=slot.get("address", "127.0.0.1"),
-        target_port=int(slot["port"]),
-        bind_address=settings["bind_address"],
-        port=int(settings["port"]),
-        hostname=settings.get("hostname"),
-        prefix=settings.get("prefix"),
-        tls=bool(settings.get("tls")),
-    )
-
-
-def routes(deployments: t.Collection[Deployment]) -> list[Route]:
-    """The routes of all deployments that stand behind the proxy and have a revision that serves there.
-
-    Where another's container has the port itself, as after an exchange that failed for one of them, there is no way.
-    """
-    found = []
-    for deployment in deployments:
-        settings, serving = deployment.settings or {}, deployment.serving
-        if settings.get("proxy") != "haproxy" or holder_of_port(deployment, deployments):
-            continue
-        if serving and serving.slot and is_in_place(serving.slot, settings):
-            found.append(route(deployment.name, settings, serving.number, serving.slot))
-    return found
-
-
-def holder_of_port(deployment: Deployment, others: t.Iterable[Deployment]) -> str | None:
-    """Which other deployment's container is itself at the public address of this one, or may have to go back there."""
-    mine = deployment.settings or {}
-    for other in others if mine else ():
-        theirs, serving = other.settings or {}, other.serving
-        if other.name == deployment.name or theirs.get("proxy") != "none" or serving is None:
-            continue
-        if (theirs.get("kept") or is_in_place(serving.slot, theirs)) and same_port(mine, theirs):
-            return other.name
-    return None
-
-
-def same_port(mine: t.Mapping[str, t.Any], theirs: t.Mapping[str, t.Any]) -> bool:
-    """Whether the public addresses of two deployments are one listener, or cannot both be listened on."""
-    return meet(mine["bind_address"], mine["port"], theirs["bind_address"], theirs["port"])
-
-
-def meet(address: str, port: int, other_address: str, other_port: int) -> bool:
-    """Whether two programs cannot listen on these addresses at the same time."""
-    addresses = {address.strip("[]"), other_address.strip("[]")}
-    return port == other_port and (len(addresses) == 1 or bool(addresses & EVERY_ADDRESS))
-
-
 def is_public(slot: t.Mapping[str, t.Any] | None) -> bool:
     """Whether a container in ``slot`` itself has its deployment's public port.
 
@@ -346,72 +288,6 @@ def with_limits(slot: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) ->
 def local_url(slot: t.Mapping[str, t.Any]) -> str:
     """Where the host itself reaches a revision's container."""
     return public_url(False, slot["address"], slot["port"], None)
-
-
-def public_url(tls: bool, bind_address: str, port: int, prefix: str | None) -> str:
-    """Where a client on the host itself finds a server; with a host name it has to ask for that."""
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)
-    return f"{'https' if tls else 'http'}://{f'[{address}]' if ':' in address else address}:{port}{prefix or ''}"
-
-
-def content_differences(old: Content | None, new: Content) -> t.Iterator[str]:
-    """Name what a new revision differs in, never with a value of the environment."""
-    if old is None:
-        yield "files of the serving revision"
-        return
-    if old.image_id != new.image_id:
-        yield "image_id"
-    # The last argument is the image.
-    if old.arguments[:-1] != new.arguments[:-1] or old.drain_seconds != new.drain_seconds:
-        yield "container options"
-    old, new = old.apart, new.apart
-    before, after = variables(old.environment), variables(new.environment)
-    if before == after and old.environment != new.environment:
-        yield "environment file"
-    yield from (
-        f"variable {name}" for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)
-    )
-
-
-def image_change(old: Content | None, new: Content | None) -> str | None:
-    """The image before and after, as people compare them; None where it stays. Digests where a registry gave both."""
-    if old is None or new is None or old.image_id == new.image_id:
-        return None
-    before, after = (old.digest, new.digest) if old.digest and new.digest else (old.image_id, new.image_id)
-    return f"{short(before)} to {short(after)}"
-
-
-def setting_differences(old: t.Mapping[str, t.Any], new: t.Mapping[str, t.Any], keys: t.Iterable[str]) -> list[str]:
-    """The settings that differ."""
-    # A record of an earlier version lacks what came later, and so has none of it.
-    return [key for key in keys if (old.get(key) or None) != (new.get(key) or None)]
-
-
-def masked(
-    content: Content | None,
-    settings: t.Mapping[str, t.Any] | None,
-    other: Content | None,
-    side: str,
-    credentials: tuple[str, str] = ("", ""),
-) -> str:
-    """One side of a diff: settings and options, and the variables by name with every value masked.
-
-    A variable whose value differs from the other side says so, so that the diff shows what changes. ``credentials`` are
-    those of this side and of the other one.
-    """
-    shown: dict[str, t.Any] = {key: settings.get(key) for key in ("proxy", *ADDRESS, *LIMITS)} if settings else {}
-    if not shown.get("may_reach"):
-        shown.pop("may_reach", None)
-    if content:
-        shown |= {"image": content.image, "image_id": content.image_id, "options": list(content.arguments[:-1])}
-        shown |= {"drain_seconds": content.drain_seconds} | ({"image_digest": content.digest} if content.digest else {})
-    lines = [json.dumps(shown, indent=2, sort_keys=True)] if shown else []
-    mine = variables(content.apart.environment + credentials[0] if content else None)
-    theirs = variables(other.apart.environment + credentials[1] if other else None)
-    for name in sorted(mine):
-        note = f" ({side})" if name in theirs and mine[name] != theirs[name] else ""
-        lines.append(f"{name}=********{note}")
-    return "".join(f"{line}\n" for line in lines)
 
 
 def previous(deployment: Deployment) -> Revision | None:

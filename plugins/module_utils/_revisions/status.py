@@ -10,13 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import shown
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
-    ADDRESS,
-    Deployment,
-    Revision,
-    public_url,
-)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import ADDRESS, Deployment, Revision
 
 RECORD = ("image", "image_id", "image_digest", "created", "created_by", "reasons", "schema_before")
 OUTCOME = ("result", "at", "schema", "cause", "line")
@@ -79,65 +73,3 @@ def _revision(
         "drain": dict(drain) if drain else None,
         "snapshot": revision.snapshot,
     }
-
-
-def targets(deployments: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """The option ``deployments`` of the module health, from what describe() told of those that serve."""
-    return [
-        {
-            "name": item["name"],
-            # A server itself keeps /ok at its root; the proxy answers with it under the prefix.
-            "url": public_url(
-                item["tls"], item["bind_address"], item["port"], None if item["proxy"] == "none" else item["prefix"]
-            ),
-            "host": item["hostname"],
-        }
-        for item in deployments
-        if item["serving"]
-    ]
-
-
-COLUMNS = ("deployment", "revision", "state", "sessions", "since", "health", "image", "by", "why")
-
-
-def table(deployments: t.Sequence[t.Mapping[str, t.Any]], health: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
-    """The status of a host as lines for people. ``health`` is what the module health returned."""
-    rows = [tuple(column.upper() for column in COLUMNS)]
-    for deployment in deployments:
-        for revision in deployment["revisions"]:
-            rows.append(_row(deployment, revision, health.get(deployment["name"])))
-    return aligned(rows)
-
-
-def aligned(rows: t.Sequence[t.Sequence[str]]) -> list[str]:
-    """Rows of as many cells as lines of text, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-
-
-def _row(
-    deployment: t.Mapping[str, t.Any], revision: t.Mapping[str, t.Any], answer: t.Mapping[str, t.Any] | None
-) -> tuple[str, ...]:
-    """A line; no cell but the last has a space, at which Ansible's YAML would break the line."""
-    serves = revision["state"] == "serving"
-    return (
-        deployment["name"],
-        str(revision["number"]),
-        revision["state"],
-        str(revision["sessions"]) if revision["port"] else "-",
-        str((deployment["since"] if serves else revision["at"]) or revision["created"] or "-"),
-        ("healthy" if answer["ok"] else "UNHEALTHY") if serves and answer else "-",
-        str(revision["image"] or "-"),
-        str(revision["created_by"] or "-"),
-        shown(_why(revision)),
-    )
-
-
-def _why(revision: t.Mapping[str, t.Any]) -> str:
-    """What a person would ask next: why a start failed, what a drain lost, else why the revision was made."""
-    lost = ((revision["drain"] or {}).get("runs") or {}).get("lost")
-    if lost:
-        return f"{len(lost)} runs lost"
-    if revision["state"] == "failed" and revision["cause"]:
-        return str(revision["cause"])
-    return ", ".join(revision["reasons"] or ())

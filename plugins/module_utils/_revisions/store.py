@@ -28,8 +28,8 @@ import stat
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import NAME
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import NAME
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
     Deployment,

@@ -33,7 +33,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     Wanted,
     container_name,
     drain_unit_name,
-    holder_of_port,
     is_in_place,
     make_record,
     unit_name,
@@ -42,9 +41,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.cutover import Switch
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.endpoints import Places
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.report import Report
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import holder_of_port
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.snapshot import snapshot
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import (
     Options,
-    Report,
     RolloutError,
     RolloutHost,
     unlogged,
@@ -226,9 +227,7 @@ class Rollout:
             start.make_room(deployment, revision.number, options.max_running)
             if options.snapshot_dir and self._wanted[name].revision is None:
                 uri = _credentials.database_uri(self._wanted[name].credentials) or ""
-                dump = start.snapshot(
-                    options.snapshot_dir, name, revision, deployment.serving, uri, self._note_snapshot
-                )
+                dump = snapshot(options.snapshot_dir, name, revision, deployment.serving, uri, self._note_snapshot)
                 self._reports[name].snapshot = dump
         if not revision.running:
             if revision.active == "deactivating":

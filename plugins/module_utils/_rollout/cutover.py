@@ -29,12 +29,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import retire, start
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import (
-    Report,
-    RolloutHost,
-    proxy_text,
-    unlogged,
-)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.report import Report
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import proxy_text
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import RolloutHost, unlogged
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
 
 

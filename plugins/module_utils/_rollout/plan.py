@@ -12,6 +12,10 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.diff import (
+    content_differences,
+    setting_differences,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
     ADDRESS,
     LIMITS,
@@ -19,9 +23,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     Deployment,
     Revision,
     Wanted,
-    content_differences,
     is_in_place,
-    setting_differences,
     to_prune,
 )
 

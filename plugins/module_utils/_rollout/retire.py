@@ -24,8 +24,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     unit_name,
     unused_images,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import capacity, start
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import capacity
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.snapshot import snapshot_path
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import RolloutHost
 
 
@@ -131,6 +132,6 @@ def _remove_revision(host: RolloutHost, name: str, revision: Revision) -> None:
 def _remove_dump(host: RolloutHost, name: str, revision: Revision) -> None:
     # Where it was put then: the option may have another value by now, or none.
     folder = host.options.snapshot_dir
-    dump = revision.snapshot or (start.snapshot_path(folder, name, revision) if folder else None)
+    dump = revision.snapshot or (snapshot_path(folder, name, revision) if folder else None)
     if dump:
         store.remove_snapshot(dump, name, revision.number)

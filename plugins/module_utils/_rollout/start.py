@@ -4,12 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""One revision up and healthy, beside what serves: room for it, a snapshot before it, and how it went."""
+"""One revision up and healthy, beside what serves: room for it, and how it went."""
 
 from __future__ import annotations
 
-import os
-import re
 import time
 import typing as t
 
@@ -24,7 +22,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import explain
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import health, runs
-from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
 
 POLL_SECONDS = 0.5
 
@@ -78,39 +75,6 @@ def make_room(deployment: Deployment, number: int, most: int) -> None:
                 f"'systemctl list-units langgraph-drain@{deployment.name}.*'"
             )
         time.sleep(POLL_SECONDS)
-
-
-def snapshot_path(folder: str, name: str, revision: Revision) -> str:
-    """The dump that was taken before a revision started. Its time is in the name: numbers begin anew after a removal."""
-    created = re.sub(r"[-:]|[.+].*", "", str((revision.record or {}).get("created", "")))
-    return f"{folder}/{name}/before-revision-{revision.number}-{created}.dump"
-
-
-def snapshot(
-    folder: str,
-    name: str,
-    revision: Revision,
-    serving: Revision | None,
-    uri: str,
-    note: t.Callable[[str, int, str], None],
-) -> str | None:
-    """Dump the database at ``uri`` where another image may migrate its schema; give the file, None where there is no need.
-
-    A second try of the same revision takes a new one, unless the first try has migrated the database already. ``note``
-    records the file (deployment, revision, path) before there is one. Raises BringUpError, OSError.
-    """
-    content, old = revision.content, serving.content if serving else None
-    if not content or not old or content.image_id == old.image_id:
-        return None
-    path = snapshot_path(folder, name, revision)
-    if os.path.exists(path) and _schema.read(uri) != (revision.record or {}).get("schema_before"):
-        return path
-    note(name, revision.number, path)
-    try:
-        _schema.take_snapshot(uri, path)
-    except _schema.SnapshotError as error:
-        raise BringUpError(f"the snapshot before the rollout failed: {error}") from error
-    return path
 
 
 def count_runs(deployment: Deployment, revision: Revision | None) -> dict[str, int] | None:

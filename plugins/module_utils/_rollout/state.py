@@ -10,17 +10,12 @@ from __future__ import annotations
 
 import datetime
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import config, reload
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
-    Deployment,
-    Revision,
-    route,
-    routes,
-    same_port,
-)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, Revision
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import proxy_text
 
 
 class RolloutError(RuntimeError):
@@ -43,16 +38,6 @@ class Options:
     snapshot_dir: str | None = None
     by: str = ""
     remove_dumps: bool = False
-
-
-@dataclass
-class Report:
-    """What came of one step; ``runs`` are counts by status before and after the switch, None where unknown."""
-
-    step: Step
-    failure: dict[str, t.Any] | None = None
-    runs: dict[str, t.Any] = field(default_factory=dict)
-    snapshot: str | None = None
 
 
 def unlogged(step: Step, code: str, cause: str) -> dict[str, t.Any]:
@@ -125,31 +110,3 @@ class RolloutHost:
     def named_by_proxy() -> set[tuple[str, int]]:
         """The revisions that the proxy's file sends clients to: deployment and number."""
         return config.targets(reload.read() or "")
-
-
-def proxy_text(world: t.Mapping[str, Deployment], asking: t.Iterable[str] = ()) -> str | None:
-    """What the proxy has to run for the deployments of a host; None where it has never been asked for.
-
-    ValueError where they cannot go together, or where another one still has the address that one is ``asking`` for.
-    """
-    found = routes(world.values())
-    for name in asking:
-        _refuse_taken(
-            world[name], [other for other in world.values() if other.name not in (name, *(r.name for r in found))]
-        )
-    return config.render(found) if found or reload.read() is not None else None
-
-
-def _refuse_taken(deployment: Deployment, unrouted: t.Iterable[Deployment]) -> None:
-    """Those that the proxy does not serve at the moment have their addresses all the same: to come back to."""
-    mine = deployment.settings or {}
-    for other in unrouted:
-        theirs = other.settings or {}
-        if mine.get("proxy") != "haproxy" or other.serving is None or not same_port(mine, theirs):
-            continue
-        if theirs["proxy"] == "none":
-            raise ValueError(
-                f"deployment '{deployment.name}' cannot have port {mine['port']}: deployment '{other.name}' has it "
-                "without the proxy"
-            )
-        config.render([route(item.name, item.settings or {}, 0, {"port": 1}) for item in (deployment, other)])

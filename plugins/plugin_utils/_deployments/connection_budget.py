@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
 """How many connections to Postgres deployments can hold at once, and how large that makes Postgres. No I/O.
 
@@ -17,8 +17,11 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
     CONNECTIONS_BESIDE_POOL,
+    DEFAULT_EXTRA_REVISIONS,
     DEFAULT_POOL_SIZE,
+    DEFAULT_RUNNING_REVISIONS,
 )
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import removal
 
 # Docs: Postgres keeps superuser_reserved_connections (3); the rest is for backups, monitoring and people.
 RESERVED_CONNECTIONS = 13
@@ -58,3 +61,61 @@ def max_connections(needed: int, observed: int = 0) -> int:
     while step < needed * (1 + HEAD_ROOM) + RESERVED_CONNECTIONS:
         step *= 2
     return step
+
+
+def connections_needed(
+    hosts: t.Iterable[t.Mapping[str, t.Any]],
+    server: str | None = None,
+    groups: t.Mapping[str, t.Sequence[str]] | None = None,
+) -> int:
+    """Connections that the deployments of all hosts may hold; ``hosts`` are the variables of each host, unchecked.
+
+    With ``server``, the inventory's name of a host with Postgres, those of the hosts alone that use that one; ``groups`` are
+    those of the inventory.
+    """
+    if server is not None:
+        mine = removal.service_name(server, "postgres")
+        hosts = [host for host in hosts if removal.services(host, groups or {})[1] == mine]
+    return sum(
+        host_connections([_size(deployment) for deployment in _running(host)], *_revisions(host)) for host in hosts
+    )
+
+
+def connections_by_name(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, int]:
+    """Those of each deployment: its replicas on all hosts share one role."""
+    by_name: dict[str, int] = {}
+    for host in hosts:
+        for deployment in _running(host):
+            name = str(deployment.get("name"))
+            mine = role_connections(_size(deployment), *_revisions(host))
+            by_name[name] = by_name.get(name, 0) + mine
+    return by_name
+
+
+def _size(deployment: t.Mapping[str, t.Any]) -> int:
+    return pool_connections(_number(deployment.get("langgraph_postgres_pool_max_size")))
+
+
+def _revisions(host: t.Mapping[str, t.Any]) -> tuple[int, int]:
+    """How many revisions of a deployment may run on the host, and how many of all beside those that serve."""
+    return (
+        _number(host.get("langgraph_max_running_revisions")) or DEFAULT_RUNNING_REVISIONS,
+        _number(host.get("langgraph_max_extra_revisions")) or DEFAULT_EXTRA_REVISIONS,
+    )
+
+
+def _running(host: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
+    entries = host.get("langgraph_deployments")
+    return [entry for entry in entries if _runs(entry)] if isinstance(entries, (list, tuple)) else []
+
+
+def _runs(deployment: t.Any) -> bool:
+    return isinstance(deployment, t.Mapping) and deployment.get("state") != "absent"
+
+
+def _number(written: t.Any) -> int | None:
+    """A number as written; what is none is refused by the check, with a message of its own."""
+    try:
+        return int(written or 0) or None
+    except (TypeError, ValueError):
+        return None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
 """From checked deployments to what each next station takes: one pure function a station."""
 
@@ -13,17 +13,10 @@ from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
-    DEFAULT_EXTRA_REVISIONS,
-    DEFAULT_RUNNING_REVISIONS,
-)
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import database_uri, redis_uri, render
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.status import aligned
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import (
-    connection_budget,
-    removal,
-    rotation,
-)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import public_url
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import render
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import rotation
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.uris import database_uri, redis_uri
 
 Deployments = t.Sequence[t.Mapping[str, t.Any]]
 
@@ -151,122 +144,17 @@ def health_targets(deployments: Deployments) -> list[dict[str, t.Any]]:
     ]
 
 
-COLUMNS = ("deployment", "url", "redis db", "postgres database", "image", "revision", "health")
-
-
-def table(
-    deployments: Deployments,
-    numbers: t.Mapping[str, t.Mapping[str, t.Any]],
-    health: t.Mapping[str, t.Mapping[str, t.Any]],
-    services: t.Sequence[t.Mapping[str, t.Any]] = (),
-) -> list[str]:
-    """The final table, a text a line, for people, and below it what changes.
-
-    ``health`` is what the module health returned, ``services`` the ``deployments`` of container_service: what was done,
-    or in check mode would be, and why.
-    """
-    rows = [tuple(column.upper() for column in COLUMNS)]
-    done = {service["name"]: service for service in services}
-    for deployment in deployments:
-        name = deployment["name"]
-        revision = str(done.get(name, {}).get("revision") or "-")
-        if deployment["state"] == "absent":
-            rows.append((name, "-", "-", deployment["database"], "-", "-", "stopped"))
-            continue
-        answer = health.get(name)
-        state = "-" if answer is None else "healthy" if answer["ok"] else "UNHEALTHY"
-        number = str(numbers.get(name, {}).get("number") or "-")
-        rows.append(
-            (name, _shown_url(deployment), number, deployment["database"], deployment["image"], revision, state)
-        )
-    return [*aligned(rows), *_changes(services)]
-
-
-def _shown_url(deployment: t.Mapping[str, t.Any]) -> str:
-    name = deployment.get("hostname")
-    return f"{deployment['url']} ({name})" if name else str(deployment["url"])
-
-
-def _changes(services: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
-    """What happens to each deployment that does not just go on, and why.
-
-    ``bot: roll to revision 4 (image 48b0ab8bb9a1 to 9c217d3f6a02); runs in flight before: 2 running, after: 1 pending, 2 running``
-    """
-    for service in services:
-        if not service["changed"]:
-            continue
-        to = {"create": " revision", "roll": " to revision"}.get(service["action"], "")
-        to = f"{to} {service['revision']}" if to else ""
-        change = service.get("image_change")
-        reasons = [f"image {change}" if reason == "image_id" and change else reason for reason in service["reasons"]]
-        why = f" ({', '.join(reasons)})" if reasons else ""
-        cost = ", which interrupts it" if service["interrupts"] else ""
-        yield f"{service['name']}: {service['action']}{to}{why}{cost}{_in_flight(service.get('runs') or {})}"
-
-
-def _in_flight(counted: t.Mapping[str, t.Any]) -> str:
-    """Runs in flight before and after a switch, where the server told both."""
-    told = [counts for moment in ("before", "after") if (counts := counted.get(moment)) is not None]
-    if len(told) < 2:
-        return ""
-    before, after = (", ".join(f"{count} {status}" for status, count in counts.items()) or "none" for counts in told)
-    return f"; runs in flight before: {before}, after: {after}"
-
-
-def connections_needed(
-    hosts: t.Iterable[t.Mapping[str, t.Any]],
-    server: str | None = None,
-    groups: t.Mapping[str, t.Sequence[str]] | None = None,
-) -> int:
-    """Connections that the deployments of all hosts may hold; ``hosts`` are the variables of each host, unchecked.
-
-    With ``server``, the inventory's name of a host with Postgres, those of the hosts alone that use that one; ``groups`` are
-    those of the inventory.
-    """
-    if server is not None:
-        mine = removal.service_name(server, "postgres")
-        hosts = [host for host in hosts if removal.services(host, groups or {})[1] == mine]
-    return sum(
-        connection_budget.host_connections([_size(deployment) for deployment in _running(host)], *_revisions(host))
-        for host in hosts
-    )
-
-
-def connections_by_name(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, int]:
-    """Those of each deployment: its replicas on all hosts share one role."""
-    by_name: dict[str, int] = {}
-    for host in hosts:
-        for deployment in _running(host):
-            name = str(deployment.get("name"))
-            mine = connection_budget.role_connections(_size(deployment), *_revisions(host))
-            by_name[name] = by_name.get(name, 0) + mine
-    return by_name
-
-
-def _size(deployment: t.Mapping[str, t.Any]) -> int:
-    return connection_budget.pool_connections(_number(deployment.get("langgraph_postgres_pool_max_size")))
-
-
-def _revisions(host: t.Mapping[str, t.Any]) -> tuple[int, int]:
-    """How many revisions of a deployment may run on the host, and how many of all beside those that serve."""
-    return (
-        _number(host.get("langgraph_max_running_revisions")) or DEFAULT_RUNNING_REVISIONS,
-        _number(host.get("langgraph_max_extra_revisions")) or DEFAULT_EXTRA_REVISIONS,
-    )
-
-
-def _running(host: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
-    entries = host.get("langgraph_deployments")
-    return [entry for entry in entries if _runs(entry)] if isinstance(entries, (list, tuple)) else []
-
-
-def _runs(deployment: t.Any) -> bool:
-    return isinstance(deployment, t.Mapping) and deployment.get("state") != "absent"
-
-
-def _number(written: t.Any) -> int | None:
-    """A number as written; what is none is refused by the check, with a message of its own."""
-    try:
-        return int(written or 0) or None
-    except (TypeError, ValueError):
-        return None
+def targets(deployments: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """The option ``deployments`` of the module health, from what describe() told of those that serve."""
+    return [
+        {
+            "name": item["name"],
+            # A server itself keeps /ok at its root; the proxy answers with it under the prefix.
+            "url": public_url(
+                item["tls"], item["bind_address"], item["port"], None if item["proxy"] == "none" else item["prefix"]
+            ),
+            "host": item["hostname"],
+        }
+        for item in deployments
+        if item["serving"]
+    ]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
 """What no type can say of one deployment."""
 
@@ -12,7 +12,6 @@ import ipaddress
 import re
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import NAME, NAME_LENGTH
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
     AES_KEY_BYTES,
     COMPUTED_VARIABLES,
@@ -24,6 +23,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_fil
     to_variable,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import IMAGE
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import NAME, NAME_LENGTH
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, kind, shown, shown_key
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.option_types import LINE_BREAK
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
 """From the list that a user writes to complete deployments: the first station of the data's way.
 
@@ -15,7 +15,7 @@ import ipaddress
 import json
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import identifier
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import public_url
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.credentials import aes_key_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
     COMPUTED_VARIABLES,
@@ -30,13 +30,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_fil
     to_variable,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import (
     aes_fingerprints,
     credential_fingerprint,
     derive_password,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import public_url
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
     pool_connections,
     role_connections,

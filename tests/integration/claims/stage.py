@@ -17,6 +17,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     connection as postgres_connection,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import module as postgres_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.info import inspect
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import connection as redis_connection
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import module as redis_module
 
@@ -49,7 +50,7 @@ class Stage:
         """Call postgres_database_info."""
         params = {**POSTGRES_DEFAULTS, **self.postgres_login, "sizes": False}
         with postgres_connection.connect(params) as connection:
-            claims: list[dict[str, t.Any]] = postgres_module.inspect(connection, params, False)["claims"]
+            claims: list[dict[str, t.Any]] = inspect(connection, params, False)["claims"]
         return claims
 
     def claim_numbers(

@@ -100,9 +100,9 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "plugin_utils/_deployments/removal.py": re.compile(
         "To remove the|stand in the way|would lose|are connected|and has to|number of|still stands|take it out there|once more, empty"
     ),
-    "module_utils/_revisions/model.py": re.compile("files of"),
+    "module_utils/_revisions/diff.py": re.compile("files of"),
     "module_utils/_common/deployment_options.py": re.compile("the co"),
-    "plugin_utils/_deployments/module_options.py": re.compile("; |, "),
+    "plugin_utils/_tables.py": re.compile("; |, "),
 }
 # Of generators of (option, finding, remedy), as their annotation says.
 FINDING = ("Finding", 1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import encode_mark
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.comment import encode_mark
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.extensions import create_extensions
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import (
     FORBIDDEN,

@@ -22,7 +22,8 @@ import pwd
 import traceback
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, demand_uri
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.login_uri import demand_uri
 
 PSYCOPG_IMPORT_ERROR: str | None
 try:

@@ -12,14 +12,30 @@ each deployment has two logins that alternate: the owner of its database, and a 
 
 from __future__ import annotations
 
+import hashlib
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import identifier, second_login
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.scram import matches
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import NAME_LENGTH, identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
+
+_SECOND = ".b"
+
+
+def second_login(name: str) -> str:
+    """Name the login that alternates with the deployment's own role.
+
+    A deployment's name has no dot, so nothing else is called so. Where the suffix does not fit into an identifier's 63
+    bytes, the end of the name is replaced by 12 digits of its hash, which tell apart names that begin alike.
+    """
+    role = identifier(name)
+    if len(role) > NAME_LENGTH - len(_SECOND):
+        role = f"{role[:48]}.{hashlib.sha256(role.encode()).hexdigest()[:12]}"
+    return role + _SECOND
+
 
 Entry = t.Mapping[str, t.Any]
 # By role: whether it has the wanted password. None: that could not be found out, so it is left as it is.

@@ -12,9 +12,9 @@ import functools
 import secrets
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import Entry, logins_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
 try:

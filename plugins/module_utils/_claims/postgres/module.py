@@ -11,13 +11,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
-    ClaimError,
-    Owner,
-    Refused,
-    identifier,
-    refuse,
-)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, Refused, refuse
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import managed
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import release as _release
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.apply import apply_plan
@@ -46,9 +41,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import (
     World,
-    claims_of,
     demand_writable,
-    orphans_of,
     read_world,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.timeouts import PatientSession
@@ -109,7 +102,7 @@ def ensure(connection: Connection, params: Params, check_mode: bool) -> dict[str
 def _carry_out(connection: Connection, params: Params, view: View) -> None:
     ours = [role.name for role in view.world.roles.values() if role.mark]
     patient = PatientSession(connection, lambda: connect(params), ours)
-    apply_plan(patient, _entering(params, view.world), view.plan, view.world.superuser)
+    apply_plan(patient, entering(params, view.world), view.plan, view.world.superuser)
     _release.carry_out(patient, view.releases)
 
 
@@ -124,7 +117,7 @@ def _look(connection: Connection, params: Params) -> View:
     demand_writable(world)
     refuse(world_problems(entries, world, owner))
     refuse(managed.privilege_problems(entries, world))
-    releases = _release.look(connection, _entering(params, world), leaving, world, owner)
+    releases = _release.look(connection, entering(params, world), leaving, world, owner)
     close = managed.closable(params["close_databases"], world)
     unknown: dict[str, str] = {}
     fitting = compare_passwords(entries, world)
@@ -136,29 +129,9 @@ def _look(connection: Connection, params: Params) -> View:
     return View(world, make_plan(entries, world, close, fitting, owner.name), releases, unknown)
 
 
-def _entering(params: Params, world: World) -> t.Callable[[str], Connection]:
+def entering(params: Params, world: World) -> t.Callable[[str], Connection]:
     """Give the way into the databases of deployments, as whom we are now."""
     return lambda database: enter(params, database, world.me["name"])
-
-
-def inspect(connection: Connection, params: Params, _check_mode: bool) -> dict[str, t.Any]:
-    """Read the durable claims, and with ``sizes`` how much they are used and what belongs to nobody."""
-    world = read_world(connection, [])
-    result: dict[str, t.Any] = {
-        "changed": False,
-        "claims": claims_of(world),
-        "max_connections": world.max_connections,
-        "server_version": world.version,
-        "warnings": [],
-    }
-    if params["sizes"]:
-        used = _release.usage(connection, [claim["name"] for claim in result["claims"]])
-        for claim in result["claims"]:
-            claim["clients"], claim["bytes"] = used[claim["name"]]
-            rows = claim["database"] and _release.count_rows(_entering(params, world), identifier(claim["name"]))
-            claim["rows"] = rows if claim["database"] else None
-        result["orphans"] = orphans_of(world)
-    return result
 
 
 def run_module(module: AnsibleModule, work: t.Callable[[Connection, Params, bool], dict[str, t.Any]]) -> t.NoReturn:

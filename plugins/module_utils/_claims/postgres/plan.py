@@ -11,7 +11,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import identifier, second_login
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import (
     Entry,
     Fitting,
@@ -20,8 +19,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     compare_passwords,
     is_open,
     logins_of,
+    second_login,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import Database, Role, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 
 # Settings of a login for its database alone, which it can make itself: they count more than those that we made.
 RESET_INSIDE = ("role", "search_path")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import Owner, identifier, name_problems
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import Entry, logins_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import (
     Database,
@@ -19,6 +19,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     World,
     claims_of,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier, name_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
 EXTENSION = re.compile(r"[a-z_][a-z0-9_-]*")

@@ -14,20 +14,23 @@ from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
     ClaimError,
-    Owner,
     confirm_problems,
-    identifier,
     refuse,
-    second_login,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.grants_elsewhere import (
     elsewhere_problems,
     revoke_elsewhere,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import Entry, logins_of
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import (
+    Entry,
+    logins_of,
+    second_login,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import ownership_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
 try:

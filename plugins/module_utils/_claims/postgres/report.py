@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import Entry, logins_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import Plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import remembered
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import OF_SERVICES, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 
 HIDDEN = "(hidden)"
 

@@ -11,11 +11,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
-    ClaimError,
-    decode_mark,
-    identifier,
-)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.comment import decode_mark
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 
 if t.TYPE_CHECKING:
     from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.connection import Connection

@@ -12,7 +12,8 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Entry, World, own_patterns
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import own_patterns
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, readable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import key_patterns, user_of

@@ -11,10 +11,10 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import MARK
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import MARK
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import keys as _keys
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import World
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import matcher
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import key_patterns, user_of
 

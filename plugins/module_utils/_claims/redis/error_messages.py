@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, Owner, identifier
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
 

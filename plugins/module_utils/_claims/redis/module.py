@@ -11,12 +11,8 @@ from __future__ import annotations
 import typing as t
 import uuid
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
-    ClaimError,
-    Refused,
-    owner_of,
-    refuse,
-)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, Refused, refuse
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import owner_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import cluster, durable, users
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import keys as _keys
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import release as _release
@@ -27,9 +23,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.c
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.error_messages import script_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import (
-    Entry,
     Plan,
-    World,
     entry_problems,
     make_plan,
     patterns_of,
@@ -44,7 +38,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.r
     warnings_of,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.scripts import CLAIM_SCRIPT
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import read_world
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World, read_world
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import redis_channels
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import name_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import (
-    CommandSets,
     User,
     command_findings,
     differences,
@@ -23,32 +21,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.a
     user_patterns,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import RESET
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import name_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import SHARED_MARK
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import numbers_of_users
-
-Entry = t.Mapping[str, t.Any]
-
-
-@dataclass
-class World:
-    """What the server said before anything was decided."""
-
-    version: str
-    cluster: bool
-    databases: int | None  # None: CONFIG is forbidden, the script finds it by trying
-    acl_file: str | None  # None: not known, "": there is none
-    unsaved: bool
-    open_default: bool
-    lossy_default: bool
-    me: str
-    sets: CommandSets
-    users: dict[str, dict[str, t.Any] | None]
-    rules: list[str] | None = None  # ACL LIST; None: forbidden
-    no_users: str | None = None  # why no user can be changed here
-    append_only: bool | None = None  # None: not known
-    has_acl_save: bool = True
-    fields: frozenset[str] = frozenset()  # of the record
 
 
 @dataclass

@@ -14,23 +14,19 @@ from dataclasses import dataclass
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
     ClaimError,
     confirm_problems,
-    owner_of,
     refuse,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import owner_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import cluster, database_zero
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import keys as _keys
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import is_ours
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.apply import change_users
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.error_messages import script_problems
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import (
-    Entry,
-    World,
-    patterns_of,
-    record_input,
-)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import patterns_of, record_input
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.scripts import RELEASE_SCRIPT
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import change_users
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import User
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Entry, Plan, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Plan
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
 
 HIDDEN = "(hidden)"
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import (
@@ -22,11 +23,32 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.c
     Server,
     as_mapping,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import World
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY, UNSAVED_KEY
 
-# Beginning of the fields of the record that name users whose sessions with an old password have to end.
-ENDING = ":ending:"
+Entry = t.Mapping[str, t.Any]
+
+
+@dataclass
+class World:
+    """What the server said before anything was decided."""
+
+    version: str
+    cluster: bool
+    databases: int | None  # None: CONFIG is forbidden, the script finds it by trying
+    acl_file: str | None  # None: not known, "": there is none
+    unsaved: bool
+    open_default: bool
+    lossy_default: bool
+    me: str
+    sets: CommandSets
+    users: dict[str, dict[str, t.Any] | None]
+    rules: list[str] | None = None  # ACL LIST; None: forbidden
+    no_users: str | None = None  # why no user can be changed here
+    append_only: bool | None = None  # None: not known
+    has_acl_save: bool = True
+    fields: frozenset[str] = frozenset()  # of the record
+
+
 # A category that a server does not have is answered with an error and left out.
 CATEGORIES = (
     "keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow blocking"
@@ -125,30 +147,3 @@ def _version(facts: t.Mapping[str, t.Any]) -> str:
         raise ClaimError(f"Redis {version} is too old: users cannot be held to one number. Use 7.0 or newer.")
     # Valkey says which Redis it is like, and which Valkey it is.
     return str(facts.get("valkey_version", version))
-
-
-def change_users(
-    server: Server, world: World, commands: t.Sequence[tuple[str, ...]], save: bool, ending: t.Iterable[str] = ()
-) -> list[str] | None:
-    """Change users and save them as one transaction, so that a crash cannot leave users that are not saved.
-
-    A save that fails (a full disk) leaves a mark, from which the next run knows that it has to save again. Users whose
-    sessions end after that (``ending``) are marked likewise. Gives all users, as they were in that very moment.
-    """
-    # In a cluster most nodes cannot hold these keys.
-    batch: list[tuple[str, ...]] = [] if world.cluster else [("SET", UNSAVED_KEY, "1")]
-    batch += [("HSET", CLAIMS_KEY, ENDING + name, "1") for name in ([] if world.cluster else ending)]
-    # A managed service that hides its configuration keeps users in its own way, and may forbid to save them.
-    apart = world.acl_file is None
-    batch += [*commands, *([("ACL", "SAVE")] if save and not apart else []), ("ACL", "LIST")]
-    if world.rules is None:
-        batch.pop()
-    replies = server.pipeline(batch, atomic=True)
-    for command, reply in zip(batch, replies):
-        if isinstance(reply, Exception):
-            subject = "save the users to the aclfile" if command[1] == "SAVE" else f"change the user '{command[2]}'"
-            raise ClaimError(f"Redis could not {subject}: {reply}. Nothing is lost: run this again once it is cured.")
-    server.pipeline(
-        [*([("ACL", "SAVE")] if save and apart else []), *([] if world.cluster else [("DEL", UNSAVED_KEY)])]
-    )
-    return None if world.rules is None else [str(line) for line in replies[-1]]

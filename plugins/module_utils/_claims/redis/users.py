@@ -11,16 +11,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, refuse
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.apply import ENDING, change_users
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import (
-    Entry,
-    Plan,
-    World,
-    is_shared,
-    own_patterns,
-)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Plan, is_shared, own_patterns
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY, RESET
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ENDING, change_users
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import (
     Listener,

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, tcp_ports
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.carried_credentials import carried
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import snapshot
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
 from ansible_collections.selfhost.langgraph.plugins.modules import container_service_info
 from ansible_collections.selfhost.langgraph.plugins.modules.container_service_info import (
@@ -104,7 +105,7 @@ def test_what_a_drain_reported(host: Host) -> None:
 
 
 def test_dumps_that_are_there(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_schema, "take_snapshot", lambda _uri, _path: None)
+    monkeypatch.setattr(snapshot, "take_snapshot", lambda _uri, _path: None)
     host.converge(bot(image="bot:3"), snapshot_dir=str(tmp_path / "dumps"))
 
     def dumps() -> list[str | None]:

@@ -11,15 +11,14 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import model
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.diff import masked
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
     Content,
     Deployment,
     Revision,
     make_content,
     make_record,
-    masked,
 )
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import bot
 
@@ -52,33 +51,7 @@ def test_arguments() -> None:
     assert " ".join(content().arguments).endswith("no-new-privileges sha256:one")
 
 
-ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
-# Id and digest before and after, and what is told.
-IMAGE_CHANGES: dict[str, tuple[tuple[str, str], tuple[str, str], str | None]] = {
-    "same image": ((ONE, ""), (ONE, ""), None),
-    "same image, which a registry knows now": ((ONE, ""), (ONE, f"r.example/bot@{TWO}"), None),
-    "another": ((ONE, ""), (TWO, ""), "111111111111 to 222222222222"),
-    "by digest": (
-        (ONE, f"r.example/bot@sha256:{'a' * 64}"),
-        (TWO, f"r.example/bot@sha256:{'b' * 64}"),
-        "aaaaaaaaaaaa to bbbbbbbbbbbb",
-    ),
-    "from a registry to an archive": ((ONE, f"r.example/bot@{TWO}"), (TWO, ""), "111111111111 to 222222222222"),
-    "in check mode, to be pulled yet": (
-        (ONE, f"bot@sha256:{'a' * 64}"),
-        (f"bot@{TWO}", f"bot@{TWO}"),
-        "aaaaaaaaaaaa to 222222222222",
-    ),
-    "in check mode, not built yet": ((ONE, ""), ("not built yet", ""), "111111111111 to not built yet"),
-}
-
-
-@pytest.mark.parametrize("title", IMAGE_CHANGES)
-def test_image_change(title: str) -> None:
-    (old, old_digest), (new, new_digest), told = IMAGE_CHANGES[title]
-    before, after = (make_content(bot(), *pair) for pair in ((old, "net", old_digest), (new, "net", new_digest)))
-    assert model.image_change(before, after) == told
-    assert model.image_change(None, after) is model.image_change(before, None) is None
+ONE = "sha256:" + "1" * 64
 
 
 def test_the_digest_is_recorded_and_makes_no_revision() -> None:
@@ -163,74 +136,9 @@ def test_whether_a_container_is_where_it_is_wanted(slot: t.Any, proxy: str, expe
     assert model.is_in_place(slot, {**SETTINGS, "proxy": proxy}) is expected
 
 
-DIRECT = {**SETTINGS, "proxy": "none", "port": 8124}
-HOLDERS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str | None]] = {
-    "the same": ({}, {}, "direct"),
-    "another port": ({"port": 8125}, {}, None),
-    "another address": ({"bind_address": "10.1.2.3"}, {}, None),
-    "all addresses": ({"bind_address": "10.1.2.3"}, {"bind_address": "0.0.0.0"}, "direct"),
-    "all addresses are asked for": ({"bind_address": "::"}, {}, "direct"),
-    "behind the proxy too": ({}, {"proxy": "haproxy"}, None),
-    "serves no more": ({}, {"serving": None}, None),
-    "is elsewhere": ({}, {"slot": {"address": "127.0.0.1", "port": 30000}}, None),
-}
-
-
-@pytest.mark.parametrize(("mine", "theirs", "holder"), HOLDERS.values(), ids=HOLDERS)
-def test_who_has_the_port_without_the_proxy(mine: t.Any, theirs: t.Any, holder: str | None) -> None:
-    deployment = Deployment("bot", {**SETTINGS, "port": 8124, **mine}, (made(2),))
-    settings = {**DIRECT, **theirs}
-    slot = settings.pop("slot", {"address": settings["bind_address"], "port": settings["port"]})
-    others = [deployment, Deployment("direct", settings, (made(2, slot=slot),))]
-    assert model.holder_of_port(deployment, others) == holder
-
-
-def test_routes_are_of_what_serves_behind_the_proxy() -> None:
-    deployments = [
-        Deployment("serves", SETTINGS, (made(1), made(2))),
-        Deployment("direct", DIRECT, (made(2, slot={"address": "127.0.0.1", "port": 8124}),)),
-        Deployment("behind another", {**SETTINGS, "port": 8124}, (made(2),)),
-        Deployment("left in public", SETTINGS, (made(2, slot={"address": "127.0.0.1", "port": 8123}),)),
-        Deployment("without a slot", SETTINGS, (made(2, slot=None),)),
-        Deployment("serves nothing", {**SETTINGS, "serving": 7}, (made(2),)),
-        Deployment("never served", None, (made(2),)),
-    ]
-    (route,) = model.routes(deployments)
-    assert (route.name, route.revision, route.target_port, route.port) == ("serves", 2, 30002, 8123)
-    assert (route.hostname, route.prefix, route.tls) == (None, None, False)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "url"),
-    [
-        ((False, "0.0.0.0", 8123, None), "http://127.0.0.1:8123"),
-        ((False, "::", 8123, None), "http://[::1]:8123"),
-        ((True, "10.1.2.3", 443, "/a"), "https://10.1.2.3:443/a"),
-    ],
-)
-def test_public_url(arguments: t.Any, url: str) -> None:
-    assert model.public_url(*arguments) == url
-
-
 def test_the_host_reaches_a_container_at_its_slot() -> None:
     assert model.local_url(SLOT) == "http://127.0.0.1:30002"
     assert model.local_url({"address": "0.0.0.0", "port": 8123}) == "http://127.0.0.1:8123"
-
-
-def test_only_a_newline_ends_a_variable() -> None:
-    assert variables("A=x\x0cB=y\u2028z\x85\nC=\n\nno variable\n") == {"A": "x\x0cB=y\u2028z\x85", "C": ""}
-    assert variables(None) == {}
-
-
-def test_masked_diff_marks_what_changes() -> None:
-    old = content()
-    new = replace(old, environment="A=1\nB=3\nC=4\n")
-    before = masked(old, SETTINGS, new, "before")
-    assert before.splitlines()[-2:] == ["A=********", "B=******** (before)"]
-    assert masked(new, SETTINGS, old, "after").splitlines()[-2:] == ["B=******** (after)", "C=********"]
-    assert '"image": "bot:1"' in before
-    assert '"port": 8123' in before
-    assert masked(None, None, new, "before") == ""
 
 
 def test_a_rollback_goes_to_the_highest_below_that_has_served() -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host tells of its deployments: to the check as data, to people as a table."""
+"""What a host tells of its deployments: to the check as data."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ import typing as t
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, Revision
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.status import (
-    describe,
-    state_of,
-    table,
-    targets,
-)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.status import describe, state_of
 
 SECRET = "s3cr3t-of-the-environment"
 AT = "2026-11-25T10:0{number}:00+00:00"
@@ -146,51 +141,3 @@ def test_what_never_served() -> None:
         "enabled": False,
         "drain_seconds": 0,
     }
-    assert targets([found]) == []
-    assert table([found], {})[1].split() == ["bot", "1", "new", "-", "-", "-", "-", "-"]
-
-
-def test_targets() -> None:
-    assert targets([described()]) == [{"name": "bot", "url": "https://127.0.0.1:8123/bot", "host": "bot.example.com"}]
-
-
-def test_a_server_without_a_proxy_is_asked_at_its_root() -> None:
-    """It answers /ok there alone, wherever its routes are mounted."""
-    (target,) = targets([{**described(), "proxy": "none", "tls": False, "hostname": None}])
-    assert target == {"name": "bot", "url": "http://127.0.0.1:8123", "host": None}
-
-
-def test_table() -> None:
-    at = [AT.format(number=number) for number in range(10)]
-    assert table([described()], {"bot": {"ok": True, "status": 200}}) == [
-        "DEPLOYMENT  REVISION  STATE     SESSIONS  SINCE                      HEALTH   IMAGE  BY   WHY",
-        f"bot         7         new       -         {at[7]}  -        bot:7  ann  image_id, variable MODEL",
-        f"bot         6         running   0         {at[6]}  -        bot:6  ann  image_id, variable MODEL",
-        f"bot         5         starting  0         {at[5]}  -        bot:5  ann  image_id, variable MODEL",
-        f"bot         4         failed    -         {at[7]}  -        bot:4  ann  Redis refused its user",
-        f"bot         3         serving   12        {at[9]}  healthy  bot:3  ann  image_id, variable MODEL",
-        f"bot         2         draining  4         {at[8]}  -        bot:2  ann  image_id, variable MODEL",
-        f"bot         1         stopped   -         {at[8]}  -        bot:1  ann  image_id, variable MODEL",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("health", "word"),
-    [({"bot": {"ok": False, "status": 500}}, "UNHEALTHY"), ({"bot": {"ok": True}}, "healthy"), ({}, "-")],
-)
-def test_health_is_of_the_serving_one(health: dict[str, t.Any], word: str) -> None:
-    assert [line.split()[5] for line in table([described()], health)[1:]] == ["-", "-", "-", "-", word, "-", "-"]
-
-
-def test_lost_runs_stand_in_the_table() -> None:
-    rows = table([described({1: {**DRAIN, "runs": {"lost": ["run-1", "run-2"]}}})], {})
-    assert rows[-1].endswith("ann  2 runs lost")
-    # A drain that has not ended, or could not ask.
-    assert table([described({1: {"begun": "then"}})], {})[-1].endswith("variable MODEL")
-    assert table([described({1: {"runs": {"known": False}}})], {})[-1].endswith("variable MODEL")
-
-
-def test_a_long_reason_is_cut() -> None:
-    long = revision(3, {**FAILED, "cause": "x" * 61})
-    (row,) = table([describe(Deployment("bot", {**SETTINGS, "serving": 1}, (long,)), {}, sessions)], {})[1:]
-    assert row.endswith(f"  {'x' * 57}...")

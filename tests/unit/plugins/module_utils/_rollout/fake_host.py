@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import meet
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import config, reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import (
     docker_engine,
@@ -37,8 +38,15 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._host import (
     tcp_ports,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, meet
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import apply, capacity, cutover, start
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import (
+    apply,
+    capacity,
+    cutover,
+    rollback,
+    snapshot,
+    start,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import module as rollout_module
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import health
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import runs as _runs
@@ -133,7 +141,7 @@ class Host:
     ) -> dict[str, t.Any]:
         self.calls.clear()
         more = {"name": name, "revision": revision, "accept_schema": False, **options}
-        return rollout_module.roll_back({**self.params(), **more}, check_mode=check_mode)
+        return rollback.roll_back({**self.params(), **more}, check_mode=check_mode)
 
     def deployment(self, name: str = "bot") -> Deployment:
         return rollout_module.read_host(str(self.folder))[name]
@@ -442,7 +450,7 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
     patch.setattr(tcp_ports, "listening", host.listening)
     patch.setattr(_runs, "in_flight", host.in_flight)
     patch.setattr(_schema, "read", lambda _uri: host.schema)
-    patch.setattr(_schema, "take_snapshot", lambda _uri, path: host.dumps.append(path))
+    patch.setattr(snapshot, "take_snapshot", lambda _uri, path: host.dumps.append(path))
     clock = SimpleNamespace(time=lambda: 0.0, monotonic=lambda: host.clock, sleep=host.sleep)
     for module in (apply, start, cutover):
         patch.setattr(module, "reach", host.reach)

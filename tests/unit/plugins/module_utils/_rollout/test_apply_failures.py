@@ -18,17 +18,16 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy.reload import ProxyError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, lock, systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import module as rollout_module
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import start
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import snapshot, start
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import sentence
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import RolloutHost
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import health
-from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server.health import Answer
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import (
     EXITS,
@@ -94,7 +93,7 @@ def test_a_long_dump_takes_nothing_from_the_deadline(
     def take_long(_uri: str, _path: str) -> None:
         host.clock += 1000
 
-    monkeypatch.setattr(_schema, "take_snapshot", take_long)
+    monkeypatch.setattr(snapshot, "take_snapshot", take_long)
     host.converge(bot())
     assert host.converge(bot(image="bot:2"), snapshot_dir="/dumps", healthy_deadline=60)["failures"] == []
     assert (host.clock, left) == (1000, [300, 60])
@@ -223,7 +222,7 @@ def dumps(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(f"{host.schema}")
 
-    monkeypatch.setattr(_schema, "take_snapshot", dump)
+    monkeypatch.setattr(snapshot, "take_snapshot", dump)
 
     def now() -> str:
         moment = begin + datetime.timedelta(seconds=next(moments))

@@ -18,13 +18,15 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import STAGES
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, firewall, lock, systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import module as rollout_module
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import snapshot
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import sentence
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import Refused
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import RolloutError, proxy_text
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import proxy_text
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import RolloutError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import (
     EXITS,
@@ -920,7 +922,7 @@ def test_a_snapshot_goes_with_its_revision(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: str | None
 ) -> None:
     """Whatever the option is by then."""
-    monkeypatch.setattr(_schema, "take_snapshot", take)
+    monkeypatch.setattr(snapshot, "take_snapshot", take)
     first, second = tmp_path / "dumps/first", tmp_path / "dumps/second"
     options: dict[str, t.Any] = {"keep_revisions": 2, "snapshot_dir": str(first)}
     for number in (1, 2, 3):
@@ -943,7 +945,7 @@ def test_a_removal_takes_the_dumps_where_that_is_asked_for(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remove_dumps: bool, folder: str | None
 ) -> None:
     """By the records of its revisions; the dumps of others stay, and nothing goes in check mode."""
-    monkeypatch.setattr(_schema, "take_snapshot", take)
+    monkeypatch.setattr(snapshot, "take_snapshot", take)
     dumps = tmp_path / "dumps"
     for number in (1, 2, 3):
         host.converge(
@@ -984,7 +986,7 @@ NO_DUMPS = {"a link": replace_by_a_link, "a folder": replace_by_a_folder, "anoth
 def test_what_is_no_dump_of_ours_is_not_removed(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: t.Callable[[Path], None]
 ) -> None:
-    monkeypatch.setattr(_schema, "take_snapshot", take)
+    monkeypatch.setattr(snapshot, "take_snapshot", take)
     for number in (1, 2):
         host.converge(bot(image=f"bot:{number}"), snapshot_dir=str(tmp_path / "dumps"))
         host.finish_drains()
@@ -1015,10 +1017,10 @@ def test_a_snapshot_that_fails_is_a_failure_of_that_deployment(
     host: Host, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
     def refuse(_uri: str, _path: str) -> None:
-        raise _schema.SnapshotError("no space left")
+        raise snapshot.SnapshotError("no space left")
 
     host.converge(bot(), bot("two", port=8124), proxy=proxy)
-    monkeypatch.setattr(_schema, "take_snapshot", refuse)
+    monkeypatch.setattr(snapshot, "take_snapshot", refuse)
     wanted = (bot(image="bot:2"), bot("two", port=8124, memory="1g"))
     (failure,) = host.converge(*wanted, proxy=proxy, snapshot_dir="/dumps")["failures"]
     assert (failure["name"], failure["serving"]) == ("bot", 1)
@@ -1274,7 +1276,7 @@ def test_rollback_across_a_schema(rolled: Host, tmp_path: Path) -> None:
 
 def test_a_snapshot_is_offered_wherever_it_is(served: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The option has another value by now."""
-    monkeypatch.setattr(_schema, "take_snapshot", take)
+    monkeypatch.setattr(snapshot, "take_snapshot", take)
     served.converge(bot(image="bot:2"), snapshot_dir=str(tmp_path / "dumps"))
     served.schema = "17"
     with pytest.raises(Refused, match=f"the snapshot taken before it is {tmp_path}/dumps/bot/before-revision-2-"):

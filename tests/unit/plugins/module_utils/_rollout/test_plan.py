@@ -13,14 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.diff import content_differences, masked
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
     Deployment,
     Revision,
     Wanted,
-    content_differences,
     make_content,
     make_record,
-    masked,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step, interrupts, plan
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import bot

@@ -17,8 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import STAGES
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import make_content, routes
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import Refused, read_host
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import make_content
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import read_host
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import routes
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import (
     EXITS,
     NEVER_HEALTHY,

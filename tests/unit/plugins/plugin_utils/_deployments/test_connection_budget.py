@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import itertools
+import typing as t
 
 import pytest
 
@@ -15,12 +16,20 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deploym
     DEFAULT_RUNNING_REVISIONS,
     OPTIONS,
 )
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import module_options
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
     RESERVED_CONNECTIONS,
+    connections_by_name,
+    connections_needed,
     host_connections,
     max_connections,
     pool_connections,
     role_connections,
+)
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.plugin_utils._deployments.test_module_options import (
+    CHECKED,
+    LIST,
+    NUMBERS,
 )
 
 SMALLEST = int(OPTIONS["langgraph_postgres_pool_max_size"].minimum or 0)
@@ -94,3 +103,62 @@ def test_a_fifth_deployment_and_one_of_five_change_nothing(change: int) -> None:
 
     first = max_connections(needed(4))
     assert [max_connections(needed(count), first) for count in (5, 4, change)] == [first] * 3
+
+
+SUMS: dict[str, tuple[list[t.Any], int]] = {
+    "no host": ([], 0),
+    "no list": ([{}, {"langgraph_deployments": None}], 0),
+    "defaults": ([{"langgraph_deployments": LIST}], 2 * 3 * 32),
+    "pools": ([{"langgraph_deployments": [{"langgraph_postgres_pool_max_size": "8"}]}], 3 * 20),
+    "revisions": ([{"langgraph_deployments": LIST, "langgraph_max_running_revisions": "2"}], 2 * 2 * 32),
+    "revisions of each host": (
+        [{"langgraph_deployments": [{}], "langgraph_max_running_revisions": 4}, {"langgraph_deployments": [{}]}],
+        (4 + 3) * 32,
+    ),
+    "revisions beside those that serve": (
+        [{"langgraph_deployments": LIST, "langgraph_max_extra_revisions": "1"}],
+        (2 + 1) * 32,
+    ),
+    "no more of them than that": ([{"langgraph_deployments": [{}] * 30}], (30 + 8) * 32),
+    "hosts": ([{"langgraph_deployments": LIST}, {"langgraph_deployments": [{}]}], 3 * 3 * 32),
+    "what the check refuses later": (
+        [{"langgraph_deployments": ["x", None, {"langgraph_postgres_pool_max_size": "many"}]}],
+        3 * 32,
+    ),
+    "not a list": ([{"langgraph_deployments": 5}, {"langgraph_deployments": {"name": "x"}}], 0),
+}
+
+
+@pytest.mark.parametrize(("hosts", "expected"), SUMS.values(), ids=SUMS)
+def test_connections_needed(hosts: list[t.Any], expected: int) -> None:
+    assert connections_needed(hosts) == expected
+
+
+def test_each_postgres_is_sized_for_the_hosts_that_use_it() -> None:
+    """Several single hosts of one inventory have one each."""
+    hosts: list[dict[str, t.Any]] = [
+        {"inventory_hostname": "one", "langgraph_deployments": LIST, "langgraph_postgres_server": "one"},
+        {"inventory_hostname": "two", "langgraph_deployments": [{}], "langgraph_postgres_server": "two"},
+        {"inventory_hostname": "by-group", "langgraph_deployments": [{}]},
+        {
+            "inventory_hostname": "by-uri",
+            "langgraph_deployments": [{}],
+            "langgraph_postgres_admin_uri": "postgresql://a:b@two",
+        },
+    ]
+    groups = {"langgraph_postgres": ["data", "one", "two"]}
+    found = [connections_needed(hosts, server, groups) for server in ("one", "data", "other", None)]
+    assert found == [2 * 3 * 32, 3 * 32, 0, 5 * 3 * 32]
+
+
+def test_the_limit_of_each_role_is_what_is_summed_up_where_all_may_roll_at_once() -> None:
+    limits = sum(item["connection_limit"] for item in module_options.postgres_databases(CHECKED, NUMBERS))
+    assert limits == connections_needed([{"langgraph_deployments": LIST}])
+    more = [{"langgraph_deployments": LIST, "langgraph_max_extra_revisions": 1}]
+    assert limits > connections_needed(more)
+
+
+def test_replicas_on_several_hosts_share_the_connections_of_one_role() -> None:
+    one = {"langgraph_deployments": [{"name": "a"}, {"name": "b", "state": "absent"}]}
+    two = {"langgraph_deployments": [{"name": "a", "langgraph_postgres_pool_max_size": 8}, {"name": "c"}, None]}
+    assert connections_by_name([one, two, {}]) == {"a": 3 * (32 + 20), "c": 3 * 32}

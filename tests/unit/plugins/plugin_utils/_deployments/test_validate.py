@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.credentials import aes_fingerprint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
     OPTIONS,
     SECRET_OPTIONS,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import (
     Surroundings,
     channel_warnings,

@@ -12,17 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
-    Owner,
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.comment import (
     decode_mark,
     encode_mark,
-    identifier,
-    second_login,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import (
     compare_passwords,
     login_problems,
     logins_of,
+    second_login,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import FORBIDDEN, Need, make_plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import (
@@ -37,6 +36,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     World,
     claims_of,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 
 ME = {"name": "postgres", "superuser": True, "createdb": True, "createrole": True}
 VERIFIERS = {password: make_verifier(password, b"salt", 1) for password in ("p", "q")}

@@ -8,7 +8,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import identifier, second_login
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import second_login
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 
 names = st.from_regex(r"[a-z][a-z0-9-]{0,61}[a-z0-9]", fullmatch=True)
 

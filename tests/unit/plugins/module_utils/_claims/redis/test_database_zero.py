@@ -7,7 +7,7 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import CommandSets
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.database_zero import owner_of_key
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import World
 
 USERS = [
     "user default off resetpass ~* &* +@all",

@@ -7,7 +7,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, Owner
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import (
     CommandSets,
     User,
@@ -15,12 +16,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.a
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.error_messages import script_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import (
-    World,
     known_numbers,
     make_plan,
     patterns_of,
     wanted_user,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import World
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import SHARED_MARK
 
 SETS = CommandSets({"slow": frozenset({"get", "move", "select"}), "admin": frozenset({"acl|setuser"})})

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The durable copy of a claim: the comment of a deployment's database and role."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import MARK
+
+# What a mark can hold beside the deployment's name.
+_KINDS = {
+    "redis_number": int,
+    "redis_server": str,
+    "redis_address": str,
+    "owner": str,
+    "aes": str,
+    "login_of": str,
+    "extensions": dict,
+}
+
+
+def encode_mark(mark: t.Mapping[str, t.Any]) -> str:
+    """Write the durable copy of a claim, as a comment that a person can read too."""
+    return json.dumps({MARK: dict(mark)}, sort_keys=True)
+
+
+def decode_mark(comment: str | None) -> dict[str, t.Any] | None:
+    """Read a durable copy; anything that is not one of ours is None, as a deployment may write what it likes."""
+    try:
+        content = json.loads(comment or "")
+    except (ValueError, RecursionError):
+        return None
+    mark = content.get(MARK) if isinstance(content, dict) else None
+    if not isinstance(mark, dict) or not isinstance(mark.get("deployment"), str):
+        return None
+    return mark if all(_fits(mark.get(key), kind) for key, kind in _KINDS.items()) else None
+
+
+def _fits(value: t.Any, kind: type) -> bool:
+    return value is None or (isinstance(value, kind) and not isinstance(value, bool))

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Change users, as one transaction."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY, UNSAVED_KEY
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import World
+
+# Beginning of the fields of the record that name users whose sessions with an old password have to end.
+ENDING = ":ending:"
+
+
+def change_users(
+    server: Server, world: World, commands: t.Sequence[tuple[str, ...]], save: bool, ending: t.Iterable[str] = ()
+) -> list[str] | None:
+    """Change users and save them as one transaction, so that a crash cannot leave users that are not saved.
+
+    A save that fails (a full disk) leaves a mark, from which the next run knows that it has to save again. Users whose
+    sessions end after that (``ending``) are marked likewise. Gives all users, as they were in that very moment.
+    """
+    # In a cluster most nodes cannot hold these keys.
+    batch: list[tuple[str, ...]] = [] if world.cluster else [("SET", UNSAVED_KEY, "1")]
+    batch += [("HSET", CLAIMS_KEY, ENDING + name, "1") for name in ([] if world.cluster else ending)]
+    # A managed service that hides its configuration keeps users in its own way, and may forbid to save them.
+    apart = world.acl_file is None
+    batch += [*commands, *([("ACL", "SAVE")] if save and not apart else []), ("ACL", "LIST")]
+    if world.rules is None:
+        batch.pop()
+    replies = server.pipeline(batch, atomic=True)
+    for command, reply in zip(batch, replies):
+        if isinstance(reply, Exception):
+            subject = "save the users to the aclfile" if command[1] == "SAVE" else f"change the user '{command[2]}'"
+            raise ClaimError(f"Redis could not {subject}: {reply}. Nothing is lost: run this again once it is cured.")
+    server.pipeline(
+        [*([("ACL", "SAVE")] if save and apart else []), *([] if world.cluster else [("DEL", UNSAVED_KEY)])]
+    )
+    return None if world.rules is None else [str(line) for line in replies[-1]]

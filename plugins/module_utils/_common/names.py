@@ -1,0 +1,38 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""Names of deployments, and what is called after them."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
+
+NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+NAME_LENGTH = 63  # what a Postgres identifier (NAMEDATALEN - 1) and a host name's label (RFC 1035) hold
+
+
+def identifier(name: str) -> str:
+    """Name the Postgres database and role of a deployment: names have no underscore, so no two share one."""
+    return name.replace("-", "_")
+
+
+def name_problems(names: t.Iterable[str]) -> t.Iterator[Problem]:
+    """Find names that cannot be names, and names that stand twice."""
+    seen: set[str] = set()
+    for name in names:
+        if not NAME.fullmatch(name) or len(name) > NAME_LENGTH:
+            yield Problem(
+                name,
+                "name",
+                f"it is not made of at most {NAME_LENGTH} lower-case letters, digits and inner hyphens",
+                "choose another name",
+            )
+        if name in seen:
+            yield Problem(name, "name", "it stands twice in the list", "keep one of the two")
+        seen.add(name)

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What a rollout tells of each deployment."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.diff import image_change, masked
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, Wanted
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step, interrupts
+
+
+@dataclass
+class Report:
+    """What came of one step; ``runs`` are counts by status before and after the switch, None where unknown."""
+
+    step: Step
+    failure: dict[str, t.Any] | None = None
+    runs: dict[str, t.Any] = field(default_factory=dict)
+    snapshot: str | None = None
+
+
+def told(report: Report, wanted: Wanted, found: Deployment | None) -> dict[str, t.Any]:
+    """One entry of the module's result."""
+    step: Step = report.step
+    return {
+        "name": step.name,
+        "action": step.action,
+        "changed": step.changed,
+        "interrupts": interrupts(step, wanted, found),
+        "reasons": list(step.reasons),
+        "revision": step.revision,
+        "image_id": wanted.content.image_id if wanted.content else None,
+        "image_digest": (wanted.content.digest or None) if wanted.content else None,
+        "image_change": image_change(found.serving.content if found and found.serving else None, wanted.content),
+        "runs": report.runs,
+        "snapshot": report.snapshot,
+    }
+
+
+def diff_of(wanted: Wanted, found: Deployment | None) -> dict[str, str]:
+    """One entry of its diff."""
+    header = f"deployment {wanted.name}"
+    old = found.serving.content if found and found.serving else None
+    settings, before = (found.settings, found.credentials) if found else (None, "")
+    return {
+        "before_header": header,
+        "after_header": header,
+        "before": masked(old, settings, wanted.content, "before", (before, wanted.credentials)),
+        "after": masked(wanted.content, wanted.settings, old, "after", (wanted.credentials, before)),
+    }

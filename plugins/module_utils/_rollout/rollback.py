@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""What the module deployment_rollback wants: a revision that is kept, where nothing speaks against it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
+    Deployment,
+    Revision,
+    Wanted,
+    is_public,
+    previous,
+)
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import carry_out, check_name
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import proxy_drifted, routes
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.snapshot import snapshot_path
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
+
+
+def roll_back(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+    """Bring one deployment back to a revision that is kept; a host that does not have the deployment is left alone."""
+    check_name(params["name"])
+    client = docker_engine.connect()
+
+    def wanted(found: t.Mapping[str, Deployment]) -> list[Wanted]:
+        if params["name"] not in found:
+            return []
+        # First: what back_to() goes by, the record and the schema, is not what clients see then.
+        if params["revision"] is None and found[params["name"]].serving and proxy_drifted(found):
+            raise Refused(
+                f"deployment '{params['name']}', option 'revision': an interrupted run left the proxy with another revision "
+                "than the host's record; say which revision to go back to, or run the playbook site first"
+            )
+        _refuse_what_is_in_the_way(found, params["name"])
+        return [back_to(found[params["name"]], params, docker_engine.image_ids(client).values())]
+
+    return carry_out(wanted, params, client, check_mode=check_mode)
+
+
+def _refuse_what_is_in_the_way(found: t.Mapping[str, Deployment], name: str) -> None:
+    """The proxy can be told nothing while the container of another deployment has a port that it needs."""
+    needed = {(route.bind_address, route.port) for route in routes(found.values())}
+    for other in found.values():
+        for revision in other.revisions if other.name != name else ():
+            slot = revision.slot
+            if not (revision.running and slot and is_public(slot)):
+                continue
+            if any(meet(slot["address"], slot["port"], *address) for address in needed):
+                raise Refused(
+                    f"deployment '{name}', option 'name': an interrupted run left revision {revision.number} of deployment "
+                    f"'{other.name}' on port {slot['port']}, which the proxy needs; run the playbook site first"
+                )
+
+
+def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.Collection[str]) -> Wanted:
+    """What a rollback wants: a kept revision with the deployment's own settings. Raises Refused."""
+    name, number, serving = deployment.name, params["revision"], deployment.serving
+    kept = ", ".join(str(revision.number) for revision in deployment.revisions) or "none"
+    if deployment.settings is None or serving is None:
+        raise Refused(f"deployment '{name}' has no revision that serves; run the playbook site first")
+    target = deployment.get(number) if number is not None else previous(deployment)
+    if target is None:
+        which = (
+            f"there is no revision {number}" if number is not None else f"no revision below {serving.number} has served"
+        )
+        raise Refused(f"deployment '{name}', option 'revision': {which}; kept are {kept}")
+    if target.content is None or not target.intact:
+        raise Refused(
+            f"deployment '{name}', option 'revision': the files of revision {target.number} were changed by hand"
+        )
+    if target.number != serving.number and not target.served:
+        raise Refused(
+            f"deployment '{name}', option 'revision': revision {target.number} has never served; kept are {kept}"
+        )
+    if target.content.image_id not in image_ids:
+        raise Refused(
+            f"deployment '{name}', option 'revision': the host no longer has the image of revision {target.number}, "
+            f"'{target.content.image}' ({target.content.image_id}); load or pull it first"
+        )
+    _refuse_stale_credentials(deployment, target)
+    _refuse_other_aes_key(name, target, serving)
+    if not params["accept_schema"]:
+        _refuse_other_schema(deployment, target.number, params["snapshot_dir"])
+    # Where the server mounts its routes is the revision's; the rest of the address is the deployment's.
+    prefix = variables(target.content.environment).get("MOUNT_PREFIX") or None
+    settings = {**deployment.settings, "prefix": prefix}
+    return Wanted(name, target.content, settings, target.number, deployment.credentials)
+
+
+def _refuse_stale_credentials(deployment: Deployment, target: Revision) -> None:
+    """On a host as an earlier version left it, a revision starts with the addresses and passwords of its own time."""
+    own = _credentials.split(target.environment)[1]
+    if deployment.credentials_file is None and own != deployment.credentials:
+        raise Refused(
+            f"deployment '{deployment.name}', option 'revision': revision {target.number} was made with another address or "
+            "password of Redis or Postgres, and the host has the files of an earlier version of the collection; run the "
+            "playbook site first"
+        )
+
+
+def _refuse_other_aes_key(name: str, target: Revision, serving: Revision) -> None:
+    """A server has one AES key: what the one that serves has encrypted, another one cannot read."""
+    before, now = (variables(revision.environment).get("LANGGRAPH_AES_KEY") for revision in (target, serving))
+    if now and before != now:
+        raise Refused(
+            f"deployment '{name}', option 'revision': revision {target.number} has another langgraph_aes_key than what serves, "
+            "or none, and what was encrypted since would be unreadable; run the playbook site with the image of that revision "
+            "and the key of today"
+        )
+
+
+def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str | None) -> None:
+    """Migrations only go forward: older code may not read what they left."""
+    target, serving = deployment.get(number), deployment.serving
+    content = serving.content if serving else None
+    if target is None or content is None or serving is None or number == serving.number:
+        return
+    then = (target.outcome or {}).get("schema")
+    now = _schema.read(_credentials.database_uri(deployment.credentials))
+    if then == now and now is not None:
+        return
+    between = _schema.between(then, now) if then and now else "what was migrated since is not known"
+    newer = [revision for revision in deployment.revisions if revision.number > number]
+    snapshots = [
+        later.snapshot or (snapshot_path(snapshot_dir, deployment.name, later) if snapshot_dir else None)
+        for later in newer
+    ]
+    taken = next((path for path in snapshots if path and store.exists(path)), None)
+    offer = (
+        f"the snapshot taken before it is {taken}; restoring it loses what was written since"
+        if taken
+        else "no snapshot was taken before it (langgraph_snapshot_dir)"
+    )
+    raise Refused(
+        f"deployment '{deployment.name}', option 'revision': the database's schema has moved on since revision {number}, "
+        f"from {then or 'unknown'} to {now or 'unknown'} ({between}), and migrations do not go back; {offer}; "
+        "-e accept_schema=true rolls back all the same"
+    )

@@ -1,0 +1,144 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tables for people."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, Revision
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.status import describe
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._tables import deployment_table, status_table
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._revisions.test_status import (
+    AT,
+    DRAIN,
+    FAILED,
+    SETTINGS,
+    described,
+    revision,
+    sessions,
+)
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.plugin_utils._deployments.test_module_options import (
+    CHECKED,
+    NUMBERS,
+)
+
+
+def test_status_table() -> None:
+    at = [AT.format(number=number) for number in range(10)]
+    assert status_table([described()], {"bot": {"ok": True, "status": 200}}) == [
+        "DEPLOYMENT  REVISION  STATE     SESSIONS  SINCE                      HEALTH   IMAGE  BY   WHY",
+        f"bot         7         new       -         {at[7]}  -        bot:7  ann  image_id, variable MODEL",
+        f"bot         6         running   0         {at[6]}  -        bot:6  ann  image_id, variable MODEL",
+        f"bot         5         starting  0         {at[5]}  -        bot:5  ann  image_id, variable MODEL",
+        f"bot         4         failed    -         {at[7]}  -        bot:4  ann  Redis refused its user",
+        f"bot         3         serving   12        {at[9]}  healthy  bot:3  ann  image_id, variable MODEL",
+        f"bot         2         draining  4         {at[8]}  -        bot:2  ann  image_id, variable MODEL",
+        f"bot         1         stopped   -         {at[8]}  -        bot:1  ann  image_id, variable MODEL",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("health", "word"),
+    [({"bot": {"ok": False, "status": 500}}, "UNHEALTHY"), ({"bot": {"ok": True}}, "healthy"), ({}, "-")],
+)
+def test_health_is_of_the_serving_one(health: dict[str, t.Any], word: str) -> None:
+    assert [line.split()[5] for line in status_table([described()], health)[1:]] == ["-", "-", "-", "-", word, "-", "-"]
+
+
+def test_lost_runs_stand_in_the_table() -> None:
+    rows = status_table([described({1: {**DRAIN, "runs": {"lost": ["run-1", "run-2"]}}})], {})
+    assert rows[-1].endswith("ann  2 runs lost")
+    # A drain that has not ended, or could not ask.
+    assert status_table([described({1: {"begun": "then"}})], {})[-1].endswith("variable MODEL")
+    assert status_table([described({1: {"runs": {"known": False}}})], {})[-1].endswith("variable MODEL")
+
+
+def test_what_never_served_has_a_row() -> None:
+    found = describe(Deployment("bot", None, (Revision(1),)), {}, sessions)
+    assert status_table([found], {})[1].split() == ["bot", "1", "new", "-", "-", "-", "-", "-"]
+
+
+def test_a_long_reason_is_cut() -> None:
+    long = revision(3, {**FAILED, "cause": "x" * 61})
+    (row,) = status_table([describe(Deployment("bot", {**SETTINGS, "serving": 1}, (long,)), {}, sessions)], {})[1:]
+    assert row.endswith(f"  {'x' * 57}...")
+
+
+def done(name: str, action: str, *reasons: str, revision: int | None = 1) -> dict[str, t.Any]:
+    """What container_service tells of a deployment."""
+    changed = action not in ("keep", "wait")
+    common = {"changed": changed, "interrupts": False, "runs": {}}
+    return {"name": name, "action": action, "reasons": reasons, "revision": revision, **common}
+
+
+def test_deployment_table() -> None:
+    health = {"support-bot": {"ok": True, "status": 200}, "research": {"ok": False, "status": None}}
+    told = [
+        done("support-bot", "roll", "image_id", "variable MODEL", revision=4),
+        done("old", "remove", revision=None),
+        done("research", "keep", revision=2),
+    ]
+    assert deployment_table(CHECKED, NUMBERS, health, told) == [
+        "DEPLOYMENT   URL                                               REDIS DB  POSTGRES DATABASE  IMAGE  REVISION  HEALTH",
+        "support-bot  https://127.0.0.1:8123/bot (support.example.com)  1         support_bot        bot:1  4         healthy",
+        "old          -                                                 -         old                -      -         stopped",
+        "research     http://127.0.0.1:8124                             7         research           r:1    2         UNHEALTHY",
+        "support-bot: roll to revision 4 (image_id, variable MODEL)",
+        "old: remove",
+    ]
+
+
+CHANGES: dict[str, tuple[dict[str, t.Any], str]] = {
+    "create": (done("research", "create", "new"), "research: create revision 1 (new)"),
+    "route": (done("research", "route", "port"), "research: route (port)"),
+    "start": (done("research", "start", "unit is failed"), "research: start (unit is failed)"),
+    "settings": ({**done("research", "keep", "drain_limit"), "changed": True}, "research: keep (drain_limit)"),
+    "interrupting": (
+        {**done("research", "roll", "image_id", revision=3), "interrupts": True},
+        "research: roll to revision 3 (image_id), which interrupts it",
+    ),
+    "runs": (
+        {
+            **done("research", "roll", revision=3),
+            "runs": {"before": {"running": 2}, "after": {"pending": 1, "running": 1}},
+        },
+        "research: roll to revision 3; runs in flight before: 2 running, after: 1 pending, 1 running",
+    ),
+    "no runs": (
+        {**done("research", "roll", revision=3), "runs": {"before": {}, "after": {}}},
+        "research: roll to revision 3; runs in flight before: none, after: none",
+    ),
+    "runs unknown": (
+        {**done("research", "roll"), "runs": {"before": {}, "after": None}},
+        "research: roll to revision 1",
+    ),
+    "without a reason": ({**done("research", "keep"), "changed": True}, "research: keep"),
+}
+
+
+def test_an_image_that_changes_is_told_by_what_it_was_and_is() -> None:
+    service = done("research", "roll", "image_id", "variable MODEL", revision=4)
+    told = deployment_table(CHECKED, NUMBERS, {}, [{**service, "image_change": "48b0ab8bb9a1 to 9c217d3f6a02"}])
+    assert told[4:] == ["research: roll to revision 4 (image 48b0ab8bb9a1 to 9c217d3f6a02, variable MODEL)"]
+    told = deployment_table(CHECKED, NUMBERS, {}, [{**service, "image_change": None}])
+    assert told[4:] == ["research: roll to revision 4 (image_id, variable MODEL)"]
+
+
+@pytest.mark.parametrize(("service", "line"), CHANGES.values(), ids=CHANGES)
+def test_what_changes_stands_below_the_table(service: dict[str, t.Any], line: str) -> None:
+    assert deployment_table(CHECKED, NUMBERS, {}, [service])[4:] == [line]
+
+
+@pytest.mark.parametrize("action", ["keep", "wait"])
+def test_what_goes_on_does_not(action: str) -> None:
+    assert len(deployment_table(CHECKED, NUMBERS, {}, [done("research", action)])) == 4
+
+
+def test_table_in_check_mode() -> None:
+    rows = deployment_table(CHECKED, {"research": {"number": None}}, {})
+    assert rows[3].split() == ["research", "http://127.0.0.1:8124", "-", "research", "r:1", "-", "-"]
