@@ -162,6 +162,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import build as image_build
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 
 
 def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, dict[str, t.Any]]:
@@ -182,8 +183,14 @@ def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, d
             made = image_build.make(client, cli, build, folders[name], bases[name])
             images[name] = image_build.told(name, made, "build")
             if before and before["Id"] != made.get("Id"):
-                image_build.forget(client, before["Id"], params["config_dir"])
+                image_build.forget(client, before["Id"], kept_images(params["config_dir"]))
     return images
+
+
+def kept_images(config_dir: str) -> set[str]:
+    """The ids of the images that kept revisions of the host's deployments need."""
+    deployments = store.read(config_dir, store.deployment_names(config_dir)).values()
+    return {item.content.image_id for deployment in deployments for item in deployment.revisions if item.content}
 
 
 def main() -> None:

@@ -26,7 +26,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problem
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.disk import free_bytes
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 
 SOURCE_LABEL = "selfhost.langgraph.source"
 BASE_LABEL = "selfhost.langgraph.base"
@@ -287,10 +286,8 @@ def _cause(lines: t.Sequence[str]) -> str:
     return shown(lines[-1], longest=300) if lines else "it said nothing"
 
 
-def forget(client: docker_engine.Client, image_id: str, config_dir: str) -> None:
-    """Remove the image that a name stood for before, unless it has another name or a kept revision needs it."""
-    deployments = store.read(config_dir, store.deployment_names(config_dir)).values()
-    kept = {item.content.image_id for deployment in deployments for item in deployment.revisions if item.content}
+def forget(client: docker_engine.Client, image_id: str, kept: t.Collection[str]) -> None:
+    """Remove the image that a name stood for before, unless it has another name or is ``kept``, as a revision needs it."""
     if image_id not in kept:
         docker_engine.remove_image(client, image_id)
 

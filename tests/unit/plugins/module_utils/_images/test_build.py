@@ -31,6 +31,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._images.build i
     program,
     validate,
 )
+from ansible_collections.selfhost.langgraph.plugins.modules.image_build import kept_images
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import Host, bot
 
 SECRET = "s3cr3t-Value-91"
@@ -656,9 +657,9 @@ def test_images_that_kept_revisions_need_are_not_forgotten(host: Host) -> None:
     host.converge(bot(image="bot:2"))
     host.calls.clear()
     for image_id in ("sha256:1", "sha256:2", "sha256:3"):
-        image_build.forget(None, image_id, str(host.folder))
+        image_build.forget(None, image_id, kept_images(str(host.folder)))
     assert host.calls == [("rmi", "sha256:3")]
-    image_build.forget(None, "sha256:4", "/no/such/folder")
+    image_build.forget(None, "sha256:4", kept_images("/no/such/folder"))
     assert host.calls[1:] == [("rmi", "sha256:4")]
 
 
