@@ -18,7 +18,7 @@ import re
 import typing as t
 from urllib.parse import unquote, urlsplit
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import credential_fingerprint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
@@ -57,7 +57,7 @@ def note(credentials: str) -> dict[str, str]:
 
 def database_uri(credentials: str) -> str | None:
     """Where the deployment's database is, with its login; None where the text has none."""
-    return variables(credentials).get(DATABASE)
+    return parse_rendered(credentials).get(DATABASE)
 
 
 def login(credentials: str) -> str | None:
@@ -68,14 +68,14 @@ def login(credentials: str) -> str | None:
 
 def fingerprint(credentials: str) -> str:
     """Identify the two passwords, whatever the addresses are."""
-    found = variables(credentials)
+    found = parse_rendered(credentials)
     redis, postgres = (urlsplit(found.get(name, "")).password or "" for name in (REDIS, DATABASE))
     return credential_fingerprint(unquote(redis), unquote(postgres))
 
 
 def differences(old: str, new: str) -> list[str]:
     """Name what a change of credentials consists of, as reasons of a rollout; never with a value."""
-    before, after = variables(old), variables(new)
+    before, after = parse_rendered(old), parse_rendered(new)
     named = {REDIS: "address of Redis", DATABASE: "address of Postgres"}
     found = [name for key, name in named.items() if _place(before.get(key)) != _place(after.get(key))]
     if any(_secret(before.get(key)) != _secret(after.get(key)) for key in named):
@@ -102,7 +102,7 @@ def carried(revisions: t.Iterable[t.Any], serving: int | None) -> list[dict[str,
             "revision": revision.number,
             "login": revision.login,
             "credential": revision.credential,
-            "pool": variables(revision.environment or "").get(POOL),
+            "pool": parse_rendered(revision.environment or "").get(POOL),
         }
         for revision in revisions
         if revision.alive or revision.number == serving

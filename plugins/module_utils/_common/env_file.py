@@ -79,7 +79,7 @@ def render(variables: t.Mapping[str, str]) -> str:
     return "".join(f"{name}={variables[name]}\n" for name in sorted(variables))
 
 
-def variables(environment: str | None) -> dict[str, str]:
+def parse_rendered(environment: str | None) -> dict[str, str]:
     """Split the engine's environment file into its variables.
 
     Only a newline ends a line there; anything else may stand in a value. What is no variable may be part of a secret.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import short
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import ADDRESS, LIMITS, Content
 
@@ -27,7 +27,7 @@ def content_differences(old: Content | None, new: Content) -> t.Iterator[str]:
     if old.arguments[:-1] != new.arguments[:-1] or old.drain_seconds != new.drain_seconds:
         yield "container options"
     old, new = old.apart, new.apart
-    before, after = variables(old.environment), variables(new.environment)
+    before, after = parse_rendered(old.environment), parse_rendered(new.environment)
     if before == after and old.environment != new.environment:
         yield "environment file"
     yield from (
@@ -68,8 +68,8 @@ def masked(
         shown |= {"image": content.image, "image_id": content.image_id, "options": list(content.arguments[:-1])}
         shown |= {"drain_seconds": content.drain_seconds} | ({"image_digest": content.digest} if content.digest else {})
     lines = [json.dumps(shown, indent=2, sort_keys=True)] if shown else []
-    mine = variables(content.apart.environment + credentials[0] if content else None)
-    theirs = variables(other.apart.environment + credentials[1] if other else None)
+    mine = parse_rendered(content.apart.environment + credentials[0] if content else None)
+    theirs = parse_rendered(other.apart.environment + credentials[1] if other else None)
     for name in sorted(mine):
         note = f" ({side})" if name in theirs and mine[name] != theirs[name] else ""
         lines.append(f"{name}=********{note}")

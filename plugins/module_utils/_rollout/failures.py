@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import unit_name
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import log_causes
@@ -32,7 +32,7 @@ def explain(
     """One failure as data: name, revision, code, cause, the line that tells it, log."""
     lines = log_causes.plain(systemd.journal(unit_name(name, number), LINES_READ, since))
     cause = log_causes.likely_cause(state.active, state.exit_code, answer.status if answer else None, lines)
-    line, *log = log_causes.mask([cause.line, *lines[-LOG_LINES:]], variables(environment))
+    line, *log = log_causes.mask([cause.line, *lines[-LOG_LINES:]], parse_rendered(environment))
     return {"name": name, "revision": number, "code": cause.code, "cause": cause.text, "line": line, "log": log}
 
 

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import meet
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import variables
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
@@ -94,7 +94,7 @@ def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.
     if not params["accept_schema"]:
         _refuse_other_schema(deployment, target.number, params["snapshot_dir"])
     # Where the server mounts its routes is the revision's; the rest of the address is the deployment's.
-    prefix = variables(target.content.environment).get("MOUNT_PREFIX") or None
+    prefix = parse_rendered(target.content.environment).get("MOUNT_PREFIX") or None
     settings = {**deployment.settings, "prefix": prefix}
     return Wanted(name, target.content, settings, target.number, deployment.credentials)
 
@@ -112,7 +112,7 @@ def _refuse_stale_credentials(deployment: Deployment, target: Revision) -> None:
 
 def _refuse_other_aes_key(name: str, target: Revision, serving: Revision) -> None:
     """A server has one AES key: what the one that serves has encrypted, another one cannot read."""
-    before, now = (variables(revision.environment).get("LANGGRAPH_AES_KEY") for revision in (target, serving))
+    before, now = (parse_rendered(revision.environment).get("LANGGRAPH_AES_KEY") for revision in (target, serving))
     if now and before != now:
         raise Refused(
             f"deployment '{name}', option 'revision': revision {target.number} has another langgraph_aes_key than what serves, "

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import (
     EnvFileError,
     parse_env_file,
+    parse_rendered,
     render,
     to_variable,
-    variables,
 )
 
 GOOD = {
@@ -90,7 +90,7 @@ ONE_LINE = st.text().filter(lambda text: not set(text) & set("\n\r\0"))
 
 @given(st.dictionaries(NAMES, ONE_LINE))
 def test_rendered_file_reads_back(environment: dict[str, str]) -> None:
-    assert variables(render(environment)) == environment
+    assert parse_rendered(render(environment)) == environment
 
 
 @given(NAMES, ONE_LINE)
@@ -100,5 +100,5 @@ def test_quoted_value_reads_back(name: str, value: str) -> None:
 
 
 def test_only_a_newline_ends_a_variable() -> None:
-    assert variables("A=x\x0cB=y\u2028z\x85\nC=\n\nno variable\n") == {"A": "x\x0cB=y\u2028z\x85", "C": ""}
-    assert variables(None) == {}
+    assert parse_rendered("A=x\x0cB=y\u2028z\x85\nC=\n\nno variable\n") == {"A": "x\x0cB=y\u2028z\x85", "C": ""}
+    assert parse_rendered(None) == {}
