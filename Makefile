@@ -72,9 +72,7 @@ smoke: ## the tarball, installed offline into a clean environment: documentation
 
 molecule: ## the scenario SCENARIO=default, or all of them with SCENARIO=
 	@$(TOOLS)/prepare.sh
-	@# A run that was killed leaves its state and its hosts; both would pass for fresh ones.
-	@rm -rf build/ansible/tmp/molecule.* && $(TOOLS)/host.sh down selfhost-langgraph-bookworm selfhost-langgraph-trixie
-	@molecule test --no-command-borders $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
+	@$(TOOLS)/molecule.sh $(SCENARIO)
 
 bench: ## the benchmarks, or some of them with ONLY=noop; writes build/benchmark.json
 	@$(TOOLS)/prepare.sh

@@ -65,14 +65,14 @@ def test_image_missing(world, group_vars):
 
 
 @pytest.mark.usefixtures("untouched")
-def test_more_deployments_than_numbers(world, group_vars):
-    first, second = group_vars["langgraph_deployments"]
+def test_more_deployments_than_numbers(world, grown):
+    third, *others = grown
     refuse(
         world,
-        "deployment 'research-agent', option 'redis_number': the list has 2 deployments, and Redis 1 numbers beside"
-        " the reserved 0; set redis_databases to 3 or more",
-        langgraph_deployments=[first, second],
-        redis_databases=2,
+        "deployment 'a-third-one', option 'redis_number': the list has 3 deployments, and Redis 2 numbers beside"
+        " the reserved 0; set redis_databases to 4 or more",
+        langgraph_deployments=[*others, third],
+        redis_databases=3,
     )
 
 

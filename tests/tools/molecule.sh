@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, the selfhost.langgraph authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Molecule's scenarios, one after the other on the same hosts. One that fails does not keep the others from running.
+# usage: molecule.sh [SCENARIO...]   all of them where none is named
+set -uo pipefail
+. "$(dirname "$0")/lib.sh"
+cd "$ROOT" || exit
+if [ $# = 0 ]; then
+  set -- molecule/*/molecule.yml
+  set -- "${@#molecule/}"
+  set -- "${@%/molecule.yml}"
+fi
+hosts=(selfhost-langgraph-bookworm selfhost-langgraph-trixie)
+# A run that was killed leaves its state and its hosts; both would pass for fresh ones.
+rm -rf "$BUILD"/ansible/tmp/molecule.* "$BUILD"/log/molecule-*
+"$ROOT/tests/tools/host.sh" down "${hosts[@]}"
+failed=()
+for scenario in "$@"; do
+  molecule test --no-command-borders --destroy never --scenario-name "$scenario" </dev/null \
+    | tee "$BUILD/log/molecule-$scenario.log" || failed+=("$scenario")
+done
+if [ "${#failed[@]}" = 0 ]; then exec "$ROOT/tests/tools/host.sh" down "${hosts[@]}"; fi
+# What a playbook failed of stands in no report of tests; the first failure is the one that matters.
+for scenario in "${failed[@]}"; do
+  echo "scenario $scenario:"
+  sed 's/\x1b\[[0-9;]*m//g' "$BUILD/log/molecule-$scenario.log" | grep -m 2 -A 12 -E 'fatal: |\[ERROR\]'
+done >"$BUILD/log/molecule-failed"
+"$ROOT/tests/tools/host.sh" down "${hosts[@]}"
+die "Molecule: ${failed[*]}"
