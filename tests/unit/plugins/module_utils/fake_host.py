@@ -434,7 +434,7 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
     patch.setattr(_docker, "network", lambda _client, name: host.network(name))
     patch.setattr(_docker, "remove_container", lambda _client, name: host.remove_container(name))
     patch.setattr(_docker, "remove_image", lambda _client, image_id: host.remove_image(image_id))
-    patch.setattr(_docker, "container_addresses", lambda _client, _label: [])
+    patch.setattr(_docker, "running_containers", lambda _client, _label: [])
     patch.setattr(_systemd, "unit_states", host.states)
     patch.setattr(_systemd, "journal", lambda _unit, _lines, _since=None: host.journal)
     for verb in ("enable", "disable", "disable_now", "stop", "start", "reset_failed"):

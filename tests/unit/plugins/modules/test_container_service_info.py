@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils import _docker, _ports, _schema
 from ansible_collections.selfhost.langgraph.plugins.module_utils._carried import carried
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import container_name
 from ansible_collections.selfhost.langgraph.plugins.modules import container_service_info
 from ansible_collections.selfhost.langgraph.plugins.modules.container_service_info import (
     aes_keys,
@@ -153,12 +154,20 @@ def test_libraries_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_containers_carry(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_ports, "addresses", lambda: ["192.0.2.1"])
-    monkeypatch.setattr(_docker, "container_addresses", lambda _client, label: [f"172.29.0.2 {label}"])
+    containers = [
+        _docker.Container(container_name("three", 2), 1_700_000_100, ("172.29.0.3",)),
+        _docker.Container(container_name("three", 1), 1_700_000_000, ("172.29.0.2", "fd00::2")),
+        _docker.Container("langgraph-of-somebody", 5, ()),
+    ]
+    monkeypatch.setattr(
+        _docker, "running_containers", lambda _client, label: containers if label == "selfhost.langgraph.config" else []
+    )
     three = bot("three", port=8125, image="bot:3", credentials=OLD)
     host.converge(three)
     host.converge({**three, "credentials": ROTATED})
     found = carried(read(str(host.folder)))
-    assert found["addresses"] == ["192.0.2.1", "172.29.0.2 selfhost.langgraph.config"]
+    assert found["addresses"] == ["192.0.2.1", "172.29.0.2", "172.29.0.3", "fd00::2"]
+    assert found["since"] == {"three": 1_700_000_000}
     assert [(item["revision"], item["login"]) for item in found["deployments"]["three"]] == [(1, "bot"), (2, "bot.b")]
     assert len({item["credential"] for item in found["deployments"]["three"]}) == 2
     shown = carried(read(str(host.folder)), {"three": ROTATED})["deployments"]["three"]
@@ -182,7 +191,7 @@ def test_without_an_engine_nothing_is_carried_from_a_container(monkeypatch: pyte
 
     monkeypatch.setattr(_docker, "connect", refuse)
     monkeypatch.setattr(_ports, "addresses", lambda: ["192.0.2.1"])
-    assert carried({}) == {"deployments": {}, "addresses": ["192.0.2.1"]}
+    assert carried({}) == {"deployments": {}, "since": {}, "addresses": ["192.0.2.1"]}
 
 
 def test_the_aes_key_of_what_serves(host: Host) -> None:
