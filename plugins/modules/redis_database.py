@@ -100,6 +100,14 @@ options:
           - Passwords of a user that is there before the claim end in any case, unless O(known_claims) has the claim.
         type: bool
         default: false
+      sessions_since:
+        description:
+          - When the oldest running container of the deployment was created, in seconds since the epoch. Where passwords end
+            (O(databases[].retire)), sessions of the user that began before that are closed. No container that runs has one of
+            them, so they were opened with a password that ended.
+          - A session counts as older when it began at least ten seconds earlier, as the clocks of two hosts differ.
+          - Left out, no session is closed for its age.
+        type: int
       extra_commands:
         description:
           - Commands to allow beyond the usual ones, such as V(info). Those that reach other numbers, other clients or the server
@@ -168,7 +176,7 @@ options:
     description:
       - IP addresses from which running revisions may still be connected. Where passwords ended (O(databases[].retire)),
         connections of the user from all other addresses are closed. One through the server's socket has none, and stays.
-      - Left out, no connection is closed.
+      - Left out, no connection is closed for its address.
     type: list
     elements: str
   allow_shared_number:
@@ -311,6 +319,7 @@ def main() -> None:
         "extra_commands": {"type": "list", "elements": "str", "default": []},
         "shared_channels": {"type": "bool", "default": False},
         "retire": {"type": "bool", "default": False},
+        "sessions_since": {"type": "int"},
     }
     module = QuietModule(
         argument_spec={

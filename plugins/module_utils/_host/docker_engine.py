@@ -12,6 +12,7 @@ import os
 import time
 import traceback
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import content_of
 
@@ -44,15 +45,32 @@ def connect() -> Client:
     return client
 
 
-def container_addresses(client: Client, label: str) -> list[str]:
-    """IP addresses of the running containers that have a label, in each of their networks."""
+@dataclass(frozen=True)
+class Container:
+    """A running container: its name, when it was created (seconds since the epoch), its IP addresses in each network."""
+
+    name: str
+    created: int
+    addresses: tuple[str, ...]
+
+
+def running_containers(client: Client, label: str) -> list[Container]:
+    """The running containers that have a label."""
     try:
         listed = client.containers(filters={"label": label})
     except (docker.errors.DockerException, OSError) as error:
         raise EngineError(f"the Docker engine cannot list its containers: {error}") from error
-    networks = [network for item in listed for network in item["NetworkSettings"]["Networks"].values()]
-    keys = ("IPAddress", "GlobalIPv6Address")
-    return sorted({network[key] for network in networks for key in keys if network.get(key)})
+    return [
+        Container(item["Names"][0].lstrip("/"), int(item["Created"]), tuple(sorted(set(_addresses(item)))))
+        for item in listed
+    ]
+
+
+def _addresses(listed: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    for network in listed["NetworkSettings"]["Networks"].values():
+        for key in ("IPAddress", "GlobalIPv6Address"):
+            if network.get(key):
+                yield network[key]
 
 
 def image_ids(client: Client) -> dict[str, str]:

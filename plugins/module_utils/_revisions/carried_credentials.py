@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the containers of a host carry of credentials, and where their connections may come from."""
+"""What the containers of a host carry of credentials, and where and since when they may be connected."""
 
 from __future__ import annotations
 
@@ -12,22 +12,37 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, tcp_ports
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, container_name
 
 # What langgraph-container.py labels its containers with.
 CONFIG_LABEL = "selfhost.langgraph.config"
 
 
 def carried(found: t.Mapping[str, Deployment], wanted: t.Mapping[str, str] | None = None) -> dict[str, t.Any]:
-    """By deployment, the login of each revision that has credentials in use; and the addresses of host and containers.
+    """By deployment, the login of each revision that has credentials in use; since when it may be connected (``since``,
+    seconds since the epoch); and the addresses of host and containers.
 
     Each has the fingerprint of its passwords (``credential``). With ``wanted``, credentials by deployment, it has instead
     whether it carries these (``current``), which may be shown; of a deployment that is not among them nothing does.
     """
+    containers = _containers()
     return {
         "deployments": {name: _entries(item, wanted) for name, item in found.items()},
-        "addresses": [*tcp_ports.addresses(), *_container_addresses()],
+        "since": _since(found, containers),
+        "addresses": [*tcp_ports.addresses(), *sorted({address for item in containers for address in item.addresses})],
     }
+
+
+def _since(found: t.Mapping[str, Deployment], containers: t.Iterable[docker_engine.Container]) -> dict[str, int]:
+    """When the oldest running container of each deployment was created. A deployment that runs nowhere is not in it."""
+    created = {item.name: item.created for item in containers}
+    since = {}
+    for name, deployment in found.items():
+        names = [container_name(name, revision.number) for revision in deployment.revisions]
+        running = [created[item] for item in names if item in created]
+        if running:
+            since[name] = min(running)
+    return since
 
 
 def _entries(deployment: Deployment, wanted: t.Mapping[str, str] | None) -> list[dict[str, t.Any]]:
@@ -47,11 +62,11 @@ def _entries(deployment: Deployment, wanted: t.Mapping[str, str] | None) -> list
     ]
 
 
-def _container_addresses() -> list[str]:
+def _containers() -> list[docker_engine.Container]:
     if docker_engine.DOCKER_IMPORT_ERROR is not None:
         return []
     try:
-        return docker_engine.container_addresses(docker_engine.connect(), CONFIG_LABEL)
+        return docker_engine.running_containers(docker_engine.connect(), CONFIG_LABEL)
     except docker_engine.EngineError:
         # Without an engine no container runs.
         return []

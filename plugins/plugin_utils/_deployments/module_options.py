@@ -37,6 +37,7 @@ def redis_databases(deployments: Deployments, use: rotation.Use | None = None) -
             "channel_patterns": deployment["redis_channel_patterns"],
             "shared_channels": deployment["redis_shared_channels"],
             "retire": rotation.is_alone(deployment, use),
+            "sessions_since": rotation.sessions_since(deployment["name"], use),
         }
         for deployment in present(deployments)
     ]

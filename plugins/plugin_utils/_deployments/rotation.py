@@ -78,6 +78,17 @@ def live_addresses(use: Use) -> list[str] | None:
     return sorted({address for carried in use.values() for address in (carried or {}).get("addresses", ())})
 
 
+def sessions_since(name: str, use: Use | None) -> int | None:
+    """When the oldest running container of a deployment was created, on any host, in seconds since the epoch.
+
+    None where that is not known, or where it runs nowhere.
+    """
+    if not use or None in use.values():
+        return None
+    known = [(carried or {}).get("since", {}).get(name) for carried in use.values()]
+    return min((since for since in known if since is not None), default=None)
+
+
 def retirable(
     deployments: t.Sequence[Deployment],
     use: Use,

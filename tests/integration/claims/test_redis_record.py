@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 import uuid
 
@@ -205,8 +206,8 @@ def test_sessions_from_elsewhere_end_with_their_password(redis_server: RedisServ
     assert not [field for field in redis_server.admin().hkeys(CLAIMS) if field.startswith(":ending")]
 
 
-def test_sessions_through_the_socket_stay() -> None:
-    """The data proxy's have no address, and those of revisions that serve are among them."""
+def test_sessions_through_the_socket_end_by_their_age() -> None:
+    """The data proxy's have no address, and those of revisions that serve are among them: none is older than these."""
     place = f"/tmp/claims-{os.getpid()}.sock"
     server = RedisServer(options=("--unixsocket", place))
     try:
@@ -215,11 +216,21 @@ def test_sessions_through_the_socket_stay() -> None:
         client = redis.Redis(unix_socket_path=path, username="a", password="a-password-of-the-deployment-a", db=1)
         connection = client.connection_pool.get_connection()
         distant = server.client("a", "a-password-of-the-deployment-a", 1).connection_pool.get_connection()
-        claim(server, [{"name": "a", "password": "new-one", "retire": True}], live_addresses=["172.29.0.9"])
+        now = int(time.time())
+        retired = {"name": "a", "password": "new-one", "retire": True, "sessions_since": now + 9}
+        claim(server, [retired], live_addresses=["172.29.0.9"])
         connection.send_command("PING")
         assert connection.read_response()
         with pytest.raises(Exception, match=r"closed|reset"):
             distant.read_response()
+        # Without addresses, as of a service that others run: a session that began before the oldest container did.
+        done = claim(server, [{**retired, "password": "newer", "sessions_since": now + 60}])
+        assert [action["action"] for action in done["actions"] if action["action"] != "save_users"] == [
+            "change_user",
+            "end_sessions",
+        ]
+        with pytest.raises(Exception, match=r"closed|reset"):
+            connection.read_response()
     finally:
         server.stop()
 

@@ -69,7 +69,7 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
     if world.no_users is not None and not check_mode:
         # Nothing is left to do about users, so that the claims can be made.
         answer = claim(server, entries, world, params, dry=False, shared=shared)
-    ending = users.to_end(plan, world, params["live_addresses"])
+    ending = users.to_end(plan, world, entries, params["live_addresses"])
     plan.actions += [{"action": "end_sessions", "name": name} for name in sorted(ending)]
     others = _plans_of_other_nodes(server, entries, answer, world, names) if world.cluster and manage_users else []
     unsafe = None

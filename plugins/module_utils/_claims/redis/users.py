@@ -24,6 +24,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_c
 )
 
 OPTIONS = ("channel_patterns", "shared_channels")
+# By so much the clocks of two hosts may differ before a session is taken for older than the container that opened it.
+CLOCKS_DIFFER_SECONDS = 10
 
 
 def _channels(entries: t.Sequence[Entry], rules: t.Iterable[str]) -> tuple[list[Problem], list[str]]:
@@ -57,7 +59,7 @@ def apply(
     live_addresses: t.Sequence[str] | None,
 ) -> None:
     """Set all users that are not as they should be, and end sessions of passwords that ended."""
-    ending = to_end(plan, world, live_addresses)
+    ending = to_end(plan, world, entries, live_addresses)
     if plan.users or plan.save:
         commands = [("ACL", "SETUSER", user.name, *user.rules()) for user, _what in plan.users]
         rules = change_users(server, world, commands, plan.save, ending)
@@ -66,16 +68,21 @@ def apply(
             # Another run made a user at the same moment. It saw ours or we saw its; the later one gives way.
             change_users(server, world, [_undo(user.name, world) for user, _what in plan.users], plan.save)
             refuse(problems)
-    _end_sessions(server, ending, live_addresses or ())
+    _end_sessions(server, ending, _since(entries), live_addresses)
     if plan.reset and not world.cluster:
         server.pipeline([("HDEL", CLAIMS_KEY, RESET + name) for name in sorted(plan.reset)])
 
 
-def to_end(plan: Plan, world: World, live_addresses: t.Sequence[str] | None) -> set[str]:
-    """Give the users whose sessions have to end: their passwords end now, or ended in a run that was killed."""
-    if live_addresses is None:
-        return set()
-    return plan.retired | {field[len(ENDING) :] for field in world.fields if field.startswith(ENDING)}
+def to_end(plan: Plan, world: World, entries: t.Sequence[Entry], live_addresses: t.Sequence[str] | None) -> set[str]:
+    """Return the users whose sessions have to end: their passwords end now, or ended in a run that was killed."""
+    names = plan.retired | {field[len(ENDING) :] for field in world.fields if field.startswith(ENDING)}
+    return names if live_addresses is not None else names & set(_since(entries))
+
+
+def _since(entries: t.Sequence[Entry]) -> dict[str, int]:
+    """When the oldest running container of each deployment was created, where that is known."""
+    known = ((entry["name"], entry.get("sessions_since")) for entry in entries)
+    return {name: since for name, since in known if since is not None}
 
 
 def _undo(name: str, world: World) -> tuple[str, ...]:
@@ -86,24 +93,37 @@ def _undo(name: str, world: World) -> tuple[str, ...]:
     return ("ACL", "DELUSER", name)
 
 
-def _end_sessions(server: Server, names: t.Collection[str], live_addresses: t.Sequence[str]) -> None:
-    """Close the connections of users that come from elsewhere than the running revisions.
-
-    One through the socket has no address. It comes from the server's own host, where the data proxy lets nobody in but the
-    hosts and their containers, so it is none from elsewhere.
-    """
+def _end_sessions(
+    server: Server, names: t.Collection[str], since: t.Mapping[str, int], live_addresses: t.Sequence[str] | None
+) -> None:
+    """Close the sessions of users that no running container can have: from elsewhere, or older than all of them."""
     if not names:
         return
-    listed = server.call("CLIENT", "LIST")
+    listed, now = server.pipeline([("CLIENT", "LIST"), ("TIME",)])
     if isinstance(listed, Exception):
         raise ClaimError(f"Redis does not let us end sessions of a password that ended ({listed})")
+    time = None if isinstance(now, Exception) else int(now[0])
     kills = []
     for line in str(listed).splitlines():
         client = dict(word.partition("=")[::2] for word in line.split())
-        address = str(client.get("addr")).rpartition(":")[0].strip("[]")
-        if client.get("user") in names and not address.startswith("/") and address not in live_addresses:
+        name = client.get("user")
+        if name in names and (
+            _is_elsewhere(client, live_addresses) or (name in since and _is_older(client, time, since[name]))
+        ):
             kills.append(("CLIENT", "KILL", "ID", client["id"]))
     replies = server.pipeline([*kills, *(("HDEL", CLAIMS_KEY, ENDING + name) for name in sorted(names))])
     for reply in replies[: len(kills)]:
         if isinstance(reply, Exception):
             raise ClaimError(f"Redis does not let us end sessions of a password that ended ({reply})")
+
+
+def _is_elsewhere(client: t.Mapping[str, str], live_addresses: t.Sequence[str] | None) -> bool:
+    """Whether a session comes from another address than the running revisions. Through the socket it has none."""
+    address = client.get("addr", "").rpartition(":")[0].strip("[]")
+    return live_addresses is not None and not address.startswith("/") and address not in live_addresses
+
+
+def _is_older(client: t.Mapping[str, str], now: int | None, since: int) -> bool:
+    """Whether a session began before a container was created; ``now`` and ``since`` in seconds since the epoch."""
+    age = client.get("age", "")
+    return now is not None and age.isdecimal() and now - int(age) < since - CLOCKS_DIFFER_SECONDS

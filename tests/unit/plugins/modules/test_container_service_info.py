@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, tcp_ports
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.carried_credentials import carried
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import container_name
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import snapshot
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
 from ansible_collections.selfhost.langgraph.plugins.modules import container_service_info
@@ -155,12 +156,22 @@ def test_libraries_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_containers_carry(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tcp_ports, "addresses", lambda: ["192.0.2.1"])
-    monkeypatch.setattr(docker_engine, "container_addresses", lambda _client, label: [f"172.29.0.2 {label}"])
+    containers = [
+        docker_engine.Container(container_name("three", 2), 1_700_000_100, ("172.29.0.3",)),
+        docker_engine.Container(container_name("three", 1), 1_700_000_000, ("172.29.0.2", "fd00::2")),
+        docker_engine.Container("langgraph-of-somebody", 5, ()),
+    ]
+    monkeypatch.setattr(
+        docker_engine,
+        "running_containers",
+        lambda _client, label: containers if label == "selfhost.langgraph.config" else [],
+    )
     three = bot("three", port=8125, image="bot:3", credentials=OLD)
     host.converge(three)
     host.converge({**three, "credentials": ROTATED})
     found = carried(read(str(host.folder)))
-    assert found["addresses"] == ["192.0.2.1", "172.29.0.2 selfhost.langgraph.config"]
+    assert found["addresses"] == ["192.0.2.1", "172.29.0.2", "172.29.0.3", "fd00::2"]
+    assert found["since"] == {"three": 1_700_000_000}
     assert [(item["revision"], item["login"]) for item in found["deployments"]["three"]] == [(1, "bot"), (2, "bot.b")]
     assert len({item["credential"] for item in found["deployments"]["three"]}) == 2
     shown = carried(read(str(host.folder)), {"three": ROTATED})["deployments"]["three"]
@@ -184,7 +195,7 @@ def test_without_an_engine_nothing_is_carried_from_a_container(monkeypatch: pyte
 
     monkeypatch.setattr(docker_engine, "connect", refuse)
     monkeypatch.setattr(tcp_ports, "addresses", lambda: ["192.0.2.1"])
-    assert carried({}) == {"deployments": {}, "addresses": ["192.0.2.1"]}
+    assert carried({}) == {"deployments": {}, "since": {}, "addresses": ["192.0.2.1"]}
 
 
 def test_the_aes_key_of_what_serves(host: Host) -> None:

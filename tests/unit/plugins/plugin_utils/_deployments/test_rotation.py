@@ -18,6 +18,9 @@ OPEN_REDIS = {"bot": {"retiring": True}}
 CLOSED = {"bot": {"retiring": []}}
 
 
+REDIS_KEYS = ("redis_number", "redis_password", "redis_key_patterns", "redis_channel_patterns", "redis_shared_channels")
+
+
 def carried(*entries: tuple[int, str, str], addresses: t.Sequence[str] = ()) -> dict[str, t.Any]:
     """What a host's containers carry: number, login and credential of each revision of bot."""
     keys = ("revision", "login", "credential")
@@ -129,6 +132,16 @@ def test_a_service_that_is_written_otherwise_is_the_same() -> None:
     assert rotation.credentials_in_use(hosts, "checked", "app1", {}) == {"app1": None, "app2": None}
 
 
+def test_sessions_of_the_oldest_container_on_any_host() -> None:
+    use = {"app1": {**carried(NEW), "since": {"bot": 20}}, "app2": {**carried(NEW), "since": {"bot": 10, "other": 5}}}
+    assert rotation.sessions_since("bot", use) == 10
+    assert rotation.sessions_since("nobody", use) is None
+    assert rotation.sessions_since("bot", {**use, "app3": None}) is None
+    assert rotation.sessions_since("bot", None) is None
+    deployment = {**BOT, "state": "present", **dict.fromkeys(REDIS_KEYS)}
+    assert module_options.redis_databases([deployment], use)[0]["sessions_since"] == 10
+
+
 def test_addresses_of_all_hosts() -> None:
     use = {"app1": carried(addresses=["10.0.0.1", "172.29.0.2"]), "app2": carried(addresses=["10.0.0.2", "172.29.0.2"])}
     assert rotation.live_addresses(use) == ["10.0.0.1", "10.0.0.2", "172.29.0.2"]
@@ -140,9 +153,8 @@ def test_addresses_of_all_hosts() -> None:
 def test_what_the_claim_modules_are_asked(
     use: dict[str, t.Any], logins: list[str] | None, alone: bool, _holders: list[str]
 ) -> None:
-    keys = ("redis_number", "redis_password", "redis_key_patterns", "redis_channel_patterns", "redis_shared_channels")
     more = ("state", "postgres_password", "connection_limit", "extensions", "aes_keys", "accept_new_aes_key")
-    deployment = {**BOT, **dict.fromkeys((*keys, *more)), "state": "present"}
+    deployment = {**BOT, **dict.fromkeys((*REDIS_KEYS, *more)), "state": "present"}
     assert module_options.redis_databases([deployment], use)[0]["retire"] is alone
     postgres = module_options.postgres_databases([deployment], {"bot": {"number": 1}}, use=use)[0]
     assert (postgres["logins_in_use"], postgres["retire"]) == (logins, logins is not None)
