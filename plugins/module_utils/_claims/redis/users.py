@@ -106,7 +106,7 @@ def _end_sessions(
     kills = []
     for line in str(listed).splitlines():
         client = dict(word.partition("=")[::2] for word in line.split())
-        name = client.get("user")
+        name = client.get("user", "")
         if name in names and (
             _is_elsewhere(client, live_addresses) or (name in since and _is_older(client, time, since[name]))
         ):
