@@ -132,7 +132,7 @@ def test_a_deployment_is_asked_for_by_its_host_name(server: str) -> None:
 
 # The path; for how long it shall be healthy; the answer, and how often it is asked at least.
 STABLE: dict[str, tuple[str, float, Answer, int]] = {
-    "healthy": ("/ok", 0.2, Answer(200, True), 3),
+    "healthy": ("/ok", 0.2, Answer(200, True), 2),
     "for no time": ("/ok", 0, Answer(200, True), 1),
     "late": ("/late", 0.2, Answer(200, True), 5),
     "sick once in between": ("/shaky", 0.2, Answer(200, True), 6),
