@@ -49,7 +49,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.langgra
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.plan import make_needs, need_problems
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._play import refuse_out_of_step
 
-INFO_MODULE = "selfhost.langgraph.container_service_info"
+INFO_MODULE = "selfhost.langgraph.deployment_info"
 
 
 class ActionModule(ActionBase):

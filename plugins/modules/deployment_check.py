@@ -124,7 +124,7 @@ options:
     type: int
     default: 8
 seealso:
-  - module: selfhost.langgraph.container_service
+  - module: selfhost.langgraph.deployment_rollout
   - module: selfhost.langgraph.redis_database
   - module: selfhost.langgraph.postgres_database
 """
@@ -184,7 +184,7 @@ pushes:
   elements: dict
 carried:
   description:
-    - What the containers of the host carry, as M(selfhost.langgraph.container_service_info) returns it. Hidden from every output.
+    - What the containers of the host carry, as M(selfhost.langgraph.deployment_info) returns it. Hidden from every output.
     - The filter P(selfhost.langgraph.credentials_in_use#filter) takes it.
   returned: success
   type: dict

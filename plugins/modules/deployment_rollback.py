@@ -12,7 +12,7 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Brings one deployment of a host back to a kept revision, by the same rollout as M(selfhost.langgraph.container_service).
+  - Brings one deployment of a host back to a kept revision, by the same rollout as M(selfhost.langgraph.deployment_rollout).
     The old revision starts beside the serving one, and clients reach it when it is healthy.
   - Its public address and its limits stay what they are now.
   - Refuses where the schema of the deployment's database has moved on since that revision, as migrations only go
@@ -55,8 +55,8 @@ options:
     type: bool
     default: false
 seealso:
-  - module: selfhost.langgraph.container_service
-  - module: selfhost.langgraph.container_service_info
+  - module: selfhost.langgraph.deployment_rollout
+  - module: selfhost.langgraph.deployment_info
 """
 
 EXAMPLES = r"""
@@ -73,7 +73,7 @@ EXAMPLES = r"""
 RETURN = r"""
 deployments:
   description:
-    - What was done, as M(selfhost.langgraph.container_service) tells it. Empty on a host that does not have the deployment.
+    - What was done, as M(selfhost.langgraph.deployment_rollout) tells it. Empty on a host that does not have the deployment.
   returned: always
   type: list
   elements: dict
@@ -104,7 +104,7 @@ carried:
         - {revision: 3, login: support_bot, current: false}
         - {revision: 4, login: support_bot.b, current: true}
 failures:
-  description: Why it failed, as M(selfhost.langgraph.container_service) tells it.
+  description: Why it failed, as M(selfhost.langgraph.deployment_rollout) tells it.
   returned: failure
   type: list
   elements: dict

@@ -70,7 +70,7 @@ options:
           - Program C(docker-credential-NAME) of the host that gives the login, for example V(ecr-login) for Amazon's registry.
         type: str
 seealso:
-  - module: selfhost.langgraph.container_service
+  - module: selfhost.langgraph.deployment_rollout
   - module: community.docker.docker_image_pull
 """
 

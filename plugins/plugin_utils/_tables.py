@@ -72,7 +72,7 @@ def deployment_table(
 ) -> list[str]:
     """The final table, a text a line, for people, and below it what changes.
 
-    ``health`` is what the module health returned, ``services`` the ``deployments`` of container_service: what was done,
+    ``health`` is what the module health returned, ``services`` the ``deployments`` of deployment_rollout: what was done,
     or in check mode would be, and why.
     """
     rows = [tuple(column.upper() for column in DEPLOYMENT_COLUMNS)]

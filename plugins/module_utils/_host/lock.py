@@ -21,7 +21,7 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 # In a directory that root alone writes to.
-LOCK = "/run/langgraph-container-service.lock"
+LOCK = "/run/langgraph-rollout.lock"
 # How long one that says nothing may take: one that has just begun, or of an earlier version.
 DEFAULT_SECONDS = 3600
 # A note of one that was killed stands there until the next one has written its own.

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the modules container_service and deployment_rollback have in common: read, plan, apply, report."""
+"""What the modules deployment_rollout and deployment_rollback have in common: read, plan, apply, report."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ SENTENCE = re.compile(r"[a-z']+ [a-z']+ [a-z']+ [a-z']+")
 # File, below plugins/ -> what in it is no message: parts of lines in tables, of files, of what is asked of others.
 NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "module_utils/_host/apt.py": re.compile("The following packages"),
-    "action/container_service.py": re.compile("s to become healthy"),
+    "action/deployment_rollout.py": re.compile("s to become healthy"),
     "module_utils/_rollout/module.py": re.compile("not on the host yet"),
     "module_utils/_server/log_causes.py": re.compile("DB index"),
     "module_utils/_host/engine_network.py": re.compile("^the engine's network|^its own address"),

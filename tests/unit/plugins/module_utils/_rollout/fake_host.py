@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host for the tests of container_service: systemd, the engine and the proxy are faked, the files are real.
+"""A host for the tests of deployment_rollout: systemd, the engine and the proxy are faked, the files are real.
 
 Its units do what those of the role do, as far as a rollout can tell: a container is published where the slot says when
 it starts, a port has one holder, a drain disables its revision at once and ends it later, a reboot starts what is

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""container_service and deployment_rollback on a host whose systemd, engine and proxy are faked (fake_host.py)."""
+"""deployment_rollout and deployment_rollback on a host whose systemd, engine and proxy are faked (fake_host.py)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What container_service decides for each deployment, and what it says about it."""
+"""What deployment_rollout decides for each deployment, and what it says about it."""
 
 from __future__ import annotations
 

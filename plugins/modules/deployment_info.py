@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: container_service_info
+module: deployment_info
 short_description: List the LangGraph deployments, images and taken ports of a host
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Lists the deployments that M(selfhost.langgraph.container_service) holds on a host, with their revisions, which one
+  - Lists the deployments that M(selfhost.langgraph.deployment_rollout) holds on a host, with their revisions, which one
     serves since when, and drains in progress. Lists too what a new deployment must know of the host, which images it has
     and which of its ports are taken by whom.
   - Works on a host that has no Docker engine yet; it has no images then.
@@ -49,7 +49,7 @@ options:
 
 EXAMPLES = r"""
 - name: What runs on this host?
-  selfhost.langgraph.container_service_info:
+  selfhost.langgraph.deployment_info:
   register: host
 """
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: container_service
+module: deployment_rollout
 short_description: Hold LangGraph deployments as containers that systemd owns
 version_added: 0.1.0
 author:
@@ -170,12 +170,12 @@ options:
 seealso:
   - module: selfhost.langgraph.deployment_rollback
   - module: selfhost.langgraph.health
-  - module: selfhost.langgraph.container_service_info
+  - module: selfhost.langgraph.deployment_info
 """
 
 EXAMPLES = r"""
 - name: Hold two deployments
-  selfhost.langgraph.container_service:
+  selfhost.langgraph.deployment_rollout:
     deployments:
       - name: support-bot
         image: support-bot:1.4.2
@@ -188,7 +188,7 @@ EXAMPLES = r"""
         memory: 2g
 
 - name: Stop a deployment and take it off the host, with its databases left as they are
-  selfhost.langgraph.container_service:
+  selfhost.langgraph.deployment_rollout:
     deployments:
       - name: support-bot
         state: absent
