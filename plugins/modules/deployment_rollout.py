@@ -281,7 +281,7 @@ failures:
       description: The revision that failed.
       type: int
     serving:
-      description: The revision that goes on serving, if any.
+      description: The revision that continues to serve, if any.
       type: int
     code:
       description: Likely cause, as a stable word.

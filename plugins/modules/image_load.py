@@ -140,7 +140,7 @@ def main() -> None:
         spool = _spool.check()
         for image in shipped:
             if os.path.dirname(image["spool"]) != spool:
-                module.fail_json(msg=f"images: '{image['spool']}' is no directory in '{spool}'")
+                module.fail_json(msg=f"images: '{image['spool']}' is not a directory in '{spool}'")
             options = (image[key] for key in ("image", "image_id", "content", "spool", "checksums"))
             load.load(docker_engine.connect(), *options)
         _spool.remove_stale()

@@ -91,7 +91,7 @@ refusal:
     or would upgrade a package whose services run.
   returned: always
   type: str
-  sample: to install docker.io, apt would remove containerd.io, docker-ce; nothing is changed, as somebody may need what is there
+  sample: to install docker.io, apt would remove containerd.io, docker-ce; nothing was changed, because other software may need these packages
 """
 
 import hashlib
@@ -166,7 +166,7 @@ def main() -> None:
             files={path: fingerprint(path) for path in options["files"]},
         )
     except (OSError, systemd.SystemdError) as error:
-        module.fail_json(msg=f"cannot look at the packages: {error}")
+        module.fail_json(msg=f"cannot query the packages: {error}")
 
 
 if __name__ == "__main__":

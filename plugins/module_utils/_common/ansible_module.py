@@ -62,10 +62,11 @@ def require(module: AnsibleModule, *needed: Library, wished: t.Sequence[Library]
             _run_again()
     for name, error in needed:
         if error is not None:
-            others = "" if sys.executable == DISTRIBUTION else f", nor has {DISTRIBUTION}"
+            others = "" if sys.executable == DISTRIBUTION else f" and for {DISTRIBUTION}"
             package = PACKAGES.get(name, name)
             module.fail_json(
-                msg=f"{sys.executable} has no Python library '{name}'{others}; on Debian and Ubuntu it is the package {package}",
+                msg=f"the Python library '{name}' is missing for {sys.executable}{others}; "
+                f"on Debian and Ubuntu, install the package {package}",
                 exception=error,
             )
 

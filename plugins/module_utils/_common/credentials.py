@@ -129,10 +129,14 @@ def aes_key_problems(
             continue
         key = values.get("langgraph_aes_key")
         if aes_fingerprint(key) != before:
-            what = "is another key than the one" if key else "is missing, and there is one"
+            finding = (
+                "it differs from the key in use, so data encrypted with that key would be unreadable"
+                if key
+                else "it is missing, so data encrypted with the key in use would be unreadable"
+            )
             yield Problem(
                 values["_label"],
                 "langgraph_aes_key",
-                f"it {what} that it serves with, and what that one encrypted would be unreadable",
-                "give that key back, or set accept_new_aes_key: true to lose what it encrypted",
+                finding,
+                "restore the key in use, or set accept_new_aes_key: true to lose the data encrypted with it",
             )

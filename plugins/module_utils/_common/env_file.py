@@ -50,7 +50,7 @@ def _unquote(value: str, number: int) -> str:
     quoted = _QUOTED.match(value)
     rest = value[quoted.end() :].strip() if quoted else ""
     if not quoted or (rest and not rest.startswith("#")):
-        raise EnvFileError(f"line {number} has a quote that does not end")
+        raise EnvFileError(f"line {number} has an unterminated quote")
     if quoted[1] is not None:
         return re.sub(r"\\([\\'])", r"\1", quoted[1])
     return re.sub(r"\\(.)", lambda escape: _ESCAPES.get(escape[1], escape[0]), quoted[2])

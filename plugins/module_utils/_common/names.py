@@ -30,9 +30,9 @@ def name_problems(names: t.Iterable[str]) -> t.Iterator[Problem]:
             yield Problem(
                 name,
                 "name",
-                f"it is not made of at most {NAME_LENGTH} lower-case letters, digits and inner hyphens",
+                f"it is not a letter followed by up to {NAME_LENGTH - 1} lower-case letters, digits and inner hyphens",
                 "choose another name",
             )
         if name in seen:
-            yield Problem(name, "name", "it stands twice in the list", "keep one of the two")
+            yield Problem(name, "name", "it is listed twice", "remove one of the two entries")
         seen.add(name)

@@ -90,10 +90,10 @@ def _refusal(here: Listener, pattern: str, there: Listener, other: str, options:
     return Problem(
         here.name,
         channel_option,
-        f"'{shown(pattern)}' meets '{shown(other)}' of {called}: Redis channels know no numbers, so each of the two would"
-        " hear the events of the other, and could forge them",
-        "leave the patterns out where the server honours REDIS_KEY_PREFIX, or accept that by"
-        f" {shared_option}: true for each of the two",
+        f"'{shown(pattern)}' overlaps with '{shown(other)}' of {called}: Redis channels are not separated by database, so"
+        " each of the two could read and forge the events of the other",
+        "leave the patterns out if the server honours REDIS_KEY_PREFIX, or accept that with"
+        f" {shared_option}: true for both",
     )
 
 
@@ -119,5 +119,5 @@ def warnings_of(names: t.Sequence[str]) -> list[str]:
     if not names:
         return []
     return [
-        f"shared Redis channels: each of these deployments hears the events of the others and can forge them: {', '.join(names)}."
+        f"shared Redis channels: each of these deployments can read and forge the events of the others: {', '.join(names)}."
     ]

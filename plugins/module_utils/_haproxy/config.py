@@ -107,15 +107,15 @@ def targets(text: str) -> set[tuple[str, int]]:
 def _check(route: Route) -> None:
     """Deployments are checked before; this keeps what slipped through from becoming a directive."""
     if not _NAME.fullmatch(route.name):
-        raise ValueError(f"{route.name!r} is no name of a deployment")
+        raise ValueError(f"{route.name!r} is not a valid deployment name")
     for value in (route.target_address, route.bind_address, route.hostname, route.prefix):
         if value is not None and (not _PLAIN.fullmatch(value) or _SPECIAL.search(value)):
-            raise ValueError(f"deployment '{route.name}': {value!r} cannot stand in the proxy's configuration")
+            raise ValueError(f"deployment '{route.name}': {value!r} is not allowed in the proxy's configuration")
     if route.prefix is not None and (not route.prefix.startswith("/") or route.prefix.endswith("/")):
-        raise ValueError(f"deployment '{route.name}': {route.prefix!r} is no prefix of a path")
+        raise ValueError(f"deployment '{route.name}': {route.prefix!r} is not a valid path prefix")
     for port in (route.port, route.target_port):
         if not 0 < port < 65536:
-            raise ValueError(f"deployment '{route.name}': {port} is no port")
+            raise ValueError(f"deployment '{route.name}': {port} is not a valid port")
 
 
 def _frontend(port: int, address: str, routes: t.Sequence[Route]) -> t.Iterator[str]:
@@ -152,9 +152,9 @@ def _frontend(port: int, address: str, routes: t.Sequence[Route]) -> t.Iterator[
 def _go_together(where: str, routes: t.Sequence[Route]) -> None:
     names = ", ".join(f"'{route.name}'" for route in routes)
     if len({route.tls for route in routes}) > 1:
-        raise ValueError(f"deployments {names} share {where}: all of them have TLS there, or none")
+        raise ValueError(f"deployments {names} share {where}: either all of them or none must use TLS")
     if len({route.condition for route in routes}) < len(routes):
-        raise ValueError(f"deployments {names} share {where}: each needs a hostname or prefix of its own")
+        raise ValueError(f"deployments {names} share {where}: each needs its own hostname or prefix")
 
 
 def _from_special_to_general(route: Route) -> tuple[bool, int, str]:

@@ -36,7 +36,7 @@ _INTERVAL = 0.05
 _JOURNAL_INTERVAL = 1.0
 # What both 2.6 and 3.0 log when the master keeps the old worker.
 _FAILURE = "Loading failure!"
-_REASONS = {errno.EADDRINUSE: "another program has it", errno.EADDRNOTAVAIL: "the host has no such address"}
+_REASONS = {errno.EADDRINUSE: "another program uses it", errno.EADDRNOTAVAIL: "the host has no such address"}
 _ALERT = re.compile(r"^\[ALERT\]\s*\(\d+\) : (?:config : )?(.*)$", re.MULTILINE)
 
 
@@ -83,7 +83,7 @@ def load(text: str, timeout: float = 30.0) -> bool:
     """
     if not Path(CONFIG_DIR, _ROLES_FILE).exists():
         raise ProxyError(
-            f"{CONFIG_DIR} has no {_ROLES_FILE}: apply the role selfhost.langgraph.proxy to the host first"
+            f"{CONFIG_DIR} has no {_ROLES_FILE}; apply the role selfhost.langgraph.proxy to the host first"
         )
     if is_loaded(text):
         return False
@@ -99,7 +99,9 @@ def load(text: str, timeout: float = 30.0) -> bool:
             new.unlink(missing_ok=True)
         _sync()
     except OSError as error:
-        raise ProxyFileError(f"the proxy's file cannot be written, nothing was changed: {error.strerror}") from error
+        raise ProxyFileError(
+            f"the proxy's configuration file cannot be written; nothing was changed: {error.strerror}"
+        ) from error
     reach("routed")
     started = time.time()
     try:
@@ -164,7 +166,7 @@ def _check(new: Path) -> None:
         if f"{new}:{number}]" in complaints
     ]
     message = "; ".join([complaints.replace(str(new), CONFIG_FILE), *lines])
-    raise ProxyError(f"HAProxy refuses the configuration, nothing was changed: {message}")
+    raise ProxyError(f"HAProxy rejects the configuration; nothing was changed: {message}")
 
 
 def _check_listeners(text: str, before: str) -> None:
@@ -184,7 +186,7 @@ def _check_listeners(text: str, before: str) -> None:
             except OSError as error:
                 reason = _REASONS.get(error.errno or 0, error.strerror)
                 where = f"{address} port {port}"
-                raise ProxyError(f"the proxy cannot listen on {where}, nothing was changed: {reason}") from error
+                raise ProxyError(f"the proxy cannot listen on {where}; nothing was changed: {reason}") from error
 
 
 def _reload(started: float) -> None:
@@ -193,7 +195,7 @@ def _reload(started: float) -> None:
     done = run(command)
     if done.returncode != 0:
         reason = _complaints(_logged(started)) or done.stderr.strip()
-        raise ProxyError(f"{UNIT} does not reload or start, the configuration from before is back: {reason}")
+        raise ProxyError(f"{UNIT} cannot be reloaded or started; the previous configuration was restored: {reason}")
 
 
 def _wait(wanted: str, started: float, timeout: float) -> None:
@@ -206,11 +208,11 @@ def _wait(wanted: str, started: float, timeout: float) -> None:
             logged = _logged(started)
             if _FAILURE in logged:
                 reason = _complaints(logged)
-                raise ProxyError(f"the new configuration failed, the old worker goes on serving: {reason}")
+                raise ProxyError(f"the new configuration failed; the old worker continues to serve: {reason}")
             look = now + _JOURNAL_INTERVAL
         if now > deadline:
             reason = _complaints(logged) or f"see journalctl -u {UNIT}"
-            raise ProxyError(f"no new worker within {timeout:g} s, the old worker goes on serving: {reason}")
+            raise ProxyError(f"no new worker within {timeout:g} s; the old worker continues to serve: {reason}")
         time.sleep(_INTERVAL)
 
 

@@ -118,13 +118,14 @@ def refusal(names: t.Sequence[str], plan: Plan, restarted: t.Sequence[str] = ())
     theirs = [name for name in restarted if name not in map(package, names)]
     if not harm and theirs:
         return (
-            f"to install {wanted}, apt would upgrade {', '.join(theirs)}, whose services run; run this first, when it suits: "
-            f"apt-get install --only-upgrade {' '.join(theirs)}; nothing is changed"
+            f"installing {wanted} would make apt upgrade {', '.join(theirs)}, whose services are running; nothing was changed; "
+            f"at a convenient time, run apt-get install --only-upgrade {' '.join(theirs)} first"
         )
     if not harm:
         return ""
     return (
-        f"to install {wanted}, apt would {' and '.join(harm)}; nothing is changed, as somebody may need what is there"
+        f"installing {wanted} would make apt {' and '.join(harm)}; nothing was changed, because other software may need "
+        "these packages"
     )
 
 

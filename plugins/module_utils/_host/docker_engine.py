@@ -95,7 +95,7 @@ def network(client: Client, name: str) -> tuple[str, set[str]]:
             f"the Docker engine has no network '{name}'; apply the role selfhost.langgraph.docker"
         ) from error
     except (docker.errors.DockerException, OSError) as error:
-        raise EngineError(f"the Docker engine does not tell about the network '{name}': {error}") from error
+        raise EngineError(f"the Docker engine cannot inspect the network '{name}': {error}") from error
     return subnet_of(name, found)
 
 
@@ -134,7 +134,7 @@ def engine(client: Client) -> dict[str, t.Any]:
     try:
         found = client.info()
     except (docker.errors.DockerException, OSError) as error:
-        raise EngineError(f"the Docker engine does not tell about itself: {error}") from error
+        raise EngineError(f"the Docker engine cannot report its configuration: {error}") from error
     return {"architecture": architecture(found.get("Architecture", "")), "root": found["DockerRootDir"]}
 
 
@@ -164,7 +164,7 @@ def load_image(client: Client, data: t.Iterable[bytes]) -> None:
             if line.get("error"):
                 raise EngineError(str(line["error"]))
     except (docker.errors.DockerException, OSError) as error:
-        raise EngineError(f"the Docker engine does not load the archive: {error}") from error
+        raise EngineError(f"the Docker engine cannot load the archive: {error}") from error
 
 
 def content(client: Client, image: str) -> str | None:
@@ -213,7 +213,7 @@ def build_cache_since(client: Client, begin: float) -> list[str]:
     try:
         cache = client.df().get("BuildCache") or ()
     except (docker.errors.DockerException, OSError) as error:
-        raise EngineError(f"the Docker engine does not tell what it has cached: {error}") from error
+        raise EngineError(f"the Docker engine cannot report its build cache: {error}") from error
     return [item["ID"] for item in cache if item.get("CreatedAt", "") >= first]
 
 

@@ -57,10 +57,10 @@ def network_problems(
         subnet = ipaddress.IPv4Network(wanted["subnet"])
         gateway = ipaddress.IPv4Address(wanted["gateway"])
     except ValueError as error:
-        yield f"docker_network_subnet, docker_network_gateway: {error}; give an IPv4 network and one of its addresses"
+        yield f"docker_network_subnet, docker_network_gateway: {error}; set an IPv4 network and one of its addresses"
         return
     if gateway not in subnet or gateway in (subnet[0], subnet[-1]):
-        yield f"docker_network_gateway: {gateway} is no address for a host in {subnet}; set it to {subnet[1]}, say"
+        yield f"docker_network_gateway: {gateway} is not a host address in {subnet}; set it to {subnet[1]}, for example"
         return
     own = next((network for network in networks if network.get("Name") == wanted["name"]), None)
     if own is not None and _is_as_wanted(own, wanted):
@@ -69,7 +69,7 @@ def network_problems(
     if strangers:
         # It would be made anew, which cuts off who is in it.
         yield (
-            f"docker_network_name: the engine has a network '{wanted['name']}' that is another one, and {', '.join(strangers)} in it; "
+            f"docker_network_name: the engine has a different network '{wanted['name']}', used by {', '.join(strangers)}; "
             "set another name"
         )
     # What an engine that stands still, or an earlier setting, has left is ours too.
@@ -89,9 +89,9 @@ def network_problems(
     ]
     if taken:
         free = _free([*(text for _name, text in _subnets(networks)), *(route.to for route in routes)], subnet)
-        example = f", {free} and {free[1]} say" if free else ""
+        example = f", for example {free} and {free[1]}" if free else ""
         yield (
-            f"docker_network_subnet: {subnet} is taken on the host by {taken[0]}; set it and docker_network_gateway to a free one"
+            f"docker_network_subnet: {subnet} is already in use on the host by {taken[0]}; set it and docker_network_gateway to a free subnet"
             f"{example}"
         )
 

@@ -216,39 +216,39 @@ def problems(params: t.Mapping[str, t.Any], engine: Engine) -> t.Iterator[str]:
     """Why the engine that is there cannot have what the role's variables ask for: one line each."""
     version = parse_version(engine.version)
     if version is None or version < OLDEST:
-        told, oldest = engine.version or "unknown", ".".join(map(str, OLDEST))
-        yield f"the Docker engine of the host has version {told}; {oldest} is the oldest that works: upgrade it first"
+        present, oldest = engine.version or "unknown", ".".join(map(str, OLDEST))
+        yield f"the host's Docker engine has version {present}, but {oldest} or later is required; upgrade it first"
         return
     if engine.file is None:
-        yield f"{engine.path} of the host is no JSON object; correct it first: its engine would not start again either"
+        yield f"{engine.path} on the host is not a JSON object; correct it first: the engine cannot restart with it either"
         return
     wanted = wanted_options(params, engine)
     if wanted.get(LIVE_RESTORE) and ((engine.info or {}).get("Swarm") or {}).get("LocalNodeState") == "active":
-        yield "docker_live_restore: the engine of the host is in a swarm, which does without; set it to false"
+        yield "docker_live_restore: the host's engine is part of a swarm, which does not support live restore; set it to false"
     merged, contradictions = merge(engine.file, wanted, engine.former)
     for key in contradictions:
         yield (
-            f"{_input(key)}: {key} in {engine.path} of the host has another value, which is not the role's; change that one, or set "
-            "the variable to it"
+            f"{_input(key)}: {key} in {engine.path} on the host has another value, which the role did not set; change it there, "
+            "or set the variable to it"
         )
     for key in _in_the_way(wanted, engine):
         yield (
-            f"{_input(key)}: docker.service of the host has {key} on its command line, and the engine starts with that or with "
-            f"{engine.path}, not with both; remove it there, or leave the variable out"
+            f"{_input(key)}: docker.service on the host sets {key} on its command line, and the engine does not start if "
+            f"{engine.path} sets it too; remove it there, or leave the variable out"
         )
-    told_already = {name.partition(".")[0] for name in contradictions}
+    reported = {name.partition(".")[0] for name in contradictions}
     for key in needs_restart(engine.file, merged) if engine.info is not None else ():
-        if key in told_already:
+        if key in reported:
             continue
         if key in KEEPS_DATA and not _has(engine.info or {}, key, merged.get(key)):
             yield (
                 f"docker_daemon_options: with another {key} the engine would find neither its containers nor its images; leave it "
-                f"out, or move them yourself and write it into {engine.path}"
+                f"out, or move them yourself and set it in {engine.path}"
             )
         elif not engine.ours:
             yield (
-                f"docker_daemon_options: {key} holds from a restart of the engine on, and the role restarts none that it did not "
-                f"install; leave it out, or write it into {engine.path} and restart the engine yourself"
+                f"docker_daemon_options: {key} takes effect only when the engine restarts, and the role does not restart an engine "
+                f"that it did not install; leave it out, or set it in {engine.path} and restart the engine yourself"
             )
 
 

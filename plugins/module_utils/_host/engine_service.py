@@ -100,11 +100,11 @@ def problems(params: t.Mapping[str, t.Any], seen: Look) -> t.Iterator[str]:
     if seen.found:
         yield from engine_options.problems(params, seen.engine)
     elif seen.engine.file is None:
-        yield f"{seen.engine.path} of the host is no JSON object; correct or remove it first"
+        yield f"{seen.engine.path} on the host is not a JSON object; correct or remove it first"
     elif os.path.exists(SOCKET) and ask("/version") is not None:
         yield (
-            f"something answers on {SOCKET} of the host that is not {UNIT}, as Podman does; the deployments need a Docker engine: "
-            "stop that one first"
+            f"a program that is not {UNIT} (Podman, for example) answers on {SOCKET} on the host; the deployments need a Docker "
+            "engine: stop that program first"
         )
     network = params.get("network")
     if network:
@@ -180,20 +180,20 @@ def carry_out(plan: Plan, seen: Look) -> None:
         if not wrote:
             raise
         _put_back(path, before, seen)
-        raise EngineServiceError(f"{error}; {path} is what it was before") from error
+        raise EngineServiceError(f"{error}; {path} was restored") from error
 
 
 def _reload(plan: Plan, former: t.Sequence[t.Mapping[str, t.Any]]) -> None:
     """Have the engine read its file again. One that finds a fault there goes on with what it had, and says so in its log."""
     done = run(["systemctl", "reload", UNIT], timeout=_START_SECONDS)
     if done.returncode != 0:
-        raise EngineServiceError(f"{UNIT} does not reload: {done.stderr.strip()}")
+        raise EngineServiceError(f"{UNIT} cannot be reloaded: {done.stderr.strip()}")
     deadline = time.monotonic() + _READ_AGAIN_SECONDS
     while engine_options.runs_without(ask("/info") or {}, plan.wanted, former):
         if time.monotonic() > deadline:
             names = ", ".join(plan.reload)
             raise EngineServiceError(
-                f"the engine was told to read its file again and goes on without {names}; see 'journalctl -u docker'"
+                f"the engine was reloaded but still runs without {names}; see 'journalctl -u docker'"
             )
         time.sleep(0.25)
 
@@ -242,8 +242,8 @@ def _try(path: str, text: str, seen: Look) -> None:
     done = run([seen.program, *arguments, "--validate", "--config-file", trial], timeout=_START_SECONDS)
     if done.returncode != 0:
         os.unlink(trial)
-        told = (done.stderr.strip().splitlines() or ["no reason given"])[-1].replace(trial, path)
-        raise EngineServiceError(f"the engine would not start with the new options, and nothing was changed: {told}")
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1].replace(trial, path)
+        raise EngineServiceError(f"the engine would not start with the new options; nothing was changed: {reason}")
 
 
 def _write(path: str, data: bytes, mode: int) -> None:

@@ -30,7 +30,7 @@ def apply() -> None:
         done = run(["/usr/bin/python3", "-I", HELPER, "apply"], timeout=_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise FirewallError(
-            f"the firewall's helper does not end within {_SECONDS:g} s; the table from before still holds"
+            f"the firewall's helper did not finish within {_SECONDS:g} s; the previous table remains loaded"
         ) from error
     if done.returncode != 0:
         reason = done.stderr.strip() or f"{HELPER} ended with {done.returncode}"

@@ -100,8 +100,8 @@ def _wait(handle: int) -> None:
             seen, deadline = holder, time.monotonic() + max(_SETTLE_SECONDS, holder.left)
         if time.monotonic() > deadline:
             raise LockedError(
-                f"another run is changing this host ({holder}), for longer than the {holder.seconds:.0f} s that it may take; "
-                "look at that process and end it, nothing was changed"
+                f"another run ({holder}) has been changing this host for longer than its limit of {holder.seconds:.0f} s; "
+                "check that process and end it; nothing was changed"
             )
         time.sleep(_POLL_SECONDS)
 

@@ -62,9 +62,9 @@ def check(path: str | None = None) -> str:
     except FileNotFoundError:
         return path
     if not stat.S_ISDIR(found.st_mode):
-        raise _refusal(path, "it is no directory")
+        raise _refusal(path, "it is not a directory")
     if found.st_uid != os.geteuid():
-        raise _refusal(path, f"it belongs to the user with the id {found.st_uid}")
+        raise _refusal(path, f"it belongs to user id {found.st_uid}")
     if stat.S_IMODE(found.st_mode) & 0o022:
         raise _refusal(path, "others may write into it")
     return path
@@ -76,7 +76,7 @@ def _check_parent(parent: str, path: str) -> None:
     except FileNotFoundError:
         return
     if found.st_uid not in (0, os.geteuid()):
-        raise _refusal(path, f"'{parent}' belongs to the user with the id {found.st_uid}")
+        raise _refusal(path, f"'{parent}' belongs to user id {found.st_uid}")
     # In one like /tmp nobody else can rename or remove what is the user's own.
     if found.st_mode & (0o002 if _is_private(found.st_gid) else 0o022) and not found.st_mode & stat.S_ISVTX:
         raise _refusal(path, f"others may write into '{parent}'")
@@ -97,13 +97,13 @@ def _is_private(gid: int) -> bool:
 
 def _refusal(path: str, why: str) -> SpoolError:
     return SpoolError(
-        f"the spool directory '{path}' is not to be trusted: {why}; look at what is there, then remove it or set its owner "
-        f"and mode right{_another_place()}"
+        f"the spool directory '{path}' cannot be trusted: {why}; check what is there, then remove it or correct its "
+        f"owner and mode{_another_place()}"
     )
 
 
 def _another_place() -> str:
-    return "" if os.geteuid() == 0 else ", or have XDG_STATE_HOME name another place"
+    return "" if os.geteuid() == 0 else ", or set XDG_STATE_HOME to another directory"
 
 
 def make(path: str | None = None) -> str:
@@ -114,7 +114,7 @@ def make(path: str | None = None) -> str:
         with contextlib.suppress(FileExistsError):
             os.mkdir(path, 0o700)
     except OSError as error:
-        raise SpoolError(f"the spool directory '{path}' cannot be made: {error.strerror}") from error
+        raise SpoolError(f"the spool directory '{path}' cannot be created: {error.strerror}") from error
     check(path)
     os.chmod(path, 0o700)
     return path

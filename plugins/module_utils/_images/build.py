@@ -77,9 +77,7 @@ def program(name: str) -> str:
     beside = os.path.join(os.path.dirname(sys.executable), name)
     found = beside if os.access(beside, os.X_OK) else shutil.which(name)
     if found is None:
-        raise BuildError(
-            f"there is no program '{name}' on the build host; install the Python package langgraph-cli there"
-        )
+        raise BuildError(f"the build host has no program '{name}'; install the Python package langgraph-cli there")
     return found
 
 
@@ -108,25 +106,29 @@ def _unpack(build: Build, folder: str) -> None:
     """Unpack what was shipped, where it is that: it is opened once. Raises BuildError."""
     if os.path.dirname(build["path"]) != _spool.check():
         raise BuildError(
-            f"image '{build['image']}': its folder was shipped to another directory than '{_spool.place()}'"
+            f"image '{build['image']}': its source directory was sent to a directory other than '{_spool.place()}'"
         )
     try:
         with _spool.open_file(build["path"]) as packed:
             if _spool.checksum(packed) != build["checksum"]:
-                raise BuildError(f"image '{build['image']}': its folder was damaged on its way; run the play again")
+                raise BuildError(
+                    f"image '{build['image']}': its source directory was damaged in transit; run the play again"
+                )
             with tarfile.open(fileobj=packed) as archive:
                 # As it was packed, of the user's own folder; what is asked for is what Python did before it had filters.
                 how = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
                 archive.extractall(folder, **how)  # type: ignore[arg-type]
     except (OSError, tarfile.TarError) as error:
-        raise BuildError(f"image '{build['image']}': its folder cannot be unpacked: {error}") from error
+        raise BuildError(f"image '{build['image']}': its source directory cannot be unpacked: {error}") from error
 
 
 def validate(cli: str, build: Build, folder: str) -> str:
     """Have the CLI check the configuration and the files that it names; give the base image. Raises BuildError."""
     config = os.path.join(folder, build["config"])
     if not os.path.isfile(config):
-        raise BuildError(f"image '{build['image']}', option 'config': the folder has no file '{build['config']}'")
+        raise BuildError(
+            f"image '{build['image']}', option 'config': the source directory has no file '{build['config']}'"
+        )
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(max_workers=2) as pool:
         dockerfile = os.path.join(scratch, "Dockerfile")
         # The second one resolves the paths of graphs and dependencies, which `validate` does not. Most of their time is
@@ -186,9 +188,9 @@ def _why(client: docker_engine.Client, lines: t.Sequence[str], before: _State) -
     if "no space left" not in cause.lower():
         return cause
     if _give_back(client, before):
-        return "the disk of the build host was full, what the build had used was given back; free some space"
+        return "the disk of the build host was full; the space that the build had used was reclaimed; free some more"
     return (
-        "the disk of the build host is full, and BuildKit keeps what the build had used until the engine starts anew; "
+        "the disk of the build host is full, and BuildKit keeps the space that the build had used until the engine restarts; "
         "free some space there, then run systemctl restart docker and docker builder prune"
     )
 

@@ -88,7 +88,7 @@ def load(
         finally:
             shutil.rmtree(spool, ignore_errors=True)
     if not _is(client, docker_engine.image_ids(client).get(image), image_id, content):
-        raise LoadError(f"image '{image}': the engine has loaded it as another one than {image_id}")
+        raise LoadError(f"image '{image}': the loaded image does not have the expected id {image_id}")
 
 
 def _verified(stack: contextlib.ExitStack, image: str, path: str, wanted: str) -> t.BinaryIO:
@@ -103,10 +103,10 @@ def _verified(stack: contextlib.ExitStack, image: str, path: str, wanted: str) -
             # A link or a pipe, say.
             pass
         os.remove(path)
-    raise LoadError(f"image '{image}': a part of it was damaged on its way; run the play again")
+    raise LoadError(f"image '{image}': a part of it was damaged in transit; run the play again")
 
 
 def _why(image: str, error: str) -> str:
     if "no space left" in error.lower():
-        return f"image '{image}': the disk of the engine was full while it was loaded, nothing of it was kept; free some space"
-    return f"image '{image}': the engine did not load it ({shown(error, longest=200)})"
+        return f"image '{image}': the engine's disk was full during the load and nothing was kept; free some space"
+    return f"image '{image}': the engine could not load it ({shown(error, longest=200)})"

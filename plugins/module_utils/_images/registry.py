@@ -37,12 +37,12 @@ _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
             "x509: certificate",
         ),
         "the certificate of the registry is not trusted",
-        "give its CA as ca_certificate in image_registries",
+        "set its CA as ca_certificate in image_registries",
     ),
     (
         ("server gave http response to https client", "does not look like a tls handshake"),
-        "the registry speaks no TLS",
-        "give it a certificate, or list it in docker_insecure_registries",
+        "the registry does not use TLS",
+        "configure a certificate for it, or list it in docker_insecure_registries",
     ),
     (
         (
@@ -57,7 +57,7 @@ _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
             "timed out",
         ),
         "the registry cannot be reached from the host",
-        "check its name and port; image_pull: missing goes on with what the hosts have",
+        "check its name and port; image_pull: missing continues with the images that the hosts have",
     ),
     (
         ("manifest unknown", "manifest for", "name unknown", "not found"),
@@ -67,7 +67,7 @@ _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("unauthorized", "denied", "no basic auth", "authentication required", "forbidden", "http 401", "http 403"),
         "the registry refuses the login",
-        "give username and password, or a credential_helper, in image_registries",
+        "set username and password, or a credential_helper, in image_registries",
     ),
 )
 
@@ -82,7 +82,7 @@ def explain(text: str) -> tuple[str, str]:
     for words, finding, remedy in _CAUSES:
         if any(word in low for word in words):
             return finding, remedy
-    return f"the registry cannot be asked ({shown(text, longest=200)})", "look at the engine's log on the host"
+    return f"the registry cannot be queried ({shown(text, longest=200)})", "check the engine's log on the host"
 
 
 def login(image: str, registries: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, str] | None:
@@ -117,7 +117,7 @@ def _from_helper(helper: str, address: str) -> tuple[str, str]:
         answer = json.loads(done.stdout)
         return answer["Username"], answer["Secret"]
     except (ValueError, KeyError, TypeError):
-        raise CredentialError(f"'{program}' gives no login") from None
+        raise CredentialError(f"'{program}' returns no login") from None
 
 
 def ask(
@@ -138,7 +138,7 @@ def ask(
             auth = login(image, registries)
             found = client.inspect_distribution(image, auth_config=auth)
         except CredentialError as error:
-            remedy = "install it there, or give username and password in image_registries"
+            remedy = "install it there, or set username and password in image_registries"
             problems.append(Problem(label, "image", f"'{image}': {error}", remedy))
             continue
         except (docker_engine.docker.errors.DockerException, OSError) as error:

@@ -117,8 +117,8 @@ class Rollout:
             lost = [run for drain in reports.values() for run in (drain.get("runs") or {}).get("lost", ())]
             if hanging and report.failure is None:
                 units = " ".join(drain_unit_name(name, number) for number in hanging)
-                told = f"{len(hanging)} revisions are still being drained when their time is over; look at "
-                report.failure = unlogged(report.step, "drain", f"{told}'systemctl status {units}'")
+                late = f"{len(hanging)} revisions are still draining after their time limit; see 'systemctl status {units}'"
+                report.failure = unlogged(report.step, "drain", late)
             elif lost and report.failure is None:
                 report.failure = unlogged(report.step, "lost_runs", f"{len(lost)} runs were lost: {', '.join(lost)}")
 
@@ -292,7 +292,7 @@ class Rollout:
                 retire.drain(self._host, step.name, step.strays)
 
     def _correct_failures(self) -> None:
-        """Take back that the old one goes on serving where that is no longer so."""
+        """Take back that the old one continues to serve where that is no longer so."""
         world = self._host.world
         for name, report in self._reports.items():
             deployment = world.get(name)
@@ -309,7 +309,7 @@ def _on_a_full_disk() -> t.Iterator[None]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise RolloutError(
-            f"the host's files cannot be written, what serves goes on serving: {where}{error.strerror or error}; "
+            f"the host's files cannot be written; the serving revisions continue to serve: {where}{error.strerror or error}; "
             "free some space and run it again"
         ) from error
 

@@ -77,8 +77,8 @@ class Room:
     def refusal(self) -> str:
         """Why the others cannot start, for people."""
         return (
-            f"{count(self._running())} revisions still run beside those that serve, and langgraph_max_extra_revisions is "
-            f"{self._most}; look at 'systemctl list-units langgraph-drain@*'"
+            f"{count(self._running())} revisions still run in addition to the serving ones, and langgraph_max_extra_revisions is "
+            f"{self._most}; see 'systemctl list-units langgraph-drain@*'"
         )
 
     def _running(self) -> set[tuple[str, int]]:

@@ -111,7 +111,7 @@ class Switch:
         self, steps: t.Sequence[Step], old_world: dict[str, Deployment], error: Exception, *, switched: bool
     ) -> None:
         """Have clients reach what the record says. What cannot go back serves on, as after a kill in this moment."""
-        why, new_world = f"what serves cannot be recorded: {error}", self._host.world
+        why, new_world = f"the serving revision cannot be recorded: {error}", self._host.world
         # A container that has its public port itself took it from the old one, which has perhaps lost it to another.
         stay = [s.name for s in steps if s.starts and self._wanted[s.name].settings["proxy"] == "none"]
         self._host.world = {**old_world, **{name: self._host.world.get(name, old_world[name]) for name in stay}}
@@ -119,8 +119,8 @@ class Switch:
             stay, self._host.world = [step.name for step in steps], new_world
         for step in steps:
             if step.name in stay:
-                told = f"{why}; it serves, and the next run records it"
-                self._reports[step.name].failure = unlogged(step, "rollout", told)
+                cause = f"{why}; it serves, and the next run records it"
+                self._reports[step.name].failure = unlogged(step, "rollout", cause)
                 continue
             if switched and step.starts:
                 # It has had clients for a moment, which drain.

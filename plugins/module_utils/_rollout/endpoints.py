@@ -87,7 +87,7 @@ class Places:
         address = free_address(subnet, self._addresses | taken | known) or self._left_address(subnet, taken)
         if address is None:
             raise RolloutError(
-                f"no free address in the upper half of {subnet}, the subnet of the network '{network}'; give it a larger one "
+                f"no address is free in the upper half of {subnet}, the subnet of the network '{network}'; set a larger subnet "
                 "(docker_network_subnet)"
             )
         self._addresses.add(address)

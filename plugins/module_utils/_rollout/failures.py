@@ -48,7 +48,7 @@ def sentence(failures: t.Sequence[t.Mapping[str, t.Any]]) -> str:
         happened = (
             f": {failure['cause']}" if failure["code"] in UNLOGGED else f" is not healthy: {failure['cause']}{logged}"
         )
-        kept = f"; revision {failure['serving']} goes on serving" if failure.get("serving") else ""
+        kept = f"; revision {failure['serving']} continues to serve" if failure.get("serving") else ""
         which = f"revision {failure['revision']} of " if failure.get("serving") else ""
         lines.append(f"{which}deployment '{failure['name']}'{happened}{kept}")
     return "\n".join(lines)

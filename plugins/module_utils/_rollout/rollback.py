@@ -40,8 +40,8 @@ def roll_back(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t
         # First: what back_to() goes by, the record and the schema, is not what clients see then.
         if params["revision"] is None and found[params["name"]].serving and proxy_drifted(found):
             raise Refused(
-                f"deployment '{params['name']}', option 'revision': an interrupted run left the proxy with another revision "
-                "than the host's record; say which revision to go back to, or run the playbook site first"
+                f"deployment '{params['name']}', option 'revision': an interrupted run left the proxy on a different revision "
+                "from the host's record; name the revision to roll back to, or run the playbook site first"
             )
         _refuse_what_is_in_the_way(found, params["name"])
         return [back_to(found[params["name"]], params, docker_engine.image_ids(client).values())]
@@ -104,7 +104,7 @@ def _refuse_stale_credentials(deployment: Deployment, target: Revision) -> None:
     own = _credentials.split(target.environment)[1]
     if deployment.credentials_file is None and own != deployment.credentials:
         raise Refused(
-            f"deployment '{deployment.name}', option 'revision': revision {target.number} was made with another address or "
+            f"deployment '{deployment.name}', option 'revision': revision {target.number} was created with another address or "
             "password of Redis or Postgres, and the host has the files of an earlier version of the collection; run the "
             "playbook site first"
         )
@@ -115,9 +115,9 @@ def _refuse_other_aes_key(name: str, target: Revision, serving: Revision) -> Non
     before, now = (parse_rendered(revision.environment).get("LANGGRAPH_AES_KEY") for revision in (target, serving))
     if now and before != now:
         raise Refused(
-            f"deployment '{name}', option 'revision': revision {target.number} has another langgraph_aes_key than what serves, "
-            "or none, and what was encrypted since would be unreadable; run the playbook site with the image of that revision "
-            "and the key of today"
+            f"deployment '{name}', option 'revision': revision {target.number} has a different langgraph_aes_key from the "
+            "serving one, or none, so data encrypted since would be unreadable; run the playbook site with the image of that "
+            "revision and the current key"
         )
 
 
@@ -139,12 +139,12 @@ def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str 
     ]
     taken = next((path for path in snapshots if path and store.exists(path)), None)
     offer = (
-        f"the snapshot taken before it is {taken}; restoring it loses what was written since"
+        f"the snapshot taken before it is {taken}; restoring it loses all later writes"
         if taken
         else "no snapshot was taken before it (langgraph_snapshot_dir)"
     )
     raise Refused(
-        f"deployment '{deployment.name}', option 'revision': the database's schema has moved on since revision {number}, "
-        f"from {then or 'unknown'} to {now or 'unknown'} ({between}), and migrations do not go back; {offer}; "
-        "-e accept_schema=true rolls back all the same"
+        f"deployment '{deployment.name}', option 'revision': the database schema has changed since revision {number}, "
+        f"from {then or 'unknown'} to {now or 'unknown'} ({between}), and migrations cannot be reverted; {offer}; "
+        "-e accept_schema=true rolls back anyway"
     )

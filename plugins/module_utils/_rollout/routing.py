@@ -85,7 +85,7 @@ def _refuse_taken(deployment: Deployment, unrouted: t.Iterable[Deployment]) -> N
             continue
         if theirs["proxy"] == "none":
             raise ValueError(
-                f"deployment '{deployment.name}' cannot have port {mine['port']}: deployment '{other.name}' has it "
+                f"deployment '{deployment.name}' cannot use port {mine['port']}: deployment '{other.name}' uses it "
                 "without the proxy"
             )
         config.render([route(item.name, item.settings or {}, 0, {"port": 1}) for item in (deployment, other)])

@@ -71,7 +71,7 @@ def make_room(deployment: Deployment, number: int, most: int) -> None:
             return
         if time.monotonic() > deadline:
             raise BringUpError(
-                f"{len(running)} revisions still run, and langgraph_max_running_revisions is {most}; look at "
+                f"{len(running)} revisions still run, and langgraph_max_running_revisions is {most}; see "
                 f"'systemctl list-units langgraph-drain@{deployment.name}.*'"
             )
         time.sleep(POLL_SECONDS)

@@ -29,14 +29,14 @@ class Cause:
 # In the order of how much a line proves. The lines are those of langgraph-api, redis-py, psycopg and asyncpg, and of
 # Redis and Postgres themselves, as seen with a real server.
 _PATTERNS: tuple[tuple[str, str, str], ...] = (
-    ("redis_number", r"DB index is out of range", "its Redis number is beyond the server's 'databases'"),
+    ("redis_number", r"DB index is out of range", "its Redis database number is beyond the server's 'databases'"),
     (
         "licence",
         # Not the lines of a healthy start: "No license key found, running in ...", "No license check is performed".
         r"(?i)licen[cs]e (key|verification|check)\b.*\b(fail|not valid|invalid|expired|error)|Licen[cs]e\w*Error"
         r"|(failed to|cannot|could not|error) (verify|verifying|check|checking|validate) (the )?(licen[cs]e|langsmith)"
         r"|invalid licen[cs]e",
-        "the licence was refused, or its check could not reach the vendor",
+        "the licence was rejected, or the vendor could not be reached to check it",
     ),
     (
         "redis_auth",
@@ -52,7 +52,7 @@ _PATTERNS: tuple[tuple[str, str, str], ...] = (
     (
         "postgres_connections",
         r"too many (connections|clients)|remaining connection slots",
-        "Postgres has no connection left for it: lower the pools or raise max_connections",
+        "Postgres has no free connection for it: lower the pool sizes or raise max_connections",
     ),
     (
         "extension",
@@ -81,7 +81,7 @@ _PATTERNS: tuple[tuple[str, str, str], ...] = (
         "its graph cannot be loaded",
     ),
     # The helper's own line: it stops what does not become healthy, and the kill that may follow is not the cause.
-    ("no_answer", r"no healthy answer from \S+ within", "the container runs and does not answer in time"),
+    ("no_answer", r"no healthy answer from \S+ within", "the container runs but does not answer in time"),
 )
 _PASSWORD_IN_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/@:\s]*:([^@/\s]+)@")
 _SECRET_NAME = re.compile(r"(?i)key|token|secret|passw|pwd|credential|auth|private|dsn")
@@ -105,13 +105,13 @@ def likely_cause(active: str, exit_code: int, status: int | None, lines: t.Seque
 
 def _without_log(active: str, exit_code: int, status: int | None) -> tuple[str, str]:
     if exit_code == 137:
-        return "killed", "the container was killed (code 137), most often for using more memory than it may"
+        return "killed", "the container was killed (code 137), most likely because it exceeded its memory limit"
     if exit_code not in (0, 143):
         return "exited", f"the container exited with code {exit_code}"
     if status is not None and status >= 500:
-        return "database", f"it answers {status} when asked for its database"
+        return "database", f"it answers {status} to the health check of its database"
     if active in ("active", "activating"):
-        return "no_answer", "the container runs and does not answer in time"
+        return "no_answer", "the container runs but does not answer in time"
     return "not_running", f"its unit is {active}"
 
 

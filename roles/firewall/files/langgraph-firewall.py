@@ -177,7 +177,7 @@ def read_settings():
     except ValueError as error:
         raise ValueError(f"{SETTINGS}: {error}") from error
     if not isinstance(found, dict) or not found.keys() >= _KEYS:
-        raise ValueError(f"{SETTINGS} is not as the role firewall writes it")
+        raise ValueError(f"{SETTINGS} is not in the format that the role firewall writes")
     return found
 
 
@@ -241,7 +241,7 @@ def load(text):
     before = generation()
     done = nft("-f", "-", text=text)
     if done.returncode != 0:
-        sys.exit(f"nft does not load the table inet langgraph: {done.stderr.strip()}")
+        sys.exit(f"nft cannot load the table inet langgraph: {done.stderr.strip()}")
     found = listing()
     return found if generation() == before + 1 else None
 
@@ -270,7 +270,7 @@ def ensure(look_up=False):
         text = render(settings, read_deployments(settings["config_dir"]), engine_bridges(), resolved)
         found = listing()
         if found is not None and _MARK not in found:
-            sys.exit("the table inet langgraph is not ours: rename it, or set firewall_enabled to false")
+            sys.exit("the table inet langgraph belongs to another program; rename it, or set firewall_enabled to false")
         if found is not None and text == state.get("text") and found == state.get("listing"):
             return False
         # Of what is not known to be ours alone nothing is remembered: the next look loads it again.
@@ -287,7 +287,7 @@ def remove():
         if _MARK in (listing() or ()):
             done = nft("delete", "table", "inet", TABLE)
             if done.returncode != 0:
-                sys.exit(f"nft does not remove the table inet langgraph: {done.stderr.strip()}")
+                sys.exit(f"nft cannot remove the table inet langgraph: {done.stderr.strip()}")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(STATE_DIR, "state.json"))
 
@@ -339,7 +339,7 @@ def watch():
             if version() not in (begun_as, None):
                 return
             if ensure():
-                print("the table inet langgraph was loaded again: it or what it is made of had changed", flush=True)
+                print("the table inet langgraph was loaded again because it or its input had changed", flush=True)
 
 
 def apply():
@@ -357,7 +357,7 @@ def main():
         steps[sys.argv[1]]()
     except (OSError, ValueError) as error:
         does = "remove" if sys.argv[1] == "remove" else "load"
-        sys.exit(f"nft does not {does} the table inet langgraph: {error}")
+        sys.exit(f"nft cannot {does} the table inet langgraph: {error}")
 
 
 if __name__ == "__main__":

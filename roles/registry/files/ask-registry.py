@@ -32,7 +32,7 @@ def complaint(question: dict[str, t.Any]) -> str:
     try:
         context = ssl.create_default_context(cadata=question["authority"] or None)
     except (ssl.SSLError, ValueError):
-        return "registry_ca_certificate: no certificate in PEM"
+        return "registry_ca_certificate: not a PEM certificate"
     secret = base64.b64encode(f"{question['username']}:{question['password']}".encode()).decode()
     try:
         without = ask(question, context, {})

@@ -292,14 +292,14 @@ def test_what_nft_refuses_is_told_and_the_table_stays(helper: t.Any, kernel: Ker
     helper.ensure()
     before, kernel.refuses = kernel.table, "Error: no such thing\n"
     Path(helper.SETTINGS).write_text(json.dumps({**SETTINGS, "bridge": "other0"}))
-    with pytest.raises(SystemExit, match="^nft does not load the table inet langgraph: Error: no such thing$"):
+    with pytest.raises(SystemExit, match="^nft cannot load the table inet langgraph: Error: no such thing$"):
         helper.ensure()
     assert kernel.table == before
 
 
 def test_a_table_of_somebody_else_is_left_alone(helper: t.Any, kernel: Kernel) -> None:
     kernel.table = "table inet langgraph { chain theirs { } }"
-    with pytest.raises(SystemExit, match="^the table inet langgraph is not ours: rename it"):
+    with pytest.raises(SystemExit, match="^the table inet langgraph belongs to another program; rename it"):
         helper.ensure()
     assert kernel.loads == 0
 
@@ -332,8 +332,8 @@ def test_a_name_that_is_not_known_for_the_moment_keeps_what_it_had(
     [
         ("", "Expecting value"),
         ('{"bridge": "lang', "Unterminated string"),
-        ("{}", "is not as the role firewall writes it"),
-        ("[]", "is not as the role firewall writes it"),
+        ("{}", "is not in the format that the role firewall writes"),
+        ("[]", "is not in the format that the role firewall writes"),
         (json.dumps({**SETTINGS, "closed_addresses": ["10.1.2.3/8"]}), "10.1.2.3/8 has host bits set$"),
         (json.dumps({**SETTINGS, "subnet": "nonsense"}), "'nonsense' does not appear to be an IPv4 or IPv6 network$"),
     ],
@@ -344,7 +344,7 @@ def test_settings_that_are_none_open_nothing(
     helper.ensure()
     before = kernel.table
     Path(helper.SETTINGS).write_text(text)
-    with pytest.raises(SystemExit, match=f"^nft does not load the table inet langgraph: .*{reason}") as end:
+    with pytest.raises(SystemExit, match=f"^nft cannot load the table inet langgraph: .*{reason}") as end:
         step("apply")
     assert "\n" not in str(end.value)
     assert kernel.table == before
@@ -353,7 +353,7 @@ def test_settings_that_are_none_open_nothing(
 def test_settings_that_cannot_be_read_open_nothing(helper: t.Any, kernel: Kernel, step: t.Any) -> None:
     Path(helper.SETTINGS).unlink()
     Path(helper.SETTINGS).mkdir()
-    with pytest.raises(SystemExit, match="^nft does not load the table inet langgraph: .*Is a directory"):
+    with pytest.raises(SystemExit, match="^nft cannot load the table inet langgraph: .*Is a directory"):
         step("apply")
     assert kernel.loads == 0
 
@@ -367,7 +367,7 @@ def test_without_nft_one_sentence_says_so(
 
     monkeypatch.setattr(helper, "subprocess", SimpleNamespace(run=missing))
     monkeypatch.setattr(helper, "socket", Sockets())
-    sentence = f"nft does not {does} the table inet langgraph: .*No such file or directory: '/usr/sbin/nft'"
+    sentence = f"nft cannot {does} the table inet langgraph: .*No such file or directory: '/usr/sbin/nft'"
     with pytest.raises(SystemExit, match=f"^{sentence}$"):
         step(name)
 
@@ -389,7 +389,7 @@ def test_what_does_not_go_is_told(helper: t.Any, kernel: Kernel) -> None:
     helper.ensure()
     kernel.refuses = "Error: Operation not permitted\n"
     with pytest.raises(
-        SystemExit, match="^nft does not remove the table inet langgraph: Error: Operation not permitted$"
+        SystemExit, match="^nft cannot remove the table inet langgraph: Error: Operation not permitted$"
     ):
         helper.remove()
 

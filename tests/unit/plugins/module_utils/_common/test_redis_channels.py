@@ -55,7 +55,7 @@ def test_the_finding_names_both() -> None:
     listeners = [lg("a", False, True, "lg:*"), lg("b", False, False, "lg:x")]
     problem = channel_findings(listeners, ("channels", "shared"))[0][0]
     assert (problem.deployment, problem.option) == ("a", "channels")
-    assert "'lg:*' meets 'lg:x' of 'b' (not listed)" in problem.finding
+    assert "'lg:*' overlaps with 'lg:x' of 'b' (not listed)" in problem.finding
     assert "shared: true" in problem.remedy
 
 
@@ -122,4 +122,4 @@ def test_thousands_that_differ_cost_little() -> None:
 
 def test_the_warning_names_them() -> None:
     assert warnings_of([]) == []
-    assert warnings_of(["a", "b"])[0].endswith("can forge them: a, b.")
+    assert warnings_of(["a", "b"])[0].endswith("events of the others: a, b.")

@@ -218,7 +218,7 @@ def test_what_means_something_elsewhere_is_plain_here(prefix: str) -> None:
     [
         (replace(ALONE, port=1), "same name"),
         (Route("b", 1, 30002, "127.0.0.1", 8123), "'b', 'bot' share 127.0.0.1:8123: each needs"),
-        (Route("b", 1, 30002, "127.0.0.1", 8123, prefix="/b", tls=True), "all of them have TLS there, or none"),
+        (Route("b", 1, 30002, "127.0.0.1", 8123, prefix="/b", tls=True), "either all of them or none must use TLS"),
     ],
 )
 def test_what_cannot_go_together_is_refused(other: Route, message: str) -> None:

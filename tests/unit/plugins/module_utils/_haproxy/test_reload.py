@@ -146,7 +146,7 @@ def test_what_haproxy_refuses_changes_nothing(machine: Machine) -> None:
 def test_a_reload_that_fails_is_told_in_haproxys_words_and_taken_back(machine: Machine) -> None:
     machine.serve(OLD)
     machine.follows, machine.journal = False, FAILURE
-    with pytest.raises(ProxyError, match=r"the old worker goes on serving: Binding .* cannot bind socket"):
+    with pytest.raises(ProxyError, match=r"the old worker continues to serve: Binding .* cannot bind socket"):
         reload.load(NEW)
     assert left_alone(machine)
 
@@ -161,7 +161,7 @@ def test_a_first_configuration_that_fails_leaves_no_file(machine: Machine) -> No
 def test_a_worker_that_is_late_is_reloaded_away(machine: Machine) -> None:
     machine.serve(OLD)
     machine.follows = False
-    with pytest.raises(ProxyError, match=r"no new worker within 0 s, .* see journalctl -u langgraph-proxy"):
+    with pytest.raises(ProxyError, match=r"no new worker within 0 s; .* see journalctl -u langgraph-proxy"):
         reload.load(NEW, timeout=0.0)
     assert left_alone(machine)
     # Otherwise it would come up with what has been given up.
@@ -171,7 +171,7 @@ def test_a_worker_that_is_late_is_reloaded_away(machine: Machine) -> None:
 def test_a_unit_that_does_not_start(machine: Machine) -> None:
     machine.serve(OLD)
     machine.systemctl_code = 1
-    with pytest.raises(ProxyError, match=r"langgraph-proxy.service does not reload or start, .*: Job failed\.$"):
+    with pytest.raises(ProxyError, match=r"langgraph-proxy.service cannot be reloaded or started; .*: Job failed\.$"):
         reload.load(NEW)
     assert left_alone(machine)
 
@@ -186,7 +186,7 @@ def port() -> t.Iterator[int]:
 def test_a_port_that_another_program_has(port: int) -> None:
     text = render([Route("bot", 1, 30001, "127.0.0.1", port)])
     with pytest.raises(
-        ProxyError, match=f"cannot listen on 127.0.0.1 port {port}, nothing was changed: another program"
+        ProxyError, match=f"cannot listen on 127.0.0.1 port {port}; nothing was changed: another program"
     ):
         reload._check_listeners(text, OLD)
 
@@ -197,7 +197,7 @@ def test_a_port_that_another_haproxy_has() -> None:
         server.bind(("127.0.0.1", 0))
         server.listen()
         text = render([Route("bot", 1, 30001, "127.0.0.1", server.getsockname()[1])])
-        with pytest.raises(ProxyError, match="another program has it"):
+        with pytest.raises(ProxyError, match="another program uses it"):
             reload._check_listeners(text, OLD)
         # The proxy's own listeners are no obstacle.
         reload._check_listeners(text, text)

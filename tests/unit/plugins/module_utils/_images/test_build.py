@@ -109,7 +109,10 @@ def test_what_was_shipped_goes_when_a_build_fails_too(spool: Path) -> None:
     with pytest.raises(BuildError), folders([build(**good)]):
         raise BuildError("no")
     cut = {"path": str(bad), "checksum": hashlib.sha256(b"cut short").hexdigest()}
-    with pytest.raises(BuildError, match="^image 'bot:1': its folder cannot be unpacked: "), folders([build(**cut)]):
+    with (
+        pytest.raises(BuildError, match="^image 'bot:1': its source directory cannot be unpacked: "),
+        folders([build(**cut)]),
+    ):
         pass
     assert list(spool.iterdir()) == []
 
@@ -146,7 +149,7 @@ def test_what_was_planted_in_its_place_is_not_unpacked(spool: Path, plant: t.Cal
 
 def test_what_was_shipped_elsewhere_is_not_unpacked(spool: Path, tmp_path: Path) -> None:
     one = packed(tmp_path / "one.tar", agent_py="graph = 1")
-    with pytest.raises(BuildError, match="was shipped to another directory than"), folders([build(**one)]):
+    with pytest.raises(BuildError, match="was sent to a directory other than"), folders([build(**one)]):
         pytest.fail("unpacked")
 
 
@@ -162,7 +165,7 @@ def test_the_program_beside_python_is_taken_first(tmp_path: Path, monkeypatch: p
     with pytest.raises(BuildError) as error:
         program("langgraph")
     assert str(error.value) == (
-        "there is no program 'langgraph' on the build host; install the Python package langgraph-cli there"
+        "the build host has no program 'langgraph'; install the Python package langgraph-cli there"
     )
     (tmp_path / "path/langgraph").chmod(0o755)
     assert program("langgraph") == str(tmp_path / "path/langgraph")
@@ -176,7 +179,7 @@ def test_the_program_beside_python_is_taken_first(tmp_path: Path, monkeypatch: p
 GRAPHS = {"agent": "./agent.py:graph"}
 GOOD: dict[str, t.Any] = {"dependencies": ["."], "graphs": GRAPHS}
 CONFIGS: dict[str, tuple[t.Any, str]] = {
-    "not there": (None, "the folder has no file 'langgraph.json'"),
+    "not there": (None, "the source directory has no file 'langgraph.json'"),
     "no JSON": (
         '{"dependencies": [',
         "langgraph.json: Error: Invalid JSON in FOLDER/langgraph.json: Expecting value: ",
@@ -548,7 +551,9 @@ def test_a_full_disk_gives_back_what_the_build_had_used(tmp_path: Path, programs
         layers.remove({"Id": name})
 
     client.remove_image = remove  # type: ignore[method-assign]
-    with pytest.raises(BuildError, match="the disk of the build host was full, what the build had used was given back"):
+    with pytest.raises(
+        BuildError, match="the disk of the build host was full; the space that the build had used was reclaimed"
+    ):
         make(client, cli, build(), str(tmp_path), "base:3")
     assert sorted(removed) == ["sha256:left-1", "sha256:left-2"]
 
@@ -563,7 +568,7 @@ def test_a_full_disk_gives_back_what_buildkit_has_kept(tmp_path: Path, programs:
         {"ID": "no-time"},
     ]
     cli = programs('echo "write /x: no space left on device"; exit 1')
-    with pytest.raises(BuildError, match="what the build had used was given back"):
+    with pytest.raises(BuildError, match="the space that the build had used was reclaimed"):
         make(client, cli, build(pull=False), str(tmp_path), "base:3")
     assert called(tmp_path, "docker") == ["builder", "prune", "--all", "--force", "--filter=id=^(one|two)$"]
 
@@ -584,7 +589,7 @@ def test_buildkit_gets_time_to_give_back_what_a_failed_step_has_used(
     monkeypatch.setattr(image_build.time, "sleep", lambda _seconds: None)
     cli = programs('echo "write /x: no space left on device"; exit 1')
     answers_at = 4
-    with pytest.raises(BuildError, match="what the build had used was given back"):
+    with pytest.raises(BuildError, match="the space that the build had used was reclaimed"):
         make(client, cli, build(pull=False), str(tmp_path), "base:3")
     assert len(asked) == answers_at
 
@@ -609,7 +614,7 @@ def test_what_buildkit_does_not_give_back_is_told(
     monkeypatch.setattr(image_build, "_PATIENCE", 0)
     monkeypatch.setattr(image_build, "free_bytes", lambda _root: free.pop(0))
     cli = programs('echo "write /x: no space left on device"; exit 1')
-    says = "the disk of the build host is full, and BuildKit keeps what the build had used until the engine starts anew"
+    says = "the disk of the build host is full, and BuildKit keeps the space that the build had used until the engine restarts"
     with pytest.raises(BuildError, match=says):
         make(client, cli, build(pull=False), str(tmp_path), "base:3")
 

@@ -343,8 +343,7 @@ def test_a_drain_that_never_ends_is_named(served: Host, monkeypatch: pytest.Monk
     monkeypatch.setattr(served, "finish_drains", lambda: None)
     (failure,) = served.converge(bot(image="bot:2"), wait_for_drain=True, drain_limit=600)["failures"]
     assert failure["cause"] == (
-        "1 revisions are still being drained when their time is over; look at "
-        "'systemctl status langgraph-drain@bot.1.service'"
+        "1 revisions are still draining after their time limit; see 'systemctl status langgraph-drain@bot.1.service'"
     )
     assert sentence([failure]) == f"deployment 'bot': {failure['cause']}"
     # Until nobody uses it, until its runs have ended, and a minute.
@@ -437,7 +436,7 @@ def test_a_listener_that_is_refused_is_one_deployments_failure(
 
 def test_an_exchange_that_the_proxy_refuses_is_told_in_its_words(host: Host) -> None:
     host.converge(bot(), bot("two", port=8124))
-    host.clients, host.proxy_refuses = {"bot", "two"}, "HAProxy refuses the configuration, nothing was changed: line 7"
+    host.clients, host.proxy_refuses = {"bot", "two"}, "HAProxy rejects the configuration; nothing was changed: line 7"
     failures = host.converge(bot(port=8124), bot("two"))["failures"]
     assert [(failure["name"], failure["cause"]) for failure in failures] == [
         ("bot", host.proxy_refuses),
@@ -498,8 +497,8 @@ def test_who_holds_the_lock_is_told(
         with pytest.raises(lock.LockedError) as refused:
             run()
         assert str(refused.value) == (
-            f"another run is changing this host (process {process.pid} since 1970-01-01T00:00:00+00:00: two, asked for by "
-            "bob), for longer than the 1700 s that it may take; look at that process and end it, nothing was changed"
+            f"another run (process {process.pid} since 1970-01-01T00:00:00+00:00: two, asked for by bob) has been changing "
+            "this host for longer than its limit of 1700 s; check that process and end it; nothing was changed"
         )
     assert (host.calls, list(host.folder.iterdir())) == ([], [])
     assert host.converge(bot(), check_mode=True)["changed"] is True
@@ -530,7 +529,7 @@ def test_a_run_that_ends_in_time_is_waited_for(
 
 def test_what_clients_may_still_reach_is_not_drained(served: Host) -> None:
     kill(served, "switched", bot(image="bot:2"))
-    served.proxy_refuses = "no new worker within 30 s, the old worker goes on serving"
+    served.proxy_refuses = "no new worker within 30 s; the old worker continues to serve"
     (failure,) = served.converge(bot(image="bot:3"))["failures"]
     assert (failure["revision"], failure["code"]) == (3, "proxy")
     assert (served.answers(), served.running(), served.draining()) == (2, [1, 2], [])
@@ -541,7 +540,7 @@ def test_what_clients_may_still_reach_is_not_drained(served: Host) -> None:
 
 def test_what_clients_may_still_reach_is_not_drained_where_nothing_else_changes(served: Host) -> None:
     kill(served, "switched", bot(image="bot:2"))
-    served.proxy_refuses = "no new worker within 30 s, the old worker goes on serving"
+    served.proxy_refuses = "no new worker within 30 s; the old worker continues to serve"
     with pytest.raises(ProxyError, match="^no new worker"):
         served.converge(bot())
     assert (served.answers(), served.running(), served.draining(), served.unanswered) == (2, [1, 2], [], [])
@@ -549,7 +548,7 @@ def test_what_clients_may_still_reach_is_not_drained_where_nothing_else_changes(
 
 def test_what_clients_may_still_reach_makes_no_room(served: Host) -> None:
     kill(served, "switched", bot(image="bot:2"))
-    served.proxy_refuses = "no new worker within 30 s, the old worker goes on serving"
+    served.proxy_refuses = "no new worker within 30 s; the old worker continues to serve"
     (failure,) = served.converge(bot(image="bot:3"), max_running_revisions=2)["failures"]
     assert failure["cause"].startswith("2 revisions still run")
     assert (served.answers(), served.running(), served.draining(), served.unanswered) == (2, [1, 2], [], [])
@@ -559,7 +558,7 @@ def test_a_failed_one_that_clients_may_still_reach_is_not_drained(
     served: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kill(served, "switched", bot(image="bot:2"))
-    served.proxy_refuses = "no new worker within 30 s, the old worker goes on serving"
+    served.proxy_refuses = "no new worker within 30 s; the old worker continues to serve"
     fail_check(served, monkeypatch, 2)
     assert served.converge(bot(image="bot:2"))["failures"]
     assert (served.answers(), served.unit(2).enabled, served.draining()) == (2, True, [])
@@ -584,8 +583,8 @@ def test_clients_go_back_only_to_what_runs(served: Host, wanted: dict[str, t.Any
 
 
 INTERRUPTED = (
-    "deployment 'bot', option 'revision': an interrupted run left the proxy with another revision than the host's record; "
-    "say which revision to go back to, or run the playbook site first"
+    "deployment 'bot', option 'revision': an interrupted run left the proxy on a different revision from the host's record; "
+    "name the revision to roll back to, or run the playbook site first"
 )
 
 

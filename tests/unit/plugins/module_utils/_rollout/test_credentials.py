@@ -317,7 +317,7 @@ def test_a_rollback_over_a_change_before_the_first_run_is_refused(earlier: Host)
     record = {**(revision.record or {}), "config": content.config}
     store.write_revision(str(earlier.folder), "bot", record, content.environment)
     store.write_outcome(str(earlier.folder), "bot", 1, {"result": "served", "schema": "16"})
-    with pytest.raises(Refused, match="revision 1 was made with another address or password of Redis or Postgres"):
+    with pytest.raises(Refused, match="revision 1 was created with another address or password of Redis or Postgres"):
         earlier.roll_back()
     assert earlier.calls == []
 

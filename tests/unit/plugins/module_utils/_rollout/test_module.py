@@ -318,7 +318,7 @@ def test_a_port_that_its_holder_could_not_leave(host: Host) -> None:
         ("two", "proxy"),
     ]
     assert result["failures"][1]["cause"] == (
-        "deployments 'bot', 'two' share 127.0.0.1:8123: each needs a hostname or prefix of its own"
+        "deployments 'bot', 'two' share 127.0.0.1:8123: each needs its own hostname or prefix"
     )
     assert [host.answers(name) for name in ("bot", "two", "three")] == [1, 1, 2]
 
@@ -366,7 +366,7 @@ def test_a_bad_release_changes_nothing(served: Host, release: str) -> None:
     assert (failure["revision"], failure["serving"], failure["code"]) == (2, 1, "redis_auth")
     assert sentence([failure]) == (
         "revision 2 of deployment 'bot' is not healthy: Redis refused its user, its password or a command; it logged: "
-        "redis.exceptions.ResponseError: WRONGPASS ********; revision 1 goes on serving"
+        "redis.exceptions.ResponseError: WRONGPASS ********; revision 1 continues to serve"
     )
     assert failure["log"][0] == "start"
     assert SECRET not in f"{result}{served.file(2, 'outcome.json')}"
@@ -435,10 +435,10 @@ def test_one_bad_release_does_not_hold_up_the_others(host: Host) -> None:
 
 
 def test_a_proxy_that_refuses(served: Host) -> None:
-    served.proxy_refuses = "HAProxy refuses the configuration, nothing was changed: line 7"
+    served.proxy_refuses = "HAProxy rejects the configuration; nothing was changed: line 7"
     (failure,) = served.converge(bot(image="bot:2"))["failures"]
-    assert sentence([failure]).startswith("revision 2 of deployment 'bot': HAProxy refuses the")
-    assert sentence([failure]).endswith("; revision 1 goes on serving")
+    assert sentence([failure]).startswith("revision 2 of deployment 'bot': HAProxy rejects the")
+    assert sentence([failure]).endswith("; revision 1 continues to serve")
     assert (served.answers(), served.running(), served.unanswered) == (1, [1], [])
     assert (served.unit(2).enabled, served.deployment().settings["serving"]) == (False, 1)  # type: ignore[index]
     served.proxy_refuses = None
@@ -622,7 +622,7 @@ def test_a_port_that_another_has_got_without_the_proxy(host: Host) -> None:
 def test_a_port_that_another_has_without_the_proxy_is_not_given_away(host: Host) -> None:
     host.converge(bot(), proxy="none")
     (failure,) = host.converge(bot("two"))["failures"]
-    assert failure["cause"] == "deployment 'two' cannot have port 8123: deployment 'bot' has it without the proxy"
+    assert failure["cause"] == "deployment 'two' cannot use port 8123: deployment 'bot' uses it without the proxy"
     assert (host.answers("bot"), host.answers("two")) == (1, None)
 
 
@@ -634,7 +634,7 @@ def test_a_port_stays_that_of_what_an_interrupted_restart_left_elsewhere(host: H
     failures = host.converge(bot(port=8124, environment=EXITS), bot("two"))["failures"]
     assert [(failure["name"], failure["code"]) for failure in failures] == [("bot", "exited"), ("two", "proxy")]
     assert failures[1]["cause"] == (
-        "deployments 'bot', 'two' share 127.0.0.1:8123: each needs a hostname or prefix of its own"
+        "deployments 'bot', 'two' share 127.0.0.1:8123: each needs its own hostname or prefix"
     )
     assert host.converge(bot(port=8124), bot("two"))["failures"] == []
     assert (host.answers("bot"), host.answers("two")) == (1, 1)
@@ -710,7 +710,7 @@ def test_a_drain_that_does_not_end(served: Host, monkeypatch: pytest.MonkeyPatch
     (failure,) = served.converge(bot(image="bot:3"), max_running_revisions=2)["failures"]
     assert failure["cause"] == (
         "2 revisions still run, and langgraph_max_running_revisions is 2; "
-        "look at 'systemctl list-units langgraph-drain@bot.*'"
+        "see 'systemctl list-units langgraph-drain@bot.*'"
     )
     assert served.clock > 900 + 180
     assert served.answers() == 2
@@ -760,7 +760,7 @@ def test_a_small_network_gives_what_stopped_revisions_had(host: Host) -> None:
 def test_no_address_is_free(host: Host) -> None:
     host.subnet, host.neighbours = "172.29.0.0/29", {"172.29.0.5", "172.29.0.6"}
     with pytest.raises(
-        RolloutError, match="^no free address in the upper half of 172.29.0.0/29, the subnet of the net"
+        RolloutError, match="^no address is free in the upper half of 172.29.0.0/29, the subnet of the net"
     ):
         host.converge(bot())
 
@@ -1164,7 +1164,7 @@ def test_rollback_over_another_aes_key(host: Host, before: str, now: str, refuse
     with pytest.raises(Refused) as info:
         host.roll_back()
     assert str(info.value).startswith(
-        OPTION + "revision 1 has another langgraph_aes_key than what serves, or none, and"
+        OPTION + "revision 1 has a different langgraph_aes_key from the serving one, or none, so"
     )
     assert host.answers() == 2
 
@@ -1198,7 +1198,7 @@ def nothing(_host: Host) -> None:
 
 
 OPTION = "deployment 'bot', option 'revision': "
-SCHEMA = OPTION + "the database's schema has moved on since revision 1, "
+SCHEMA = OPTION + "the database schema has changed since revision 1, "
 REFUSALS: dict[str, tuple[t.Callable[[Host], None], int | None, str]] = {
     "no such revision": (nothing, 7, OPTION + "there is no revision 7; kept are 1, 2, 3"),
     "failed": (nothing, 2, OPTION + "revision 2 has never served; kept are 1, 2, 3"),
@@ -1212,21 +1212,21 @@ REFUSALS: dict[str, tuple[t.Callable[[Host], None], int | None, str]] = {
         move_the_schema,
         None,
         SCHEMA
-        + "from 16 to 19 (migrations 17, 18, 19), and migrations do not go back; no snapshot was taken before it "
-        "(langgraph_snapshot_dir); -e accept_schema=true rolls back all the same",
+        + "from 16 to 19 (migrations 17, 18, 19), and migrations cannot be reverted; no snapshot was taken before it "
+        "(langgraph_snapshot_dir); -e accept_schema=true rolls back anyway",
     ),
     "schema moved by one": (
         move_the_schema_by_one,
         None,
-        SCHEMA + "from 16 to 17 (migration 17), and migrations do not go back; no snapshot was taken before it "
-        "(langgraph_snapshot_dir); -e accept_schema=true rolls back all the same",
+        SCHEMA + "from 16 to 17 (migration 17), and migrations cannot be reverted; no snapshot was taken before it "
+        "(langgraph_snapshot_dir); -e accept_schema=true rolls back anyway",
     ),
     "schema not known": (
         hide_the_schema,
         None,
         SCHEMA
-        + "from 16 to unknown (what was migrated since is not known), and migrations do not go back; no snapshot "
-        "was taken before it (langgraph_snapshot_dir); -e accept_schema=true rolls back all the same",
+        + "from 16 to unknown (what was migrated since is not known), and migrations cannot be reverted; no snapshot "
+        "was taken before it (langgraph_snapshot_dir); -e accept_schema=true rolls back anyway",
     ),
     "serves nothing": (
         stop_recording,
@@ -1268,7 +1268,7 @@ def test_rollback_across_a_schema(rolled: Host, tmp_path: Path) -> None:
     dump = tmp_path / f"bot/before-revision-3-{created}.dump"
     dump.write_text("")
     rolled.schema = "17"
-    with pytest.raises(Refused, match=f"the snapshot taken before it is {dump}; restoring it loses what was written"):
+    with pytest.raises(Refused, match=f"the snapshot taken before it is {dump}; restoring it loses all later writes"):
         rolled.roll_back(snapshot_dir=str(tmp_path))
     assert rolled.roll_back(accept_schema=True)["failures"] == []
     assert rolled.answers() == 1
@@ -1320,8 +1320,8 @@ def test_failures_are_told_in_one_line_a_deployment() -> None:
     assert result["failed"] is True
     assert result["failures"] == failures
     assert result["msg"].splitlines() == [
-        "revision 2 of deployment 'a' is not healthy: it broke; it logged nothing; revision 1 goes on serving",
-        "revision 2 of deployment 'b' is not healthy: it broke; it logged nothing; revision 1 goes on serving",
+        "revision 2 of deployment 'a' is not healthy: it broke; it logged nothing; revision 1 continues to serve",
+        "revision 2 of deployment 'b' is not healthy: it broke; it logged nothing; revision 1 continues to serve",
     ]
 
 

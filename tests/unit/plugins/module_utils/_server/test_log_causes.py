@@ -117,7 +117,7 @@ def test_the_last_telling_line_counts() -> None:
 def test_sentence_names_the_revision_that_goes_on_serving() -> None:
     failure = {"name": "a", "revision": 4, "serving": 3, "code": "exited", "cause": "it broke", "line": "Error 111"}
     assert sentence([failure]) == (
-        "revision 4 of deployment 'a' is not healthy: it broke; it logged: Error 111; revision 3 goes on serving"
+        "revision 4 of deployment 'a' is not healthy: it broke; it logged: Error 111; revision 3 continues to serve"
     )
 
 
