@@ -175,12 +175,12 @@ def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, d
     if not there:
         return images | {build["image"]: image_build.told(build["image"], None, "build") for build in missing}
     cli = image_build.program(params["program"])
-    with image_build.folders(there) as folders:
-        bases = {build["image"]: image_build.validate(cli, build, folders[build["image"]]) for build in there}
+    with image_build.source_directories(there) as directories:
+        bases = {build["image"]: image_build.validate(cli, build, directories[build["image"]]) for build in there}
         for build in there:
             name = build["image"]
             before = docker_engine.inspect_image(client, name)
-            made = image_build.make(client, cli, build, folders[name], bases[name])
+            made = image_build.make(client, cli, build, directories[name], bases[name])
             images[name] = image_build.told(name, made, "build")
             if before and before["Id"] != made.get("Id"):
                 image_build.forget(client, before["Id"], kept_images(params["config_dir"]))

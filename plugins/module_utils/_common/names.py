@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Names of deployments, and what is called after them."""
+"""Names of deployments, and identifiers derived from them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ NAME_LENGTH = 63  # what a Postgres identifier (NAMEDATALEN - 1) and a host name
 
 
 def identifier(name: str) -> str:
-    """Name the Postgres database and role of a deployment: names have no underscore, so no two share one."""
+    """Return the name of a deployment's Postgres database and role; names have no underscore, so no two share one."""
     return name.replace("-", "_")
 
 
 def name_problems(names: t.Iterable[str]) -> t.Iterator[Problem]:
-    """Find names that cannot be names, and names that stand twice."""
+    """Find invalid names and duplicate names."""
     seen: set[str] = set()
     for name in names:
         if not NAME.fullmatch(name) or len(name) > NAME_LENGTH:

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Channels of pub/sub, which know no Redis numbers: only their patterns keep two deployments apart. No I/O here."""
+"""Pub/sub channels, which are not separated by Redis database: only their patterns separate deployments. No I/O."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problem
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, meet
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import channel_patterns, user_of
 
-# A channel pattern that says of a Redis user that it may share its channels. It is kept with the user itself, so that
-# it counts for deployments that another play has listed, and is gone when the user is.
+# A channel pattern that marks a Redis user as one that may share its channels. It is stored with the user itself, so that
+# it also applies to deployments of another play, and is removed with the user.
 SHARED_MARK = "selfhost.langgraph:shared-channels"
 
 
@@ -32,9 +32,9 @@ class Listener:
 
 
 def listeners_of(users: t.Iterable[str], leave_out: t.Collection[str]) -> t.Iterator[Listener]:
-    """Read the users of a server (``ACL LIST``), but those of ``leave_out``; a user that is off may be on again later.
+    """Parse the users of a server (``ACL LIST``) except ``leave_out``; users that are off count, as they may be on later.
 
-    Whoever may use all channels is an administrator and meant to, unless it is the user of a deployment.
+    A user with all channels is an administrator and is skipped, unless it is the user of a deployment.
     """
     for line in users:
         name, rights = user_of(str(line))
@@ -45,9 +45,9 @@ def listeners_of(users: t.Iterable[str], leave_out: t.Collection[str]) -> t.Iter
 
 
 def meetings(patterns: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
-    """Give the pairs of patterns that have a channel in common, each pattern with itself too.
+    """Yield the pairs of patterns that have a channel in common, including each pattern with itself.
 
-    Only patterns of which one begins as the other does have to be compared, so that thousands that differ cost little.
+    Only patterns whose literal beginnings match have to be compared, so thousands of different patterns cost little.
     """
     open_ones: list[str] = []
     for pattern in sorted(set(patterns), key=lambda text: (literal(text), text)):
@@ -59,7 +59,7 @@ def meetings(patterns: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
 
 
 def channel_findings(listeners: t.Sequence[Listener], options: tuple[str, str]) -> tuple[list[Problem], list[str]]:
-    """Find the deployments of the list that hear others: those that may not, and the names of those that say they may.
+    """Find the listed deployments whose channels overlap with others': problems, and the names of those that consented.
 
     ``options`` are the names of the options for the patterns and for the consent.
     """
@@ -98,7 +98,7 @@ def _refusal(here: Listener, pattern: str, there: Listener, other: str, options:
 
 
 class _Others:
-    """The first of those that hold a pattern, by what a deployment that meets it needs to know."""
+    """The first owners of a pattern, by whether they share it."""
 
     def __init__(self, holders: t.Sequence[Listener]) -> None:
         self._all = holders[:2]
@@ -115,7 +115,7 @@ class _Others:
 
 
 def warnings_of(names: t.Sequence[str]) -> list[str]:
-    """Say what shared channels mean."""
+    """Return the warning about shared channels."""
     if not names:
         return []
     return [

@@ -4,14 +4,15 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Apply a plan: new revisions up beside the old ones, healthy, switched, the old ones drained.
+"""Apply a plan: start new revisions next to the old ones, wait until they are healthy, switch, and drain the old ones.
 
-What a host does after a kill or a reboot follows from the order of the writes: a revision is enabled before the proxy's
-file names it, the proxy has loaded the file before ``deployment.json`` says that the revision serves, and only then the
-old one is disabled and drained. So at each moment what starts at boot includes what the proxy's file names.
+The order of the writes determines what a host does after a kill or a reboot: a revision is enabled before the proxy's
+file names it, the proxy has loaded the file before ``deployment.json`` says that the revision serves, and only then is the
+old one disabled and drained. So at each moment the units that start at boot include those that the proxy's file names.
 
-Here are the run itself, how a revision comes up and what follows where it fails. state.py has what all parts share
-and tells the proxy, endpoints.py stops what is in the way and puts it back, cutover.py switches, retire.py ends the old ones.
+This file has the run itself, the start of a revision and the handling of failures. state.py has the shared state and
+loads the proxy, endpoints.py assigns addresses and stops and restores what is in the way, cutover.py switches, retire.py
+ends the old revisions.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._server import 
 
 
 class Rollout:
-    """One application of a plan to a host. ``found`` has all deployments of the host, listed or not."""
+    """Apply one plan to a host. ``found`` has all deployments of the host, listed or not."""
 
     def __init__(
         self,
@@ -72,17 +73,17 @@ class Rollout:
         self._switch = Switch(self._host, self._wanted, self._reports, self._refused)
 
     def run(self) -> list[Report]:
-        """Apply all of it; failures of single deployments are in their reports."""
+        """Apply the whole plan; failures of single deployments are in their reports."""
         host, steps = self._host, self._steps
         with _on_a_full_disk():
             store.finish_writing(self._options.config_dir)
             for deployment in host.world.values():
                 store.settle_credentials(self._options.config_dir, deployment)
-        # What serves by the record is what the proxy's file may name from now on.
+        # From now on the proxy's file may name only what serves according to the record.
         systemd.enable([unit_name(step.name, host.revision(step).number) for step in steps if step.enable])
         self._revive()
         retire.remove(host, [step.name for step in steps if step.action == "remove"])
-        # What can fail, as on a full disk, comes while everything still runs.
+        # Steps that can fail, as on a full disk, run while everything still serves.
         with _on_a_full_disk():
             for step in steps:
                 self._write(step)
@@ -101,9 +102,9 @@ class Rollout:
         return [self._reports[step.name] for step in steps]
 
     def wait_for_drains(self) -> None:
-        """Wait until what drains has ended, also what a killed run let drain; runs that were lost fail it.
+        """Wait until all drains have ended, including those that a killed run started; lost runs are reported as a failure.
 
-        Needs no lock, it changes nothing.
+        It needs no lock, because it changes nothing.
         """
         for name, deployment in self._host.world.items():
             draining = {revision.number for revision in deployment.revisions if revision.draining}
@@ -125,9 +126,9 @@ class Rollout:
     # Before anything is interrupted
 
     def _revive(self) -> None:
-        """Start what serves by the record where a killed run has stopped it, and left the proxy with another one.
+        """Start revisions that serve by the record if a killed run stopped them and left the proxy on another revision.
 
-        The proxy is told of all deployments at once, and goes by the record: clients are to find something there.
+        The proxy is loaded for all deployments at once, from the record: clients must find a running server there.
         """
         named, removed = self._host.named_by_proxy(), [s.name for s in self._steps if s.action == "remove"]
         revived = []
@@ -144,7 +145,7 @@ class Rollout:
             self._host.replace_revision(name, replace(serving, active="active"))
 
     def _write(self, step: Step) -> None:
-        """Write a new revision, and give a place to whatever has to start."""
+        """Write a new revision, and assign an endpoint to whatever has to start."""
         if step.revision is None or not step.starts:
             return
         content = self._wanted[step.name].content
@@ -154,7 +155,7 @@ class Rollout:
         self._places.give_slot(step)
 
     def _stage_credentials(self, step: Step) -> None:
-        """Have the credentials ready that a container which starts is made with."""
+        """Write the credentials with which a starting container is created."""
         credentials, deployment = self._wanted[step.name].credentials, self._host.world[step.name]
         if credentials and credentials != deployment.credentials_file:
             store.stage_credentials(self._options.config_dir, step.name, credentials)
@@ -168,13 +169,13 @@ class Rollout:
         self._host.world.setdefault(step.name, Deployment(step.name))
         self._host.replace_revision(step.name, Revision(number, record, content.environment))
 
-    # Up, and over to the new ones
+    # Start and switch
 
     def _bring_up_and_switch(self) -> None:
-        """Start in parallel; switch whatever is ready at that moment with one reload of the proxy.
+        """Start in parallel; switch everything that is ready at that moment with one reload of the proxy.
 
-        What asks for an address that another deployment still has waits until that one moves. What would be one revision
-        too many beside those that serve waits until one has drained.
+        A step that needs an address which another deployment still uses waits until that one moves. A step that would
+        exceed the number of extra revisions waits until one has drained.
         """
         ready = [step for step in self._steps if not step.starts and (step.write or step.enable)]
         queue, room = [step for step in self._steps if step.starts], capacity.Room(self._host)
@@ -198,19 +199,19 @@ class Rollout:
                     else:
                         ready.append(step)
                 ready = self._switch.what_fits(ready)
-        # Whose address is still another's by now: that is told.
+        # Steps whose address is still taken fail here, with that reason.
         self._switch.together(self._switch.what_fits(ready))
 
     def _bring_up(self, step: Step) -> dict[str, t.Any] | None:
-        """Have a revision run and stay healthy for the time asked for; else say why not."""
+        """Start a revision and wait until it has been healthy for the requested time; return the failure, None on success."""
         options, deployment, revision = self._options, self._host.world[step.name], self._host.revision(step)
         if step.action in ("create", "roll"):
             self._make_ready(step, deployment, revision)
         store.forget_drain(options.config_dir, step.name, revision.number)
-        # Counted while the new one boots: it costs no time.
+        # Runs are counted while the new revision boots, which costs no time.
         with ThreadPoolExecutor(max_workers=1) as side:
             counted = side.submit(start.count_runs, deployment, deployment.serving) if step.action == "roll" else None
-            # Only now: what came before may have waited for a drain, or for a dump.
+            # The deadline starts only now: the steps before may have waited for a drain or for a dump.
             deadline = time.monotonic() + self._wanted[step.name].settings["healthy_deadline"]
             secrets = (revision.environment or "") + self._wanted[step.name].credentials
             failure = start.until_healthy(step.name, revision, deadline, options.min_healthy_time, secrets)
@@ -219,9 +220,9 @@ class Rollout:
         return failure
 
     def _make_ready(self, step: Step, deployment: Deployment, revision: Revision) -> None:
-        """Room for a revision that does not serve yet, a dump before it, and nothing of what it was before."""
+        """Prepare the start of a revision that does not serve yet: wait for capacity, take a dump, remove an old container."""
         options, name = self._options, step.name
-        # A revision that is being drained may be the one to go back to, or to try again.
+        # The wanted revision may still be draining: a rollback returns to it, or a retry starts it again.
         systemd.stop([drain_unit_name(name, revision.number)])
         if step.action == "roll":
             start.make_room(deployment, revision.number, options.max_running)
@@ -231,34 +232,34 @@ class Rollout:
                 self._reports[name].snapshot = dump
         if not revision.running:
             if revision.active == "deactivating":
-                # What failed before may still be ending its runs.
+                # A revision that failed before may still be ending its runs.
                 systemd.stop([unit_name(name, revision.number)])
             docker_engine.remove_container(self._host.client, container_name(name, revision.number))
 
     def _note_snapshot(self, name: str, number: int, path: str) -> None:
         store.write_snapshot(self._options.config_dir, name, number, path)
 
-    # What fails
+    # Failures
 
     def _fail(self, step: Step, failure: dict[str, t.Any]) -> None:
-        """Keep the failed revision for inspection, stopped, and have the old one serve on."""
+        """Stop the failed revision and keep it for inspection; the old one continues to serve."""
         host, revision, serving = self._host, self._host.revision(step), self._host.serving(step)
         fresh = step.action in ("create", "roll")
-        # A run that was killed may have had the proxy send clients to it, and may have enabled it.
+        # A killed run may have enabled the failed revision and routed clients to it.
         if fresh and (host.let_go() or (step.name, revision.number) not in host.named_by_proxy()):
             self._end_failed(step, revision)
         if fresh and not revision.served:
-            told = {key: failure[key] for key in ("code", "cause", "line", "log")}
-            outcome = {"result": "failed", "at": host.now(), **told}
-            # Without it the next run tries the same revision again.
+            cause = {key: failure[key] for key in ("code", "cause", "line", "log")}
+            outcome = {"result": "failed", "at": host.now(), **cause}
+            # If it cannot be written, the next run tries the same revision again.
             with contextlib.suppress(OSError):
                 store.write_outcome(self._options.config_dir, step.name, revision.number, outcome)
         if fresh and serving:
             store.drop_staged_credentials(self._options.config_dir, step.name)
-        goes_on = step.action == "roll"
+        continues = step.action == "roll"
         if serving and self._places.is_interrupted(step.name):
-            goes_on = self._places.put_back(step.name, serving)
-        if serving and goes_on:
+            continues = self._places.put_back(step.name, serving)
+        if serving and continues:
             failure["serving"] = serving.number
         self._reports[step.name].failure = failure
 
@@ -266,44 +267,44 @@ class Rollout:
         direct = self._places.is_direct(step)
         systemd.disable([unit_name(step.name, revision.number)])
         if revision.running and not direct:
-            # It may hold sessions of before, as one that was to be rolled back to while it drained.
+            # It may hold older sessions, if it was the target of a rollback while it drained.
             retire.drain(self._host, step.name, (revision.number,))
         else:
-            # It may have taken runs from the queue, which get their grace. The play waits for a port alone.
+            # It may have taken runs from the queue; they get their grace period. The play waits only if a port must be freed.
             systemd.stop([unit_name(step.name, revision.number)], block=direct)
 
     def _refused(self, step: Step, why: str, code: str) -> None:
-        """The proxy goes on with what it had: so does the host."""
+        """Fail a step whose route the proxy rejected: the proxy keeps its previous routes, and so does the host."""
         self._fail(step, unlogged(step, code, why))
 
     # After the last switch
 
     def _end_strays(self, cleared: t.Sequence[Step]) -> None:
-        """Let drain what an interrupted run left behind, but for what was ``cleared`` away before."""
+        """Drain what an interrupted run left behind, except for the steps that were ``cleared`` before."""
         if any(report.failure for report in self._reports.values()):
-            # What failed is to be told, also where its address has gone to another deployment by now.
+            # Failures are reported even if the proxy cannot be loaded, as when another deployment has taken an address.
             settled = self._host.let_go()
         else:
             self._host.load_proxy()
             settled = True
         for step in self._steps:
-            # The proxy may still send clients to a stray where it could not be told otherwise.
+            # The proxy may still send clients to a leftover if it could not be loaded.
             if settled and step not in cleared:
                 retire.drain(self._host, step.name, step.strays)
 
     def _correct_failures(self) -> None:
-        """Take back that the old one continues to serve where that is no longer so."""
+        """Remove the statement that the old revision continues to serve if another deployment has taken its port."""
         world = self._host.world
         for name, report in self._reports.items():
             deployment = world.get(name)
             if report.failure and deployment and holder_of_port(deployment, world.values()):
-                # It runs, and another one has got its port by now.
+                # It runs, but another deployment now has its port.
                 report.failure.pop("serving", None)
 
 
 @contextlib.contextmanager
 def _on_a_full_disk() -> t.Iterator[None]:
-    """What cannot be written is told in a sentence; whatever serves goes on."""
+    """Convert an OSError of a write to a RolloutError with one sentence; serving revisions are not affected."""
     try:
         yield
     except OSError as error:
@@ -315,7 +316,7 @@ def _on_a_full_disk() -> t.Iterator[None]:
 
 
 def _outcome(step: Step, future: Future[dict[str, t.Any] | None]) -> dict[str, t.Any] | None:
-    """Why a revision did not come up, None where it did. What breaks for one is its failure alone."""
+    """Return why a revision did not start, None if it did. An error is the failure of that step alone."""
     try:
         return future.result()
     except (start.BringUpError, docker_engine.EngineError, systemd.SystemdError, OSError) as error:

@@ -4,9 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The switch: clients reach what is ready, the host records it, and what served before drains, in the order of _rollout.
+"""The cutover: clients reach the new revisions, the host records them, and the old ones drain, in the order of apply.py.
 
-Several switch with one reload of the proxy. What asks for an address that another deployment still has waits for that.
+Several steps switch with one reload of the proxy. A step that needs an address which another deployment still uses waits.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._server import 
 
 
 class Switch:
-    """What switches the steps of one rollout; ``refused`` takes those that cannot: why, and the code of it."""
+    """Switches the steps of one rollout; ``refused`` is called for those that cannot switch, with the reason and its code."""
 
     def __init__(
         self,
@@ -48,14 +48,14 @@ class Switch:
         self._host, self._wanted, self._reports, self._refused = host, wanted, reports, refused
 
     def what_fits(self, ready: list[Step]) -> list[Step]:
-        """Switch what can be; give the rest."""
+        """Switch the steps that can be switched now; return the rest."""
         while fitting := ready if self._fits(ready) else [step for step in ready if self._fits([step])]:
             self.together(fitting)
             ready = [step for step in ready if step not in fitting]
         return ready
 
     def _fits(self, steps: t.Sequence[Step]) -> bool:
-        """Whether the proxy can take all of them over, beside what else the host has."""
+        """Return whether the proxy can route all of them, in addition to the host's other deployments."""
         world = {**self._host.world, **{step.name: self._served(step) for step in steps}}
         try:
             proxy_text(world, [step.name for step in steps])
@@ -64,7 +64,7 @@ class Switch:
         return True
 
     def together(self, steps: t.Sequence[Step]) -> None:
-        """Have clients reach the new revisions, record it, and let the old ones drain."""
+        """Route clients to the new revisions, record that, and start draining the old ones."""
         if not steps:
             return
         before, old_world = {step.name: self._host.serving(step) for step in steps}, self._host.world
@@ -75,7 +75,7 @@ class Switch:
             reach("enabled")
             for step in steps:
                 self._host.world[step.name] = self._served(step)
-            # What can fail, as on a full disk, comes before the switch.
+            # Steps that can fail, as on a full disk, come before the switch.
             self._stage(steps, staged)
             self._host.load_proxy([step.name for step in steps])
         except reload.ProxyError as error:
@@ -95,14 +95,14 @@ class Switch:
             self._count(steps)
 
     def _commit(self, steps: t.Sequence[Step], staged: store.StagedSwitch, old_world: dict[str, Deployment]) -> bool:
-        """Record what the proxy does by now; where that cannot be, have the proxy do what the record says."""
+        """Record what the proxy now does; if that fails, load the proxy from the old record."""
         try:
             staged.commit()
         except OSError as error:
             staged.drop()
             self._take_back(steps, old_world, error, switched=True)
             return False
-        # The rest of it is done by the next run where it cannot be done now, and read as if it was.
+        # If the rest cannot be done now, the next run does it; until then it is read as if it were done.
         with contextlib.suppress(OSError):
             staged.finish()
         return True
@@ -110,9 +110,9 @@ class Switch:
     def _take_back(
         self, steps: t.Sequence[Step], old_world: dict[str, Deployment], error: Exception, *, switched: bool
     ) -> None:
-        """Have clients reach what the record says. What cannot go back serves on, as after a kill in this moment."""
+        """Route clients as the record says. A step that cannot go back continues to serve, as after a kill at this moment."""
         why, new_world = f"the serving revision cannot be recorded: {error}", self._host.world
-        # A container that has its public port itself took it from the old one, which has perhaps lost it to another.
+        # A container with its own public port took it from the old one, which may have lost it to another deployment.
         stay = [s.name for s in steps if s.starts and self._wanted[s.name].settings["proxy"] == "none"]
         self._host.world = {**old_world, **{name: self._host.world.get(name, old_world[name]) for name in stay}}
         if switched and not self._host.let_go():
@@ -123,7 +123,7 @@ class Switch:
                 self._reports[step.name].failure = unlogged(step, "rollout", cause)
                 continue
             if switched and step.starts:
-                # It has had clients for a moment, which drain.
+                # It had clients for a moment; they are drained.
                 self._host.replace_revision(step.name, replace(self._host.revision(step), active="active"))
             self._refused(step, why, "rollout")
 
@@ -135,7 +135,7 @@ class Switch:
                 )
 
     def _served(self, step: Step) -> Deployment:
-        """What the host is to say of the deployment once the proxy has switched."""
+        """Return the deployment as it will be recorded once the proxy has switched."""
         deployment, wanted = self._host.world[step.name], self._wanted[step.name]
         old = deployment.settings or {}
         stays = old.get("serving") == step.revision and step.action in ("route", "keep", "wait")
@@ -143,7 +143,7 @@ class Switch:
         return replace(deployment, settings={**wanted.settings, "serving": step.revision, "since": since})
 
     def _apart(self, steps: t.Sequence[Step], why: str) -> None:
-        """One that the proxy cannot take is no reason to fail the others, of which some need what others leave."""
+        """Retry one by one, so that one rejected route does not fail the rest, some of which need what others leave."""
         rest = list(steps)
         while len(steps) > 1 and (alone := next((step for step in rest if self._fits([step])), None)):
             rest.remove(alone)
@@ -155,7 +155,7 @@ class Switch:
             self._refused(step, why, "proxy")
 
     def _stage(self, steps: t.Sequence[Step], staged: store.StagedSwitch) -> None:
-        """Write how each start ended, and which revisions serve, of all of them."""
+        """Stage the outcome of each start, and the records of which revisions serve."""
         for step in steps:
             if step.action in ("create", "roll"):
                 self._stage_outcome(step, staged)
@@ -164,7 +164,7 @@ class Switch:
         staged.stage_records({step.name: self._host.world[step.name].settings or {} for step in steps})
 
     def _stage_credentials(self, step: Step, staged: store.StagedSwitch) -> None:
-        """What serves has them: they are the deployment's from now on."""
+        """Stage the credentials of the revision that serves as the deployment's credentials."""
         deployment, credentials = self._host.world[step.name], self._wanted[step.name].credentials
         if credentials and credentials != deployment.credentials_file:
             staged.stage_credentials(step.name, None if step.starts else credentials)
@@ -178,7 +178,7 @@ class Switch:
         staged.stage_outcome(step.name, revision.number, outcome)
 
     def _stage_limits(self, step: Step, staged: store.StagedSwitch) -> None:
-        """The unit goes by the deadline at its next start; what a container may reach changes for all that run."""
+        """Stage new limits: the unit uses the deadline at its next start; ``may_reach`` changes for all running containers."""
         settings = self._wanted[step.name].settings
         for revision in self._host.world[step.name].revisions:
             if not revision.slot or not (revision.running or revision.number == step.revision):

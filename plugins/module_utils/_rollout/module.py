@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the modules deployment_rollout and deployment_rollback have in common: read, plan, apply, report."""
+"""The common part of the modules deployment_rollout and deployment_rollback: read, plan, apply, report."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-# What systemd, the engine and the proxy take beside the limits that are set.
+# Time for systemd, the engine and the proxy, in addition to the limits that are set.
 _SLACK_SECONDS = 180
-# The options of both modules that say how to roll out.
+# The rollout options of both modules.
 ROLLOUT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "config_dir": {"type": "path", "default": "/etc/langgraph"},
     "min_healthy_time": {"type": "float", "default": 0.0},
@@ -72,7 +72,7 @@ _ERRORS = (
 
 
 def run_module(module: AnsibleModule, function: t.Callable[..., dict[str, t.Any]]) -> t.NoReturn:
-    """Do a module's work and exit."""
+    """Run a module and exit with its result."""
     try:
         result = function(module.params, check_mode=module.check_mode)
     except _ERRORS as error:
@@ -89,19 +89,19 @@ def run_module(module: AnsibleModule, function: t.Callable[..., dict[str, t.Any]
 
 @dataclass(frozen=True)
 class _Images:
-    """References to ids, and whether what is missing only has to be brought yet."""
+    """Image ids by reference, and whether a missing image will be provided later in the play."""
 
     ids: t.Mapping[str, str]
     coming: bool
 
     def digest(self, image: str, image_id: str) -> str:
-        """What the registry that the reference names calls the image; empty where it came another way."""
+        """Return the image's digest in the registry of its reference; empty if it did not come from there."""
         known = [name for name, found in self.ids.items() if "@" in name and found == image_id]
         return named_digest(image, known) or ""
 
 
 def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
-    """Bring the host to what ``params`` want; with ``check_mode`` only tell."""
+    """Bring the host to the state that ``params`` describe; with ``check_mode``, only report the changes."""
     for deployment in params["deployments"]:
         check_name(deployment["name"])
     client = docker_engine.connect()
@@ -115,12 +115,12 @@ def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.
 
 def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
-        # It becomes a folder that may be deleted.
+        # It becomes the name of a directory that may be deleted.
         raise Refused(f"deployment '{name}', option 'name': it is not made of a-z, 0-9 and inner hyphens")
 
 
 def read_host(config_dir: str) -> dict[str, Deployment]:
-    """All deployments of the host: what is not in the list keeps its place in the proxy."""
+    """Read all deployments of the host: those that are not in the list keep their routes in the proxy."""
     return store.read(config_dir, store.deployment_names(config_dir))
 
 
@@ -130,7 +130,7 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
         return Wanted(name)
     image_id = images.ids.get(normal_reference(deployment["image"]))
     if image_id is None and images.coming:
-        # An earlier task of the real run brings it.
+        # An earlier task of the real run provides it.
         image_id = "not on the host yet"
     if image_id is None:
         raise Refused(
@@ -146,7 +146,7 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
 
 
 def _rotated(found: t.Mapping[str, Deployment], params: t.Mapping[str, t.Any]) -> list[Wanted]:
-    """What serves, with other credentials and nothing else. Raises Refused."""
+    """Return the serving revisions with new credentials and no other change. Raises Refused."""
     wanted = []
     for item in params["deployments"]:
         name, deployment = item["name"], found.get(item["name"])
@@ -168,7 +168,7 @@ def carry_out(
     *,
     check_mode: bool,
 ) -> dict[str, t.Any]:
-    """Read the host, plan, apply unless in check mode, and report both in the same words."""
+    """Read the host, plan, apply the plan unless in check mode, and report both in the same format."""
     options = Options(
         config_dir=params["config_dir"],
         parallel=params["parallel"],
@@ -191,13 +191,13 @@ def carry_out(
         rollout = Rollout(options, client, wanted, steps, found)
         reports = [Report(step) for step in steps] if check_mode or not steps else rollout.run()
         if not check_mode:
-            # Each time: a run that was killed before this is finished by the next.
+            # On every run: if a run is killed before this, the next one finishes it.
             firewall.apply()
     if params["wait_for_drain"] and not check_mode:
         rollout.wait_for_drains()
     changed = any(step.changed for step in steps)
     credentials = {item.name: item.credentials for item in wanted}
-    # A run that changed nothing and waited for nothing has looked already.
+    # If nothing was changed and nothing waited for, the first reading is current.
     world = read_host(params["config_dir"]) if not check_mode and (changed or params["wait_for_drain"]) else found
     return {
         "carried": None if check_mode else carried(world, credentials),
@@ -209,7 +209,7 @@ def carry_out(
 
 
 def longest(wanted: t.Sequence[Wanted], found: t.Mapping[str, Deployment], options: Options) -> float:
-    """Seconds that a run may take at most: each revision waits for room, is dumped before, and becomes healthy."""
+    """Return the seconds that a run may take at most: each revision waits for capacity and a dump, and becomes healthy."""
     contents = [r.content for deployment in found.values() for r in deployment.revisions]
     contents += [item.content for item in wanted]
     drain = max((content.drain_seconds for content in contents if content), default=0)
@@ -219,5 +219,5 @@ def longest(wanted: t.Sequence[Wanted], found: t.Mapping[str, Deployment], optio
     snapshot = SNAPSHOT_SECONDS if options.snapshot_dir else 0
     one = limit + drain + snapshot + deadline + options.min_healthy_time + _SLACK_SECONDS
     rounds = -(-len(wanted) // max(1, min(options.parallel, options.max_extra)))
-    # What is interrupted or removed ends its runs first, and what fails ends its own last.
+    # Interrupted or removed revisions end their runs first, and failed ones end theirs last.
     return rounds * one + 2 * (drain + _SLACK_SECONDS)

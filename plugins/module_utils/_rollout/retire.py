@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The end of revisions and deployments: drained, cleared away, removed with all they have, pruned where not kept."""
+"""The end of revisions and deployments: drain revisions, remove deployments with all their files, prune old revisions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state 
 
 
 def drain(host: RolloutHost, name: str, numbers: t.Sequence[int]) -> None:
-    """Let revisions end in their own time, under systemd. Where no proxy holds sessions, they end now."""
+    """Start draining revisions, under systemd. Revisions without a proxy have no sessions to wait for and are stopped now."""
     if not numbers:
         return
     host.drained.setdefault(name, set()).update(numbers)
@@ -45,11 +45,11 @@ def drain(host: RolloutHost, name: str, numbers: t.Sequence[int]) -> None:
 
 
 def clear_the_way(host: RolloutHost, steps: t.Sequence[Step]) -> list[Step]:
-    """End strays early where they hold the public port, or the last place among the revisions that may run.
+    """Drain leftovers early if they block a start: they have the public port, or use up the limit of running revisions.
 
-    A place is one of its deployment, or one of all that may run beside those that serve.
+    The limit is that of the deployment (``max_running``) or that of all extra revisions of the host (``max_extra``).
 
-    Give the steps whose strays are gone.
+    Return the steps whose leftovers are being drained.
     """
     public, crowded = [], []
     starting = [step for step in steps if step.starts]
@@ -60,7 +60,7 @@ def clear_the_way(host: RolloutHost, steps: t.Sequence[Step]) -> list[Step]:
             public.append(step)
         elif (full and step.strays) or (step.starts and _beside(step, revisions) >= host.options.max_running):
             crowded.append(step)
-    # The proxy sends nobody to what has the public port itself, and cannot be told anything while that has it.
+    # The proxy routes nobody to a container with its own public port, and cannot be loaded while the container has it.
     for step in public:
         drain(host, step.name, step.strays)
     if crowded and not host.let_go():
@@ -71,19 +71,19 @@ def clear_the_way(host: RolloutHost, steps: t.Sequence[Step]) -> list[Step]:
 
 
 def _beside(step: Step, revisions: t.Iterable[Revision]) -> int:
-    """How many of its deployment's revisions run beside the one that a step is about."""
+    """Count the deployment's running revisions other than that of the step."""
     return sum(revision.running for revision in revisions if revision.number != step.revision)
 
 
 def remove(host: RolloutHost, names: t.Sequence[str]) -> None:
-    """Take the way to it away, the record that it serves, then stop it, and delete its files last.
+    """Remove a deployment's route and its record, stop it, and delete its files last.
 
-    A killed run is finished by the next, and until then nothing leads clients to what is half gone.
+    The next run finishes a killed one, and until then no client is routed to a half-removed deployment.
     """
     for name in names:
         host.world[name] = replace(host.world[name], settings=None)
     if names:
-        # On a full disk too: then nothing is removed.
+        # If the file cannot be written, as on a full disk, nothing is removed.
         host.let_go(but=reload.ProxyFileError)
         reach("remove_unrouted")
     numbers = {name: [revision.number for revision in host.world[name].revisions] for name in names}
@@ -97,7 +97,7 @@ def remove(host: RolloutHost, names: t.Sequence[str]) -> None:
         for number in numbers[name]:
             docker_engine.remove_container(host.client, container_name(name, number))
         reach("remove_cleared")
-        # While their records are still there: a run that is killed here is finished by the next.
+        # While their records still exist, so that the next run can finish a run that is killed here.
         for revision in host.world[name].revisions if host.options.remove_dumps else ():
             _remove_dump(host, name, revision)
         store.remove_deployment(host.options.config_dir, name)
@@ -105,7 +105,7 @@ def remove(host: RolloutHost, names: t.Sequence[str]) -> None:
 
 
 def prune(host: RolloutHost, steps: t.Sequence[Step]) -> None:
-    """Remove what is older than what is kept, and images that only it needed."""
+    """Remove revisions that are no longer kept, and images that only they needed."""
     world = store.read(host.options.config_dir, sorted(host.world))
     pruned: list[Revision] = []
     for step in steps:
@@ -130,7 +130,7 @@ def _remove_revision(host: RolloutHost, name: str, revision: Revision) -> None:
 
 
 def _remove_dump(host: RolloutHost, name: str, revision: Revision) -> None:
-    # Where it was put then: the option may have another value by now, or none.
+    # Its recorded path comes first: the option may have changed since, or may be unset.
     folder = host.options.snapshot_dir
     dump = revision.snapshot or (snapshot_path(folder, name, revision) if folder else None)
     if dump:

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the module deployment_rollback wants: a revision that is kept, where nothing speaks against it."""
+"""The rollback of deployment_rollback to a kept revision, and the reasons to refuse it."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._server import 
 
 
 def roll_back(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
-    """Bring one deployment back to a revision that is kept; a host that does not have the deployment is left alone."""
+    """Bring one deployment back to a kept revision; a host without the deployment is left alone."""
     check_name(params["name"])
     client = docker_engine.connect()
 
     def wanted(found: t.Mapping[str, Deployment]) -> list[Wanted]:
         if params["name"] not in found:
             return []
-        # First: what back_to() goes by, the record and the schema, is not what clients see then.
+        # First, because back_to() relies on the record and the schema, which then differ from what clients see.
         if params["revision"] is None and found[params["name"]].serving and proxy_drifted(found):
             raise Refused(
                 f"deployment '{params['name']}', option 'revision': an interrupted run left the proxy on a different revision "
@@ -50,7 +50,7 @@ def roll_back(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t
 
 
 def _refuse_what_is_in_the_way(found: t.Mapping[str, Deployment], name: str) -> None:
-    """The proxy can be told nothing while the container of another deployment has a port that it needs."""
+    """Refuse a rollback while the container of another deployment has a port that the proxy needs: it cannot be loaded."""
     needed = {(route.bind_address, route.port) for route in routes(found.values())}
     for other in found.values():
         for revision in other.revisions if other.name != name else ():
@@ -65,7 +65,7 @@ def _refuse_what_is_in_the_way(found: t.Mapping[str, Deployment], name: str) -> 
 
 
 def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.Collection[str]) -> Wanted:
-    """What a rollback wants: a kept revision with the deployment's own settings. Raises Refused."""
+    """Return the wanted state: a kept revision with the deployment's own settings. Raises Refused."""
     name, number, serving = deployment.name, params["revision"], deployment.serving
     kept = ", ".join(str(revision.number) for revision in deployment.revisions) or "none"
     if deployment.settings is None or serving is None:
@@ -93,14 +93,14 @@ def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.
     _refuse_other_aes_key(name, target, serving)
     if not params["accept_schema"]:
         _refuse_other_schema(deployment, target.number, params["snapshot_dir"])
-    # Where the server mounts its routes is the revision's; the rest of the address is the deployment's.
+    # The mount prefix belongs to the revision; the rest of the address belongs to the deployment.
     prefix = parse_rendered(target.content.environment).get("MOUNT_PREFIX") or None
     settings = {**deployment.settings, "prefix": prefix}
     return Wanted(name, target.content, settings, target.number, deployment.credentials)
 
 
 def _refuse_stale_credentials(deployment: Deployment, target: Revision) -> None:
-    """On a host as an earlier version left it, a revision starts with the addresses and passwords of its own time."""
+    """Refuse if a revision would start with outdated addresses and passwords, as on a host of an earlier version."""
     own = _credentials.split(target.environment)[1]
     if deployment.credentials_file is None and own != deployment.credentials:
         raise Refused(
@@ -111,7 +111,7 @@ def _refuse_stale_credentials(deployment: Deployment, target: Revision) -> None:
 
 
 def _refuse_other_aes_key(name: str, target: Revision, serving: Revision) -> None:
-    """A server has one AES key: what the one that serves has encrypted, another one cannot read."""
+    """Refuse if the AES key differs: data that the serving revision has encrypted could not be read."""
     before, now = (parse_rendered(revision.environment).get("LANGGRAPH_AES_KEY") for revision in (target, serving))
     if now and before != now:
         raise Refused(
@@ -122,7 +122,7 @@ def _refuse_other_aes_key(name: str, target: Revision, serving: Revision) -> Non
 
 
 def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str | None) -> None:
-    """Migrations only go forward: older code may not read what they left."""
+    """Refuse if the schema has changed: migrations only go forward, and older code may not be able to read it."""
     target, serving = deployment.get(number), deployment.serving
     content = serving.content if serving else None
     if target is None or content is None or serving is None or number == serving.number:

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What HAProxy is to serve: the routes of a host's deployments, and who is in their way."""
+"""The routes of a host's deployments for HAProxy, and the deployments that block them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
 
 
 def route(name: str, settings: t.Mapping[str, t.Any], number: int, slot: t.Mapping[str, t.Any]) -> Route:
-    """How the proxy sends a deployment's requests to one of its revisions."""
+    """Return the route from a deployment's public address to one of its revisions."""
     return Route(
         name=name,
         revision=number,
@@ -32,9 +32,9 @@ def route(name: str, settings: t.Mapping[str, t.Any], number: int, slot: t.Mappi
 
 
 def routes(deployments: t.Collection[Deployment]) -> list[Route]:
-    """The routes of all deployments that stand behind the proxy and have a revision that serves there.
+    """Return the routes of all deployments that are behind the proxy and have a serving revision there.
 
-    Where another's container has the port itself, as after an exchange that failed for one of them, there is no way.
+    A deployment has no route while the container of another one has its port, as after an exchange that failed for one of them.
     """
     found = []
     for deployment in deployments:
@@ -47,7 +47,7 @@ def routes(deployments: t.Collection[Deployment]) -> list[Route]:
 
 
 def holder_of_port(deployment: Deployment, others: t.Iterable[Deployment]) -> str | None:
-    """Which other deployment's container is itself at the public address of this one, or may have to go back there."""
+    """Return the other deployment whose container has the public address of this one, or may have to return to it."""
     mine = deployment.settings or {}
     for other in others if mine else ():
         theirs, serving = other.settings or {}, other.serving
@@ -59,14 +59,14 @@ def holder_of_port(deployment: Deployment, others: t.Iterable[Deployment]) -> st
 
 
 def same_port(mine: t.Mapping[str, t.Any], theirs: t.Mapping[str, t.Any]) -> bool:
-    """Whether the public addresses of two deployments are one listener, or cannot both be listened on."""
+    """Return whether the public addresses of two deployments are the same listener or conflict."""
     return meet(mine["bind_address"], mine["port"], theirs["bind_address"], theirs["port"])
 
 
 def proxy_text(world: t.Mapping[str, Deployment], asking: t.Iterable[str] = ()) -> str | None:
-    """What the proxy has to run for the deployments of a host; None where it has never been asked for.
+    """Return the proxy's configuration for the deployments of a host; None if the proxy was never needed.
 
-    ValueError where they cannot go together, or where another one still has the address that one is ``asking`` for.
+    Raises ValueError if the routes conflict, or if another deployment still has the address that one is ``asking`` for.
     """
     found = routes(world.values())
     for name in asking:
@@ -77,7 +77,7 @@ def proxy_text(world: t.Mapping[str, Deployment], asking: t.Iterable[str] = ()) 
 
 
 def _refuse_taken(deployment: Deployment, unrouted: t.Iterable[Deployment]) -> None:
-    """Those that the proxy does not serve at the moment have their addresses all the same: to come back to."""
+    """Raise ValueError if an unrouted deployment has the address: it keeps its address in order to return to it."""
     mine = deployment.settings or {}
     for other in unrouted:
         theirs = other.settings or {}
@@ -92,10 +92,10 @@ def _refuse_taken(deployment: Deployment, unrouted: t.Iterable[Deployment]) -> N
 
 
 def proxy_drifted(found: t.Mapping[str, Deployment]) -> bool:
-    """Whether the proxy runs something else than the host's records ask for, as after a run that was killed."""
+    """Return whether the proxy's configuration differs from the host's records, as after a killed run."""
     try:
         text = proxy_text(found)
     except ValueError:
-        # Killed between the records of two deployments that exchange their addresses.
+        # A run was killed between the records of two deployments that exchange their addresses.
         return True
     return text is not None and not reload.is_loaded(text)

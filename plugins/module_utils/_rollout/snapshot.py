@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""A snapshot of a deployment's database before a rollout may move its schema forward."""
+"""A snapshot of a deployment's database before a rollout may migrate its schema."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ except ImportError:
     pass  # reported by schema.py
 
 
-# Characters of what pg_dump says, which may quote what a deployment has planted.
+# Maximum characters of pg_dump's error output, which may quote data of a deployment.
 _MOST_SAID = 2000
-# A dump: the wait for a lock, all of it, and what it has to leave free of the disk (bytes).
+# Limits of a dump: seconds to wait for a lock, seconds in total, and bytes of the disk to leave free.
 LOCK_WAIT_SECONDS = 60
 SNAPSHOT_SECONDS = 3600
 LEFT_FREE = 512 * 1024 * 1024
 
 
 class SnapshotError(RuntimeError):
-    """The snapshot was not taken; the text is pg_dump's own, without a secret."""
+    """The snapshot was not taken; the message is pg_dump's own, without a secret."""
 
 
 def take_snapshot(database_uri: str, path: str) -> None:
-    """Dump a deployment's database into ``path``, for root alone, complete or not at all, in a limited time and size.
+    """Dump a deployment's database to ``path``, readable only by root, complete or not at all, with limited time and size.
 
-    What a dump that was killed has left there of this deployment goes. Raises SnapshotError.
+    Remnants of this deployment's killed dumps are removed. Raises SnapshotError.
     """
     if _schema.PSYCOPG_IMPORT_ERROR is not None:
         raise SnapshotError("the Python library psycopg is missing on the host")
@@ -64,20 +64,20 @@ def take_snapshot(database_uri: str, path: str) -> None:
 
 
 def _sweep(folder: str) -> None:
-    """Remove halves of dumps, and the passwords that earlier versions kept beside them. One run at a time is here."""
+    """Remove incomplete dumps, and the passwords that earlier versions kept next to them. Only one run at a time is here."""
     for ending in ("new", "passwords"):
         for leftover in glob.glob(f"{glob.escape(folder)}/before-revision-*.dump.{ending}"):
             os.unlink(leftover)
 
 
 def _dump(parts: dict[str, t.Any], staged: str) -> None:
-    # Only root and the process itself can read a process's environment, and nothing of it stays when that is killed.
+    # Only root and the process itself can read its environment, and nothing of it is left if the process is killed.
     environment = {"PGPASSWORD": str(parts.pop("password", None) or "")}
     most = _free_bytes(os.path.dirname(staged)) - LEFT_FREE
     if most <= 0:
         raise SnapshotError(f"it would leave less than {LEFT_FREE >> 20} MB free in {os.path.dirname(staged)}")
     command = [
-        # It ends with the module, and with a file that would fill the disk.
+        # pg_dump is killed when the module ends, or when the file would fill the disk.
         *("setpriv", "--pdeathsig", "KILL", "prlimit", f"--fsize={most}", "--core=0"),
         *("pg_dump", "--no-password", "--format=custom", f"--lock-wait-timeout={LOCK_WAIT_SECONDS * 1000}"),
         *(
@@ -101,7 +101,7 @@ def _free_bytes(folder: str) -> int:
 
 
 def snapshot_path(folder: str, name: str, revision: Revision) -> str:
-    """The dump that was taken before a revision started. Its time is in the name: numbers begin anew after a removal."""
+    """Return the path of the dump from before a revision started. It has the time, as numbers start again after a removal."""
     created = re.sub(r"[-:]|[.+].*", "", str((revision.record or {}).get("created", "")))
     return f"{folder}/{name}/before-revision-{revision.number}-{created}.dump"
 
@@ -114,10 +114,10 @@ def snapshot(
     uri: str,
     note: t.Callable[[str, int, str], None],
 ) -> str | None:
-    """Dump the database at ``uri`` where another image may migrate its schema; give the file, None where there is no need.
+    """Dump the database at ``uri`` if a new image may migrate its schema; return the file, None if no dump is needed.
 
-    A second try of the same revision takes a new one, unless the first try has migrated the database already. ``note``
-    records the file (deployment, revision, path) before there is one. Raises BringUpError, OSError.
+    A second try of the same revision takes a new dump, unless the first try has already migrated the database. ``note``
+    records the file (deployment, revision, path) before it exists. Raises BringUpError, OSError.
     """
     content, old = revision.content, serving.content if serving else None
     if not content or not old or content.image_id == old.image_id:

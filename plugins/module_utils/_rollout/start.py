@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""One revision up and healthy, beside what serves: room for it, and how it went."""
+"""Start one revision next to the serving one: wait for capacity, start it, and wait until it is healthy."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ POLL_SECONDS = 0.5
 
 
 class BringUpError(RuntimeError):
-    """A revision cannot even be started; the text says why, the caller which deployment it is."""
+    """A revision cannot be started; the message gives the reason, the caller adds the deployment."""
 
 
 def until_healthy(
     name: str, revision: Revision, deadline: float, min_healthy_time: float, secrets: str
 ) -> dict[str, t.Any] | None:
-    """Start a revision; None once it has been healthy for ``min_healthy_time`` s, else why it is not.
+    """Start a revision; return None once it has been healthy for ``min_healthy_time`` s, else the failure.
 
-    ``deadline`` is in seconds of time.monotonic(); systemd has one of its own, from the revision's slot. ``secrets`` is the
-    text of both its environment files, which no message repeats.
+    ``deadline`` is in seconds of time.monotonic(); systemd has its own deadline, from the revision's endpoint file.
+    ``secrets`` is the content of both its environment files, which is masked in messages.
     """
     begun, unit = time.time(), unit_name(name, revision.number)
     systemd.start([unit])
@@ -53,9 +53,9 @@ def until_healthy(
 
 
 def make_room(deployment: Deployment, number: int, most: int) -> None:
-    """Wait for the oldest drain where ``number`` would be one more revision than the connection budget has.
+    """Wait for the oldest drain if revision ``number`` would exceed ``most`` running revisions, the connection budget.
 
-    Raises BringUpError where none has ended when the last one's time was over.
+    Raises BringUpError if no drain has ended within the time that the slowest may take.
     """
     others = [
         revision
@@ -78,7 +78,7 @@ def make_room(deployment: Deployment, number: int, most: int) -> None:
 
 
 def count_runs(deployment: Deployment, revision: Revision | None) -> dict[str, int] | None:
-    """Runs in flight by status, as the server's own API tells; None where it does not."""
+    """Return the runs in flight by status, as the server's API reports them; None if it does not."""
     if revision is None or revision.slot is None or not deployment.settings:
         return None
     try:
@@ -89,9 +89,9 @@ def count_runs(deployment: Deployment, revision: Revision | None) -> dict[str, i
 
 
 def wait_for_drains(deployment: Deployment, numbers: t.Iterable[int]) -> list[int]:
-    """Come back when none of these revisions is being drained any more, or when the time of their drains is over.
+    """Wait until none of these revisions is draining, or until the time limit of their drains is over.
 
-    Gives those that are still being drained then.
+    Returns those that are still draining then.
     """
     units = {drain_unit_name(deployment.name, number): number for number in numbers}
     revisions = [revision for revision in deployment.revisions if revision.number in units.values()]
@@ -105,6 +105,6 @@ def wait_for_drains(deployment: Deployment, numbers: t.Iterable[int]) -> list[in
 
 
 def drain_time(deployment: Deployment, revisions: t.Iterable[Revision]) -> float:
-    """Seconds that drains of revisions may take: until nobody uses them, until their runs have ended, and some more."""
+    """Return the seconds that drains may take: until the sessions have ended, until the runs have ended, and some slack."""
     longest = max((revision.content.drain_seconds for revision in revisions if revision.content), default=0)
     return (deployment.settings or {}).get("drain_limit", 0) + longest + 60

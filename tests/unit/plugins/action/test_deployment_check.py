@@ -108,7 +108,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         {"langgraph_deployments": [{**BOT, "env": {"REDIS_URI": "redis://:planted-uri@x"}}]},
         [
             "deployment 'support-bot', option 'env.REDIS_URI': belongs to the collection; remove it: the collection "
-            "claims the Redis number and sets it"
+            "claims the Redis database and sets it"
         ],
     ),
     "port-taken": (

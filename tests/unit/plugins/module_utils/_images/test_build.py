@@ -26,9 +26,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._images.build i
     SOURCE_LABEL,
     BuildError,
     built,
-    folders,
     make,
     program,
+    source_directories,
     validate,
 )
 from ansible_collections.selfhost.langgraph.plugins.modules.image_build import kept_images
@@ -63,7 +63,7 @@ def build(**changes: t.Any) -> dict[str, t.Any]:
 
 def test_folders_are_used_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "agent.py").write_text("graph = 1")
-    with folders([build(path=str(tmp_path))]) as found:
+    with source_directories([build(path=str(tmp_path))]) as found:
         assert found == {"bot:1": str(tmp_path)}
     assert (tmp_path / "agent.py").exists()
 
@@ -88,7 +88,7 @@ def packed(path: Path, **files: str) -> dict[str, str]:
 def test_what_was_shipped_is_unpacked_and_nothing_of_it_stays(spool: Path) -> None:
     one = packed(spool / "one.tar", agent_py="graph = 1")
     two = packed(spool / "two.tar", other_py="graph = 2")
-    with folders([build(**one), build(image="two:1", **two)]) as found:
+    with source_directories([build(**one), build(image="two:1", **two)]) as found:
         assert (Path(found["bot:1"]) / "agent.py").read_text() == "graph = 1"
         assert (Path(found["bot:1"]) / "agent.py").stat().st_mode & 0o777 == 0o755
         assert (Path(found["two:1"]) / "other.py").read_text() == "graph = 2"
@@ -98,7 +98,7 @@ def test_what_was_shipped_is_unpacked_and_nothing_of_it_stays(spool: Path) -> No
 
 def test_two_images_of_one_folder_share_what_was_shipped(spool: Path) -> None:
     one = packed(spool / "one.tar", agent_py="graph = 1")
-    with folders([build(**one), build(image="two:1", **one)]) as found:
+    with source_directories([build(**one), build(image="two:1", **one)]) as found:
         assert [(Path(folder) / "agent.py").exists() for folder in found.values()] == [True, True]
     assert list(spool.iterdir()) == []
 
@@ -106,12 +106,12 @@ def test_two_images_of_one_folder_share_what_was_shipped(spool: Path) -> None:
 def test_what_was_shipped_goes_when_a_build_fails_too(spool: Path) -> None:
     good, bad = packed(spool / "one.tar", agent_py="graph = 1"), spool / "two.tar"
     bad.write_text("cut short")
-    with pytest.raises(BuildError), folders([build(**good)]):
+    with pytest.raises(BuildError), source_directories([build(**good)]):
         raise BuildError("no")
     cut = {"path": str(bad), "checksum": hashlib.sha256(b"cut short").hexdigest()}
     with (
         pytest.raises(BuildError, match="^image 'bot:1': its source directory cannot be unpacked: "),
-        folders([build(**cut)]),
+        source_directories([build(**cut)]),
     ):
         pass
     assert list(spool.iterdir()) == []
@@ -143,13 +143,13 @@ PLANTED = {"another one": swap, "a link to it": link, "a pipe": pipe, "of anothe
 def test_what_was_planted_in_its_place_is_not_unpacked(spool: Path, plant: t.Callable[[Path], None]) -> None:
     one = packed(spool / "one.tar", agent_py="graph = 1")
     plant(spool / "one.tar")
-    with pytest.raises(BuildError), folders([build(**one)]):
+    with pytest.raises(BuildError), source_directories([build(**one)]):
         pytest.fail("unpacked")
 
 
 def test_what_was_shipped_elsewhere_is_not_unpacked(spool: Path, tmp_path: Path) -> None:
     one = packed(tmp_path / "one.tar", agent_py="graph = 1")
-    with pytest.raises(BuildError, match="was sent to a directory other than"), folders([build(**one)]):
+    with pytest.raises(BuildError, match="was sent to a directory other than"), source_directories([build(**one)]):
         pytest.fail("unpacked")
 
 
@@ -375,7 +375,7 @@ CAUSES = {
         "Error: No graphs found in config. Add at least one graph, e.g.:",
     ),
     "base that cannot be had": ("invalid reference format", "invalid reference format"),
-    "nothing": ("", "it said nothing"),
+    "nothing": ("", "it printed nothing"),
 }
 
 

@@ -114,7 +114,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(REDIS_URI="redis://x"),
         line(
             "REDIS_URI",
-            "is not an option of a deployment; remove it: the collection claims the Redis number and sets it",
+            "is not an option of a deployment; remove it: the collection claims the Redis database and sets it",
         ),
     ),
     "something else entirely": (
@@ -288,7 +288,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(env={"REDIS_URI": "redis://mine"}),
         line(
             "env.REDIS_URI",
-            "belongs to the collection; remove it: the collection claims the Redis number and sets it",
+            "belongs to the collection; remove it: the collection claims the Redis database and sets it",
         ),
     ),
     "option's variable in env": (
