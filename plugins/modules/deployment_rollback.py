@@ -109,7 +109,7 @@ failures:
   elements: dict
 """
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import UnloggedModule, require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.docker_engine import DOCKER_IMPORT_ERROR
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import ROLLOUT_ARGUMENTS, run_module
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.rollback import roll_back
@@ -118,7 +118,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._server.schema 
 
 def main() -> None:
     """Read the options and hand over."""
-    module = QuietModule(
+    module = UnloggedModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "revision": {"type": "int"},

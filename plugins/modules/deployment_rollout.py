@@ -297,7 +297,7 @@ failures:
       elements: str
 """
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import UnloggedModule, require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.docker_engine import DOCKER_IMPORT_ERROR
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import (
     ROLLOUT_ARGUMENTS,
@@ -327,7 +327,7 @@ def main() -> None:
         "user": {"type": "str"},
         "read_only": {"type": "bool", "default": False},
     }
-    module = QuietModule(
+    module = UnloggedModule(
         argument_spec={
             "deployments": {
                 "type": "list",

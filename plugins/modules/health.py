@@ -113,7 +113,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import unit_name
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import explain, sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import collect_failure, summarize
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import health as _health
 
 
@@ -137,7 +137,7 @@ def explain_all(answers: t.Mapping[str, _health.Answer], config_dir: str) -> lis
         unit = unit_name(name, number)
         state = systemd.unit_states([unit])[unit]
         secrets = (serving.environment or "") + deployment.credentials if serving else None
-        failures.append(explain(name, number, state, answers[name], secrets))
+        failures.append(collect_failure(name, number, state, answers[name], secrets))
     return failures
 
 
@@ -165,7 +165,7 @@ def main() -> None:
     sick = {name: answer for name, answer in answers.items() if not answer.ok}
     if sick:
         failures = explain_all(sick, module.params["config_dir"])
-        module.fail_json(msg=sentence(failures), health=health, failures=failures)
+        module.fail_json(msg=summarize(failures), health=health, failures=failures)
     module.exit_json(health=health)
 
 

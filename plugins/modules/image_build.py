@@ -158,7 +158,7 @@ log:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import UnloggedModule, require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import build as image_build
@@ -169,11 +169,11 @@ def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, d
     """Build the missing images whose directory is available, and return every image. Raises BuildError, EngineError."""
     client = docker_engine.connect()
     found = {build["image"]: image_build.built(client, build) for build in params["builds"]}
-    images = {name: image_build.told(name, image, "keep") for name, image in found.items() if image is not None}
+    images = {name: image_build.result_entry(name, image, "keep") for name, image in found.items() if image is not None}
     missing = [build for build in params["builds"] if build["image"] not in images]
     there = [build for build in missing if build["path"] and not check_mode]
     if not there:
-        return images | {build["image"]: image_build.told(build["image"], None, "build") for build in missing}
+        return images | {build["image"]: image_build.result_entry(build["image"], None, "build") for build in missing}
     cli = image_build.program(params["program"])
     with image_build.source_directories(there) as directories:
         bases = {build["image"]: image_build.validate(cli, build, directories[build["image"]]) for build in there}
@@ -181,7 +181,7 @@ def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, d
             name = build["image"]
             before = docker_engine.inspect_image(client, name)
             made = image_build.make(client, cli, build, directories[name], bases[name])
-            images[name] = image_build.told(name, made, "build")
+            images[name] = image_build.result_entry(name, made, "build")
             if before and before["Id"] != made.get("Id"):
                 image_build.forget(client, before["Id"], kept_images(params["config_dir"]))
     return images
@@ -210,7 +210,7 @@ def main() -> None:
         "checksum": {"type": "str"},
         "source": {"type": "str"},
     }
-    module = QuietModule(
+    module = UnloggedModule(
         argument_spec={
             "builds": {"type": "list", "elements": "dict", "required": True, "options": build},
             "program": {"type": "str", "default": "langgraph"},

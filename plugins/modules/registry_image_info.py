@@ -119,14 +119,14 @@ problems:
       remedy: check name and tag, or push it first
 """
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import UnloggedModule, require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import registry
 
 
 def main() -> None:
     """Query the registries and report their answers."""
-    module = QuietModule(
+    module = UnloggedModule(
         argument_spec={
             "images": {
                 "type": "list",

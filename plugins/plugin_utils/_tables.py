@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable
 
 Deployments = t.Sequence[t.Mapping[str, t.Any]]
 STATUS_COLUMNS = ("deployment", "revision", "state", "sessions", "since", "health", "image", "by", "why")
@@ -47,7 +47,7 @@ def _row(
         ("healthy" if answer["ok"] else "UNHEALTHY") if serves and answer else "-",
         str(revision["image"] or "-"),
         str(revision["created_by"] or "-"),
-        shown(_why(revision)),
+        printable(_why(revision)),
     )
 
 

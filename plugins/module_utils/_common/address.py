@@ -11,7 +11,7 @@ from __future__ import annotations
 EVERY_ADDRESS = {"0.0.0.0", "::"}
 
 
-def meet(address: str, port: int, other_address: str, other_port: int) -> bool:
+def conflicts(address: str, port: int, other_address: str, other_port: int) -> bool:
     """Return whether two programs cannot listen on these addresses at the same time."""
     addresses = {address.strip("[]"), other_address.strip("[]")}
     return port == other_port and (len(addresses) == 1 or bool(addresses & EVERY_ADDRESS))

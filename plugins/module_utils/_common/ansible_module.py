@@ -33,7 +33,7 @@ for name in sys.argv[1:]:
 """
 
 
-class QuietModule(AnsibleModule):
+class UnloggedModule(AnsibleModule):
     """A module that does not log its options on the host.
 
     Ansible writes every option there and masks secrets that sit inside a list by looking for the secret in the list's

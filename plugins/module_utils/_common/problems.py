@@ -54,18 +54,18 @@ class Problem:
         }
 
 
-def shown(value: t.Any, longest: int = LONGEST_SHOWN) -> str:
+def printable(value: t.Any, longest: int = LONGEST_SHOWN) -> str:
     """Return a value that is not secret on one line, truncated to ``longest`` characters."""
     text = " ".join("".join(character if character.isprintable() else " " for character in str(value)).split())
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
-def shown_key(key: t.Any) -> str:
+def printable_key(key: t.Any) -> str:
     """Return the key of a mapping; only the name of a key that is ``NAME=value`` or ``NAME: value`` by mistake."""
-    return shown(str(key).partition("=")[0].partition(":")[0].partition(" ")[0])
+    return printable(str(key).partition("=")[0].partition(":")[0].partition(" ")[0])
 
 
-def kind(value: t.Any) -> str:
+def type_name(value: t.Any) -> str:
     """Return the type of a value in words; Ansible's own subclasses count as their base types."""
     return next((word for type_, word in _KINDS if isinstance(value, type_)), f"a {type(value).__name__.lower()}")
 

@@ -12,8 +12,8 @@ import typing as t
 from collections import defaultdict
 from dataclasses import dataclass
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, overlap
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import channel_patterns, user_of
 
 # A channel pattern that marks a Redis user as one that may share its channels. It is stored with the user itself, so that
@@ -44,7 +44,7 @@ def listeners_of(users: t.Iterable[str], leave_out: t.Collection[str]) -> t.Iter
         yield Listener(name, tuple(sorted(patterns - {SHARED_MARK})), SHARED_MARK in patterns, listed=False)
 
 
-def meetings(patterns: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
+def overlapping_pairs(patterns: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
     """Yield the pairs of patterns that have a channel in common, including each pattern with itself.
 
     Only patterns whose literal beginnings match have to be compared, so thousands of different patterns cost little.
@@ -54,7 +54,7 @@ def meetings(patterns: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
         while open_ones and not literal(pattern).startswith(literal(open_ones[-1])):
             open_ones.pop()
         yield pattern, pattern
-        yield from ((other, pattern) for other in open_ones if meet(other, pattern))
+        yield from ((other, pattern) for other in open_ones if overlap(other, pattern))
         open_ones.append(pattern)
 
 
@@ -69,7 +69,7 @@ def channel_findings(listeners: t.Sequence[Listener], options: tuple[str, str]) 
             holders[pattern].append(listener)
     problems: dict[str, Problem] = {}
     together: set[str] = set()
-    for pair in meetings(holders):
+    for pair in overlapping_pairs(holders):
         for one, other in (pair, pair[::-1]):
             there = _Others(holders[other])
             for here in holders[one]:
@@ -86,11 +86,11 @@ def channel_findings(listeners: t.Sequence[Listener], options: tuple[str, str]) 
 
 def _refusal(here: Listener, pattern: str, there: Listener, other: str, options: tuple[str, str]) -> Problem:
     channel_option, shared_option = options
-    called = f"'{shown(there.name)}'" + ("" if there.listed else " (not listed)")
+    called = f"'{printable(there.name)}'" + ("" if there.listed else " (not listed)")
     return Problem(
         here.name,
         channel_option,
-        f"'{shown(pattern)}' overlaps with '{shown(other)}' of {called}: Redis channels are not separated by database, so"
+        f"'{printable(pattern)}' overlaps with '{printable(other)}' of {called}: Redis channels are not separated by database, so"
         " each of the two could read and forge the events of the other",
         "leave the patterns out if the server honours REDIS_KEY_PREFIX, or accept that with"
         f" {shared_option}: true for both",

@@ -103,7 +103,7 @@ def literal(pattern: str) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def meet(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
     """Return whether any name matches both patterns; True in case of doubt."""
     first, second = literal(one), literal(other)
     if not (first.startswith(second) or second.startswith(first)):

@@ -22,7 +22,7 @@ _HEAD = """\
 # Written by selfhost.langgraph; not to be edited: the next change of a deployment replaces it.
 # The description tells which configuration a worker has loaded: `show info` on the admin socket prints it.
 global
-    description {mark}
+    description {config_id}
 
 """
 # No deployment can have this name: names contain no dot.
@@ -83,10 +83,10 @@ def render(routes: t.Sequence[Route]) -> str:
     sections += [_backend(route) for route in ordered]
     body = "\n".join("".join(f"{line}\n" for line in section) for section in [*sections, _NOBODY_LINES])
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
-    return _HEAD.format(mark=f"selfhost.langgraph:{digest}") + body
+    return _HEAD.format(config_id=f"selfhost.langgraph:{digest}") + body
 
 
-def mark(text: str) -> str:
+def config_id(text: str) -> str:
     """Return the description by which a worker that has loaded ``text`` identifies itself."""
     found = _DESCRIPTION.search(text)
     if found is None:

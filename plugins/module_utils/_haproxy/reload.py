@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
-from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy.config import listeners, mark
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
+from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy.config import config_id, listeners
 
 CONFIG_DIR = "/etc/langgraph-proxy"
 CONFIG_FILE = "10-deployments.cfg"
@@ -73,7 +73,7 @@ def loaded() -> str | None:
 
 def is_loaded(text: str) -> bool:
     """Return whether the file is ``text`` and the running worker has loaded it."""
-    return read() == text and loaded() == mark(text)
+    return read() == text and loaded() == config_id(text)
 
 
 def load(text: str, timeout: float = 30.0) -> bool:
@@ -102,11 +102,11 @@ def load(text: str, timeout: float = 30.0) -> bool:
         raise ProxyFileError(
             f"the proxy's configuration file cannot be written; nothing was changed: {error.strerror}"
         ) from error
-    reach("routed")
+    failpoint("routed")
     started = time.time()
     try:
         _reload(started)
-        _wait(mark(text), started, timeout)
+        _wait(config_id(text), started, timeout)
     except ProxyError:
         _put_back()
         raise

@@ -22,7 +22,7 @@ import time
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import (
     apt,
     engine_network,
@@ -162,18 +162,18 @@ def carry_out(plan: Plan, seen: Look) -> None:
         if wrote and plan.restart:
             note |= {"boot": _boot(), "written": _now(), "restart": plan.restart}
         _write(RECORD, json.dumps(note).encode(), 0o600)
-        reach("recorded")
+        failpoint("recorded")
         if wrote:
             os.replace(_trial(path), path)
-            reach("written")
+            failpoint("written")
         _write(RECORD, json.dumps({**note, "options": [plan.claimed]}).encode(), 0o600)
-        reach("noted")
+        failpoint("noted")
     if not seen.running:
         return
     try:
         if plan.reload:
             _reload(plan, engine.former)
-        reach("read again")
+        failpoint("read again")
         if plan.restart:
             _restart()
     except EngineServiceError as error:

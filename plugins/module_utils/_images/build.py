@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.disk import free_bytes
@@ -284,8 +284,8 @@ def _cause(lines: t.Sequence[str]) -> str:
         # BuildKit's own last line only names the step.
         found = next((line for line in reversed(lines) if pattern.search(line) and _STEP not in line), None)
         if found is not None:
-            return shown(found.strip(), longest=300)
-    return shown(lines[-1], longest=300) if lines else "it printed nothing"
+            return printable(found.strip(), longest=300)
+    return printable(lines[-1], longest=300) if lines else "it printed nothing"
 
 
 def forget(client: docker_engine.Client, image_id: str, kept: t.Collection[str]) -> None:
@@ -294,7 +294,7 @@ def forget(client: docker_engine.Client, image_id: str, kept: t.Collection[str])
         docker_engine.remove_image(client, image_id)
 
 
-def told(image: str, found: t.Mapping[str, t.Any] | None, action: str) -> dict[str, t.Any]:
+def result_entry(image: str, found: t.Mapping[str, t.Any] | None, action: str) -> dict[str, t.Any]:
     """Return one entry of the module's result."""
     found = found or {}
     return {

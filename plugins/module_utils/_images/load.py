@@ -14,7 +14,7 @@ import pathlib
 import shutil
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
 
@@ -109,4 +109,4 @@ def _verified(stack: contextlib.ExitStack, image: str, path: str, wanted: str) -
 def _why(image: str, error: str) -> str:
     if "no space left" in error.lower():
         return f"image '{image}': the engine's disk was full during the load and nothing was kept; free some space"
-    return f"image '{image}': the engine could not load it ({shown(error, longest=200)})"
+    return f"image '{image}': the engine could not load it ({printable(error, longest=200)})"

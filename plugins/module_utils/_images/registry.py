@@ -20,7 +20,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
     registry_of,
     repository_of,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 
 # The name of the default registry in the engine's file of logins.
@@ -82,7 +82,7 @@ def explain(text: str) -> tuple[str, str]:
     for words, finding, remedy in _CAUSES:
         if any(word in low for word in words):
             return finding, remedy
-    return f"the registry cannot be queried ({shown(text, longest=200)})", "check the engine's log on the host"
+    return f"the registry cannot be queried ({printable(text, longest=200)})", "check the engine's log on the host"
 
 
 def login(image: str, registries: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, str] | None:
@@ -112,7 +112,7 @@ def _from_helper(helper: str, address: str) -> tuple[str, str]:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CredentialError(f"'{program}' does not answer: {error}") from error
     if done.returncode != 0:
-        raise CredentialError(f"'{program}' has no login for it: {shown(done.stderr or done.stdout)}")
+        raise CredentialError(f"'{program}' has no login for it: {printable(done.stderr or done.stdout)}")
     try:
         answer = json.loads(done.stdout)
         return answer["Username"], answer["Secret"]

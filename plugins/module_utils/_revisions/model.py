@@ -95,14 +95,14 @@ class Revision:
     """One revision on the host.
 
     ``record`` and ``environment`` are its immutable files (None: missing or truncated), ``outcome`` is the result of its
-    start, ``slot`` is where its container answers, ``active`` is systemd's ActiveState.
+    start, ``endpoint`` is where its container answers, ``active`` is systemd's ActiveState.
     """
 
     number: int
     record: t.Mapping[str, t.Any] | None = None
     environment: str | None = None
     outcome: t.Mapping[str, t.Any] | None = None
-    slot: t.Mapping[str, t.Any] | None = None
+    endpoint: t.Mapping[str, t.Any] | None = None
     active: str = "inactive"
     enabled: bool = False
     draining: bool = False
@@ -144,8 +144,8 @@ class Revision:
     @property
     def _noted(self) -> t.Mapping[str, str]:
         """Return the recorded note on them; a revision of an earlier version has them in its environment."""
-        if "credentials" in (self.slot or {}):
-            return self.slot or {}
+        if "credentials" in (self.endpoint or {}):
+            return self.endpoint or {}
         return _credentials.note(_credentials.split(self.environment)[1])
 
     @property
@@ -257,37 +257,37 @@ def make_record(
     }
 
 
-def is_public(slot: t.Mapping[str, t.Any] | None) -> bool:
-    """Return whether a container in ``slot`` itself has its deployment's public port.
+def is_public(endpoint: t.Mapping[str, t.Any] | None) -> bool:
+    """Return whether a container in ``endpoint`` itself has its deployment's public port.
 
     Otherwise it answers at its own address on the deployments' network (``network``), or, if an earlier version created
     it, at a port of the loopback.
     """
-    if slot is None or slot.get("network"):
+    if endpoint is None or endpoint.get("network"):
         return False
-    return not (slot["address"] == "127.0.0.1" and slot["port"] in LOOPBACK_PORTS)
+    return not (endpoint["address"] == "127.0.0.1" and endpoint["port"] in LOOPBACK_PORTS)
 
 
-def is_in_place(slot: t.Mapping[str, t.Any] | None, settings: t.Mapping[str, t.Any]) -> bool:
-    """Return whether ``slot`` is where the settings want the container: not public behind a proxy, else public."""
-    if slot is None:
+def is_at_wanted_endpoint(endpoint: t.Mapping[str, t.Any] | None, settings: t.Mapping[str, t.Any]) -> bool:
+    """Return whether ``endpoint`` is where the settings want the container: not public behind a proxy, else public."""
+    if endpoint is None:
         return False
     if settings["proxy"] == "none":
-        published = (slot["address"], slot["port"]) == (settings["bind_address"], settings["port"])
-        return published and not slot.get("network")
-    return not is_public(slot)
+        published = (endpoint["address"], endpoint["port"]) == (settings["bind_address"], settings["port"])
+        return published and not endpoint.get("network")
+    return not is_public(endpoint)
 
 
-def with_limits(slot: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return ``slot`` with the container's limits: how long its start may take, and which deployments it may reach."""
-    place = {key: value for key, value in slot.items() if key not in ("healthy_deadline", "may_reach")}
+def with_limits(endpoint: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return ``endpoint`` with the container's limits: how long its start may take, and which deployments it may reach."""
+    place = {key: value for key, value in endpoint.items() if key not in ("healthy_deadline", "may_reach")}
     reach = {"may_reach": list(settings["may_reach"])} if settings.get("may_reach") else {}
     return {**place, "healthy_deadline": settings["healthy_deadline"], **reach}
 
 
-def local_url(slot: t.Mapping[str, t.Any]) -> str:
+def local_url(endpoint: t.Mapping[str, t.Any]) -> str:
     """Return the URL at which the host itself reaches a revision's container."""
-    return public_url(False, slot["address"], slot["port"], None)
+    return public_url(False, endpoint["address"], endpoint["port"], None)
 
 
 def previous(deployment: Deployment) -> Revision | None:

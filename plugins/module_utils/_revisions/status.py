@@ -60,16 +60,16 @@ def _revision(
     drain: t.Mapping[str, t.Any] | None,
     sessions: t.Callable[[str, int], int],
 ) -> dict[str, t.Any]:
-    slot = (revision.slot or {}) if revision.running else {}
+    endpoint = (revision.endpoint or {}) if revision.running else {}
     return {
         "number": revision.number,
         "state": state_of(revision, serving),
         "active": revision.active,
         **{key: (revision.record or {}).get(key) for key in RECORD},
         **{key: (revision.outcome or {}).get(key) for key in OUTCOME},
-        "address": slot.get("address"),
-        "port": slot.get("port"),
-        "sessions": sessions(slot["address"], int(slot["port"])) if slot else 0,
+        "address": endpoint.get("address"),
+        "port": endpoint.get("port"),
+        "sessions": sessions(endpoint["address"], int(endpoint["port"])) if endpoint else 0,
         "drain": dict(drain) if drain else None,
         "snapshot": revision.snapshot,
     }

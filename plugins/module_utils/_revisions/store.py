@@ -124,7 +124,7 @@ def _revision(config_dir: str, name: str, number: int, states: t.Mapping[str, sy
         record=read_json(os.path.join(directory, "revision.json")),
         environment=_text(os.path.join(directory, "environment")),
         outcome=read_json(os.path.join(directory, "outcome.json")),
-        slot=read_json(_slot(config_dir, name, number)),
+        endpoint=read_json(_endpoint(config_dir, name, number)),
         active=state.active,
         enabled=state.enabled,
         draining=states[drain_unit_name(name, number)].active in ("active", "activating"),
@@ -205,9 +205,9 @@ class StagedSwitch:
         """Stage the outcome of a revision's start."""
         self._add(self._first, _outcome(self._config_dir, name, number), outcome)
 
-    def stage_slot(self, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
-        """Stage a slot with another deadline."""
-        self._add(self._first, _slot(self._config_dir, name, number), slot)
+    def stage_endpoint(self, name: str, number: int, endpoint: t.Mapping[str, t.Any]) -> None:
+        """Stage an endpoint with another deadline."""
+        self._add(self._first, _endpoint(self._config_dir, name, number), endpoint)
 
     def stage_records(self, settings: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
         """Stage the settings of all deployments that switch, and which revisions serve."""
@@ -267,43 +267,43 @@ def finish_writing(config_dir: str) -> None:
     write_settings(config_dir, {name: record for name, record in _switched(config_dir).items() if name in present})
 
 
-def write_slot(config_dir: str, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
+def write_endpoint(config_dir: str, name: str, number: int, endpoint: t.Mapping[str, t.Any]) -> None:
     """Record where a revision's container answers."""
-    stage_slot(config_dir, name, number, slot)
-    put_slot(config_dir, name, number)
+    stage_endpoint(config_dir, name, number, endpoint)
+    commit_endpoint(config_dir, name, number)
 
 
-def stage_slot(config_dir: str, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
+def stage_endpoint(config_dir: str, name: str, number: int, endpoint: t.Mapping[str, t.Any]) -> None:
     """Write it next to the present one; this is the step that can fail on a full disk."""
-    _stage(_slot(config_dir, name, number), _dump(slot))
+    _stage(_endpoint(config_dir, name, number), _dump(endpoint))
 
 
-def put_slot(config_dir: str, name: str, number: int) -> None:
+def commit_endpoint(config_dir: str, name: str, number: int) -> None:
     """Commit the staged file."""
-    _put(_slot(config_dir, name, number))
+    _put(_endpoint(config_dir, name, number))
 
 
-def keep_slot(config_dir: str, name: str, number: int) -> None:
+def keep_endpoint(config_dir: str, name: str, number: int) -> None:
     """Keep a link to the present file: restoring it must not need disk space."""
-    path = _slot(config_dir, name, number)
+    path = _endpoint(config_dir, name, number)
     _unlink(f"{path}.before")
     if os.path.exists(path):
         os.link(path, f"{path}.before")
 
 
-def put_slot_back(config_dir: str, name: str, number: int) -> None:
-    """Restore the file that keep_slot() kept."""
-    path = _slot(config_dir, name, number)
+def restore_endpoint(config_dir: str, name: str, number: int) -> None:
+    """Restore the file that keep_endpoint() kept."""
+    path = _endpoint(config_dir, name, number)
     if os.path.exists(f"{path}.before"):
         os.replace(f"{path}.before", path)
 
 
-def remove_slot(config_dir: str, name: str, number: int) -> None:
-    """Remove the file of a revision's slot."""
-    remove_file(_slot(config_dir, name, number))
+def remove_endpoint(config_dir: str, name: str, number: int) -> None:
+    """Remove the file of a revision's endpoint."""
+    remove_file(_endpoint(config_dir, name, number))
 
 
-def _slot(config_dir: str, name: str, number: int) -> str:
+def _endpoint(config_dir: str, name: str, number: int) -> str:
     return os.path.join(revision_directory(config_dir, name, number), "slot.json")
 
 

@@ -24,7 +24,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
@@ -34,13 +34,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     Wanted,
     container_name,
     drain_unit_name,
-    is_in_place,
+    is_at_wanted_endpoint,
     make_record,
     unit_name,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import capacity, retire, start
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.cutover import Switch
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.endpoints import Places
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.cutover import Cutover
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.endpoints import Endpoints
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.report import Report
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import holder_of_port
@@ -69,15 +69,15 @@ class Rollout:
         self._host = RolloutHost(options, client, found)
         self._wanted = {item.name: item for item in wanted}
         self._reports = {step.name: Report(step) for step in steps}
-        self._places = Places(self._host, self._wanted)
-        self._switch = Switch(self._host, self._wanted, self._reports, self._refused)
+        self._endpoints = Endpoints(self._host, self._wanted)
+        self._cutover = Cutover(self._host, self._wanted, self._reports, self._refused)
 
     def run(self) -> list[Report]:
         """Apply the whole plan; failures of single deployments are in their reports."""
         host, steps = self._host, self._steps
         with _on_a_full_disk():
             store.finish_writing(self._options.config_dir)
-            for deployment in host.world.values():
+            for deployment in host.deployments.values():
                 store.settle_credentials(self._options.config_dir, deployment)
         # From now on the proxy's file may name only what serves according to the record.
         systemd.enable([unit_name(step.name, host.revision(step).number) for step in steps if step.enable])
@@ -87,16 +87,16 @@ class Rollout:
         with _on_a_full_disk():
             for step in steps:
                 self._write(step)
-        reach("written")
+        failpoint("written")
         with _on_a_full_disk():
             try:
-                self._places.interrupt(steps)
+                self._endpoints.interrupt(steps)
             except OSError:
-                self._places.put_all_back()
+                self._endpoints.restore_all()
                 raise
-        cleared = retire.clear_the_way(host, steps)
+        cleared = retire.drain_blocking_leftovers(host, steps)
         self._bring_up_and_switch()
-        self._end_strays(cleared)
+        self._end_leftovers(cleared)
         self._correct_failures()
         retire.prune(host, steps)
         return [self._reports[step.name] for step in steps]
@@ -106,12 +106,12 @@ class Rollout:
 
         It needs no lock, because it changes nothing.
         """
-        for name, deployment in self._host.world.items():
+        for name, deployment in self._host.deployments.items():
             draining = {revision.number for revision in deployment.revisions if revision.draining}
             if name in self._reports and draining:
                 self._host.drained.setdefault(name, set()).update(draining)
         for name, drained in self._host.drained.items():
-            hanging = start.wait_for_drains(self._host.world.get(name, Deployment(name)), drained)
+            hanging = start.wait_for_drains(self._host.deployments.get(name, Deployment(name)), drained)
             reports = store.read_drains(self._options.config_dir, name, drained)
             report = self._reports[name]
             report.runs["drained"] = {number: drain.get("runs") for number, drain in reports.items()}
@@ -132,11 +132,11 @@ class Rollout:
         """
         named, removed = self._host.named_by_proxy(), [s.name for s in self._steps if s.action == "remove"]
         revived = []
-        for name, deployment in self._host.world.items():
+        for name, deployment in self._host.deployments.items():
             settings, serving = deployment.settings or {}, deployment.serving
             if serving is None or serving.running or name in removed or settings.get("proxy") != "haproxy":
                 continue
-            if is_in_place(serving.slot, settings) and any(
+            if is_at_wanted_endpoint(serving.endpoint, settings) and any(
                 n == name and number != serving.number for n, number in named
             ):
                 revived.append((name, serving))
@@ -152,11 +152,11 @@ class Rollout:
         if step.new and content:
             self._write_revision(step, step.revision, content)
         self._stage_credentials(step)
-        self._places.give_slot(step)
+        self._endpoints.assign(step)
 
     def _stage_credentials(self, step: Step) -> None:
         """Write the credentials with which a starting container is created."""
-        credentials, deployment = self._wanted[step.name].credentials, self._host.world[step.name]
+        credentials, deployment = self._wanted[step.name].credentials, self._host.deployments[step.name]
         if credentials and credentials != deployment.credentials_file:
             store.stage_credentials(self._options.config_dir, step.name, credentials)
 
@@ -166,7 +166,7 @@ class Rollout:
             content, number, reasons=step.reasons, by=self._options.by, at=self._host.now(), schema=schema
         )
         store.write_revision(self._options.config_dir, step.name, record, content.environment)
-        self._host.world.setdefault(step.name, Deployment(step.name))
+        self._host.deployments.setdefault(step.name, Deployment(step.name))
         self._host.replace_revision(step.name, Revision(number, record, content.environment))
 
     # Start and switch
@@ -198,13 +198,13 @@ class Rollout:
                         self._fail(step, why)
                     else:
                         ready.append(step)
-                ready = self._switch.what_fits(ready)
+                ready = self._cutover.switch_ready(ready)
         # Steps whose address is still taken fail here, with that reason.
-        self._switch.together(self._switch.what_fits(ready))
+        self._cutover.switch_all(self._cutover.switch_ready(ready))
 
     def _bring_up(self, step: Step) -> dict[str, t.Any] | None:
         """Start a revision and wait until it has been healthy for the requested time; return the failure, None on success."""
-        options, deployment, revision = self._options, self._host.world[step.name], self._host.revision(step)
+        options, deployment, revision = self._options, self._host.deployments[step.name], self._host.revision(step)
         if step.action in ("create", "roll"):
             self._make_ready(step, deployment, revision)
         store.forget_drain(options.config_dir, step.name, revision.number)
@@ -214,7 +214,7 @@ class Rollout:
             # The deadline starts only now: the steps before may have waited for a drain or for a dump.
             deadline = time.monotonic() + self._wanted[step.name].settings["healthy_deadline"]
             secrets = (revision.environment or "") + self._wanted[step.name].credentials
-            failure = start.until_healthy(step.name, revision, deadline, options.min_healthy_time, secrets)
+            failure = start.start_and_wait(step.name, revision, deadline, options.min_healthy_time, secrets)
             if counted is not None:
                 self._reports[step.name].runs["before"] = counted.result()
         return failure
@@ -225,7 +225,7 @@ class Rollout:
         # The wanted revision may still be draining: a rollback returns to it, or a retry starts it again.
         systemd.stop([drain_unit_name(name, revision.number)])
         if step.action == "roll":
-            start.make_room(deployment, revision.number, options.max_running)
+            start.wait_for_capacity(deployment, revision.number, options.max_running)
             if options.snapshot_dir and self._wanted[name].revision is None:
                 uri = _credentials.database_uri(self._wanted[name].credentials) or ""
                 dump = snapshot(options.snapshot_dir, name, revision, deployment.serving, uri, self._note_snapshot)
@@ -246,7 +246,7 @@ class Rollout:
         host, revision, serving = self._host, self._host.revision(step), self._host.serving(step)
         fresh = step.action in ("create", "roll")
         # A killed run may have enabled the failed revision and routed clients to it.
-        if fresh and (host.let_go() or (step.name, revision.number) not in host.named_by_proxy()):
+        if fresh and (host.try_load_proxy() or (step.name, revision.number) not in host.named_by_proxy()):
             self._end_failed(step, revision)
         if fresh and not revision.served:
             cause = {key: failure[key] for key in ("code", "cause", "line", "log")}
@@ -257,14 +257,14 @@ class Rollout:
         if fresh and serving:
             store.drop_staged_credentials(self._options.config_dir, step.name)
         continues = step.action == "roll"
-        if serving and self._places.is_interrupted(step.name):
-            continues = self._places.put_back(step.name, serving)
+        if serving and self._endpoints.is_interrupted(step.name):
+            continues = self._endpoints.restore(step.name, serving)
         if serving and continues:
             failure["serving"] = serving.number
         self._reports[step.name].failure = failure
 
     def _end_failed(self, step: Step, revision: Revision) -> None:
-        direct = self._places.is_direct(step)
+        direct = self._endpoints.is_direct(step)
         systemd.disable([unit_name(step.name, revision.number)])
         if revision.running and not direct:
             # It may hold older sessions, if it was the target of a rollback while it drained.
@@ -279,25 +279,25 @@ class Rollout:
 
     # After the last switch
 
-    def _end_strays(self, cleared: t.Sequence[Step]) -> None:
+    def _end_leftovers(self, cleared: t.Sequence[Step]) -> None:
         """Drain what an interrupted run left behind, except for the steps that were ``cleared`` before."""
         if any(report.failure for report in self._reports.values()):
             # Failures are reported even if the proxy cannot be loaded, as when another deployment has taken an address.
-            settled = self._host.let_go()
+            settled = self._host.try_load_proxy()
         else:
             self._host.load_proxy()
             settled = True
         for step in self._steps:
             # The proxy may still send clients to a leftover if it could not be loaded.
             if settled and step not in cleared:
-                retire.drain(self._host, step.name, step.strays)
+                retire.drain(self._host, step.name, step.leftovers)
 
     def _correct_failures(self) -> None:
         """Remove the statement that the old revision continues to serve if another deployment has taken its port."""
-        world = self._host.world
+        deployments = self._host.deployments
         for name, report in self._reports.items():
-            deployment = world.get(name)
-            if report.failure and deployment and holder_of_port(deployment, world.values()):
+            deployment = deployments.get(name)
+            if report.failure and deployment and holder_of_port(deployment, deployments.values()):
                 # It runs, but another deployment now has its port.
                 report.failure.pop("serving", None)
 

@@ -40,11 +40,11 @@ def fitting(steps: t.Iterable[Step], running: Running, most: int) -> list[Step]:
     return admitted
 
 
-def known(world: t.Mapping[str, Deployment]) -> set[tuple[str, int]]:
+def known(deployments: t.Mapping[str, Deployment]) -> set[tuple[str, int]]:
     """Return the revisions that ran when the host was read."""
     return {
         (name, revision.number)
-        for name, deployment in world.items()
+        for name, deployment in deployments.items()
         for revision in deployment.revisions
         if revision.active in _HOLDING
     }
@@ -62,7 +62,7 @@ class Room:
         """Return those of ``steps`` that may start while ``starting`` are about to run."""
         own = {(step.name, step.revision or 0) for step in starting}
         # A start only adds to what was running, so systemd is queried only if that exceeds the limit.
-        admitted = fitting(steps, known(self._host.world) | own, self._most) if self._seen is None else []
+        admitted = fitting(steps, known(self._host.deployments) | own, self._most) if self._seen is None else []
         if len(admitted) < len(steps):
             running = self._running()
             if running != self._seen:
@@ -84,11 +84,11 @@ class Room:
     def _running(self) -> set[tuple[str, int]]:
         units = {
             unit_name(name, revision.number): (name, revision.number)
-            for name, deployment in self._host.world.items()
+            for name, deployment in self._host.deployments.items()
             for revision in deployment.revisions
         }
         states = systemd.unit_states(list(units))
         return {units[unit] for unit, state in states.items() if state.active in _HOLDING}
 
     def _patience(self) -> float:
-        return max((start.drain_time(each, each.revisions) for each in self._host.world.values()), default=0)
+        return max((start.drain_time(each, each.revisions) for each in self._host.deployments.values()), default=0)

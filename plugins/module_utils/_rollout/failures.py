@@ -21,7 +21,7 @@ LINES_READ = 100
 LOG_LINES = 20
 
 
-def explain(
+def collect_failure(
     name: str,
     number: int,
     state: systemd.UnitState,
@@ -40,7 +40,7 @@ def explain(
 UNLOGGED = ("proxy", "rollout", "lost_runs", "drain")
 
 
-def sentence(failures: t.Sequence[t.Mapping[str, t.Any]]) -> str:
+def summarize(failures: t.Sequence[t.Mapping[str, t.Any]]) -> str:
     """Return one line per deployment: its likely cause, and the log line that shows it, else the last one."""
     lines = []
     for failure in failures:

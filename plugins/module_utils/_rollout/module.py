@@ -34,9 +34,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     make_content,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.apply import Rollout
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import summarize
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import plan
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.report import Report, diff_of, told
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.report import Report, diff_of, result_entry
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import proxy_drifted
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.snapshot import SNAPSHOT_SECONDS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import Options, RolloutError
@@ -82,7 +82,7 @@ def run_module(module: AnsibleModule, function: t.Callable[..., dict[str, t.Any]
     if not module._diff:
         result.pop("diff")
     if result["failures"]:
-        module.fail_json(msg=sentence(result["failures"]), **result)
+        module.fail_json(msg=summarize(result["failures"]), **result)
     result.pop("failures")
     module.exit_json(**result)
 
@@ -198,11 +198,11 @@ def carry_out(
     changed = any(step.changed for step in steps)
     credentials = {item.name: item.credentials for item in wanted}
     # If nothing was changed and nothing waited for, the first reading is current.
-    world = read_host(params["config_dir"]) if not check_mode and (changed or params["wait_for_drain"]) else found
+    deployments = read_host(params["config_dir"]) if not check_mode and (changed or params["wait_for_drain"]) else found
     return {
-        "carried": None if check_mode else carried(world, credentials),
+        "carried": None if check_mode else carried(deployments, credentials),
         "changed": (bool(wanted) and interrupted) or changed,
-        "deployments": [told(report, item, found.get(item.name)) for report, item in zip(reports, wanted)],
+        "deployments": [result_entry(report, item, found.get(item.name)) for report, item in zip(reports, wanted)],
         "failures": [report.failure for report in reports if report.failure],
         "diff": [diff_of(item, found.get(item.name)) for step, item in zip(steps, wanted) if step.changed],
     }

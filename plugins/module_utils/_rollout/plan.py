@@ -23,7 +23,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     Deployment,
     Revision,
     Wanted,
-    is_in_place,
+    is_at_wanted_endpoint,
     to_prune,
 )
 
@@ -36,7 +36,7 @@ Action = t.Literal["create", "roll", "restart", "start", "wait", "route", "keep"
 class Step:
     """The change of one deployment and its reasons.
 
-    ``revision`` serves afterwards, ``new`` is whether its files have to be written first, ``strays`` are revisions
+    ``revision`` serves afterwards, ``new`` is whether its files have to be written first, ``leftovers`` are revisions
     that an interrupted run left running or enabled, ``prune`` those that are no longer kept.
     """
 
@@ -47,13 +47,13 @@ class Step:
     new: bool = False
     write: bool = False
     enable: bool = False
-    strays: tuple[int, ...] = ()
+    leftovers: tuple[int, ...] = ()
     prune: tuple[int, ...] = ()
 
     @property
     def changed(self) -> bool:
         """Return whether the host differs afterwards."""
-        return self.write or self.enable or bool(self.strays or self.prune) or self.action not in ("keep", "wait")
+        return self.write or self.enable or bool(self.leftovers or self.prune) or self.action not in ("keep", "wait")
 
     @property
     def starts(self) -> bool:
@@ -120,9 +120,9 @@ def _new(wanted: Wanted, action: Action, reasons: tuple[str, ...], content: Cont
     """Plan a new revision, or reuse the one that an interrupted or failed run has created with the same content."""
     name, begun = wanted.name, found.get(found.newest)
     if begun is not None and begun.content is not None and _is_begun(begun, begun.content, wanted, content):
-        return Step(name, action, reasons, begun.number, write=True, strays=_strays(found, begun.number))
+        return Step(name, action, reasons, begun.number, write=True, leftovers=_leftovers(found, begun.number))
     number = found.newest + 1
-    return Step(name, action, reasons, number, new=True, write=True, strays=_strays(found, number))
+    return Step(name, action, reasons, number, new=True, write=True, leftovers=_leftovers(found, number))
 
 
 def _is_begun(begun: Revision, has: Content, wanted: Wanted, content: Content) -> bool:
@@ -134,24 +134,28 @@ def _is_begun(begun: Revision, has: Content, wanted: Wanted, content: Content) -
 
 def _same(wanted: Wanted, found: Deployment, serving: Revision, changes: tuple[str, ...]) -> Step:
     settings = found.settings or {}
-    number, strays = serving.number, _strays(found, serving.number)
-    reasons = (*changes, *(f"revision {stray} runs and does not serve" for stray in strays))
+    number, leftovers = serving.number, _leftovers(found, serving.number)
+    reasons = (*changes, *(f"revision {leftover} runs and does not serve" for leftover in leftovers))
     moved = any(key in ADDRESS for key in changes)
     if "proxy" in changes or (moved and settings.get("proxy") == "none"):
         # The container itself is published there: it has to be created again.
-        return Step(wanted.name, "restart", reasons, number, write=True, enable=not serving.enabled, strays=strays)
-    if not is_in_place(serving.slot, wanted.settings):
+        return Step(
+            wanted.name, "restart", reasons, number, write=True, enable=not serving.enabled, leftovers=leftovers
+        )
+    if not is_at_wanted_endpoint(serving.endpoint, wanted.settings):
         # A run was killed before it moved the container, or its record is lost.
         reasons = (*reasons, "published elsewhere")
-        return Step(wanted.name, "restart", reasons, number, write=True, enable=not serving.enabled, strays=strays)
+        return Step(
+            wanted.name, "restart", reasons, number, write=True, enable=not serving.enabled, leftovers=leftovers
+        )
     enable, write = not serving.enabled, bool(changes)
     if serving.active == "activating":
-        return Step(wanted.name, "wait", reasons, number, write=write, enable=enable, strays=strays)
+        return Step(wanted.name, "wait", reasons, number, write=write, enable=enable, leftovers=leftovers)
     if not serving.running:
         reasons = (*reasons, f"unit is {serving.active}")
-        return Step(wanted.name, "start", reasons, number, write=write, enable=enable, strays=strays)
+        return Step(wanted.name, "start", reasons, number, write=write, enable=enable, leftovers=leftovers)
     action: Action = "route" if moved else "keep"
-    return Step(wanted.name, action, reasons, number, write=write, enable=enable, strays=strays)
+    return Step(wanted.name, action, reasons, number, write=write, enable=enable, leftovers=leftovers)
 
 
 def _back(wanted: Wanted, content: Content, found: Deployment, number: int) -> Step:
@@ -160,10 +164,10 @@ def _back(wanted: Wanted, content: Content, found: Deployment, number: int) -> S
     if serving is not None and serving.number == number:
         return _same(Wanted(wanted.name, content, found.settings or {}), found, serving, ())
     reasons = (f"rollback from revision {serving.number}" if serving else "rollback",)
-    return Step(wanted.name, "roll", reasons, number, write=True, strays=_strays(found, number))
+    return Step(wanted.name, "roll", reasons, number, write=True, leftovers=_leftovers(found, number))
 
 
-def _strays(found: Deployment, target: int) -> tuple[int, ...]:
+def _leftovers(found: Deployment, target: int) -> tuple[int, ...]:
     """Return revisions that run or start at boot, are not draining, do not serve, and are not the target."""
     serving = found.serving.number if found.serving else None
     return tuple(

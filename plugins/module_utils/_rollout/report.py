@@ -26,7 +26,7 @@ class Report:
     snapshot: str | None = None
 
 
-def told(report: Report, wanted: Wanted, found: Deployment | None) -> dict[str, t.Any]:
+def result_entry(report: Report, wanted: Wanted, found: Deployment | None) -> dict[str, t.Any]:
     """Return one entry of the module's result."""
     step: Step = report.step
     return {

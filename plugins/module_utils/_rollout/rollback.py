@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import conflicts
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
@@ -54,13 +54,13 @@ def _refuse_what_is_in_the_way(found: t.Mapping[str, Deployment], name: str) -> 
     needed = {(route.bind_address, route.port) for route in routes(found.values())}
     for other in found.values():
         for revision in other.revisions if other.name != name else ():
-            slot = revision.slot
-            if not (revision.running and slot and is_public(slot)):
+            endpoint = revision.endpoint
+            if not (revision.running and endpoint and is_public(endpoint)):
                 continue
-            if any(meet(slot["address"], slot["port"], *address) for address in needed):
+            if any(conflicts(endpoint["address"], endpoint["port"], *address) for address in needed):
                 raise Refused(
                     f"deployment '{name}', option 'name': an interrupted run left revision {revision.number} of deployment "
-                    f"'{other.name}' on port {slot['port']}, which the proxy needs; run the playbook site first"
+                    f"'{other.name}' on port {endpoint['port']}, which the proxy needs; run the playbook site first"
                 )
 
 

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import conflicts
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import config, reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy.config import Route
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, is_in_place
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
+    Deployment,
+    is_at_wanted_endpoint,
+)
 
 
-def route(name: str, settings: t.Mapping[str, t.Any], number: int, slot: t.Mapping[str, t.Any]) -> Route:
+def route(name: str, settings: t.Mapping[str, t.Any], number: int, endpoint: t.Mapping[str, t.Any]) -> Route:
     """Return the route from a deployment's public address to one of its revisions."""
     return Route(
         name=name,
         revision=number,
-        target_address=slot.get("address", "127.0.0.1"),
-        target_port=int(slot["port"]),
+        target_address=endpoint.get("address", "127.0.0.1"),
+        target_port=int(endpoint["port"]),
         bind_address=settings["bind_address"],
         port=int(settings["port"]),
         hostname=settings.get("hostname"),
@@ -41,8 +44,8 @@ def routes(deployments: t.Collection[Deployment]) -> list[Route]:
         settings, serving = deployment.settings or {}, deployment.serving
         if settings.get("proxy") != "haproxy" or holder_of_port(deployment, deployments):
             continue
-        if serving and serving.slot and is_in_place(serving.slot, settings):
-            found.append(route(deployment.name, settings, serving.number, serving.slot))
+        if serving and serving.endpoint and is_at_wanted_endpoint(serving.endpoint, settings):
+            found.append(route(deployment.name, settings, serving.number, serving.endpoint))
     return found
 
 
@@ -53,25 +56,26 @@ def holder_of_port(deployment: Deployment, others: t.Iterable[Deployment]) -> st
         theirs, serving = other.settings or {}, other.serving
         if other.name == deployment.name or theirs.get("proxy") != "none" or serving is None:
             continue
-        if (theirs.get("kept") or is_in_place(serving.slot, theirs)) and same_port(mine, theirs):
+        if (theirs.get("kept") or is_at_wanted_endpoint(serving.endpoint, theirs)) and same_port(mine, theirs):
             return other.name
     return None
 
 
 def same_port(mine: t.Mapping[str, t.Any], theirs: t.Mapping[str, t.Any]) -> bool:
     """Return whether the public addresses of two deployments are the same listener or conflict."""
-    return meet(mine["bind_address"], mine["port"], theirs["bind_address"], theirs["port"])
+    return conflicts(mine["bind_address"], mine["port"], theirs["bind_address"], theirs["port"])
 
 
-def proxy_text(world: t.Mapping[str, Deployment], asking: t.Iterable[str] = ()) -> str | None:
+def proxy_text(deployments: t.Mapping[str, Deployment], asking: t.Iterable[str] = ()) -> str | None:
     """Return the proxy's configuration for the deployments of a host; None if the proxy was never needed.
 
     Raises ValueError if the routes conflict, or if another deployment still has the address that one is ``asking`` for.
     """
-    found = routes(world.values())
+    found = routes(deployments.values())
     for name in asking:
         _refuse_taken(
-            world[name], [other for other in world.values() if other.name not in (name, *(r.name for r in found))]
+            deployments[name],
+            [other for other in deployments.values() if other.name not in (name, *(r.name for r in found))],
         )
     return config.render(found) if found or reload.read() is not None else None
 

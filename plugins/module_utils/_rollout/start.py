@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
     Deployment,
@@ -20,7 +20,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     local_url,
     unit_name,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import explain
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import collect_failure
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import health, runs
 
 POLL_SECONDS = 0.5
@@ -30,7 +30,7 @@ class BringUpError(RuntimeError):
     """A revision cannot be started; the message gives the reason, the caller adds the deployment."""
 
 
-def until_healthy(
+def start_and_wait(
     name: str, revision: Revision, deadline: float, min_healthy_time: float, secrets: str
 ) -> dict[str, t.Any] | None:
     """Start a revision; return None once it has been healthy for ``min_healthy_time`` s, else the failure.
@@ -40,19 +40,19 @@ def until_healthy(
     """
     begun, unit = time.time(), unit_name(name, revision.number)
     systemd.start([unit])
-    reach("started")
+    failpoint("started")
     state = systemd.unit_states([unit])[unit]
     answer = None
-    if state.active == "active" and revision.slot:
-        answer = health.wait_until_stable(f"{local_url(revision.slot)}/ok?check_db=1", min_healthy_time, deadline)
+    if state.active == "active" and revision.endpoint:
+        answer = health.wait_until_stable(f"{local_url(revision.endpoint)}/ok?check_db=1", min_healthy_time, deadline)
         state = systemd.unit_states([unit])[unit]
         if answer.ok and state.active == "active":
-            reach("healthy")
+            failpoint("healthy")
             return None
-    return explain(name, revision.number, state, answer, secrets, begun)
+    return collect_failure(name, revision.number, state, answer, secrets, begun)
 
 
-def make_room(deployment: Deployment, number: int, most: int) -> None:
+def wait_for_capacity(deployment: Deployment, number: int, most: int) -> None:
     """Wait for the oldest drain if revision ``number`` would exceed ``most`` running revisions, the connection budget.
 
     Raises BringUpError if no drain has ended within the time that the slowest may take.
@@ -79,10 +79,10 @@ def make_room(deployment: Deployment, number: int, most: int) -> None:
 
 def count_runs(deployment: Deployment, revision: Revision | None) -> dict[str, int] | None:
     """Return the runs in flight by status, as the server's API reports them; None if it does not."""
-    if revision is None or revision.slot is None or not deployment.settings:
+    if revision is None or revision.endpoint is None or not deployment.settings:
         return None
     try:
-        found = runs.in_flight(f"{local_url(revision.slot)}{deployment.settings.get('prefix') or ''}")
+        found = runs.in_flight(f"{local_url(revision.endpoint)}{deployment.settings.get('prefix') or ''}")
     except runs.RunsUnknown:
         return None
     return runs.counts(status for _thread, status in found.values())

@@ -48,34 +48,34 @@ def unlogged(step: Step, code: str, cause: str) -> dict[str, t.Any]:
 class RolloutHost:
     """The host as the rollout changes it.
 
-    ``world`` has all its deployments, listed or not, in their current state; ``drained`` has the revisions that this run
+    ``deployments`` has all its deployments, listed or not, in their current state; ``drained`` has the revisions that this run
     drains: deployment -> numbers.
     """
 
     def __init__(self, options: Options, client: t.Any, found: t.Mapping[str, Deployment]) -> None:
         self.options, self.client = options, client
-        self.world = dict(found)
+        self.deployments = dict(found)
         self.drained: dict[str, set[int]] = {}
 
     # Deployments and revisions
 
     def revision(self, step: Step) -> Revision:
         """Return the revision of a step."""
-        revision = self.world[step.name].get(step.revision or 0)
+        revision = self.deployments[step.name].get(step.revision or 0)
         if revision is None:
             raise RolloutError(f"deployment '{step.name}' has no revision {step.revision}")
         return revision
 
     def serving(self, step: Step) -> Revision | None:
         """Return the serving revision of a step's deployment."""
-        deployment = self.world.get(step.name)
+        deployment = self.deployments.get(step.name)
         return deployment.serving if deployment else None
 
     def replace_revision(self, name: str, revision: Revision) -> None:
         """Set the current state of a revision."""
-        deployment = self.world[name]
+        deployment = self.deployments[name]
         others = tuple(other for other in deployment.revisions if other.number != revision.number)
-        self.world[name] = replace(deployment, revisions=(*others, revision))
+        self.deployments[name] = replace(deployment, revisions=(*others, revision))
 
     @staticmethod
     def now() -> str:
@@ -87,13 +87,13 @@ class RolloutHost:
     def load_proxy(self, asking: t.Iterable[str] = ()) -> None:
         """Load the routes of the host's deployments into the proxy, unless it has them already."""
         try:
-            text = proxy_text(self.world, asking)
+            text = proxy_text(self.deployments, asking)
         except ValueError as error:
             raise reload.ProxyError(str(error)) from error
         if text is not None:
             reload.load(text)
 
-    def let_go(self, but: type[reload.ProxyError] | None = None) -> bool:
+    def try_load_proxy(self, but: type[reload.ProxyError] | None = None) -> bool:
         """Like load_proxy(), but return False if it fails: leftovers of a killed run may make it impossible.
 
         An error of the class ``but`` is raised all the same.

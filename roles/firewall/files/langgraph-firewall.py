@@ -93,7 +93,7 @@ table inet {table} {{
 def render(settings, deployments, bridges=(), resolved=None):
     """Render the table in nft's syntax, as a replacement of the loaded one. No I/O.
 
-    ``settings`` is the role's file; ``deployments`` maps names to ``{"settings": deployment.json, "slots": [slot.json]}``;
+    ``settings`` is the role's file; ``deployments`` maps names to ``{"settings": deployment.json, "endpoints": [slot.json]}``;
     ``bridges`` are names of the engine's other networks; ``resolved`` maps host names of services to addresses.
     """
     subnet = ipaddress.ip_network(settings["subnet"])
@@ -135,10 +135,10 @@ def _services(settings, resolved):
 def _may_reach(deployments, subnet):
     """Yield pairs of a container's address and the public port of a deployment that it may reach."""
     for deployment in deployments.values():
-        for slot in deployment["slots"]:
+        for endpoint in deployment["endpoints"]:
             with contextlib.suppress(ValueError, KeyError):
-                address = ipaddress.ip_address(slot["address"])
-                for name in slot.get("may_reach") or () if address in subnet else ():
+                address = ipaddress.ip_address(endpoint["address"])
+                for name in endpoint.get("may_reach") or () if address in subnet else ():
                     port = (deployments.get(name) or {}).get("settings", {}).get("port")
                     if port:
                         yield address, int(port)
@@ -146,7 +146,7 @@ def _may_reach(deployments, subnet):
 
 def _loopback_ports(deployments):
     """Return our ports on the loopback: containers' ports of earlier versions, and the deployments' public ports."""
-    places = [slot for deployment in deployments.values() for slot in deployment["slots"]]
+    places = [endpoint for deployment in deployments.values() for endpoint in deployment["endpoints"]]
     places += [
         {"address": deployment["settings"].get("bind_address"), "port": deployment["settings"].get("port")}
         for deployment in deployments.values()
@@ -182,11 +182,11 @@ def read_settings():
 
 
 def read_deployments(config_dir):
-    """Read all deployments of the host: the settings, and the slots of every revision."""
+    """Read all deployments of the host: the settings, and the endpoints of every revision."""
     return {
         directory.name: {
             "settings": read_json(directory / "deployment.json"),
-            "slots": [read_json(path) for path in sorted(directory.glob("revisions/*/slot.json"))],
+            "endpoints": [read_json(path) for path in sorted(directory.glob("revisions/*/slot.json"))],
         }
         for directory in Path(config_dir).glob("*")
         if directory.is_dir()

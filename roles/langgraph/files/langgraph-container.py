@@ -33,7 +33,7 @@ SIGNAL_INTERVAL = 0.5
 
 
 class Revision:
-    """One revision: its immutable record, and the slot in which it runs."""
+    """One revision: its immutable record, and the endpoint at which its container answers."""
 
     def __init__(self, instance):
         self.instance = instance
@@ -42,7 +42,7 @@ class Revision:
         self.unit = f"langgraph@{instance}.service"
         self.directory = os.path.join(CONFIG_DIR, self.name, "revisions", self.number)
         self.record = self._load("revision.json")
-        self.slot = self._load("slot.json")
+        self.endpoint = self._load("slot.json")
 
     def _load(self, name):
         with open(os.path.join(self.directory, name), encoding="utf-8") as file:
@@ -52,39 +52,39 @@ class Revision:
     def credentials(self):
         """Return the deployment's second environment file and its digest; None for both if an earlier version wrote none.
 
-        A staged file is for the revision whose slot notes its digest, until that revision serves.
+        A staged file is for the revision whose endpoint notes its digest, until that revision serves.
         """
         current = os.path.join(CONFIG_DIR, self.name, "credentials")
         for path in (f"{current}.new", current):
             with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
                 digest = hashlib.sha256(file.read()).hexdigest()
-                if path == current or digest == self.slot.get("credentials"):
+                if path == current or digest == self.endpoint.get("credentials"):
                     return path, digest
         return None, None
 
     @property
     def place(self):
         """Return where the container answers: its own address, or the one on which it is published."""
-        address = self.slot["address"]
-        return f"[{address}]:{self.slot['port']}" if ":" in address else f"{address}:{self.slot['port']}"
+        address = self.endpoint["address"]
+        return f"[{address}]:{self.endpoint['port']}" if ":" in address else f"{address}:{self.endpoint['port']}"
 
     @property
     def place_options(self):
         """Return the same as options of the engine's client. Only a public port without a proxy is published."""
-        if self.slot.get("network"):
-            return ["--ip", self.slot["address"]]
+        if self.endpoint.get("network"):
+            return ["--ip", self.endpoint["address"]]
         return ["--publish", f"{self.place}:8000"]
 
     @property
     def label(self):
-        """Return the label of a container of this revision in this slot."""
+        """Return the label of a container of this revision at this endpoint."""
         return f"{self.record['config']} {self.place}"
 
     @property
     def url(self):
         """Return the URL at which this host reaches the container."""
-        local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.slot["address"], self.slot["address"])
-        return f"http://{f'[{local}]' if ':' in local else local}:{self.slot['port']}"
+        local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.endpoint["address"], self.endpoint["address"])
+        return f"http://{f'[{local}]' if ':' in local else local}:{self.endpoint['port']}"
 
 
 def docker(*arguments, check=True):
@@ -128,9 +128,9 @@ def back_off(unit, found):
 
 
 def fits(revision, found, digest):
-    """Return whether a container belongs to the revision, in its slot and with the current credentials.
+    """Return whether a container belongs to the revision, at its endpoint and with the current credentials.
 
-    A running container keeps its credentials, and so does one of an earlier version until its slot notes others.
+    A running container keeps its credentials, and so does one of an earlier version until its endpoint notes others.
     """
     labels = found["Config"]["Labels"]
     if labels.get(CONFIG_LABEL) != revision.label:
@@ -138,12 +138,12 @@ def fits(revision, found, digest):
     if found["State"]["Running"] or digest is None:
         return True
     if CREDENTIALS_LABEL not in labels:
-        return "credentials" not in revision.slot
+        return "credentials" not in revision.endpoint
     return labels[CREDENTIALS_LABEL] == digest
 
 
 def close_network():
-    """Update the host's firewall with the addresses of all slots, before any container uses one of them.
+    """Update the host's firewall with the addresses of all endpoints, before any container uses one of them.
 
     A host without the role firewall has no such program.
     """
@@ -162,7 +162,7 @@ def log_options():
 
 
 def prepare(revision):
-    """Create a container for the revision, its slot and its credentials, unless the present one already fits."""
+    """Create a container for the revision, its endpoint and its credentials, unless the present one already fits."""
     found = inspect(revision.container)
     back_off(revision.unit, found)
     path, digest = revision.credentials
@@ -228,7 +228,7 @@ def wait(revision):
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     import _probe
 
-    seconds, url = revision.slot["healthy_deadline"], f"{revision.url}/ok"
+    seconds, url = revision.endpoint["healthy_deadline"], f"{revision.url}/ok"
     deadline = time.monotonic() + seconds
     client = int(os.environ.get("MAINPID", "0"))
     while not _probe.ask(url, timeout=5).ok:

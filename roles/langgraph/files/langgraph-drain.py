@@ -120,8 +120,8 @@ def report_runs(name, api, runs, since):
 def api_of_serving(name):
     """Return the API URL of the serving revision, as this host reaches it; None if there is none."""
     settings = load(os.path.join(CONFIG_DIR, name, "deployment.json"))
-    slot = load(os.path.join(CONFIG_DIR, name, "revisions", str(settings.get("serving")), "slot.json"))
-    return f"http://{slot['address']}:{slot['port']}{settings.get('prefix') or ''}" if slot else None
+    endpoint = load(os.path.join(CONFIG_DIR, name, "revisions", str(settings.get("serving")), "slot.json"))
+    return f"http://{endpoint['address']}:{endpoint['port']}{settings.get('prefix') or ''}" if endpoint else None
 
 
 def systemctl(*arguments):
@@ -135,13 +135,18 @@ def drain(instance):
     """Drain and stop one revision."""
     name, _dot, number = instance.rpartition(".")
     directory, unit = os.path.join(CONFIG_DIR, name, "revisions", number), f"langgraph@{instance}.service"
-    slot, limit = load(os.path.join(directory, "slot.json")), load(os.path.join(CONFIG_DIR, name, "deployment.json"))
+    endpoint, limit = (
+        load(os.path.join(directory, "slot.json")),
+        load(os.path.join(CONFIG_DIR, name, "deployment.json")),
+    )
     limit = int(limit.get("drain_limit", 900))
     report = {"begun": now(), "limit": limit}
     # First, so that a reboot does not start it again.
     systemctl("disable", "--quiet", unit)
     save(directory, report)
-    report["sessions_cut"] = wait_until_unused(slot.get("address", "127.0.0.1"), int(slot.get("port", 0)), limit)
+    report["sessions_cut"] = wait_until_unused(
+        endpoint.get("address", "127.0.0.1"), int(endpoint.get("port", 0)), limit
+    )
     api = api_of_serving(name)
     runs, stopped = in_flight(api), time.time()
     say(

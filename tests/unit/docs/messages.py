@@ -66,7 +66,7 @@ GIVES: dict[str, int | None] = {
     "warning": None,
     "warnings_of": None,
     "unknown_warnings": None,
-    "sentence": None,
+    "summarize": None,
     "still_open": None,
 }
 # Tables of messages: name -> position in each entry.

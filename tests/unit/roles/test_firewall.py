@@ -31,11 +31,11 @@ SETTINGS = {
 }
 
 
-def deployment(port: int, *slots: dict[str, t.Any], bind_address: str = "0.0.0.0") -> dict[str, t.Any]:
-    return {"settings": {"port": port, "bind_address": bind_address}, "slots": list(slots)}
+def deployment(port: int, *endpoints: dict[str, t.Any], bind_address: str = "0.0.0.0") -> dict[str, t.Any]:
+    return {"settings": {"port": port, "bind_address": bind_address}, "endpoints": list(endpoints)}
 
 
-def slot(number: int, *may_reach: str, **changes: t.Any) -> dict[str, t.Any]:
+def endpoint(number: int, *may_reach: str, **changes: t.Any) -> dict[str, t.Any]:
     place = {"address": f"172.29.128.{number}", "port": 8000, "network": "langgraph"}
     return {**place, "may_reach": list(may_reach), **changes}
 
@@ -140,9 +140,9 @@ def test_metadata_services_are_closed(helper: t.Any, address: str) -> None:
 
 def test_a_deployment_reaches_another_from_its_addresses_alone(helper: t.Any) -> None:
     found = {
-        "front": deployment(8123, slot(1, "back"), slot(2, "back")),
-        "back": deployment(8124, slot(3)),
-        "other": deployment(8125, slot(4)),
+        "front": deployment(8123, endpoint(1, "back"), endpoint(2, "back")),
+        "back": deployment(8124, endpoint(3)),
+        "other": deployment(8125, endpoint(4)),
     }
     assert elements(helper.render(SETTINGS, found), "may_reach") == ["172.29.128.1 . 8124", "172.29.128.2 . 8124"]
 
@@ -150,16 +150,16 @@ def test_a_deployment_reaches_another_from_its_addresses_alone(helper: t.Any) ->
 @pytest.mark.parametrize(
     "place",
     [
-        slot(1, "gone"),
-        slot(1, "back", address="127.0.0.1", port=30000, network=None),
-        slot(1, "back", address="0.0.0.0", network=None),
-        slot(1, "back", address="nonsense"),
+        endpoint(1, "gone"),
+        endpoint(1, "back", address="127.0.0.1", port=30000, network=None),
+        endpoint(1, "back", address="0.0.0.0", network=None),
+        endpoint(1, "back", address="nonsense"),
         {"may_reach": ["back"]},
         {},
     ],
 )
 def test_nothing_is_opened_for_an_address_that_is_not_a_container_s(helper: t.Any, place: dict[str, t.Any]) -> None:
-    found = {"front": deployment(8123, place), "back": deployment(8124), "half": {"settings": {}, "slots": []}}
+    found = {"front": deployment(8123, place), "back": deployment(8124), "half": {"settings": {}, "endpoints": []}}
     assert elements(helper.render(SETTINGS, found), "may_reach") == []
 
 
@@ -280,7 +280,7 @@ def test_it_follows_the_deployments(helper: t.Any, kernel: Kernel, tmp_path: Pat
     for name, port in (("front", 8123), ("back", 8124)):
         folder = tmp_path / "langgraph" / name / "revisions/1"
         folder.mkdir(parents=True)
-        (folder / "slot.json").write_text(json.dumps(slot(port - 8122, "back") if name == "front" else slot(2)))
+        (folder / "slot.json").write_text(json.dumps(endpoint(port - 8122, "back") if name == "front" else endpoint(2)))
         (folder.parent.parent / "deployment.json").write_text(json.dumps({"port": port, "bind_address": "0.0.0.0"}))
     (tmp_path / "langgraph/front/revisions/2").mkdir()
     (tmp_path / "langgraph/front/revisions/2/slot.json").write_text('{"cut sh')

@@ -15,10 +15,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_c
     Listener,
     channel_findings,
     listeners_of,
-    meetings,
+    overlapping_pairs,
     warnings_of,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import overlap
 
 
 def found(*listeners: Listener) -> tuple[list[str], list[str]]:
@@ -68,9 +68,9 @@ def test_every_pair_that_meets_is_found(patterns: list[str]) -> None:
     expected = {
         frozenset(pair)
         for pair in itertools.combinations_with_replacement(set(patterns), 2)
-        if meet(*pair) or pair[0] == pair[1]
+        if overlap(*pair) or pair[0] == pair[1]
     }
-    assert {frozenset(pair) for pair in meetings(patterns)} == expected
+    assert {frozenset(pair) for pair in overlapping_pairs(patterns)} == expected
 
 
 USERS = [

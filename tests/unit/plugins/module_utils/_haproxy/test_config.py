@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy.config import (
     Route,
+    config_id,
     listeners,
-    mark,
     render,
     targets,
 )
@@ -163,12 +163,12 @@ def test_the_health_page_behind_a_prefix_is_at_the_servers_root() -> None:
 
 def test_the_mark_is_of_all_that_follows() -> None:
     text = render([ALONE])
-    assert re.fullmatch(r"selfhost\.langgraph:[0-9a-f]{16}", mark(text))
-    assert f"    description {mark(text)}\n" in text
+    assert re.fullmatch(r"selfhost\.langgraph:[0-9a-f]{16}", config_id(text))
+    assert f"    description {config_id(text)}\n" in text
     changes = [replace(ALONE, revision=4), replace(ALONE, target_port=30002), replace(ALONE, tls=True)]
-    assert len({mark(render(routes)) for routes in ([], [ALONE], *([route] for route in changes))}) == 5
+    assert len({config_id(render(routes)) for routes in ([], [ALONE], *([route] for route in changes))}) == 5
     with pytest.raises(ValueError):
-        mark("global\n")
+        config_id("global\n")
 
 
 @pytest.mark.parametrize(

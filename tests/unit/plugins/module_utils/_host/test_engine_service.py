@@ -96,7 +96,7 @@ class Daemon:
             done.stdout = f"Docker version {self.version}, build 1\n"
         return done
 
-    def reach(self, stage: str) -> None:
+    def failpoint(self, stage: str) -> None:
         if stage == self.kill_at:
             raise Killed
 
@@ -121,7 +121,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Daemon:
     daemon = Daemon(tmp_path)
     monkeypatch.setattr(engine_service, "run", daemon.run)
     monkeypatch.setattr(engine_service, "ask", daemon.ask)
-    monkeypatch.setattr(engine_service, "reach", daemon.reach)
+    monkeypatch.setattr(engine_service, "failpoint", daemon.failpoint)
     monkeypatch.setattr(engine_service, "RECORD", str(daemon.record))
     monkeypatch.setattr(engine_service.engine_options, "FILE", str(daemon.file))
     monkeypatch.setattr(engine_service, "_command_of", lambda _process: ["/usr/sbin/dockerd", "-H", "fd://"])

@@ -670,7 +670,7 @@ def test_images_that_kept_revisions_need_are_not_forgotten(host: Host) -> None:
 
 def test_told() -> None:
     found = {**image("sha256:1"), "RepoDigests": ["r.example/bot@sha256:2"]}
-    assert image_build.told("docker.io/library/bot", found, "keep") == {
+    assert image_build.result_entry("docker.io/library/bot", found, "keep") == {
         "image": "bot:latest",
         "action": "keep",
         "image_id": "sha256:1",
@@ -678,7 +678,7 @@ def test_told() -> None:
         "digests": ["r.example/bot@sha256:2"],
         "architecture": "amd64",
     }
-    assert image_build.told("bot:1", None, "build") == {
+    assert image_build.result_entry("bot:1", None, "build") == {
         "image": "bot:1",
         "action": "build",
         "image_id": None,
@@ -694,7 +694,7 @@ def test_told() -> None:
 def test_short_values_of_build_arguments_do_not_garble_what_it_returns(tmp_path: Path) -> None:
     """Ansible masks every secret in a result, wherever it stands; ids are what all hosts are compared by."""
     arguments = {"builds": [build(image="bot:1.4", build_args={"VERSION": "1.4", "DEBUG": "0", "KEEP": "keep"})]}
-    answer = {"bot:1.4": image_build.told("bot:1.4", image("sha256:0101.4"), "keep")}
+    answer = {"bot:1.4": image_build.result_entry("bot:1.4", image("sha256:0101.4"), "keep")}
     code = (
         "import sys, json\n"
         "from ansible.module_utils import basic\n"

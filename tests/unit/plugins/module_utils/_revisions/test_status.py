@@ -39,8 +39,8 @@ def revision(number: int, outcome: dict[str, t.Any] | None = None, **more: t.Any
         "drain_seconds": 60 * number,
         "arguments": [],
     }
-    slot = {"address": "127.0.0.1", "port": 30000 + number}
-    return Revision(number, record, f"API_KEY={SECRET}\n", outcome, slot, **more)
+    endpoint = {"address": "127.0.0.1", "port": 30000 + number}
+    return Revision(number, record, f"API_KEY={SECRET}\n", outcome, endpoint, **more)
 
 
 SERVED = {"result": "served", "at": AT.format(number=8), "schema": "17"}

@@ -25,7 +25,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import module as rollout_module
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import snapshot, start
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import summarize
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import RolloutHost
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import health
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server.health import Answer
@@ -103,8 +103,8 @@ def test_the_deadline_alone_is_taken_over_in_place(served: Host) -> None:
     container = (served.unit(1).published, set(served.containers))
     assert served.converge(bot(), healthy_deadline=60)["changed"] is True
     assert served.calls == [("write", "bot/revisions/1/slot.json"), ("write", "bot/deployment.json")]
-    slot = {"address": FIRST, "port": 8000, "network": "langgraph", "healthy_deadline": 60}
-    assert served.file(1, "slot.json") == slot
+    endpoint = {"address": FIRST, "port": 8000, "network": "langgraph", "healthy_deadline": 60}
+    assert served.file(1, "slot.json") == endpoint
     assert (served.unit(1).published, served.containers) == container
     assert served.converge(bot(), healthy_deadline=60)["changed"] is False
 
@@ -345,7 +345,7 @@ def test_a_drain_that_never_ends_is_named(served: Host, monkeypatch: pytest.Monk
     assert failure["cause"] == (
         "1 revisions are still draining after their time limit; see 'systemctl status langgraph-drain@bot.1.service'"
     )
-    assert sentence([failure]) == f"deployment 'bot': {failure['cause']}"
+    assert summarize([failure]) == f"deployment 'bot': {failure['cause']}"
     # Until nobody uses it, until its runs have ended, and a minute.
     assert 600 + 180 + 60 < served.clock <= 600 + 180 + 60 + 60
     assert served.answers() == 2

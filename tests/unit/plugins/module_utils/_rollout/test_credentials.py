@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import STAGES
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import credential_fingerprint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
@@ -120,7 +120,7 @@ def test_a_bad_change_leaves_what_serves_with_what_it_had(served: Host, then: st
     assert (served.answers(), made_with(served, 2), served.unanswered) == (2, ROTATED, [])
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", FAILPOINTS)
 @pytest.mark.parametrize("then", ["goes on", "reboots"])
 def test_killed_while_it_rotates(served: Host, stage: str, then: str) -> None:
     served.kill_at_stage = stage
@@ -273,8 +273,8 @@ def earlier(served: Host) -> Host:
         )
         record = {**(revision.record or {}), "config": content.config}
         store.write_revision(str(served.folder), "bot", record, content.environment)
-        slot = {key: value for key, value in (revision.slot or {}).items() if key not in _credentials.NOTED}
-        store.write_slot(str(served.folder), "bot", number, slot)
+        endpoint = {key: value for key, value in (revision.endpoint or {}).items() if key not in _credentials.NOTED}
+        store.write_endpoint(str(served.folder), "bot", number, endpoint)
         store.write_outcome(str(served.folder), "bot", number, revision.outcome or {})
     (served.folder / "bot/credentials").unlink()
     return served

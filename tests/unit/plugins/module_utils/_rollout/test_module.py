@@ -17,14 +17,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import STAGES
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, firewall, lock, systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import module as rollout_module
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import snapshot
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import summarize
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import proxy_text
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import RolloutError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
@@ -364,7 +364,7 @@ def test_a_bad_release_changes_nothing(served: Host, release: str) -> None:
     result = served.converge(bot(environment=f"{release}API_KEY={SECRET}\n"))
     (failure,) = result["failures"]
     assert (failure["revision"], failure["serving"], failure["code"]) == (2, 1, "redis_auth")
-    assert sentence([failure]) == (
+    assert summarize([failure]) == (
         "revision 2 of deployment 'bot' is not healthy: Redis refused its user, its password or a command; it logged: "
         "redis.exceptions.ResponseError: WRONGPASS ********; revision 1 continues to serve"
     )
@@ -407,7 +407,7 @@ def test_one_that_was_enabled_before_the_kill_and_then_fails_is_not_started_at_b
 def test_a_first_revision_that_fails(host: Host) -> None:
     (failure,) = host.converge(bot(environment=EXITS))["failures"]
     assert "serving" not in failure
-    assert sentence([failure]) == (
+    assert summarize([failure]) == (
         "deployment 'bot' is not healthy: the container exited with code 1; it logged nothing"
     )
     assert (host.deployment().settings, host.running()) == (None, [])
@@ -437,8 +437,8 @@ def test_one_bad_release_does_not_hold_up_the_others(host: Host) -> None:
 def test_a_proxy_that_refuses(served: Host) -> None:
     served.proxy_refuses = "HAProxy rejects the configuration; nothing was changed: line 7"
     (failure,) = served.converge(bot(image="bot:2"))["failures"]
-    assert sentence([failure]).startswith("revision 2 of deployment 'bot': HAProxy rejects the")
-    assert sentence([failure]).endswith("; revision 1 continues to serve")
+    assert summarize([failure]).startswith("revision 2 of deployment 'bot': HAProxy rejects the")
+    assert summarize([failure]).endswith("; revision 1 continues to serve")
     assert (served.answers(), served.running(), served.unanswered) == (1, [1], [])
     assert (served.unit(2).enabled, served.deployment().settings["serving"]) == (False, 1)  # type: ignore[index]
     served.proxy_refuses = None
@@ -472,7 +472,7 @@ def test_a_full_disk_stops_nobody(host: Host, monkeypatch: pytest.MonkeyPatch) -
 # Kills
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", FAILPOINTS)
 @pytest.mark.parametrize("lists", [[bot()], [bot(image="bot:2", port=8124)]], ids=["create", "roll"])
 def test_killed_at_a_stage(host: Host, stage: str, lists: list[dict[str, t.Any]]) -> None:
     if lists[0]["image"] == "bot:2":
@@ -488,7 +488,7 @@ def test_killed_at_a_stage(host: Host, stage: str, lists: list[dict[str, t.Any]]
     assert host.converge(*lists)["changed"] is False
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", FAILPOINTS)
 def test_killed_and_rebooted(served: Host, stage: str) -> None:
     """What the proxy's file names starts at boot, whenever the machine went down."""
     served.kill_at_stage = stage
@@ -721,9 +721,9 @@ def test_every_revision_has_an_address_of_its_own(host: Host) -> None:
     host.neighbours, host.strangers = {FIRST}, {8000: "something else"}
     for image in ("bot:1", "bot:2", "bot:3"):
         host.converge(bot(image=image), bot("two", port=8124))
-    slots = [host.file(number, "slot.json") for number in (1, 2, 3)] + [host.file(1, "slot.json", "two")]
-    assert len({FIRST, *(slot["address"] for slot in slots)}) == 5
-    assert [(slot["port"], slot["network"]) for slot in slots] == [(8000, "langgraph")] * 4
+    endpoints = [host.file(number, "slot.json") for number in (1, 2, 3)] + [host.file(1, "slot.json", "two")]
+    assert len({FIRST, *(endpoint["address"] for endpoint in endpoints)}) == 5
+    assert [(endpoint["port"], endpoint["network"]) for endpoint in endpoints] == [(8000, "langgraph")] * 4
 
 
 @pytest.mark.parametrize("port", [8000, 30000, 32767])
@@ -812,8 +812,8 @@ def test_a_record_of_an_earlier_version_is_no_change(host: Host) -> None:
 
 def published_by_an_earlier_version(host: Host, number: int = 1, port: int = 30000) -> None:
     """Have the revision that serves be one that is published on the loopback."""
-    slot = {"address": "127.0.0.1", "port": port, "healthy_deadline": 300}
-    store.write_slot(str(host.folder), "bot", number, slot)
+    endpoint = {"address": "127.0.0.1", "port": port, "healthy_deadline": 300}
+    store.write_endpoint(str(host.folder), "bot", number, endpoint)
     host.unit(number).published = ("127.0.0.1", port)
     host.load(proxy_text(rollout_module.read_host(str(host.folder))) or "")
 
@@ -1025,7 +1025,7 @@ def test_a_snapshot_that_fails_is_a_failure_of_that_deployment(
     (failure,) = host.converge(*wanted, proxy=proxy, snapshot_dir="/dumps")["failures"]
     assert (failure["name"], failure["serving"]) == ("bot", 1)
     assert failure["cause"] == "the snapshot before the rollout failed: no space left"
-    assert sentence([failure]).startswith("revision 2 of deployment 'bot': the snapshot before the rollout failed")
+    assert summarize([failure]).startswith("revision 2 of deployment 'bot': the snapshot before the rollout failed")
     assert (host.answers("bot"), host.answers("two")) == (1, 2)
 
 
