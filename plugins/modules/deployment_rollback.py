@@ -48,7 +48,7 @@ options:
     description:
       - The revision to roll back to. The default is the highest revision below the serving one that has served.
     type: int
-  accept_schema:
+  allow_schema_mismatch:
     description:
       - Whether to roll back even if the schema of the database has changed since then, or is unknown.
     type: bool
@@ -102,6 +102,11 @@ carried:
       support-bot:
         - {revision: 3, login: support_bot, current: false}
         - {revision: 4, login: support_bot.b, current: true}
+problems:
+  description: Why it was refused, as M(selfhost.langgraph.deployment_rollout) returns it.
+  returned: failure, if the request was refused before anything was changed
+  type: list
+  elements: dict
 failures:
   description: Why it failed, as M(selfhost.langgraph.deployment_rollout) returns it.
   returned: failure
@@ -122,7 +127,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str", "required": True},
             "revision": {"type": "int"},
-            "accept_schema": {"type": "bool", "default": False},
+            "allow_schema_mismatch": {"type": "bool", "default": False},
             **ROLLOUT_ARGUMENTS,
         },
         supports_check_mode=True,

@@ -143,7 +143,7 @@ options:
         that were taken before its revisions started. Use it when the database is removed too.
     type: bool
     default: false
-  coming_images:
+  expected_images:
     description:
       - References with ids, or digests, of images that an earlier task of the play provides. Check mode treats them as present.
     type: dict
@@ -267,6 +267,24 @@ carried:
       support-bot:
         - {revision: 3, login: support_bot, current: false, pool: null}
         - {revision: 4, login: support_bot.b, current: true, pool: "40"}
+problems:
+  description: What has to be corrected, one entry per problem.
+  returned: failure, if the request was refused before anything was changed
+  type: list
+  elements: dict
+  contains:
+    deployment:
+      description: Name of the deployment.
+      type: str
+    option:
+      description: Option that is wrong.
+      type: str
+    finding:
+      description: What is wrong with it.
+      type: str
+    remedy:
+      description: What to do.
+      type: str
 failures:
   description: The deployments that did not become healthy.
   returned: failure
@@ -339,7 +357,7 @@ def main() -> None:
             "network": {"type": "str", "default": "langgraph"},
             "only_credentials": {"type": "bool", "default": False},
             "remove_dumps": {"type": "bool", "default": False},
-            "coming_images": {"type": "dict", "default": {}},
+            "expected_images": {"type": "dict", "default": {}},
             "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},
             "healthy_deadline": {"type": "int", "default": 300},
             "drain_limit": {"type": "int", "default": 900},

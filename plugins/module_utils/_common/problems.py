@@ -70,5 +70,9 @@ def type_name(value: t.Any) -> str:
     return next((word for type_, word in _KINDS if isinstance(value, type_)), f"a {type(value).__name__.lower()}")
 
 
-class Refused(RuntimeError):
-    """What is asked for cannot or must not be done; the text names the deployment, the option and the remedy."""
+class Refused(Exception):
+    """The request cannot or must not be carried out, so nothing was changed; the message has one line per problem."""
+
+    def __init__(self, problems: t.Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = list(problems)

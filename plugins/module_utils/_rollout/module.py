@@ -22,7 +22,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
     normal_reference,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import NAME
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, firewall, systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.lock import LockedError, host_lock
@@ -46,6 +46,8 @@ if t.TYPE_CHECKING:
 
 # Time for systemd, the engine and the proxy, in addition to the limits that are set.
 _SLACK_SECONDS = 180
+# The remedy for a state that only a full run can correct.
+SITE_FIRST = "run the playbook site first"
 # The rollout options of both modules.
 ROLLOUT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "config_dir": {"type": "path", "default": "/etc/langgraph"},
@@ -66,7 +68,6 @@ _ERRORS = (
     reload.ProxyError,
     firewall.FirewallError,
     RolloutError,
-    Refused,
     LockedError,
 )
 
@@ -75,6 +76,8 @@ def run_module(module: AnsibleModule, function: t.Callable[..., dict[str, t.Any]
     """Run a module and exit with its result."""
     try:
         result = function(module.params, check_mode=module.check_mode)
+    except Refused as error:
+        module.fail_json(msg=str(error), problems=[problem.as_dict() for problem in error.problems])
     except _ERRORS as error:
         module.fail_json(msg=str(error))
     except OSError as error:
@@ -108,7 +111,7 @@ def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.
     if params["only_credentials"]:
         return carry_out(lambda found: _rotated(found, params), params, client, check_mode=check_mode)
     ids = docker_engine.image_ids(client)
-    images = _Images({**ids, **params["coming_images"]} if check_mode else ids, check_mode)
+    images = _Images({**ids, **params["expected_images"]} if check_mode else ids, check_mode)
     wanted = [_wanted(deployment, images, params) for deployment in params["deployments"]]
     return carry_out(lambda _found: wanted, params, client, check_mode=check_mode)
 
@@ -116,7 +119,8 @@ def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.
 def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         # It becomes the name of a directory that may be deleted.
-        raise Refused(f"deployment '{name}', option 'name': it is not made of a-z, 0-9 and inner hyphens")
+        finding = "it is not a letter followed by lower-case letters, digits and inner hyphens"
+        raise Refused([Problem(name, "name", finding, "choose another name")])
 
 
 def read_host(config_dir: str) -> dict[str, Deployment]:
@@ -133,9 +137,8 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
         # An earlier task of the real run provides it.
         image_id = "not on the host yet"
     if image_id is None:
-        raise Refused(
-            f"deployment '{name}', option 'image': the host has no image '{deployment['image']}'; load or pull it first"
-        )
+        finding = f"the host has no image '{deployment['image']}'"
+        raise Refused([Problem(name, "image", finding, "load or pull it first")])
     settings = {key: deployment[key] for key in ("bind_address", "port", "hostname", "prefix", "tls")}
     settings["may_reach"] = sorted(set(deployment["may_reach"]))
     settings |= {key: params[key] for key in ("proxy", "healthy_deadline", "drain_limit")}
@@ -152,10 +155,8 @@ def _rotated(found: t.Mapping[str, Deployment], params: t.Mapping[str, t.Any]) -
         name, deployment = item["name"], found.get(item["name"])
         serving = deployment.serving if deployment else None
         if deployment is None or serving is None or serving.content is None or not serving.intact:
-            raise Refused(
-                f"deployment '{name}', option 'only_credentials': it has no revision that serves, or its files were changed by "
-                "hand; run the playbook site first"
-            )
+            finding = "it has no serving revision, or its files were changed by hand"
+            raise Refused([Problem(name, "only_credentials", finding, SITE_FIRST)])
         credentials = item["credentials"] or _credentials.split(item["environment"])[1]
         wanted.append(Wanted(name, serving.content.apart, deployment.settings or {}, credentials=credentials))
     return wanted

@@ -79,7 +79,7 @@ SENTENCE = re.compile(r"[a-z']+ [a-z']+ [a-z']+ [a-z']+")
 NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "module_utils/_host/apt.py": re.compile("The following packages"),
     "action/deployment_rollout.py": re.compile("s to become healthy"),
-    "module_utils/_rollout/module.py": re.compile("not on the host yet"),
+    "module_utils/_rollout/module.py": re.compile("not on the host yet|run the playbook site first"),
     "module_utils/_server/log_causes.py": re.compile("DB index"),
     "module_utils/_host/engine_network.py": re.compile("^the engine's network|^its own address"),
     "module_utils/_images/build.py": re.compile("no space left|could not find"),

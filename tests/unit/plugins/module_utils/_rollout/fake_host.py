@@ -124,7 +124,7 @@ class Host:
             "config_dir": str(self.folder),
             "network": "langgraph",
             "only_credentials": False,
-            "coming_images": {},
+            "expected_images": {},
             "proxy": "haproxy",
             "healthy_deadline": 300,
             "drain_limit": 900,
@@ -140,7 +140,7 @@ class Host:
         self, name: str = "bot", revision: int | None = None, check_mode: bool = False, **options: t.Any
     ) -> dict[str, t.Any]:
         self.calls.clear()
-        more = {"name": name, "revision": revision, "accept_schema": False, **options}
+        more = {"name": name, "revision": revision, "allow_schema_mismatch": False, **options}
         return rollback.roll_back({**self.params(), **more}, check_mode=check_mode)
 
     def deployment(self, name: str = "bot") -> Deployment:
@@ -476,11 +476,11 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
             raise
         write(path, text)
 
-    def maybe_keep_slot(*arguments: t.Any) -> None:
+    def maybe_keep_endpoint(*arguments: t.Any) -> None:
         host.disk()
         keep_endpoint(*arguments)
 
     patch.setattr(store, "_put", note_and_put)
     patch.setattr(store, "_write", half_write)
-    patch.setattr(store, "keep_endpoint", maybe_keep_slot)
+    patch.setattr(store, "keep_endpoint", maybe_keep_endpoint)
     return host

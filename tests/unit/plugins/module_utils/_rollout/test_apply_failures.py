@@ -292,7 +292,7 @@ def test_what_is_pruned_takes_its_dump_along(host: Host, dumps: Path) -> None:
 def test_a_schema_that_cannot_be_read_hides_none_that_is_known(served: Host) -> None:
     served.converge(bot(image="bot:2"))
     served.schema = None
-    served.roll_back(accept_schema=True)
+    served.roll_back(allow_schema_mismatch=True)
     assert served.file(1, "outcome.json")["schema"] == "16"
 
 

@@ -251,7 +251,7 @@ def test_a_rotation_changes_nothing_else(served: Host) -> None:
 
 
 def test_a_rotation_needs_something_that_serves(served: Host) -> None:
-    with pytest.raises(Refused, match="deployment 'two', option 'only_credentials': it has no revision that serves"):
+    with pytest.raises(Refused, match="deployment 'two', option 'only_credentials': it has no serving revision"):
         served.converge(bot(credentials=ROTATED), bot("two", credentials=ROTATED), only_credentials=True)
     assert served.calls == []
 

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, firewall, lock, systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
@@ -159,7 +159,7 @@ def test_check_mode_takes_a_digest_that_is_to_be_pulled_for_the_image(host: Host
     host.images |= {"r.example/bot:1": "sha256:1", DIGESTS[0]: "sha256:1"}
     host.converge(bot(image="r.example/bot:1"))
     coming = {"r.example/bot:1": DIGESTS[1]}
-    (told,) = host.converge(bot(image="r.example/bot:1"), check_mode=True, coming_images=coming)["deployments"]
+    (told,) = host.converge(bot(image="r.example/bot:1"), check_mode=True, expected_images=coming)["deployments"]
     assert (told["action"], told["image_digest"]) == ("roll", DIGESTS[1])
     assert told["image_change"] == "aaaaaaaaaaaa to bbbbbbbbbbbb"
 
@@ -201,12 +201,15 @@ def test_check_mode_takes_images_that_come_for_present(host: Host) -> None:
     assert list(host.folder.iterdir()) == []
     host.converge(bot())
     coming = {"bot:9": "sha256:1"}
-    assert actions(host.converge(bot(image="bot:9"), check_mode=True, coming_images=coming)) == ["keep"]
+    assert actions(host.converge(bot(image="bot:9"), check_mode=True, expected_images=coming)) == ["keep"]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../etc", "a/b", "A"])
 def test_a_name_is_no_path(host: Host, name: str) -> None:
-    with pytest.raises(Refused, match="option 'name': it is not made of a-z, 0-9 and inner hyphens$"):
+    with pytest.raises(
+        Refused,
+        match="option 'name': it is not a letter followed by lower-case letters, digits and inner hyphens; choose another name$",
+    ):
         host.converge({"name": name, "state": "absent"})
     with pytest.raises(Refused, match="option 'name'"):
         host.roll_back(name)
@@ -1200,9 +1203,21 @@ def nothing(_host: Host) -> None:
 OPTION = "deployment 'bot', option 'revision': "
 SCHEMA = OPTION + "the database schema has changed since revision 1, "
 REFUSALS: dict[str, tuple[t.Callable[[Host], None], int | None, str]] = {
-    "no such revision": (nothing, 7, OPTION + "there is no revision 7; kept are 1, 2, 3"),
-    "failed": (nothing, 2, OPTION + "revision 2 has never served; kept are 1, 2, 3"),
-    "changed by hand": (edit_by_hand, 1, OPTION + "the files of revision 1 were changed by hand"),
+    "no such revision": (
+        nothing,
+        7,
+        OPTION + "there is no revision 7; choose a kept revision that has served; kept revisions: 1, 2, 3",
+    ),
+    "failed": (
+        nothing,
+        2,
+        OPTION + "revision 2 has never served; choose a kept revision that has served; kept revisions: 1, 2, 3",
+    ),
+    "changed by hand": (
+        edit_by_hand,
+        1,
+        OPTION + "the files of revision 1 were changed by hand; choose another revision",
+    ),
     "image gone": (
         lose_the_image,
         None,
@@ -1213,25 +1228,25 @@ REFUSALS: dict[str, tuple[t.Callable[[Host], None], int | None, str]] = {
         None,
         SCHEMA
         + "from 16 to 19 (migrations 17, 18, 19), and migrations cannot be reverted; no snapshot was taken before it "
-        "(langgraph_snapshot_dir); -e accept_schema=true rolls back anyway",
+        "(langgraph_snapshot_dir); -e allow_schema_mismatch=true rolls back anyway",
     ),
     "schema moved by one": (
         move_the_schema_by_one,
         None,
         SCHEMA + "from 16 to 17 (migration 17), and migrations cannot be reverted; no snapshot was taken before it "
-        "(langgraph_snapshot_dir); -e accept_schema=true rolls back anyway",
+        "(langgraph_snapshot_dir); -e allow_schema_mismatch=true rolls back anyway",
     ),
     "schema not known": (
         hide_the_schema,
         None,
         SCHEMA
         + "from 16 to unknown (what was migrated since is not known), and migrations cannot be reverted; no snapshot "
-        "was taken before it (langgraph_snapshot_dir); -e accept_schema=true rolls back anyway",
+        "was taken before it (langgraph_snapshot_dir); -e allow_schema_mismatch=true rolls back anyway",
     ),
     "serves nothing": (
         stop_recording,
         None,
-        "deployment 'bot' has no revision that serves; run the playbook site first",
+        "deployment 'bot', option 'name': it has no serving revision; run the playbook site first",
     ),
 }
 
@@ -1251,7 +1266,10 @@ def test_rollback_is_refused(
 def test_there_is_nothing_to_go_back_to(served: Host) -> None:
     with pytest.raises(Refused) as refused:
         served.roll_back()
-    assert str(refused.value) == OPTION + "no revision below 1 has served; kept are 1"
+    assert (
+        str(refused.value)
+        == OPTION + "no revision below 1 has served; choose a kept revision that has served; kept revisions: 1"
+    )
 
 
 def test_a_schema_that_was_never_known_is_not_the_same(host: Host) -> None:
@@ -1270,7 +1288,7 @@ def test_rollback_across_a_schema(rolled: Host, tmp_path: Path) -> None:
     rolled.schema = "17"
     with pytest.raises(Refused, match=f"the snapshot taken before it is {dump}; restoring it loses all later writes"):
         rolled.roll_back(snapshot_dir=str(tmp_path))
-    assert rolled.roll_back(accept_schema=True)["failures"] == []
+    assert rolled.roll_back(allow_schema_mismatch=True)["failures"] == []
     assert rolled.answers() == 1
 
 
@@ -1327,13 +1345,22 @@ def test_failures_are_told_in_one_line_a_deployment() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [docker_engine.EngineError, systemd.SystemdError, reload.ProxyError, RolloutError, Refused, lock.LockedError],
+    [docker_engine.EngineError, systemd.SystemdError, reload.ProxyError, RolloutError, lock.LockedError],
 )
 def test_what_can_go_wrong_is_told_in_its_own_words(error: type[Exception]) -> None:
     def refuse(*_arguments: t.Any, **_more: t.Any) -> t.NoReturn:
         raise error("what went wrong")
 
     assert run(refuse) == {"failed": True, "msg": "what went wrong"}
+
+
+def test_a_refusal_returns_its_problems() -> None:
+    problem = Problem("bot", "image", "the host has no image 'bot:1'", "load or pull it first")
+
+    def refuse(*_arguments: t.Any, **_more: t.Any) -> t.NoReturn:
+        raise Refused([problem])
+
+    assert run(refuse) == {"failed": True, "msg": str(problem), "problems": [problem.as_dict()]}
 
 
 def test_a_disk_that_is_full_or_broken_is_told_in_one_line() -> None:
