@@ -58,7 +58,7 @@ restarted_for:
   type: list
   elements: str
 problems:
-  description: What has to be put right.
+  description: What has to be corrected.
   returned: failure
   type: list
   elements: str
@@ -70,7 +70,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._host import en
 
 
 def main() -> None:
-    """Compare, and carry out what differs."""
+    """Compare the options, and apply the differences."""
     module = AnsibleModule(argument_spec=engine_service.ENGINE_ARGS, supports_check_mode=True)
     seen = engine_service.look()
     problems = list(engine_service.problems(module.params, seen))

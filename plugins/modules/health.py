@@ -12,10 +12,10 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Waits for a whole list of deployments at once until C(/ok) answers with HTTP status 200 and JSON whose C(ok) is
-    true, then asks each once more with C(check_db=1), which reaches for its Postgres database.
-  - Understands both shapes of the answer, that of servers up to 0.15 and that of 0.16 and later.
-  - Fails with the likely cause and the last lines of the container for each deployment that is not healthy.
+  - Waits for a whole list of deployments at once until C(/ok) answers with HTTP status 200 and JSON whose C(ok) is true. Then
+    it checks each once more with C(check_db=1), which includes the Postgres database.
+  - Supports both formats of the answer, that of servers up to 0.15 and that of 0.16 and later.
+  - Fails with the likely cause and the last log lines of the container for each deployment that is not healthy.
 extends_documentation_fragment:
   - selfhost.langgraph._attributes
   - selfhost.langgraph._attributes.info_module
@@ -25,7 +25,7 @@ attributes:
     support: full
 options:
   deployments:
-    description: The deployments to ask.
+    description: The deployments to check.
     type: list
     elements: dict
     required: true

@@ -19,8 +19,8 @@ CERTIFICATES = "/etc/langgraph-proxy/certificates/"
 DEFAULT_ADDRESS = "127.0.0.1"
 
 _HEAD = """\
-# Written by selfhost.langgraph; not to be edited: the next change of a deployment replaces it.
-# The description tells which configuration a worker has loaded: `show info` on the admin socket prints it.
+# Written by selfhost.langgraph; do not edit it: the next change of a deployment replaces it.
+# The description identifies the configuration that a worker has loaded: `show info` on the admin socket prints it.
 global
     description {config_id}
 

@@ -171,7 +171,7 @@ def claimed(file: Options, wanted: Options, former: t.Sequence[Options]) -> dict
 
 
 def changes(file: Options, merged: Options) -> list[str]:
-    """The keys that differ."""
+    """Return the keys that differ."""
     return [key for key in dict.fromkeys([*file, *merged]) if file.get(key, _NOTHING) != merged.get(key, _NOTHING)]
 
 
@@ -179,12 +179,12 @@ _NOTHING = object()
 
 
 def needs_restart(file: Options, merged: Options) -> list[str]:
-    """The keys that differ and hold from the engine's next start on."""
+    """Return the keys that differ and take effect only when the engine restarts."""
     return [key for key in changes(file, merged) if key not in RELOADED]
 
 
 def runs_without(info: t.Mapping[str, t.Any], wanted: Options, former: t.Sequence[Options] = ()) -> list[str]:
-    """The keys of which the engine runs with something else than what is wanted, of those that it tells."""
+    """Return the keys, of those that the engine reports, for which it runs with another value than wanted."""
     differ = []
     if LIVE_RESTORE in wanted and bool(info.get("LiveRestoreEnabled")) != wanted[LIVE_RESTORE]:
         differ.append(LIVE_RESTORE)

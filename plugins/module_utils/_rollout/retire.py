@@ -131,7 +131,7 @@ def _remove_revision(host: RolloutHost, name: str, revision: Revision) -> None:
 
 def _remove_dump(host: RolloutHost, name: str, revision: Revision) -> None:
     # Its recorded path comes first: the option may have changed since, or may be unset.
-    folder = host.options.snapshot_dir
-    dump = revision.snapshot or (snapshot_path(folder, name, revision) if folder else None)
+    directory = host.options.snapshot_dir
+    dump = revision.snapshot or (snapshot_path(directory, name, revision) if directory else None)
     if dump:
         store.remove_snapshot(dump, name, revision.number)

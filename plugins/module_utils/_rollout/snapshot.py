@@ -50,23 +50,23 @@ def take_snapshot(database_uri: str, path: str) -> None:
     if shutil.which("pg_dump") is None:
         raise SnapshotError("pg_dump is missing: install postgresql-client on the host")
     parts: dict[str, t.Any] = dict(psycopg.conninfo.conninfo_to_dict(database_uri))
-    folder, staged = os.path.dirname(path), f"{path}.new"
+    directory, staged = os.path.dirname(path), f"{path}.new"
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        _sweep(folder)
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        _sweep(directory)
         os.close(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
         _dump(parts, staged)
         os.replace(staged, path)
     except OSError as error:
         raise SnapshotError(str(error)) from error
     finally:
-        _sweep(folder)
+        _sweep(directory)
 
 
-def _sweep(folder: str) -> None:
+def _sweep(directory: str) -> None:
     """Remove incomplete dumps, and the passwords that earlier versions kept next to them. Only one run at a time is here."""
     for ending in ("new", "passwords"):
-        for leftover in glob.glob(f"{glob.escape(folder)}/before-revision-*.dump.{ending}"):
+        for leftover in glob.glob(f"{glob.escape(directory)}/before-revision-*.dump.{ending}"):
             os.unlink(leftover)
 
 
@@ -95,19 +95,19 @@ def _dump(parts: dict[str, t.Any], staged: str) -> None:
         raise SnapshotError(done.stderr.strip()[-_MOST_SAID:] or f"pg_dump ended with {done.returncode}")
 
 
-def _free_bytes(folder: str) -> int:
-    found = os.statvfs(folder)
+def _free_bytes(directory: str) -> int:
+    found = os.statvfs(directory)
     return found.f_bavail * found.f_frsize
 
 
-def snapshot_path(folder: str, name: str, revision: Revision) -> str:
+def snapshot_path(directory: str, name: str, revision: Revision) -> str:
     """Return the path of the dump from before a revision started. It has the time, as numbers start again after a removal."""
     created = re.sub(r"[-:]|[.+].*", "", str((revision.record or {}).get("created", "")))
-    return f"{folder}/{name}/before-revision-{revision.number}-{created}.dump"
+    return f"{directory}/{name}/before-revision-{revision.number}-{created}.dump"
 
 
 def snapshot(
-    folder: str,
+    directory: str,
     name: str,
     revision: Revision,
     serving: Revision | None,
@@ -122,7 +122,7 @@ def snapshot(
     content, old = revision.content, serving.content if serving else None
     if not content or not old or content.image_id == old.image_id:
         return None
-    path = snapshot_path(folder, name, revision)
+    path = snapshot_path(directory, name, revision)
     if os.path.exists(path) and _schema.read(uri) != (revision.record or {}).get("schema_before"):
         return path
     note(name, revision.number, path)

@@ -21,7 +21,7 @@ class Failed(Exception):
 
 
 class Again(Exception):
-    """The module goes on in the other Python."""
+    """The module continues in the other Python."""
 
 
 class Module:

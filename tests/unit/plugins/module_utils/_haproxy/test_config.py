@@ -55,7 +55,7 @@ def serves(text: str, port: str, host: str, path: str) -> str:
 
 def test_one_deployment_alone() -> None:
     text = render([ALONE])
-    assert text.startswith("# Written by selfhost.langgraph; not to be edited")
+    assert text.startswith("# Written by selfhost.langgraph; do not edit it")
     assert section(text, "frontend port-8123") == [
         "bind 127.0.0.1:8123",
         "http-request set-header X-Forwarded-Proto http unless { req.hdr(X-Forwarded-Proto) -m found }",

@@ -38,7 +38,7 @@ bind socket (Address already in use) for [127.0.0.1:8123].
 
 
 class Machine:
-    """A folder, a worker that loads what is in it when it is told to, and what was run."""
+    """A configuration directory, a worker that loads it on a reload, and the commands that were run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

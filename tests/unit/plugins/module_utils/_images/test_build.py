@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Builds: what the real CLI refuses, told in one line, what is built already, and no secret in what a build says."""
+"""Builds: failures of the real CLI in one line, images that are up to date, and no secret in a build's output."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def test_a_good_one_gives_the_base_image(title: str, tmp_path: Path) -> None:
     folder = application(tmp_path, {**GOOD, **more})
     before = sorted(tmp_path.iterdir())
     assert validate(str(CLI), build(**options), folder) == base
-    # It leaves nothing in the folder, which would change what it is made from.
+    # It leaves nothing in the directory, which would change the source hash.
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -264,7 +264,7 @@ def test_a_config_in_a_folder_of_its_own(tmp_path: Path) -> None:
 
 
 class Client:
-    """An engine with images by name, each a mapping as it tells of it; what is done to them happens here."""
+    """An engine with images by name, each a mapping as the engine returns it; changes to them are applied here."""
 
     def __init__(self, **images: dict[str, t.Any]) -> None:
         self.known = {name.replace("_", ":"): image for name, image in images.items()}

@@ -328,7 +328,7 @@ DOWNLOADS = {
     ("3", "1"): 8,
     ("3", "12"): 8,
     ("1", "3"): 1,
-    # Of what cannot be told nothing is taken for there.
+    # Unknown layers count as missing.
     ("1", "456"): 321,
     ("4", ""): None,
     ("5", ""): None,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host tells of its deployments: to the check as data."""
+"""The status of a host's deployments, as data for the check."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_revision() -> None:
         "snapshot": None,
     }
     assert (by_number[4]["cause"], by_number[4]["line"]) == ("Redis refused its user", "WRONGPASS")
-    # Its port may be another's by now.
+    # Another revision may have its port now.
     assert (by_number[1]["port"], by_number[1]["sessions"], by_number[1]["drain"]) == (None, 0, DRAIN)
 
 

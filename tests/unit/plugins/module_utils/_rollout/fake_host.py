@@ -350,7 +350,7 @@ class Host:
         return self.subnet, {GATEWAY, *self.neighbours, *(address for address, _port in self._published())}
 
     def apply_firewall(self) -> None:
-        """Note what the endpoints of the host's revisions say by now: NAME.N -> whom it may reach."""
+        """Record the present endpoints of the host's revisions: NAME.N -> the deployments that it may reach."""
         world = rollout_module.read_host(str(self.folder))
         endpoints = {f"{d.name}.{r.number}": r.endpoint or {} for d in world.values() for r in d.revisions}
         self.reachable = {

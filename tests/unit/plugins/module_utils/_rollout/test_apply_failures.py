@@ -213,7 +213,7 @@ def test_a_rollback_brings_its_prefix(
 
 @pytest.fixture
 def dumps(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The folder of dumps, which are files that tell the schema; each moment is a second after the one before."""
+    """The directory of dumps, which are files with the schema; each moment is a second after the previous one."""
     moments = itertools.count()
     begin = datetime.datetime(2026, 11, 25, 10, tzinfo=datetime.timezone.utc)  # noqa: UP017 - as the code under test
 
@@ -465,7 +465,7 @@ def test_a_row_of_bad_releases_leaves_something_to_go_back_to(host: Host) -> Non
 
 
 def hold_the_lock(pipe: Connection) -> None:
-    """Another run, until it is told to end."""
+    """Another run, until it is stopped."""
     with rollout_module.host_lock():
         pipe.send(None)
         pipe.recv()
@@ -524,7 +524,7 @@ def test_a_run_that_ends_in_time_is_waited_for(
     assert len(slept) == 1
 
 
-# A proxy that cannot be told
+# A proxy that cannot be loaded
 
 
 def test_what_clients_may_still_reach_is_not_drained(served: Host) -> None:
@@ -573,7 +573,7 @@ def test_a_failed_one_that_clients_may_still_reach_is_not_drained(
 
 @pytest.mark.parametrize("wanted", [bot(), bot(environment=EXITS)], ids=["asked for", "fails"])
 def test_clients_go_back_only_to_what_runs(served: Host, wanted: dict[str, t.Any]) -> None:
-    """The record says 1, which is stopped, and the proxy has 2: 1 starts before the proxy is told anything."""
+    """The record says 1, which is stopped, and the proxy has 2: 1 starts before the proxy is loaded."""
     kill(served, "switched", bot(image="bot:2"))
     systemd.stop(["langgraph@bot.1.service"])
     assert served.answers() == 2
@@ -601,7 +601,7 @@ def test_a_rollback_after_an_interrupted_run_does_not_guess(served: Host, stage:
             served.roll_back(check_mode=check_mode)
         assert str(refused.value) == INTERRUPTED
     assert served.calls == []
-    # To the one that serves by the record, whatever the schema is by now.
+    # To the one that serves by the record, whatever the present schema is.
     result = served.roll_back(revision=before)
     assert (result["changed"], result["failures"]) == (True, [])
     assert (served.answers(), serving(served), served.unanswered) == (before, before, [])

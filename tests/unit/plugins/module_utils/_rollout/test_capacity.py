@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No more revisions beside those that serve than Postgres has connections for."""
+"""At most as many extra revisions as Postgres has connections for."""
 
 from __future__ import annotations
 

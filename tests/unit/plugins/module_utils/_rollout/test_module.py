@@ -131,7 +131,7 @@ DIGESTS = [f"r.example/bot@sha256:{letter * 64}" for letter in "ab"]
 
 
 def test_what_the_registry_calls_an_image(host: Host) -> None:
-    """Two releases from a registry are told by its digests, and kept in the record."""
+    """Two releases from a registry are reported by its digests, and kept in the record."""
     host.images |= {"r.example/bot:1": "sha256:1", DIGESTS[0]: "sha256:1", f"other/bot@sha256:{'c' * 64}": "sha256:1"}
     (first,) = host.converge(bot(image="r.example/bot:1"))["deployments"]
     assert (first["image_digest"], first["image_change"]) == (DIGESTS[0], None)
@@ -612,7 +612,7 @@ def test_a_restart_that_fails_is_taken_back(host: Host, before: str) -> None:
 
 
 def test_a_port_that_another_has_got_without_the_proxy(host: Host) -> None:
-    """two cannot go back to where bot is by now; that keeps nobody else from being told to the proxy."""
+    """two cannot return to the address that bot has now; the other deployments are still loaded into the proxy."""
     host.converge(bot(), bot("two", port=8124), bot("three", port=8125))
     (failure,) = host.converge(bot(port=8124, image="bot:2"), bot("two", environment=EXITS), proxy="none")["failures"]
     assert (failure["name"], "serving" in failure) == ("two", False)
@@ -1293,7 +1293,7 @@ def test_rollback_across_a_schema(rolled: Host, tmp_path: Path) -> None:
 
 
 def test_a_snapshot_is_offered_wherever_it_is(served: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The option has another value by now."""
+    """The option has changed since."""
     monkeypatch.setattr(snapshot, "take_snapshot", take)
     served.converge(bot(image="bot:2"), snapshot_dir=str(tmp_path / "dumps"))
     served.schema = "17"
@@ -1305,7 +1305,7 @@ def test_a_snapshot_is_offered_wherever_it_is(served: Host, tmp_path: Path, monk
 
 
 class Exit(Exception):
-    """A module that ended; ``result`` is what it told."""
+    """A module that ended; ``result`` is its result."""
 
     def __init__(self, result: dict[str, t.Any]) -> None:
         super().__init__()
