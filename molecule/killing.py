@@ -3,14 +3,14 @@
 """Modules that die at a stage on the real host, and plays that die after a task (killed_after_each_change).
 
 The collection has no switch for that. A test runs its playbook with a copy of the collection that stands before the real
-one on Ansible's path: the same files, but for a ``failpoints.py`` in which reach() kills the process at one stage. Ansible
+one on Ansible's path: the same files, but for a ``failpoints.py`` in which failpoint() kills the process at one stage. Ansible
 packs that one into the module that it ships.
 
     with killed_at("switched"):
         killed = play(wanted)
     assert killed.returncode != 0
 
-``stage`` is any text that is handed to reach(); add calls of reach() where a test is to kill, and their names to STAGES
+``stage`` is any text that is handed to failpoint(); add calls of failpoint() where a test is to kill, and their names to FAILPOINTS
 or to a tuple of your own beside it.
 """
 
@@ -31,7 +31,7 @@ PATH = "ANSIBLE_COLLECTIONS_PATH"
 STAGES_FILE = "plugins/module_utils/_common/failpoints.py"
 _KILLING = """
 
-def reach(stage: str) -> None:
+def failpoint(stage: str) -> None:
     import os
     import signal
 

@@ -23,7 +23,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwor
     owner_fingerprint,
     previous_owners,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
     connections_by_name,
 )
@@ -49,7 +49,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.langgra
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.plan import make_needs, need_problems
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._play import refuse_out_of_step
 
-INFO_MODULE = "selfhost.langgraph.container_service_info"
+INFO_MODULE = "selfhost.langgraph.deployment_info"
 
 
 class ActionModule(ActionBase):
@@ -167,18 +167,18 @@ class ActionModule(ActionBase):
         for build in () if problems else builds:
             folder = find_file(self, build["folder"], task_vars)
             if folder is None or not os.path.isdir(folder):
-                finding = f"there is no folder '{shown(build['folder'])}' on the control node"
+                finding = f"there is no folder '{printable(build['folder'])}' on the control node"
                 problems.append(Problem(build["label"], "folder", finding, "give the path of the application"))
                 continue
             try:
                 config = read_config(_read(folder, build["config"]))
                 env = baked_env(config, functools.partial(_read_beside, folder, build))
             except OSError:
-                finding = f"'{shown(folder)}' has no file '{shown(build['config'])}'"
+                finding = f"'{printable(folder)}' has no file '{printable(build['config'])}'"
                 problems.append(Problem(build["label"], "config", finding, "give its path in the folder"))
             except ConfigError as error:
                 problems.append(
-                    Problem(build["label"], "config", f"{shown(build['config'])} {error}", "correct the file")
+                    Problem(build["label"], "config", f"{printable(build['config'])} {error}", "correct the file")
                 )
             else:
                 build |= {"folder": folder, "env": env}

@@ -111,7 +111,7 @@ def built_here(builds: t.Sequence[Vars]) -> dict[str, Vars] | None:
         found = {build["image"]: image_build.built(client, build) for build in builds}
     except docker_engine.EngineError:
         return None
-    images = {name: image_build.told(name, image, "keep") for name, image in found.items() if image is not None}
+    images = {name: image_build.result_entry(name, image, "keep") for name, image in found.items() if image is not None}
     return images if len(images) == len(found) else None
 
 

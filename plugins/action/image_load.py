@@ -16,7 +16,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images.load import IMAGE_OPTIONS
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import find_file
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import (
@@ -153,7 +153,7 @@ class ActionModule(ActionBase):
         )
         done = self._low_level_execute_command(command)
         if done["rc"] != 0:
-            why = shown(str(done.get("stderr") or done.get("stdout")))
+            why = printable(str(done.get("stderr") or done.get("stdout")))
             raise AnsibleActionFail(f"image '{image}': a part of it cannot be kept on the host ({why})")
 
     def _module(self, name: str, arguments: Vars, task_vars: Vars) -> Vars:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What the host's Docker engine shall run with; in sync with plugins/module_utils/_host/engine_service.py."""
+    """Options of the host's Docker engine; in sync with plugins/module_utils/_host/engine_service.py."""
 
     DOCUMENTATION = r"""
 options:
   live_restore:
-    description: Whether containers go on while the engine itself restarts.
+    description: Whether containers continue to run while the engine restarts.
     type: bool
     default: true
   registry_mirrors:
-    description: Registries to ask for the images of Docker Hub first.
+    description: Registries to try first for the images of Docker Hub.
     type: list
     elements: str
     default: []

@@ -12,8 +12,8 @@ author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
   - Collects what a task of each host has registered, M(selfhost.langgraph.deployment_check),
-    M(selfhost.langgraph.container_service), or M(selfhost.langgraph.container_service_info) with
-    O(selfhost.langgraph.container_service_info#module:credentials=true). A host that has registered nothing has not answered, and
+    M(selfhost.langgraph.deployment_rollout), or M(selfhost.langgraph.deployment_info) with
+    O(selfhost.langgraph.deployment_info#module:credentials=true). A host that has registered nothing has not answered, and
     counts as carrying the passwords of before.
   - Hosts that share neither Redis nor Postgres with the one that asks are left out.
   - The role P(selfhost.langgraph.langgraph#role) revokes a password once nothing carries it.

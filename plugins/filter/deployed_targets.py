@@ -16,7 +16,7 @@ description:
 options:
   _input:
     description:
-      - The RV(selfhost.langgraph.container_service_info#module:deployments) of M(selfhost.langgraph.container_service_info).
+      - The RV(selfhost.langgraph.deployment_info#module:deployments) of M(selfhost.langgraph.deployment_info).
     type: list
     elements: dict
     required: true

@@ -31,7 +31,7 @@ options:
     required: true
   services:
     description:
-      - The RV(selfhost.langgraph.container_service#module:deployments) of M(selfhost.langgraph.container_service), what
+      - The RV(selfhost.langgraph.deployment_rollout#module:deployments) of M(selfhost.langgraph.deployment_rollout), what
         happened to each or in check mode would.
     type: list
     elements: dict

@@ -21,8 +21,8 @@ options:
     required: true
   found:
     description:
-      - Path on the host to SHA-256, the RV(selfhost.langgraph.container_service_info#module:files) of
-        M(selfhost.langgraph.container_service_info).
+      - Path on the host to SHA-256, the RV(selfhost.langgraph.deployment_info#module:files) of
+        M(selfhost.langgraph.deployment_info).
     type: dict
     required: true
 """

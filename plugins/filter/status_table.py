@@ -17,7 +17,7 @@ positional: health
 options:
   _input:
     description:
-      - The RV(selfhost.langgraph.container_service_info#module:deployments) of M(selfhost.langgraph.container_service_info).
+      - The RV(selfhost.langgraph.deployment_info#module:deployments) of M(selfhost.langgraph.deployment_info).
     type: list
     elements: dict
     required: true

@@ -20,7 +20,7 @@ options:
     elements: dict
     required: true
   sockets:
-    description: The RV(selfhost.langgraph.container_service_info#module:sockets) of M(selfhost.langgraph.container_service_info).
+    description: The RV(selfhost.langgraph.deployment_info#module:sockets) of M(selfhost.langgraph.deployment_info).
     type: list
     elements: dict
     required: true

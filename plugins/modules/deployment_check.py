@@ -12,11 +12,11 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Checks the whole list of a host's deployments, each by itself, all with one another, and against what the host
-    reports of its ports, its images and the deployments that it has.
-  - Fails with one line for each mistake, which names the deployment, the option and the remedy, and never a secret.
-  - Gives the deployments completed with every default, and with the passwords that are derived from O(secret_key).
-  - Changes nothing, on the control node or on the host.
+  - Checks the whole list of a host's deployments. Each is checked by itself, against the others, and against the host's ports,
+    images and existing deployments.
+  - Fails with one line per mistake. The line names the deployment, the option and the remedy, and never contains a secret.
+  - Returns the deployments completed with every default and with the passwords that are derived from O(secret_key).
+  - Changes nothing on the control node or on the host.
 extends_documentation_fragment:
   - selfhost.langgraph._deployment
   - selfhost.langgraph._attributes
@@ -31,68 +31,68 @@ attributes:
 options:
   secret_key:
     description:
-      - The secret from which every password is derived that no option gives, at least 32 characters.
-      - The same key gives the same passwords on every control node, so that none has to be stored. Another key changes
-        the passwords of all deployments and restarts them.
+      - The secret from which every password is derived that no option sets, at least 32 characters.
+      - The same key yields the same passwords on every control node, so no password has to be stored. A new key changes the
+        passwords of all deployments and restarts them.
     type: str
     required: true
   previous_secret_key:
     description:
-      - The O(secret_key) of before a change, at least 32 characters. It proves that claims which were made with it are ours.
-      - Empty where there was none, or where every claim has been adopted.
+      - The previous O(secret_key) after a change, at least 32 characters. It proves that claims made with it are ours.
+      - Empty if there was none, or if every claim has been adopted.
     type: str
     default: ""
   environment:
     description:
-      - Name of the environment, such as V(staging). It sets inventories apart that have the same O(secret_key), and is
-        part of RV(owner).
+      - Name of the environment, such as V(staging). It distinguishes inventories with the same O(secret_key), and is part of
+        RV(owner).
     type: str
     default: ""
   only:
     description:
-      - Names of the deployments to return. All of O(deployments) are checked, as what one needs depends on the others. Names
-        that are not among them are ignored, as another host may have these. Empty stands for all.
+      - Names of the deployments to return. All of O(deployments) are checked, because the needs of one depend on the others.
+        Unknown names are ignored, because another host may have these deployments. Empty means all.
     type: list
     elements: str
     default: []
   only_deployed:
-    description: Whether to return those alone that serve on the host already, and are to be there.
+    description: Whether to return only present deployments that already serve on the host.
     type: bool
     default: false
   bind_address:
-    description: Address of the host on which servers answer where O(deployments[].bind_address) says nothing else.
+    description: Address of the host on which servers answer, unless O(deployments[].bind_address) sets another one.
     type: str
     default: 127.0.0.1
   config_dir:
-    description: Folder of the host that holds a folder for each deployment.
+    description: Directory on the host with one directory per deployment.
     type: path
     default: /etc/langgraph
   files:
-    description: Files of the host to hash on the same way, so that what is up to date there need not be shipped.
+    description: Files on the host to hash in the same call, so that up-to-date files need not be shipped.
     type: list
     elements: path
     default: []
   image_builds:
     description:
-      - Application folders on the control node that images are built from, each a mapping with the suboptions of
+      - Application directories on the control node from which images are built, each a mapping with the suboptions of
         O(selfhost.langgraph.image_build#module:builds), and two of its own. With C(merge_env=true), the C(env) of its
-        C(langgraph.json), which is no part of an image, is given to the deployments that run it. C(push) says whether it is
-        pushed to its registry, by default where its name has one.
+        C(langgraph.json), which is not part of an image, is passed to the deployments that run it. C(push) sets whether the image
+        is pushed to its registry; by default it is pushed if its name has a registry.
       - Their images count as being on the host. Nothing is built here; each C(langgraph.json) is read and must be JSON.
-      - A base image that floats, and an C(env) that is not merged, are warned about.
+      - The module warns about a base image that is not pinned, and about an C(env) that is not merged.
     type: raw
     default: []
   image_archives:
     description:
       - Files on the control node that C(docker save) wrote. Their images count as being on the host, because they will
-        be loaded. A relative path is looked for beside the inventory, in the current folder and where tasks look.
+        be loaded. A relative path is searched next to the inventory, in the current directory and in Ansible's search path.
     type: list
     elements: path
     default: []
   image_pull:
     description:
-      - With V(always) or V(missing), images that no folder and no archive gives are pulled later.
-      - With V(never), they are refused where the host does not have them.
+      - With V(always) or V(missing), images that come from no directory and no archive are pulled later.
+      - With V(never), they are refused if the host does not have them.
     type: str
     choices: [always, missing, never]
     default: always
@@ -100,12 +100,12 @@ options:
     description: The C(max_connections) of a Postgres that the collection does not size. The pools must fit in it.
     type: int
   redis_databases:
-    description: How many numbers Redis has, the reserved 0 included. The deployments must fit in it.
+    description: How many databases Redis has, including the reserved database 0. The deployments must fit in it.
     type: int
   data_proxy:
     description:
-      - What P(selfhost.langgraph.data_proxy_plan#filter) gives for the host. Mistakes of the inventory that it found are refused, and
-        ports on which another program listens.
+      - The result of P(selfhost.langgraph.data_proxy_plan#filter) for the host. The module refuses inventory mistakes that the
+        filter found, and ports on which another program listens.
     type: dict
     default: {}
   proxy:
@@ -116,15 +116,15 @@ options:
     choices: [haproxy, none]
     default: haproxy
   max_running_revisions:
-    description: How many revisions of a deployment may run at the same time; each has a pool of its own.
+    description: How many revisions of a deployment may run at the same time; each has its own pool.
     type: int
     default: 3
   max_extra_revisions:
-    description: How many revisions of all deployments of the host may run beside those that serve, 1 at least.
+    description: How many revisions of all deployments of the host may run in addition to the serving ones, at least 1.
     type: int
     default: 8
 seealso:
-  - module: selfhost.langgraph.container_service
+  - module: selfhost.langgraph.deployment_rollout
   - module: selfhost.langgraph.redis_database
   - module: selfhost.langgraph.postgres_database
 """
@@ -153,19 +153,19 @@ RETURN = r"""
 deployments:
   description:
     - The deployments, complete, in the list's order. Hidden from every output, because it holds secrets.
-    - The filters of the collection turn it into what the other modules take.
+    - The filters of the collection convert it to the options of the other modules.
   returned: success
   type: list
   elements: dict
 images:
   description:
-    - What images the deployments need, where each comes from and what the host has under its name. Hidden from every output.
+    - The images that the deployments need, their sources, and the images of the same names on the host. Hidden from every output.
     - The filters P(selfhost.langgraph.images_to_resolve#filter) and P(selfhost.langgraph.image_plan#filter) take it.
   returned: success
   type: list
   elements: dict
 engine:
-  description: What the host's engine has, and what matters of it for images. Hidden from every output.
+  description: The images of the host's engine and its properties that images depend on. Hidden from every output.
   returned: success
   type: dict
 builds:
@@ -184,12 +184,13 @@ pushes:
   elements: dict
 carried:
   description:
-    - What the containers of the host carry, as M(selfhost.langgraph.container_service_info) returns it. Hidden from every output.
+    - The credentials in the host's containers, as M(selfhost.langgraph.deployment_info) returns them. Hidden from every output.
     - The filter P(selfhost.langgraph.credentials_in_use#filter) takes it.
   returned: success
   type: dict
 files:
-  description: SHA-256 of each of O(files); null where it is missing, or not root's with mode 0644. Hidden from every output.
+  description: SHA-256 of each of O(files); null if it is missing, or if its owner is not root or its mode is not 0644. Hidden
+    from every output.
   returned: success
   type: dict
 missing_libraries:
@@ -198,29 +199,29 @@ missing_libraries:
   type: list
   elements: str
 longest_drain:
-  description: Seconds that the slowest deployment of the host may drain, in the list or not. Hidden from every output.
+  description: The longest time in seconds that a deployment of the host may drain, listed or not. Hidden from every output.
   returned: success
   type: int
 owner:
   description:
-    - Fingerprint of O(secret_key) and O(environment), under which the deployments own what they claim. It is no secret.
+    - Fingerprint of O(secret_key) and O(environment), which identifies the owner of the deployments' claims. It is not a secret.
       Hidden from every output.
   returned: success
   type: str
   sample: J0pZrX2m3b9Yw1VtQeKfLg
 previous_owners:
-  description: The same for O(previous_secret_key), where there is one. Hidden from every output.
+  description: The same for O(previous_secret_key), if it is set. Hidden from every output.
   returned: success
   type: list
   elements: str
 problems:
-  description: What has to be put right.
+  description: What has to be corrected.
   returned: failure
   type: list
   elements: dict
   contains:
     deployment:
-      description: Name of the deployment, or its place in the list where it has none.
+      description: Name of the deployment, or its position in the list if it has none.
       type: str
     option:
       description: Option that is wrong; C(env.NAME) for a variable.

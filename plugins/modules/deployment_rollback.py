@@ -12,14 +12,13 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Brings one deployment of a host back to a kept revision, by the same rollout as M(selfhost.langgraph.container_service).
-    The old revision starts beside the serving one, and clients reach it when it is healthy.
-  - Its public address and its limits stay what they are now.
-  - Refuses where the schema of the deployment's database has moved on since that revision, as migrations only go
-    forward, and names what stands in between.
+  - Brings one deployment of a host back to a kept revision, with the same rollout as M(selfhost.langgraph.deployment_rollout).
+    The old revision starts next to the serving one, and clients reach it when it is healthy.
+  - Its public address and its limits keep their current values.
+  - Refuses if the schema of the deployment's database has changed since that revision, because migrations only go forward. The
+    message names the migrations in between.
   - A host that does not have the deployment is left alone.
-  - The inventory still asks for what it asked for. The next run of P(selfhost.langgraph.langgraph#role) rolls forward
-    again unless it is changed.
+  - The inventory is not changed. The next run of P(selfhost.langgraph.langgraph#role) rolls forward again unless you change it.
 requirements:
   - The Python libraries C(docker) and C(psycopg) on the host.
   - systemd.
@@ -36,7 +35,7 @@ attributes:
   idempotent:
     support: partial
     details:
-      - With O(revision) it is. Without, each run goes one revision further back.
+      - It is idempotent with O(revision). Without it, each run goes one revision further back.
   platform:
     platforms: linux
     support: full
@@ -47,24 +46,24 @@ options:
     required: true
   revision:
     description:
-      - The revision to go back to. The default is the one with the highest number below the serving one that has served.
+      - The revision to roll back to. The default is the highest revision below the serving one that has served.
     type: int
-  accept_schema:
+  allow_schema_mismatch:
     description:
-      - Whether to roll back although the schema of the database has moved on since, or is not known.
+      - Whether to roll back even if the schema of the database has changed since then, or is unknown.
     type: bool
     default: false
 seealso:
-  - module: selfhost.langgraph.container_service
-  - module: selfhost.langgraph.container_service_info
+  - module: selfhost.langgraph.deployment_rollout
+  - module: selfhost.langgraph.deployment_info
 """
 
 EXAMPLES = r"""
-- name: Back to what served before
+- name: Roll back to the previous revision
   selfhost.langgraph.deployment_rollback:
     name: support-bot
 
-- name: Back to a revision by number
+- name: Roll back to a revision by number
   selfhost.langgraph.deployment_rollback:
     name: support-bot
     revision: 3
@@ -73,7 +72,7 @@ EXAMPLES = r"""
 RETURN = r"""
 deployments:
   description:
-    - What was done, as M(selfhost.langgraph.container_service) tells it. Empty on a host that does not have the deployment.
+    - What was done, as M(selfhost.langgraph.deployment_rollout) returns it. Empty on a host that does not have the deployment.
   returned: always
   type: list
   elements: dict
@@ -91,9 +90,9 @@ deployments:
       snapshot: null
 carried:
   description:
-    - What the containers of the host carry at the end. By deployment (C(deployments)), each revision that runs, drains, serves or
-      starts by itself, with the Postgres role that it logs in as, and whether its passwords are those asked for. Beside them the
-      C(addresses) of the host and of its containers. Null in check mode.
+    - The credentials in the host's containers at the end. By deployment (C(deployments)), each revision that runs, drains, serves
+      or starts by itself, with its Postgres role, and whether its passwords are the current ones. In addition, the C(addresses)
+      of the host and of its containers. Null in check mode.
     - The filter P(selfhost.langgraph.credentials_in_use#filter) takes it.
   returned: always
   type: dict
@@ -103,14 +102,19 @@ carried:
       support-bot:
         - {revision: 3, login: support_bot, current: false}
         - {revision: 4, login: support_bot.b, current: true}
+problems:
+  description: Why it was refused, as M(selfhost.langgraph.deployment_rollout) returns it.
+  returned: failure, if the request was refused before anything was changed
+  type: list
+  elements: dict
 failures:
-  description: Why it failed, as M(selfhost.langgraph.container_service) tells it.
+  description: Why it failed, as M(selfhost.langgraph.deployment_rollout) returns it.
   returned: failure
   type: list
   elements: dict
 """
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import UnloggedModule, require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.docker_engine import DOCKER_IMPORT_ERROR
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import ROLLOUT_ARGUMENTS, run_module
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.rollback import roll_back
@@ -119,11 +123,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._server.schema 
 
 def main() -> None:
     """Read the options and hand over."""
-    module = QuietModule(
+    module = UnloggedModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "revision": {"type": "int"},
-            "accept_schema": {"type": "bool", "default": False},
+            "allow_schema_mismatch": {"type": "bool", "default": False},
             **ROLLOUT_ARGUMENTS,
         },
         supports_check_mode=True,

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: docker_engine
-short_description: Hold the options of a host's Docker engine
+short_description: Manage the options of a host's Docker engine
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Adds options to the C(daemon.json) of a host's engine, and has the engine run with them. What else stands there is left as
-    it is; an option that somebody else has set otherwise is refused before anything changes.
-  - The engine's own program judges the file before it takes its place, from version 23 on.
-  - What the engine runs with decides, not what a file says. A run that was killed anywhere is finished by the next one.
-  - An engine that was not installed for the deployments is told to read its file again and never restarted. One that was
-    restarts where an option needs it.
+  - Adds options to the C(daemon.json) of a host's engine, and applies them to the running engine. Other options in the file are
+    left as they are. An option that somebody else has set to another value is refused before anything changes.
+  - From version 23 on, the engine's own program validates the file before it replaces the old one.
+  - The options of the running engine decide, not the content of a file. A run that was killed is finished by the next one.
+  - An engine that was not installed for the deployments is reloaded and never restarted. An engine that was installed for them is
+    restarted if an option needs it.
 extends_documentation_fragment:
   - selfhost.langgraph._engine
   - selfhost.langgraph._attributes
@@ -36,7 +36,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Have containers go on while the engine restarts
+- name: Keep containers running while the engine restarts
   selfhost.langgraph.docker_engine:
     live_restore: true
 """
@@ -47,7 +47,7 @@ written:
   returned: success
   type: bool
 read_again:
-  description: Options for which the engine read its file again.
+  description: Options for which the engine was reloaded.
   returned: success
   type: list
   elements: str
@@ -58,7 +58,7 @@ restarted_for:
   type: list
   elements: str
 problems:
-  description: What has to be put right.
+  description: What has to be corrected.
   returned: failure
   type: list
   elements: str
@@ -70,7 +70,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._host import en
 
 
 def main() -> None:
-    """Compare, and carry out what differs."""
+    """Compare the options, and apply the differences."""
     module = AnsibleModule(argument_spec=engine_service.ENGINE_ARGS, supports_check_mode=True)
     seen = engine_service.look()
     problems = list(engine_service.problems(module.params, seen))

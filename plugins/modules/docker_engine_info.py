@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: docker_engine_info
-short_description: Look whether a host's Docker engine can be used for LangGraph deployments
+short_description: Check whether a host's Docker engine can be used for LangGraph deployments
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Looks at the engine that a host has, whoever installed it, and fails with one line for each reason why it cannot have
-    the options, or the network, that the deployments need.
-  - Works on a host that has no engine yet, and needs no Python library of it.
+  - Checks the engine of a host, whoever installed it, and fails with one line for each reason why it cannot have the options
+    or the network that the deployments need.
+  - Works on a host without an engine, and needs no Python library on it.
 extends_documentation_fragment:
   - selfhost.langgraph._engine
   - selfhost.langgraph._attributes
@@ -25,7 +25,7 @@ attributes:
     support: full
 options:
   network:
-    description: The network of the deployments. Without it, nothing is said about addresses.
+    description: The network of the deployments. Without it, addresses are not checked.
     type: dict
     suboptions:
       name:
@@ -49,7 +49,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Can the engine of this host be used?
+- name: Check whether the engine of this host can be used
   selfhost.langgraph.docker_engine_info:
     network:
       name: langgraph
@@ -61,7 +61,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 found:
-  description: Whether the host has an engine, that is a C(docker.service).
+  description: Whether the host has an engine, which means a C(docker.service).
   returned: success
   type: bool
 running:
@@ -69,7 +69,7 @@ running:
   returned: success
   type: bool
 version:
-  description: Its version; empty where there is none.
+  description: Its version; empty if there is no engine.
   returned: success
   type: str
   sample: 28.1.1
@@ -78,12 +78,12 @@ installed_for_deployments:
   returned: success
   type: bool
 missing_commands:
-  description: Programs that units of deployments need of an engine and that it came without.
+  description: Programs that the deployments' units need and that the engine's packages did not install.
   returned: success
   type: list
   elements: str
 problems:
-  description: What has to be put right.
+  description: What has to be corrected.
   returned: failure
   type: list
   elements: str
@@ -95,7 +95,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._host import en
 
 
 def main() -> None:
-    """Look and report."""
+    """Read the engine's state and report it."""
     network = {name: {"type": "str", "required": True} for name in ("name", "subnet", "gateway", "bridge")}
     module = AnsibleModule(
         argument_spec={**engine_service.ENGINE_ARGS, "network": {"type": "dict", "options": network}},

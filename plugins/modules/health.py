@@ -12,10 +12,10 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Waits for a whole list of deployments at once until C(/ok) answers with HTTP status 200 and JSON whose C(ok) is
-    true, then asks each once more with C(check_db=1), which reaches for its Postgres database.
-  - Understands both shapes of the answer, that of servers up to 0.15 and that of 0.16 and later.
-  - Fails with the likely cause and the last lines of the container for each deployment that is not healthy.
+  - Waits for a whole list of deployments at once until C(/ok) answers with HTTP status 200 and JSON whose C(ok) is true. Then
+    it checks each once more with C(check_db=1), which includes the Postgres database.
+  - Supports both formats of the answer, that of servers up to 0.15 and that of 0.16 and later.
+  - Fails with the likely cause and the last log lines of the container for each deployment that is not healthy.
 extends_documentation_fragment:
   - selfhost.langgraph._attributes
   - selfhost.langgraph._attributes.info_module
@@ -25,7 +25,7 @@ attributes:
     support: full
 options:
   deployments:
-    description: The deployments to ask.
+    description: The deployments to check.
     type: list
     elements: dict
     required: true
@@ -39,24 +39,24 @@ options:
         type: str
         required: true
       host:
-        description: Host name to ask for, where the proxy tells deployments apart by it.
+        description: Host name to send in the request, if the proxy distinguishes deployments by it.
         type: str
   timeout:
     description: Seconds to wait for all of them.
     type: int
     default: 60
   check_db:
-    description: Whether to ask for the database too.
+    description: Whether to check the database too.
     type: bool
     default: true
   config_dir:
-    description: Folder of the host that holds the deployments' environments; needed to mask their values in log lines.
+    description: Directory on the host with the deployments' environments; needed to mask their values in log lines.
     type: path
     default: /etc/langgraph
 """
 
 EXAMPLES = r"""
-- name: Are both healthy?
+- name: Check that both deployments are healthy
   selfhost.langgraph.health:
     deployments:
       - name: support-bot
@@ -75,7 +75,7 @@ health:
       description: Whether it is healthy.
       type: bool
     status:
-      description: HTTP status of its last answer; null where it gave none.
+      description: HTTP status of its last answer; null if it did not answer.
       type: int
   sample:
     support-bot: {ok: true, status: 200}
@@ -98,10 +98,10 @@ failures:
       description: Likely cause, as a sentence.
       type: str
     line:
-      description: The line of its log that tells the cause, else the last one.
+      description: The log line that shows the cause, else the last one.
       type: str
     log:
-      description: Last lines of the container, with the values of its environment masked.
+      description: Last log lines of the container, with the values of its environment masked.
       type: list
       elements: str
 """
@@ -113,12 +113,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import unit_name
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import explain, sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import collect_failure, summarize
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import health as _health
 
 
 def examine(targets: t.Mapping[str, _health.Target], timeout: int, check_db: bool) -> dict[str, _health.Answer]:
-    """The last answer of each server: of ``/ok`` where that fails, else of ``/ok?check_db=1``."""
+    """Return the last answer of each server: to ``/ok`` if that fails, else to ``/ok?check_db=1``."""
     plain = {name: _health.Target(f"{target.url}/ok", target.host) for name, target in targets.items()}
     answers = _health.wait_for(plain, timeout)
     if check_db:
@@ -129,7 +129,7 @@ def examine(targets: t.Mapping[str, _health.Target], timeout: int, check_db: boo
 
 
 def explain_all(answers: t.Mapping[str, _health.Answer], config_dir: str) -> list[dict[str, t.Any]]:
-    """Why each of those did not answer, from its serving revision."""
+    """Return why each of these deployments is not healthy, from its serving revision."""
     failures = []
     for name, deployment in store.read(config_dir, list(answers)).items():
         serving = deployment.serving
@@ -137,12 +137,12 @@ def explain_all(answers: t.Mapping[str, _health.Answer], config_dir: str) -> lis
         unit = unit_name(name, number)
         state = systemd.unit_states([unit])[unit]
         secrets = (serving.environment or "") + deployment.credentials if serving else None
-        failures.append(explain(name, number, state, answers[name], secrets))
+        failures.append(collect_failure(name, number, state, answers[name], secrets))
     return failures
 
 
 def main() -> None:
-    """Ask, and explain what is not healthy."""
+    """Check all deployments, and report the cause for those that are not healthy."""
     deployment = {
         "name": {"type": "str", "required": True},
         "url": {"type": "str", "required": True},
@@ -165,7 +165,7 @@ def main() -> None:
     sick = {name: answer for name, answer in answers.items() if not answer.ok}
     if sick:
         failures = explain_all(sick, module.params["config_dir"])
-        module.fail_json(msg=sentence(failures), health=health, failures=failures)
+        module.fail_json(msg=summarize(failures), health=health, failures=failures)
     module.exit_json(health=health)
 
 

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_build
-short_description: Build images from application folders with langgraph build
+short_description: Build images from application directories with langgraph build
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Builds images of LangGraph applications with C(langgraph build), on the control node or on a build host, to which the
-    folder is shipped without what its C(.dockerignore) leaves out.
-  - An image that was made from the same files and options is left as it is, and nothing is built.
-  - Every C(langgraph.json) is checked by the CLI before the first image is built. An image gets its name only when it is
-    complete.
+  - Builds images of LangGraph applications with C(langgraph build), on the control node or on a build host. The directory is
+    shipped to a build host without the files that its C(.dockerignore) excludes.
+  - An image that was built from the same files and options is left as it is, and nothing is built.
+  - The CLI checks every C(langgraph.json) before the first image is built. An image is tagged only when it is complete.
 requirements:
   - The Python package C(langgraph-cli) and the Docker client on the build host.
   - The Python library C(docker) on the control node and on the build host.
@@ -44,11 +43,11 @@ options:
     suboptions:
       image:
         description:
-          - Name and tag that the image gets. One with a registry, C(REGISTRY/NAME:TAG), can be pushed there.
+          - Name and tag of the image. An image with a registry, C(REGISTRY/NAME:TAG), can be pushed there.
         type: str
         required: true
       folder:
-        description: Folder of the application on the control node. All of it is the context of the build.
+        description: Directory of the application on the control node. All of it is the build context.
         type: path
         required: true
       config:
@@ -60,20 +59,21 @@ options:
         type: str
       api_version:
         description:
-          - Version of the server. Without it, here or in C(langgraph.json), the base floats; another build may take a newer one.
+          - Version of the server. If it is set neither here nor in C(langgraph.json), the base image is not pinned; a later build
+            may use a newer server.
         type: str
       pull:
-        description: Whether the base image is pulled. With V(false), the build host's own is used.
+        description: Whether the base image is pulled. With V(false), the base image on the build host is used.
         type: bool
         default: true
       network:
-        description: The network of the build's steps, as C(docker build) has it. V(none) is a build without network.
+        description: The network of the build's steps, as for C(docker build). V(none) builds without a network.
         type: str
       build_args:
         description:
-          - Values for C(ARG) lines of C(dockerfile_lines). They reach the build by its environment, never by a command line.
-          - A value that stays readable in the image, as one used in a C(RUN) line does, is refused, unless its name is in
-            O(builds[].readable_build_args).
+          - Values for C(ARG) lines of C(dockerfile_lines). They are passed in the environment, never on a command line.
+          - A value that stays readable in the image is refused, unless its name is in O(builds[].readable_build_args). A value that
+            is used in a C(RUN) line stays readable.
         type: dict
         default: {}
       readable_build_args:
@@ -83,26 +83,26 @@ options:
         default: []
       build_secrets:
         description:
-          - Secrets for C(RUN --mount=type=secret,id=NAME) lines of C(dockerfile_lines). They need BuildKit, which is
-            Debian's package C(docker-buildx) where the engine is newer than 22.
-          - Another value builds nothing anew.
+          - Secrets for C(RUN --mount=type=secret,id=NAME) lines of C(dockerfile_lines). They need BuildKit, which is Debian's
+            package C(docker-buildx) for engines newer than 22.
+          - A changed value does not trigger a new build.
         type: dict
         default: {}
       path:
-        description: Folder on the build host, or an archive of it. The part on the control node sets it.
+        description: Directory on the build host, or an archive of it. The action plugin sets it.
         type: path
       checksum:
-        description: SHA-256 of the archive. The part on the control node sets it.
+        description: SHA-256 of the archive. The action plugin sets it.
         type: str
       source:
-        description: Hash of all that the image is made from. The part on the control node sets it.
+        description: Hash of everything that the image is built from. The action plugin sets it.
         type: str
   program:
-    description: The CLI on the build host. A name is looked for beside the Python interpreter, then on the path.
+    description: The CLI on the build host. A name is searched next to the Python interpreter, then on the path.
     type: str
     default: langgraph
   config_dir:
-    description: Folder that holds the deployments of the build host, if it has any. An image that they need is not removed.
+    description: Directory of the deployments on the build host, if it has any. An image that they need is not removed.
     type: path
     default: /etc/langgraph
 seealso:
@@ -130,23 +130,23 @@ images:
       description: Name of the image.
       type: str
     action:
-      description: V(keep) where nothing has changed, else V(build).
+      description: V(keep) if nothing has changed, else V(build).
       type: str
     image_id:
-      description: Id of the image; null in check mode where it has to be built.
+      description: Id of the image; null in check mode if it has to be built.
       type: str
     content:
-      description: What is in the image, whatever its id is in an engine's store; null like the id.
+      description: Identifier of the image's content, independent of its id in an engine's store; null like the id.
       type: str
     digests:
-      description: What registries call it, once it has been pushed.
+      description: Its digests in registries, once it has been pushed.
       type: list
       elements: str
     architecture:
-      description: Architecture that it is made for.
+      description: Architecture that it is built for.
       type: str
 spool:
-  description: Directory of the build host to which folders are shipped; null where nothing has to be shipped.
+  description: Directory on the build host to which application directories are shipped; null if nothing has to be shipped.
   returned: success
   type: str
 log:
@@ -158,7 +158,7 @@ log:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import UnloggedModule, require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import build as image_build
@@ -166,29 +166,29 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
 
 
 def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, dict[str, t.Any]]:
-    """Build what is not there yet, where its folder is; give every image. Raises BuildError, EngineError."""
+    """Build the missing images whose directory is available, and return every image. Raises BuildError, EngineError."""
     client = docker_engine.connect()
     found = {build["image"]: image_build.built(client, build) for build in params["builds"]}
-    images = {name: image_build.told(name, image, "keep") for name, image in found.items() if image is not None}
+    images = {name: image_build.result_entry(name, image, "keep") for name, image in found.items() if image is not None}
     missing = [build for build in params["builds"] if build["image"] not in images]
     there = [build for build in missing if build["path"] and not check_mode]
     if not there:
-        return images | {build["image"]: image_build.told(build["image"], None, "build") for build in missing}
+        return images | {build["image"]: image_build.result_entry(build["image"], None, "build") for build in missing}
     cli = image_build.program(params["program"])
-    with image_build.folders(there) as folders:
-        bases = {build["image"]: image_build.validate(cli, build, folders[build["image"]]) for build in there}
+    with image_build.source_directories(there) as directories:
+        bases = {build["image"]: image_build.validate(cli, build, directories[build["image"]]) for build in there}
         for build in there:
             name = build["image"]
             before = docker_engine.inspect_image(client, name)
-            made = image_build.make(client, cli, build, folders[name], bases[name])
-            images[name] = image_build.told(name, made, "build")
+            made = image_build.make(client, cli, build, directories[name], bases[name])
+            images[name] = image_build.result_entry(name, made, "build")
             if before and before["Id"] != made.get("Id"):
                 image_build.forget(client, before["Id"], kept_images(params["config_dir"]))
     return images
 
 
 def kept_images(config_dir: str) -> set[str]:
-    """The ids of the images that kept revisions of the host's deployments need."""
+    """Return the ids of the images that kept revisions of the host's deployments need."""
     deployments = store.read(config_dir, store.deployment_names(config_dir)).values()
     return {item.content.image_id for deployment in deployments for item in deployment.revisions if item.content}
 
@@ -210,7 +210,7 @@ def main() -> None:
         "checksum": {"type": "str"},
         "source": {"type": "str"},
     }
-    module = QuietModule(
+    module = UnloggedModule(
         argument_spec={
             "builds": {"type": "list", "elements": "dict", "required": True, "options": build},
             "program": {"type": "str", "default": "langgraph"},
@@ -232,7 +232,7 @@ def main() -> None:
     except docker_engine.EngineError as error:
         module.fail_json(msg=str(error))
     changed = any(image["action"] == "build" for image in images.values())
-    # None of it is secret. Masked, ids and names would be garbled by a build argument as short as "1".
+    # Nothing in it is secret. Masking would garble ids and names if a build argument is as short as "1".
     module.no_log_values = set()
     module.exit_json(changed=changed, images=images, spool=spool, invocation={})
 

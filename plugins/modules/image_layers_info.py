@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Tells of each image how many of its layers, from the lowest up, the host's engine has from other images already, so that
-    only the rest need be shipped. Tells the free space too.
+  - Returns for each image how many of its layers, from the lowest up, the host's engine already has from other images. Only the
+    rest has to be shipped. Returns the free space too.
   - M(selfhost.langgraph.image_load) uses it.
 requirements:
   - The Python library C(docker) on the host (Debian's C(python3-docker)).
@@ -32,7 +32,7 @@ options:
     required: true
     suboptions:
       image:
-        description: Name that the image shall have.
+        description: Wanted name of the image.
         type: str
         required: true
       image_id:
@@ -40,11 +40,12 @@ options:
         type: str
         required: true
       content:
-        description: What is in the image, as M(selfhost.langgraph.image_build) tells it. The host's engine may call it otherwise.
+        description: Identifier of the image's content, as M(selfhost.langgraph.image_build) returns it. Its id may differ between
+          engines.
         type: str
         default: ""
       layers:
-        description: Digests of its layers, the lowest first, as its configuration has them.
+        description: Digests of its layers, the lowest first, as in its configuration.
         type: list
         elements: str
         required: true
@@ -62,34 +63,34 @@ EXAMPLES = r"""
 
 RETURN = r"""
 present:
-  description: Names of the images that the host has already, under that name and with that id or content.
+  description: Names of the images that the host already has, with the same id or content.
   returned: success
   type: list
   elements: str
 spooled:
-  description: SHA-256 of each part of an archive that waits on the host since a transfer was interrupted, by its path.
+  description: SHA-256 of each part of an archive that an interrupted transfer left on the host, by its path.
   returned: success
   type: dict
 there:
-  description: How many of its first layers the host has, by id of the image.
+  description: How many of an image's first layers the host has, by id of the image.
   returned: success
   type: dict
 root:
-  description: Folder of the engine.
+  description: Directory of the engine.
   returned: success
   type: str
 free:
-  description: Free bytes in the folder of the engine.
+  description: Free bytes in the directory of the engine.
   returned: success
   type: int
 spool:
   description:
-    - Directory in which parts of archives wait to be loaded. It need not be there yet. One that another user could write to,
-      or could put another in place of, fails the module.
+    - Directory for parts of archives until they are loaded. It need not exist yet. The module fails if another user could write
+      to it or replace it.
   returned: success
   type: str
 spool_free:
-  description: Free bytes where parts of archives wait to be loaded; null where that is the same disk.
+  description: Free bytes in the spool directory; null if it is on the same disk as the engine.
   returned: success
   type: int
 """

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_load
-short_description: Ship images to the host and load them, without the layers that it has
+short_description: Ship images to the host and load them, without the layers that it already has
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Ships images from archives on the control node that C(docker save) wrote, and loads them. Layers that the host's engine
-    has from another image stay behind.
-  - An archive travels in parts of 128 MB, each with its checksum. A run that was interrupted goes on with the part where it
-    ended, if it is repeated within a day.
-  - The space on the host is checked before anything is shipped. A load that fails leaves nothing.
+  - Ships images from archives on the control node that C(docker save) wrote, and loads them. Layers that the host's engine has
+    from another image are not shipped.
+  - An archive is sent in parts of 128 MB, each with its checksum. An interrupted run continues with the part where it ended, if
+    it is repeated within a day.
+  - The space on the host is checked before anything is shipped. A failed load leaves nothing behind.
 requirements:
   - The Python library C(docker) on the host (Debian's C(python3-docker)).
 extends_documentation_fragment:
@@ -36,7 +36,7 @@ attributes:
     support: full
 options:
   images:
-    description: The images that the host shall have. One that it has, by name and id, is left alone.
+    description: The images to load. An image that the host already has, by name and id, is left alone.
     type: list
     elements: dict
     required: true
@@ -46,7 +46,7 @@ options:
         type: path
         required: true
       image:
-        description: Name of the image in the archive, which it has on the host too.
+        description: Name of the image in the archive and on the host.
         type: str
         required: true
       image_id:
@@ -58,14 +58,14 @@ options:
         elements: str
         default: []
       spool:
-        description: Folder of the host that has the archive in parts. The part on the control node sets it.
+        description: Directory on the host with the parts of the archive. The action plugin sets it.
         type: path
       checksums:
-        description: SHA-256 of each part, by its name. The part on the control node sets it.
+        description: SHA-256 of each part, by its name. The action plugin sets it.
         type: dict
         default: {}
       content:
-        description: What is in the image, whatever its id is. The part on the control node sets it.
+        description: Identifier of the image's content, independent of its id. The action plugin sets it.
         type: str
 seealso:
   - module: community.docker.docker_image_export
@@ -97,7 +97,7 @@ images:
       description: How many layers it has.
       type: int
     layers_there:
-      description: How many of them the host had.
+      description: How many of them the host already had.
       type: int
     shipped:
       description: Bytes that had to be shipped.
@@ -122,7 +122,7 @@ SHIPPED_OPTIONS: dict[str, dict[str, t.Any]] = {
 
 
 def main() -> None:
-    """Load what has been shipped."""
+    """Load the images that have been shipped."""
     module = AnsibleModule(
         argument_spec={
             "images": {
@@ -140,7 +140,7 @@ def main() -> None:
         spool = _spool.check()
         for image in shipped:
             if os.path.dirname(image["spool"]) != spool:
-                module.fail_json(msg=f"images: '{image['spool']}' is no directory in '{spool}'")
+                module.fail_json(msg=f"images: '{image['spool']}' is not a directory in '{spool}'")
             options = (image[key] for key in ("image", "image_id", "content", "spool", "checksums"))
             load.load(docker_engine.connect(), *options)
         _spool.remove_stale()

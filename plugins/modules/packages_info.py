@@ -13,8 +13,8 @@ author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
   - Reports which of a list of packages are missing, and what C(apt-get) would install, upgrade, remove and downgrade for them. Only
-    what is missing is asked for, so nothing that is there would be upgraded for itself.
-  - Reports too which units of the packages do not exist yet and have to be kept from starting.
+    missing packages are requested, so no installed package would be upgraded for its own sake.
+  - Also reports which units of the packages do not exist yet and have to be kept from starting.
   - The role P(selfhost.langgraph.packages#role) uses it. It needs no library on the host.
 extends_documentation_fragment:
   - selfhost.langgraph._attributes
@@ -30,12 +30,12 @@ options:
     elements: str
     required: true
   quiet_units:
-    description: Units of the packages that must not start, unless they are there already.
+    description: Units of the packages that must not start, unless they already exist.
     type: list
     elements: str
     default: []
   marker_dir:
-    description: Directory of the host with a file for each unit that the role holds at the moment.
+    description: Directory on the host with one file for each unit that the role currently holds.
     type: path
     default: /var/lib/langgraph/held-units
   files:
@@ -46,7 +46,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: What is missing for Redis?
+- name: Read which packages are missing for Redis
   selfhost.langgraph.packages_info:
     names: [redis-server, python3-redis]
     quiet_units: [redis-server.service]
@@ -60,11 +60,11 @@ missing:
   type: list
   elements: str
 interrupted:
-  description: Whether a dpkg was interrupted, or is at work now.
+  description: Whether a dpkg was interrupted, or is running now.
   returned: always
   type: bool
 held:
-  description: Those of O(quiet_units) that an earlier run holds.
+  description: Those of O(quiet_units) that an earlier run still holds.
   returned: always
   type: list
   elements: str
@@ -83,15 +83,16 @@ install:
   type: list
   elements: str
 listed:
-  description: Whether apt knows a way to install them all. Not so where the host has no lists of packages.
+  description: Whether apt can install them all. False if the host has no package lists.
   returned: always
   type: bool
 refusal:
-  description: One line that says why they are not to be installed, where apt cannot do it, would remove or downgrade something,
-    or would upgrade a package whose services run.
+  description: One line that says why they must not be installed, if apt cannot do it, would remove or downgrade something, or
+    would upgrade a package whose services are running.
   returned: always
   type: str
-  sample: to install docker.io, apt would remove containerd.io, docker-ce; nothing is changed, as somebody may need what is there
+  sample: installing docker.io would make apt remove containerd.io, docker-ce; nothing was changed, because other software may need
+    these packages
 """
 
 import hashlib
@@ -107,7 +108,7 @@ ENVIRONMENT = {"LC_ALL": "C", "LANGUAGE": "C"}
 
 
 def entries(directory: str) -> set[str]:
-    """The names of what is in a directory, which need not be there."""
+    """List a directory that may be missing."""
     try:
         return set(os.listdir(directory))
     except FileNotFoundError:
@@ -115,7 +116,7 @@ def entries(directory: str) -> set[str]:
 
 
 def fingerprint(path: str) -> str | None:
-    """The SHA-256 of a file, where there is one."""
+    """Return the SHA-256 of a file; None if it is missing."""
     try:
         with open(path, "rb") as file:
             return hashlib.sha256(file.read()).hexdigest()
@@ -124,7 +125,7 @@ def fingerprint(path: str) -> str | None:
 
 
 def look(names: t.Sequence[str], quiet_units: t.Sequence[str], marker_dir: str) -> dict[str, t.Any]:
-    """What is missing, and what its installation would mean."""
+    """Return what is missing, and what its installation would change."""
     queried = run([*apt.QUERY, *map(apt.package, names)], environment=ENVIRONMENT) if names else None
     missing = apt.missing(names, queried.stdout if queried else "")
     marked = entries(marker_dir)
@@ -149,7 +150,7 @@ def look(names: t.Sequence[str], quiet_units: t.Sequence[str], marker_dir: str) 
 
 
 def main() -> None:
-    """Look and report."""
+    """Read the packages and report them."""
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
@@ -166,7 +167,7 @@ def main() -> None:
             files={path: fingerprint(path) for path in options["files"]},
         )
     except (OSError, systemd.SystemdError) as error:
-        module.fail_json(msg=f"cannot look at the packages: {error}")
+        module.fail_json(msg=f"cannot query the packages: {error}")
 
 
 if __name__ == "__main__":

@@ -256,7 +256,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     POSTGRES_EXCLUSIVE,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.module import ensure, run_module
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import UnloggedModule
 
 
 def main() -> None:
@@ -277,7 +277,7 @@ def main() -> None:
         "aes_keys": {"type": "list", "elements": "str", "no_log": False},
         "accept_new_aes_key": {"type": "bool", "default": False, "no_log": False},
     }
-    module = QuietModule(
+    module = UnloggedModule(
         argument_spec={
             **POSTGRES_ARGS,
             "databases": {"type": "list", "elements": "dict", "required": True, "options": database},

@@ -115,12 +115,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.info import inspect
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.module import run_module
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import UnloggedModule
 
 
 def main() -> None:
     """Read the options and hand over."""
-    module = QuietModule(
+    module = UnloggedModule(
         argument_spec={**POSTGRES_ARGS, "sizes": {"type": "bool", "default": False}},
         mutually_exclusive=POSTGRES_EXCLUSIVE,
         supports_check_mode=True,

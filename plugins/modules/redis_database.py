@@ -302,7 +302,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.c
     REDIS_EXCLUSIVE,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.module import ensure, run_module
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import UnloggedModule
 
 
 def main() -> None:
@@ -321,7 +321,7 @@ def main() -> None:
         "retire": {"type": "bool", "default": False},
         "sessions_since": {"type": "int"},
     }
-    module = QuietModule(
+    module = UnloggedModule(
         argument_spec={
             **REDIS_ARGS,
             "databases": {"type": "list", "elements": "dict", "required": True, "options": database},

@@ -134,12 +134,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.c
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.info import inspect
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.module import run_module
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import UnloggedModule
 
 
 def main() -> None:
     """Read the options and hand over."""
-    module = QuietModule(
+    module = UnloggedModule(
         argument_spec={
             **REDIS_ARGS,
             "known_claims": {"type": "list", "elements": "dict", "options": KNOWN_CLAIM},

@@ -12,9 +12,9 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives the digest that each image of a list has in its registry now, so that every host can run exactly that one.
-  - Asks through the host's engine, with its certificates and mirrors. Pulls nothing and stores no login.
-  - Fails with one line for each image that a registry does not give, which names the deployments, the cause and the remedy.
+  - Returns the current digest of each image of a list in its registry, so that every host can run exactly the same image.
+  - Queries the registries through the host's engine, with its certificates and mirrors. Pulls nothing and stores no login.
+  - Fails with one line for each image that a registry does not provide. The line names the deployments, the cause and the remedy.
 requirements:
   - The Python library C(docker) on the host (Debian's C(python3-docker)).
 extends_documentation_fragment:
@@ -26,7 +26,7 @@ attributes:
     support: full
 options:
   images:
-    description: The images to ask for.
+    description: The images to look up.
     type: list
     elements: dict
     required: true
@@ -41,22 +41,22 @@ options:
         elements: str
         default: []
       known:
-        description: Digests of the same repository that the hosts have; their layers do not count in RV(images.size).
+        description: Digests of the same repository that the hosts already have; their layers do not count in RV(images.size).
         type: list
         elements: str
         default: []
       optional:
-        description: Whether the registry may lack the image. It is left out of the answer then.
+        description: Whether the registry may lack the image. It is left out of the result then.
         type: bool
         default: false
   registries:
-    description: Logins of registries. One that is not listed is asked without a login.
+    description: Logins of registries. A registry that is not listed is queried without a login.
     type: list
     elements: dict
     default: []
     suboptions:
       registry:
-        description: Host of the registry, with its port where images have it; V(docker.io) for the engine's own.
+        description: Host of the registry, with its port if the image names have it; V(docker.io) for the engine's default.
         type: str
         required: true
       username:
@@ -67,10 +67,10 @@ options:
         type: str
       credential_helper:
         description:
-          - Program C(docker-credential-NAME) of the host that gives the login, for example V(ecr-login) for Amazon's registry.
+          - Program C(docker-credential-NAME) on the host that returns the login, for example V(ecr-login) for Amazon's registry.
         type: str
 seealso:
-  - module: selfhost.langgraph.container_service
+  - module: selfhost.langgraph.deployment_rollout
   - module: community.docker.docker_image_pull
 """
 
@@ -88,7 +88,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: What the registries say, by O(images[].image).
+  description: The answers of the registries, by O(images[].image).
   returned: success
   type: dict
   contains:
@@ -96,11 +96,11 @@ images:
       description: The image by digest, as the engine pulls it.
       type: str
     architectures:
-      description: Architectures that it is made for.
+      description: Architectures that it is built for.
       type: list
       elements: str
     size:
-      description: Bytes of a download, null where the client on the host cannot tell.
+      description: Bytes of a download; null if the client on the host cannot determine it.
       type: int
   sample:
     registry.example.com/support-bot:1.4:
@@ -108,7 +108,7 @@ images:
       digest: registry.example.com/support-bot@sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
       size: 184033210
 problems:
-  description: What has to be put right.
+  description: What has to be corrected.
   returned: failure
   type: list
   elements: dict
@@ -119,14 +119,14 @@ problems:
       remedy: check name and tag, or push it first
 """
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import UnloggedModule, require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import registry
 
 
 def main() -> None:
-    """Read and report."""
-    module = QuietModule(
+    """Query the registries and report their answers."""
+    module = UnloggedModule(
         argument_spec={
             "images": {
                 "type": "list",
@@ -161,7 +161,7 @@ def main() -> None:
     if problems:
         lines = "\n".join(str(problem) for problem in problems)
         module.fail_json(msg=lines, problems=[problem.as_dict() for problem in problems])
-    # None of it is secret. Masked, digests and names would be garbled by a password that is a part of them.
+    # Nothing in it is secret. Masking would garble digests and names if a password is part of them.
     module.no_log_values = set()
     module.exit_json(images=answers, invocation={})
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: unit_info
-short_description: Read whether units of systemd run with what their files say
+short_description: Read whether systemd units run with their current files
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Reports of each unit whether it exists, runs and starts at boot, and whether one of its files has changed after its process
-    began. So a role need not remember that it wrote a file; a run that was killed before the restart is finished by the next one.
-  - Looks at all units in one call of C(systemctl).
+  - Reports for each unit whether it exists, runs and starts at boot, and whether one of its files has changed after its process
+    started. So a role need not remember that it wrote a file; a run that was killed before the restart is finished by the next.
+  - Reads all units in one call of C(systemctl).
 extends_documentation_fragment:
   - selfhost.langgraph._attributes
   - selfhost.langgraph._attributes.info_module
@@ -24,7 +24,7 @@ attributes:
     support: full
 options:
   units:
-    description: The units to look at.
+    description: The units to read.
     type: list
     elements: dict
     required: true
@@ -34,8 +34,8 @@ options:
         type: str
         required: true
       files:
-        description: Files that its process reads when it starts. Of a directory, itself and what is directly in it. The unit's
-          own file and its drop-ins are always looked at. One that is missing has not changed.
+        description: Files that its process reads when it starts. For a directory, itself and its direct entries count. The unit's
+          own file and its drop-ins are always included. A missing file counts as unchanged.
         type: list
         elements: path
         default: []
@@ -47,7 +47,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Look at the registry and at what it runs with
+- name: Check whether the registry runs with its current settings
   selfhost.langgraph.unit_info:
     units:
       - name: docker-registry.service
@@ -55,7 +55,7 @@ EXAMPLES = r"""
           - /etc/docker/registry/config.yml
   register: look
 
-- name: Restart it where it has not read its settings
+- name: Restart it if it has not read its settings
   ansible.builtin.systemd_service:
     name: docker-registry.service
     state: restarted
@@ -70,33 +70,33 @@ units:
   type: dict
   contains:
     exists:
-      description: Whether there is such a unit, be it masked. A stub that systemd makes for a script in C(/etc/init.d) is none.
+      description: Whether the unit exists, even if it is masked. A stub that systemd generates for a script in C(/etc/init.d) does
+        not count.
       type: bool
     active:
       description: Whether it runs.
       type: bool
     starting:
-      description: Whether its process runs and is not ready yet. Not so between two attempts to start it.
+      description: Whether its process runs and is not ready yet. False between two attempts to start it.
       type: bool
     enabled:
       description: Whether it starts at boot.
       type: bool
     started:
-      description: When its process began, in seconds of the epoch; null where it does not run.
+      description: When its process started, in seconds since the epoch; null if it does not run.
       type: float
     stale:
-      description: Whether it runs and has to be restarted to run with what its files say.
+      description: Whether it runs and has to be restarted to use its current files.
       type: bool
     stale_because:
-      description: The files that changed since its process began. V(NeedDaemonReload) where systemd itself has to read its unit
-        again.
+      description: The files that changed since its process started. V(NeedDaemonReload) if systemd itself has to reload the unit.
       type: list
       elements: str
     reload:
       description: Whether it runs and has to be reloaded, for one of O(units[].reload_files).
       type: bool
     reload_because:
-      description: The files that changed since it was last started or reloaded. V(ReloadResult) where its last reload failed.
+      description: The files that changed since it was last started or reloaded. V(ReloadResult) if its last reload failed.
       type: list
       elements: str
   sample:
@@ -118,7 +118,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._host import sy
 
 
 def main() -> None:
-    """Look and report."""
+    """Read the units and report them."""
     unit = {
         "name": {"type": "str", "required": True},
         "files": {"type": "list", "elements": "path", "default": []},

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable
 
 Deployments = t.Sequence[t.Mapping[str, t.Any]]
 STATUS_COLUMNS = ("deployment", "revision", "state", "sessions", "since", "health", "image", "by", "why")
@@ -47,7 +47,7 @@ def _row(
         ("healthy" if answer["ok"] else "UNHEALTHY") if serves and answer else "-",
         str(revision["image"] or "-"),
         str(revision["created_by"] or "-"),
-        shown(_why(revision)),
+        printable(_why(revision)),
     )
 
 
@@ -72,7 +72,7 @@ def deployment_table(
 ) -> list[str]:
     """The final table, a text a line, for people, and below it what changes.
 
-    ``health`` is what the module health returned, ``services`` the ``deployments`` of container_service: what was done,
+    ``health`` is what the module health returned, ``services`` the ``deployments`` of deployment_rollout: what was done,
     or in check mode would be, and why.
     """
     rows = [tuple(column.upper() for column in DEPLOYMENT_COLUMNS)]

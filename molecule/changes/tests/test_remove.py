@@ -9,7 +9,7 @@ import yaml
 from killing import killed_at
 from plays import run_playbook
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import REMOVAL_STAGES
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import REMOVAL_FAILPOINTS
 
 NAME, PORT = "support-bot", 8123
 THIRD = "a-third-one"
@@ -152,7 +152,7 @@ def test_a_removal_that_is_killed_at_each_stage_is_finished(world):
     """Each run goes on where the one before was killed, as far as the next stage. Until the last, the name is known."""
     number = world.numbers()[THIRD]
     others = {name: found for name, found in world.containers().items() if THIRD not in name}
-    for stage in REMOVAL_STAGES:
+    for stage in REMOVAL_FAILPOINTS:
         with killed_at(stage):
             killed = world.remove(THIRD, confirm=THIRD)
         assert killed.returncode != 0, f"{stage}: {killed.stdout}"

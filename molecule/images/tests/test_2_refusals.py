@@ -75,7 +75,7 @@ def test_wrong_credentials(fleet):
     wrong = {"registry": fleet.registry, "username": "langgraph", "password": "PLANTED-wrong-password"}
     output = fleet.refused(
         "-vvv",
-        says="deployment 'pushed-bot', option 'image': '[^']+': the registry refuses the login; give username and password",
+        says="deployment 'pushed-bot', option 'image': '[^']+': the registry refuses the login; set username and password",
         image_builds=[],
         image_registries=[wrong],
         langgraph_deployments=fleet.deployments[:1],
@@ -98,7 +98,7 @@ def test_a_certificate_that_is_not_trusted(fleet):
         fleet.on(host, "mv", path, f"{path}.away")
     try:
         fleet.refused(
-            says="option 'image': '[^']+': the certificate of the registry is not trusted; give its CA as ca_certificate",
+            says="option 'image': '[^']+': the certificate of the registry is not trusted; set its CA as ca_certificate",
             image_builds=[],
             langgraph_deployments=fleet.deployments[:1],
         )

@@ -141,9 +141,7 @@ def test_too_large_to_load(small, made, tmp_path):
 def test_full_while_it_is_loaded(small, made, tmp_path):
     tag = made("many", MANY_FILES)
     command("docker", "save", "-o", str(tmp_path / "many.tar"), tag)
-    says = (
-        f"image '{tag}': the disk of the engine was full while it was loaded, nothing of it was kept; free some space"
-    )
+    says = f"image '{tag}': the engine's disk was full during the load and nothing was kept; free some space"
     refused(small, says, tag, image_builds=[], image_archives=[str(tmp_path / "many.tar")])
 
 
@@ -188,7 +186,7 @@ FULL = "image 'shipped-bot:2': 'langgraph build' failed: the disk of the build h
 def test_full_while_it_is_built(small, cli, application):
     """The host builds for itself; what the build had used goes, so that its own deployments have room."""
     entry = application("shipped-bot:2", config=TOO_MUCH)
-    says = f"{FULL} was full, what the build had used was given back; free some space"
+    says = f"{FULL} was full; the space that the build had used was reclaimed; free some more"
     refused(small, says, "shipped-bot:2", image_builds=[entry], image_build_host=HOST)
 
 
@@ -200,12 +198,15 @@ def test_full_while_buildkit_builds_it(small, cli, buildkit, application):
     done = play(small, langgraph_deployments=wanted, image_builds=[entry], image_build_host=HOST)
     assert done.returncode != 0
     says = flat(done.stdout)
-    if f"{FULL} is full, and BuildKit keeps what the build had used until the engine starts anew; free some" in says:
+    if (
+        f"{FULL} is full, and BuildKit keeps the space that the build had used until the engine restarts; free some"
+        in says
+    ):
         assert free_bytes(small) < free - 100_000_000
         small.on(HOST, "truncate", "--size", "-32M", f"{ROOT}/filler")
         small.on(HOST, "sh", "-c", "systemctl restart docker && docker builder prune --all --force")
     else:
-        assert f"{FULL} was full, what the build had used was given back" in says, done.stdout
+        assert f"{FULL} was full; the space that the build had used was reclaimed" in says, done.stdout
     assert running(small) == before
     assert free_bytes(small) > free - 5_000_000
 

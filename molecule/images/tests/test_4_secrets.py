@@ -178,7 +178,7 @@ def test_a_credential_helper_gives_the_login(fleet, bot):
     assert found_in(done.stdout) == []
     fleet.refused(
         hosts=ONE,
-        says="the host has no program 'docker-credential-planted'; install it there, or give username and password",
+        says="the host has no program 'docker-credential-planted'; install it there, or set username and password",
         image_builds=[],
         image_registries=registries,
         langgraph_deployments=fleet.deployments[:1],

@@ -27,12 +27,12 @@ BAD = {
     "never answers": (
         {"image": "bad-agent:silent"},
         'FROM demo-agent:1\nENTRYPOINT ["sleep", "1000"]\n',
-        "the container runs and does not answer in time",
+        "the container runs but does not answer in time",
     ),
     "answers without its database": (
         {"image": "bad-agent:half", "bg_job_shutdown_grace_period_secs": 5},
         HALF_WELL,
-        "it answers 500 when asked for its database",
+        "it answers 500 to the health check of its database",
     ),
     "needs more memory than it may": ({"memory": "24m"}, None, "the container was killed (code 137)"),
 }
@@ -51,7 +51,7 @@ def test_bad_release(world, bot, play, tmp_path, title):
     said = " ".join((done.stdout + done.stderr).split())
     number = world.revisions(NAME)[-1]
     assert f"revision {number} of deployment '{NAME}' is not healthy: {cause}" in said, said
-    assert f"revision {serving} goes on serving" in said
+    assert f"revision {serving} continues to serve" in said
     assert (load.failed, load.report["streams"]["cut"]) == (0, 0), load.errors
     assert world.container(NAME) == before
     failed = next(item for item in world.status()[NAME]["revisions"] if item["number"] == number)

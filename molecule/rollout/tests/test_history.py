@@ -79,7 +79,10 @@ def test_rollback_and_forward_again(world, bot, roll):
 
 @pytest.mark.parametrize(
     ("revision", "line"),
-    [(99, "there is no revision 99; kept are"), ("x", "argument 'revision' is of type")],
+    [
+        (99, "there is no revision 99; choose a kept revision that has served; kept revisions:"),
+        ("x", "argument 'revision' is of type"),
+    ],
 )
 def test_rollback_to_nowhere(world, revision, line):
     before = world.containers()
@@ -111,7 +114,7 @@ def test_rollback_over_a_migration_is_refused_and_can_be_insisted_on(world, bot,
     assert f"since revision {old}, from 000" in said, said
     assert f"the snapshot taken before it is {snapshot}" in said
     assert world.settings(NAME)["serving"] == new
-    insisted = world.rollback(NAME, accept_schema=True, **snapshots)
+    insisted = world.rollback(NAME, allow_schema_mismatch=True, **snapshots)
     assert insisted.returncode == 0, insisted.stdout
     assert world.settings(NAME)["serving"] == old
     world.drained(NAME)

@@ -12,7 +12,7 @@ import time
 import pytest
 from killing import killed_at
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import STAGES
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS
 
 NAME, PORT = "support-bot", 8123
 
@@ -35,7 +35,7 @@ def one_serves(world):
 
 @pytest.mark.release("bookworm")
 @pytest.mark.parametrize(
-    "stage", [pytest.param(stage, marks=pytest.mark.essential if stage == "routed" else ()) for stage in STAGES]
+    "stage", [pytest.param(stage, marks=pytest.mark.essential if stage == "routed" else ()) for stage in FAILPOINTS]
 )
 def test_killed_at_a_stage(world, bot, play, roll, tmp_path, stage):
     wanted = bot(env={"KILLED_AT": stage})
@@ -48,12 +48,12 @@ def test_killed_at_a_stage(world, bot, play, roll, tmp_path, stage):
     assert (load.failed, load.report["streams"]["cut"]) == (0, 0), load.errors
     assert one_serves(world) == newest + 1
     assert f"KILLED_AT={stage}" in world.host.check_output(f"docker exec langgraph-{world.instance(NAME)} env")
-    if stage == STAGES[-1]:
+    if stage == FAILPOINTS[-1]:
         assert "changed=0 " in roll(wanted).stdout
 
 
 @pytest.mark.release("trixie")
-@pytest.mark.parametrize("stage", STAGES[1:])
+@pytest.mark.parametrize("stage", FAILPOINTS[1:])
 def test_a_rollback_that_was_killed_is_finished_by_the_next(world, bot, roll, tmp_path, stage):
     """Whatever the killed one left, the way back is the same command once more, and the way forward the next play."""
     roll(bot(env={"GO_BACK_TO": stage}))

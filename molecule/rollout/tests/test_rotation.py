@@ -17,7 +17,7 @@ import typing as t
 import pytest
 from killing import killed_at
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import STAGES
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS
 
 NAME, PORT = "research-agent", 8124
 DATABASE = "research_agent"
@@ -183,7 +183,7 @@ def test_a_rollback_over_a_rotation(world, agent, roll):
 
 
 @pytest.mark.release("bookworm")
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", FAILPOINTS)
 def test_a_rotation_that_is_killed_is_finished_by_the_next(world, agent, roll, tmp_path, stage):
     roll(agent())
     world.drained(NAME, 240)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common import problems as _problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
 
@@ -17,12 +18,8 @@ class ClaimError(Exception):
     """The server cannot be used as asked; the text is for the person at the keyboard."""
 
 
-class Refused(ClaimError):
-    """What was asked for would be wrong, so nothing was changed."""
-
-    def __init__(self, problems: t.Sequence[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = list(problems)
+class Refused(ClaimError, _problems.Refused):
+    """The request must not be carried out, so nothing was changed."""
 
 
 def confirm_problems(entries: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[Problem]:

@@ -4,20 +4,20 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Addresses that programs listen on."""
+"""Addresses on which programs listen."""
 
 from __future__ import annotations
 
 EVERY_ADDRESS = {"0.0.0.0", "::"}
 
 
-def meet(address: str, port: int, other_address: str, other_port: int) -> bool:
-    """Whether two programs cannot listen on these addresses at the same time."""
+def conflicts(address: str, port: int, other_address: str, other_port: int) -> bool:
+    """Return whether two programs cannot listen on these addresses at the same time."""
     addresses = {address.strip("[]"), other_address.strip("[]")}
     return port == other_port and (len(addresses) == 1 or bool(addresses & EVERY_ADDRESS))
 
 
 def public_url(tls: bool, bind_address: str, port: int, prefix: str | None) -> str:
-    """Where a client on the host itself finds a server; with a host name it has to ask for that."""
+    """Return the URL of a server for a client on the host itself; a host name has to be sent in the request."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)
     return f"{'https' if tls else 'http'}://{f'[{address}]' if ':' in address else address}:{port}{prefix or ''}"

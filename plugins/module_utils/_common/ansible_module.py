@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the collection's modules have in common: the log without secrets, and the Python that has their libraries."""
+"""The common base of the collection's modules: a log without secrets, and the Python that has their libraries."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ansible.module_utils.common import respawn
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
 
-# The distribution's libraries are for its own Python, and another one may stand before it on PATH.
+# The distribution's libraries are for its own Python, and another Python may come first on PATH.
 DISTRIBUTION = "/usr/bin/python3"
 PACKAGES = {"docker": "python3-docker", "psycopg": "python3-psycopg", "redis": "python3-redis"}
-# The name of a library, and what its import has raised here, if anything.
+# The name of a library, and the error of its import here, if any.
 Library = t.Tuple[str, t.Any]  # noqa: UP006 - Python 3.8
 _IMPORT = """
 import importlib, sys
@@ -33,8 +33,8 @@ for name in sys.argv[1:]:
 """
 
 
-class QuietModule(AnsibleModule):
-    """A module whose note in the host's log has no options.
+class UnloggedModule(AnsibleModule):
+    """A module that does not log its options on the host.
 
     Ansible writes every option there and masks secrets that sit inside a list by looking for the secret in the list's
     ``repr``. A secret with a line break, a quote or a backslash reads differently there and is not found (seen with
@@ -46,10 +46,10 @@ class QuietModule(AnsibleModule):
 
 
 def require(module: AnsibleModule, *needed: Library, wished: t.Sequence[Library] = ()) -> None:
-    """Go on in the Python that has the libraries: this one, or the distribution's own.
+    """Continue in the Python that has the libraries: this one, or the distribution's own.
 
-    Comes back here, or never: the module runs again by the other Python, as Ansible's module apt does. Fails with one line
-    where neither has what is ``needed``. What is ``wished`` the module can do without.
+    Returns here or never: the module is run again with the other Python, as Ansible's module apt does. Fails with one line
+    if neither has the ``needed`` libraries. ``wished`` libraries are optional.
     """
     libraries = (*needed, *wished)
     here = [error is None for _name, error in libraries]
@@ -62,16 +62,17 @@ def require(module: AnsibleModule, *needed: Library, wished: t.Sequence[Library]
             _run_again()
     for name, error in needed:
         if error is not None:
-            others = "" if sys.executable == DISTRIBUTION else f", nor has {DISTRIBUTION}"
+            others = "" if sys.executable == DISTRIBUTION else f" and for {DISTRIBUTION}"
             package = PACKAGES.get(name, name)
             module.fail_json(
-                msg=f"{sys.executable} has no Python library '{name}'{others}; on Debian and Ubuntu it is the package {package}",
+                msg=f"the Python library '{name}' is missing for {sys.executable}{others}; "
+                f"on Debian and Ubuntu, install the package {package}",
                 exception=error,
             )
 
 
 def _imports(interpreter: str, names: t.Sequence[str]) -> set[str]:
-    """Those of the libraries that a Python can import."""
+    """Return the libraries that a Python can import."""
     try:
         return set(run([interpreter, "-c", _IMPORT, *names]).stdout.split())
     except OSError:
@@ -79,12 +80,12 @@ def _imports(interpreter: str, names: t.Sequence[str]) -> set[str]:
 
 
 def _run_again() -> t.NoReturn:
-    """Run the module by the distribution's Python, and end with it.
+    """Run the module with the distribution's Python, and exit with its exit code.
 
-    Ansible's own respawn_module writes the options into a pipe that nobody reads yet: those of a long list of deployments do not
-    fit (64 KiB), and the module would hang for ever.
+    Ansible's own respawn_module writes the options to a pipe that nobody reads yet: the options of a long list of deployments
+    do not fit (64 KiB), and the module would hang for ever.
     """
     payload = respawn._respawn.create_payload()
-    # What it prints is this module's own output.
+    # Its output is the output of this module.
     done = subprocess.run([DISTRIBUTION, "--"], input=payload.encode(), check=False)  # pylint: disable=ansible-bad-function
     sys.exit(done.returncode)  # pylint: disable=ansible-bad-function

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Programs of the host, run where no module object is at hand."""
+"""Run programs of the host without a module object."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ def run(
     command: t.Sequence[str],
     *,
     environment: t.Mapping[str, str] | None = None,
-    folder: str | None = None,
+    directory: str | None = None,
     text: str = "",
     timeout: float | None = None,
     one_output: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program without a shell and give its end and its outputs as text, whatever its exit code is.
+    """Run a program without a shell; return its exit code and its outputs as text, whatever the exit code is.
 
-    ``environment`` goes on top of the module's own, ``text`` to its standard input; ``one_output`` puts what it prints as
-    an error in its place among the rest. Raises OSError where it cannot be started, subprocess.TimeoutExpired.
+    ``environment`` is added to the module's own, ``text`` is its standard input; ``one_output`` merges standard error into
+    standard output. Raises OSError if it cannot be started, subprocess.TimeoutExpired.
     """
-    # AnsibleModule.run_command ends the module on a program that is missing, and needs the module down here.
+    # AnsibleModule.run_command ends the module if a program is missing, and would need the module object here.
     return subprocess.run(  # pylint: disable=ansible-bad-function
         command,
-        cwd=folder,
+        cwd=directory,
         env={**os.environ, **(environment or {})},
         input=text,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if one_output else subprocess.PIPE,
-        # Whatever locale the host gives the module: what it does not decode as it was written it would not mask either.
+        # Independent of the host's locale: a secret that is decoded differently would not be masked.
         encoding="utf-8",
         errors="replace",
         timeout=timeout,

@@ -4,11 +4,11 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Addresses and passwords of Redis and Postgres, which are no part of a revision. No I/O.
+"""Addresses and passwords of Redis and Postgres, which are not part of a revision. No I/O.
 
-``CONFIG_DIR/NAME/credentials`` has them as a second environment file, always the current one, so that a revision that
-was made before a password or an address changed can still be started. Earlier versions wrote them into each revision's
-own ``environment``; what is in the second file wins there.
+``CONFIG_DIR/NAME/credentials`` has the current ones as a second environment file, so that a revision from before a change
+of a password or an address can still be started. Earlier versions wrote them to each revision's own ``environment``; the
+second file takes precedence.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problem
 
 DATABASE, REDIS = "DATABASE_URI", "REDIS_URI"
 POOL = "LANGGRAPH_POSTGRES_POOL_MAX_SIZE"
-# The variables that are kept apart from revisions; the only ones that hold an address or a password of a service.
+# The variables that are kept out of revisions; the only ones with an address or a password of a service.
 SERVICE_VARIABLES = (DATABASE, REDIS)
-# What note() gives, as keys of a slot.
+# The keys of note(), as recorded in slot.json.
 NOTED = ("credentials", "credential", "login")
 
 
 def split(environment: str | None) -> tuple[str, str]:
-    """Take an environment file apart: what is the revision's own, and the credentials in it (empty: none)."""
+    """Split an environment file into the revision's own part and the credentials in it (empty: none)."""
     # Only a newline ends a line there.
     lines = [line for line in re.split(r"(?<=\n)", environment or "") if line]
     services = [line for line in lines if line.partition("=")[0] in SERVICE_VARIABLES]
@@ -40,12 +40,12 @@ def split(environment: str | None) -> tuple[str, str]:
 
 
 def digest(credentials: str) -> str:
-    """Identify the text of a credentials file; langgraph-container.py computes the same of the file."""
+    """Return the digest of a credentials file; langgraph-container.py computes the same from the file."""
     return hashlib.sha256(credentials.encode()).hexdigest()
 
 
 def note(credentials: str) -> dict[str, str]:
-    """What ``slot.json`` notes of the credentials that a container is made with: nothing that opens anything."""
+    """Return the note in ``slot.json`` on the credentials of a container, without a secret."""
     if not credentials:
         return {}
     return {
@@ -56,25 +56,25 @@ def note(credentials: str) -> dict[str, str]:
 
 
 def database_uri(credentials: str) -> str | None:
-    """Where the deployment's database is, with its login; None where the text has none."""
+    """Return the URI of the deployment's database, with its login; None if there is none."""
     return parse_rendered(credentials).get(DATABASE)
 
 
 def login(credentials: str) -> str | None:
-    """The Postgres role that a container logs in with."""
+    """Return the Postgres role with which a container logs in."""
     uri = database_uri(credentials)
     return unquote(urlsplit(uri).username or "") or None if uri else None
 
 
 def fingerprint(credentials: str) -> str:
-    """Identify the two passwords, whatever the addresses are."""
+    """Return the fingerprint of the two passwords, independent of the addresses."""
     found = parse_rendered(credentials)
     redis, postgres = (urlsplit(found.get(name, "")).password or "" for name in (REDIS, DATABASE))
     return credential_fingerprint(unquote(redis), unquote(postgres))
 
 
 def differences(old: str, new: str) -> list[str]:
-    """Name what a change of credentials consists of, as reasons of a rollout; never with a value."""
+    """Name the differences between two credentials, as reasons of a rollout; never with a value."""
     before, after = parse_rendered(old), parse_rendered(new)
     named = {REDIS: "address of Redis", DATABASE: "address of Postgres"}
     found = [name for key, name in named.items() if _place(before.get(key)) != _place(after.get(key))]
@@ -93,9 +93,9 @@ def _secret(uri: str | None) -> str:
 
 
 def carried(revisions: t.Iterable[t.Any], serving: int | None) -> list[dict[str, t.Any]]:
-    """The revisions that have a credential in use, with its fingerprint, its login and the size of its pool, if it has one.
+    """Return the revisions that use a credential, with its fingerprint, its login and the size of its pool, if set.
 
-    Those that run or may start by themselves: one that serves does, also while it is down.
+    These are the revisions that run or may start by themselves, such as the serving one even while it is down.
     """
     return [
         {
@@ -110,7 +110,7 @@ def carried(revisions: t.Iterable[t.Any], serving: int | None) -> list[dict[str,
 
 
 def aes_fingerprint(key: str | None) -> str | None:
-    """Identify an AES key, as far as it takes to see that it is another one; None where there is none."""
+    """Return a fingerprint that is long enough to detect another AES key; None if there is no key."""
     if not key:
         return None
     return hashlib.sha256(f"selfhost.langgraph\0aes\0{key}".encode()).hexdigest()[:16]
@@ -119,9 +119,9 @@ def aes_fingerprint(key: str | None) -> str | None:
 def aes_key_problems(
     deployments: t.Iterable[t.Mapping[str, t.Any]], serving: t.Mapping[str, str | None]
 ) -> t.Iterator[Problem]:
-    """Find AES keys that change where data exist: what the old key encrypted, the new one cannot read.
+    """Find AES keys that change while data exist: the new key cannot decrypt data of the old one.
 
-    ``deployments`` are checked values, ``serving`` the fingerprints of what serves on the host. A first key is no change.
+    ``deployments`` are checked values, ``serving`` the fingerprints of the serving revisions. A first key is not a change.
     """
     for values in deployments:
         before = serving.get(str(values.get("name")))
@@ -129,10 +129,14 @@ def aes_key_problems(
             continue
         key = values.get("langgraph_aes_key")
         if aes_fingerprint(key) != before:
-            what = "is another key than the one" if key else "is missing, and there is one"
+            finding = (
+                "it differs from the key in use, so data encrypted with that key would be unreadable"
+                if key
+                else "it is missing, so data encrypted with the key in use would be unreadable"
+            )
             yield Problem(
                 values["_label"],
                 "langgraph_aes_key",
-                f"it {what} that it serves with, and what that one encrypted would be unreadable",
-                "give that key back, or set accept_new_aes_key: true to lose what it encrypted",
+                finding,
+                "restore the key in use, or set accept_new_aes_key: true to lose the data encrypted with it",
             )

@@ -4,10 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Every option that a deployment may have, as one table.
+"""The table of all options of a deployment.
 
-An option that stands for a variable of the server carries the lower-case name of that variable, so that the
-vendor's list of environment variables (docs: "Environment variables") is the manual of the options too.
+An option that sets a variable of the server has the lower-case name of that variable, so that the vendor's list of
+environment variables (docs: "Environment variables") also documents the options.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Kind = t.Literal["str", "int", "float", "bool", "dict", "list"]
 class Option:
     """One option of a deployment.
 
-    ``variable`` is the server's variable it becomes, if any. ``minimum``/``maximum`` are inclusive.
+    ``variable`` is the server's variable that it sets, if any. ``minimum``/``maximum`` are inclusive.
     """
 
     kind: Kind
@@ -106,14 +106,14 @@ OPTION_OF_VARIABLE: dict[str, str] = {
     option.variable: name for name, option in OPTIONS.items() if option.variable is not None
 }
 
-# Variables that the collection computes; what a user would put there would point two deployments at one database.
+# Variables that the collection computes; a user's own value could point two deployments at one database.
 COMPUTED_VARIABLES: dict[str, str] = {
     "DATABASE_URI": "the collection claims the Postgres database and sets it",
     "POSTGRES_URI": "the collection claims the Postgres database and sets DATABASE_URI",
     "POSTGRES_URI_CUSTOM": "the collection claims the Postgres database and sets DATABASE_URI",
-    "REDIS_URI": "the collection claims the Redis number and sets it",
-    "REDIS_URI_CUSTOM": "the collection claims the Redis number and sets REDIS_URI",
-    "REDIS_CLUSTER": "the collection knows the Redis that it claims from",
+    "REDIS_URI": "the collection claims the Redis database and sets it",
+    "REDIS_URI_CUSTOM": "the collection claims the Redis database and sets REDIS_URI",
+    "REDIS_CLUSTER": "the collection determines it from the Redis server",
     "PORT": "the container listens on 8000 and the option 'port' publishes it",
 }
 
@@ -132,12 +132,12 @@ SECRET_OPTIONS = frozenset(
 # Revisions of one deployment that run side by side: one that serves, one that starts, one that drains.
 DEFAULT_RUNNING_REVISIONS = 3
 MINIMUM_RUNNING_REVISIONS = 2
-# How many revisions of all deployments of a host may run beside those that serve.
+# How many revisions of all deployments of a host may run in addition to the serving ones.
 DEFAULT_EXTRA_REVISIONS = 8
 # Docs: "LANGGRAPH_AES_KEY must be 16, 24, or 32 bytes long".
 AES_KEY_BYTES = (16, 24, 32)
-# Room for a server's own pool and for what it opens beside it (checkpointer, migration).
+# Connections of a server's own pool, and of what it opens in addition (checkpointer, migration).
 DEFAULT_POOL_SIZE = 20
 CONNECTIONS_BESIDE_POOL = 12
-# A server drains its background runs for so long before it exits (docs: BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS).
+# Seconds for which a server drains its background runs before it exits (docs: BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS).
 DEFAULT_DRAIN_SECONDS = 180

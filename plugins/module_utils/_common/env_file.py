@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The environment of a container: the user's .env file in, the engine's environment file out."""
+"""The environment of a container: parse the user's .env file, render the engine's environment file."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import re
 import typing as t
 
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Bytes of a line that the engine's client takes (seen: "bufio.Scanner: token too long" from 65536 on).
+# Maximum bytes of a line for the engine's client (seen: "bufio.Scanner: token too long" from 65536 on).
 LONGEST_LINE = 65535
 _QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
 
 class EnvFileError(ValueError):
-    """A line of an ``env_file`` that cannot be understood; the text names the line, never its value."""
+    """A line of an ``env_file`` cannot be parsed; the message names the line, never its value."""
 
 
 def parse_env_file(text: str) -> dict[str, str]:
-    """Read a ``.env`` file the way the vendor's guide and python-dotenv write it.
+    """Parse a ``.env`` file in the format of the vendor's guide and python-dotenv.
 
     Accepts comments, blank lines, ``export NAME=value``, single and double quotes, a backslash before a quote or a
     backslash in them, and a trailing `` # comment``. Nothing is expanded. Raises EnvFileError.
@@ -50,14 +50,14 @@ def _unquote(value: str, number: int) -> str:
     quoted = _QUOTED.match(value)
     rest = value[quoted.end() :].strip() if quoted else ""
     if not quoted or (rest and not rest.startswith("#")):
-        raise EnvFileError(f"line {number} has a quote that does not end")
+        raise EnvFileError(f"line {number} has an unterminated quote")
     if quoted[1] is not None:
         return re.sub(r"\\([\\'])", r"\1", quoted[1])
     return re.sub(r"\\(.)", lambda escape: _ESCAPES.get(escape[1], escape[0]), quoted[2])
 
 
 def to_variable(value: t.Any) -> str:
-    """Write a value the way the server reads it: booleans in lower case, mappings as JSON, lists with commas."""
+    """Convert a value to the server's format: booleans in lower case, mappings as JSON, lists with commas."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, t.Mapping):
@@ -68,9 +68,9 @@ def to_variable(value: t.Any) -> str:
 
 
 def render(variables: t.Mapping[str, str]) -> str:
-    """Write the file for the engine's ``--env-file``: one ``NAME=value`` a line, sorted.
+    """Render the file for the engine's ``--env-file``: one ``NAME=value`` per line, sorted.
 
-    The engine takes the rest of a line literally: it knows no quotes and no escapes, so a value must have no newline.
+    The engine takes the rest of a line literally, without quotes or escapes, so a value must not contain a newline.
     Raises ValueError, naming the variable.
     """
     for name, value in variables.items():
@@ -80,9 +80,9 @@ def render(variables: t.Mapping[str, str]) -> str:
 
 
 def parse_rendered(environment: str | None) -> dict[str, str]:
-    """Split the engine's environment file into its variables.
+    """Parse the engine's environment file into its variables.
 
-    Only a newline ends a line there; anything else may stand in a value. What is no variable may be part of a secret.
+    Only a newline ends a line there; a value may contain anything else. A line that is not a variable may be part of a secret.
     """
     pairs = (line.partition("=") for line in (environment or "").split("\n"))
     return {name: value for name, separator, value in pairs if separator}

@@ -4,14 +4,14 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The stages of a rollout, and of a removal, by name. Nothing happens at them; tests put something in the place of reach()."""
+"""The fail points of a rollout and of a removal, by name. They do nothing; tests replace failpoint()."""
 
 from __future__ import annotations
 
-# In the order in which a rollout reaches them.
-STAGES = ("written", "started", "healthy", "enabled", "routed", "switched", "recorded", "drained")
-# The same for a removal that is confirmed: on the host, then in Postgres, then in Redis.
-REMOVAL_STAGES = (
+# Fail points of a rollout, in order.
+FAILPOINTS = ("written", "started", "healthy", "enabled", "routed", "switched", "recorded", "drained")
+# Fail points of a confirmed removal, in order: on the host, then in Postgres, then in Redis.
+REMOVAL_FAILPOINTS = (
     "remove_unrouted",
     "remove_unrecorded",
     "remove_stopped",
@@ -23,5 +23,5 @@ REMOVAL_STAGES = (
 )
 
 
-def reach(stage: str) -> None:
-    """Mark that a stage is reached. It does nothing."""
+def failpoint(name: str) -> None:
+    """Mark a fail point. It does nothing."""

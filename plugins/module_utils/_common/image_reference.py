@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""References of images, as users write them and as the engine lists them."""
+"""Image references, as users write them and as the engine lists them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ IMAGE = re.compile(
 )
 
 
-# What of a configuration decides how a container runs, in any engine's words (OCI image specification, config).
+# The keys of a configuration that determine how a container runs (OCI image specification, config).
 _RUNS = ("Cmd", "Entrypoint", "Env", "Labels", "User", "WorkingDir")
 
 
 def content_of(layers: t.Sequence[str], config: t.Mapping[str, t.Any] | None, architecture: str | None) -> str:
-    """Identify an image by what is in it: digests of its uncompressed layers, and what of its configuration counts.
+    """Return an identifier of an image's content: digests of its uncompressed layers, and parts of its configuration.
 
-    Its id is the digest of the configuration in an engine's own store, and that of the manifest in the store of
-    containerd (docs: containerd image store), so that two engines may have one image under two ids.
+    The id of an image is the digest of its configuration in an engine's own store, and that of its manifest in the store of
+    containerd (docs: containerd image store), so two engines may have one image under two ids.
     """
     counts = {key: (config or {}).get(key) or None for key in _RUNS}
     text = json.dumps([list(layers), counts, architecture], sort_keys=True)
@@ -39,9 +39,9 @@ def content_of(layers: t.Sequence[str], config: t.Mapping[str, t.Any] | None, ar
 
 
 def normal_reference(image: str) -> str:
-    """Write a reference as the engine lists it (docs: docker image reference).
+    """Return a reference as the engine lists it (docs: docker image reference).
 
-    The engine adds the tag ``latest``, leaves out its own registry, and knows an image by digest without its tag.
+    The engine adds the tag ``latest``, omits its default registry, and lists an image with a digest without its tag.
     """
     if image.startswith("sha256:"):
         return image
@@ -57,9 +57,9 @@ def normal_reference(image: str) -> str:
 
 
 def registry_of(image: str) -> str | None:
-    """The registry that a reference names, None for the engine's own (docs: docker image reference).
+    """Return the registry of a reference, None for the engine's default (docs: docker image reference).
 
-    The first part is a registry where it has a dot or a port or is ``localhost``.
+    The first part is a registry if it has a dot or a port or is ``localhost``.
     """
     first, slash, _rest = image.partition("/")
     named = slash and ("." in first or ":" in first or first == "localhost")
@@ -67,19 +67,19 @@ def registry_of(image: str) -> str | None:
 
 
 def repository_of(image: str) -> str:
-    """A reference without its tag and digest, as the engine lists it."""
+    """Return a reference without its tag and digest, as the engine lists it."""
     name = normal_reference(image).partition("@")[0]
     folder, slash, last = name.rpartition("/")
     return f"{folder}{slash}{last.partition(':')[0]}"
 
 
 def short(image: str) -> str:
-    """An id or digest as people compare it: the first twelve digits, as the engine shows them."""
+    """Return the first twelve digits of an id or digest, as the engine shows them."""
     _name, at, digest = image.rpartition("sha256:")
     return digest[:12] if at else image
 
 
 def named_digest(image: str, digests: t.Iterable[str]) -> str | None:
-    """The digest of an image in the repository that a reference names, of all that the engine knows of it."""
+    """Return that one of an image's digests which is in the repository of a reference."""
     wanted = f"{repository_of(image)}@"
     return next((digest for digest in digests if digest.startswith(wanted)), None)

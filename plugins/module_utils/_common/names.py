@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Names of deployments, and what is called after them."""
+"""Names of deployments, and identifiers derived from them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ NAME_LENGTH = 63  # what a Postgres identifier (NAMEDATALEN - 1) and a host name
 
 
 def identifier(name: str) -> str:
-    """Name the Postgres database and role of a deployment: names have no underscore, so no two share one."""
+    """Return the name of a deployment's Postgres database and role; names have no underscore, so no two share one."""
     return name.replace("-", "_")
 
 
 def name_problems(names: t.Iterable[str]) -> t.Iterator[Problem]:
-    """Find names that cannot be names, and names that stand twice."""
+    """Find invalid names and duplicate names."""
     seen: set[str] = set()
     for name in names:
         if not NAME.fullmatch(name) or len(name) > NAME_LENGTH:
             yield Problem(
                 name,
                 "name",
-                f"it is not made of at most {NAME_LENGTH} lower-case letters, digits and inner hyphens",
+                f"it is not a letter followed by up to {NAME_LENGTH - 1} lower-case letters, digits and inner hyphens",
                 "choose another name",
             )
         if name in seen:
-            yield Problem(name, "name", "it stands twice in the list", "keep one of the two")
+            yield Problem(name, "name", "it is listed twice", "remove one of the two entries")
         seen.add(name)

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What is derived from the user's one secret key: passwords of deployments, and the owner of what they claim."""
+"""Values that are derived from the user's secret key: passwords of deployments, and the owner of their claims."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _OWNER_BYTES = 16
 
 
 def derive_password(secret_key: str, deployment: str, purpose: str, generation: int) -> str:
-    """Give the password of one deployment for one purpose (``redis``, ``postgres``).
+    """Return the password of one deployment for one purpose (``redis``, ``postgres``).
 
-    The same four inputs give the same 43 characters of the URL-safe alphabet on every control node, so nothing has
-    to be stored; another ``generation`` (1, 2, ...) gives an unrelated one, which is how a password is rotated.
+    The same four inputs yield the same 43 characters of the URL-safe alphabet on every control node, so nothing has to be
+    stored. Another ``generation`` (1, 2, ...) yields an unrelated password, which is how passwords are rotated.
     """
     message = "\0".join(("selfhost.langgraph", deployment, purpose, str(generation)))
     digest = hmac.new(secret_key.encode(), message.encode(), hashlib.sha256).digest()
@@ -29,10 +29,10 @@ def derive_password(secret_key: str, deployment: str, purpose: str, generation: 
 
 
 def owner_fingerprint(secret_key: str, environment: str) -> str:
-    """Give the name under which an inventory owns what its deployments claim: 22 URL-safe characters.
+    """Return the fingerprint that identifies an inventory as the owner of its claims: 22 URL-safe characters.
 
-    It stands in clear text in both records, and says nothing about the key. ``environment`` sets two inventories
-    apart that were copied from each other with their vault; it may be empty.
+    It is stored in clear text in both records, and reveals nothing about the key. ``environment`` distinguishes two
+    inventories that were copied from each other with their vault; it may be empty.
     """
     message = "\0".join(("selfhost.langgraph", "owner", environment))
     digest = hmac.new(secret_key.encode(), message.encode(), hashlib.sha256).digest()
@@ -40,20 +40,20 @@ def owner_fingerprint(secret_key: str, environment: str) -> str:
 
 
 def previous_owners(secret_key: str, environment: str, previous_secret_key: str) -> list[str]:
-    """Give the owners of before that an inventory proves: the one of its previous key, or none where it names none."""
+    """Return the previous owners that an inventory can prove: that of its previous key, if it names one."""
     return [owner_fingerprint(previous_secret_key, environment)] if previous_secret_key not in ("", secret_key) else []
 
 
 def _text(digest: bytes) -> str:
-    """Give bytes in the URL-safe alphabet, without padding."""
+    """Encode bytes in the URL-safe alphabet, without padding."""
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def aes_fingerprints(deployment: str, key: str | None, secret_keys: t.Iterable[str]) -> list[str]:
-    """Give the name under which Postgres remembers the AES key of a deployment, 22 characters for each secret key.
+    """Return the fingerprint under which Postgres remembers a deployment's AES key, 22 characters per secret key.
 
-    Every role of the server can read it, so it is made with the secret key: without that, nobody can try out AES keys on it.
-    Nothing is given where there is no AES key.
+    Every role of the server can read it, so it is keyed with the secret key: without that, nobody can try out AES keys on it.
+    The list is empty if there is no AES key.
     """
     message = "\0".join(("selfhost.langgraph", "aes", deployment, key or "")).encode()
     digests = [hmac.new(secret.encode(), message, hashlib.sha256).digest() for secret in secret_keys if key and secret]
@@ -61,10 +61,10 @@ def aes_fingerprints(deployment: str, key: str | None, secret_keys: t.Iterable[s
 
 
 def credential_fingerprint(redis_password: str, postgres_password: str) -> str:
-    """Identify the two passwords of a deployment by 22 characters of the URL-safe alphabet.
+    """Return the fingerprint of a deployment's two passwords, 22 characters of the URL-safe alphabet.
 
-    It says whether a container has the passwords that are wanted, and is kept where only root reads: from passwords
-    that a person chose, somebody could guess.
+    It shows whether a container has the wanted passwords. Only root can read it, because passwords that a person chose
+    could be guessed from it.
     """
     message = "\0".join(("selfhost.langgraph", "credential", redis_password, postgres_password))
     return base64.urlsafe_b64encode(hashlib.sha256(message.encode()).digest()[:16]).decode().rstrip("=")

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What is wrong with the input, as one line each: deployment, option, finding, remedy."""
+"""Problems of the input, one line each: deployment, option, finding, remedy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KINDS: tuple[tuple[t.Any, str], ...] = (
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to put right before anything may change. No field may hold a secret's value."""
+    """One problem to correct before anything may change. No field may contain a secret."""
 
     deployment: str
     option: str
@@ -34,18 +34,18 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        # An entry of image_builds calls itself so, and is no deployment.
+        # An entry of image_builds is not a deployment.
         entry = self.deployment.startswith("image_builds ")
         place = self.deployment if entry else f"deployment '{self.deployment}'"
         return f"{place}, option '{self.option}': {self.finding}; {self.remedy}"
 
     @property
     def place(self) -> tuple[str, str]:
-        """Where it is: one problem a place is enough to be told."""
+        """Return the key for deduplication: one problem is reported per option."""
         return self.deployment, self.option
 
     def as_dict(self) -> dict[str, str]:
-        """For a module's result, so that tests and tools need not parse the line."""
+        """Return the entry of a module's result, so that tests and tools need not parse the line."""
         return {
             "deployment": self.deployment,
             "option": self.option,
@@ -54,21 +54,25 @@ class Problem:
         }
 
 
-def shown(value: t.Any, longest: int = LONGEST_SHOWN) -> str:
-    """A value that is no secret, on one line and not longer than a line should be."""
+def printable(value: t.Any, longest: int = LONGEST_SHOWN) -> str:
+    """Return a value that is not secret on one line, truncated to ``longest`` characters."""
     text = " ".join("".join(character if character.isprintable() else " " for character in str(value)).split())
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
-def shown_key(key: t.Any) -> str:
-    """The key of a mapping; of ``NAME=value`` or ``NAME: value``, written as a key by mistake, the name alone."""
-    return shown(str(key).partition("=")[0].partition(":")[0].partition(" ")[0])
+def printable_key(key: t.Any) -> str:
+    """Return the key of a mapping; only the name of a key that is ``NAME=value`` or ``NAME: value`` by mistake."""
+    return printable(str(key).partition("=")[0].partition(":")[0].partition(" ")[0])
 
 
-def kind(value: t.Any) -> str:
-    """What a value is, in words; Ansible's own subclasses are what they stand for."""
+def type_name(value: t.Any) -> str:
+    """Return the type of a value in words; Ansible's own subclasses count as their base types."""
     return next((word for type_, word in _KINDS if isinstance(value, type_)), f"a {type(value).__name__.lower()}")
 
 
-class Refused(RuntimeError):
-    """What is asked for cannot or must not be done; the text names the deployment, the option and the remedy."""
+class Refused(Exception):
+    """The request cannot or must not be carried out, so nothing was changed; the message has one line per problem."""
+
+    def __init__(self, problems: t.Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = list(problems)

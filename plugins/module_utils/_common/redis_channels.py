@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Channels of pub/sub, which know no Redis numbers: only their patterns keep two deployments apart. No I/O here."""
+"""Pub/sub channels, which are not separated by Redis database: only their patterns separate deployments. No I/O."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import typing as t
 from collections import defaultdict
 from dataclasses import dataclass
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, overlap
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import channel_patterns, user_of
 
-# A channel pattern that says of a Redis user that it may share its channels. It is kept with the user itself, so that
-# it counts for deployments that another play has listed, and is gone when the user is.
+# A channel pattern that marks a Redis user as one that may share its channels. It is stored with the user itself, so that
+# it also applies to deployments of another play, and is removed with the user.
 SHARED_MARK = "selfhost.langgraph:shared-channels"
 
 
@@ -32,9 +32,9 @@ class Listener:
 
 
 def listeners_of(users: t.Iterable[str], leave_out: t.Collection[str]) -> t.Iterator[Listener]:
-    """Read the users of a server (``ACL LIST``), but those of ``leave_out``; a user that is off may be on again later.
+    """Parse the users of a server (``ACL LIST``) except ``leave_out``; users that are off count, as they may be on later.
 
-    Whoever may use all channels is an administrator and meant to, unless it is the user of a deployment.
+    A user with all channels is an administrator and is skipped, unless it is the user of a deployment.
     """
     for line in users:
         name, rights = user_of(str(line))
@@ -44,22 +44,22 @@ def listeners_of(users: t.Iterable[str], leave_out: t.Collection[str]) -> t.Iter
         yield Listener(name, tuple(sorted(patterns - {SHARED_MARK})), SHARED_MARK in patterns, listed=False)
 
 
-def meetings(patterns: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
-    """Give the pairs of patterns that have a channel in common, each pattern with itself too.
+def overlapping_pairs(patterns: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
+    """Yield the pairs of patterns that have a channel in common, including each pattern with itself.
 
-    Only patterns of which one begins as the other does have to be compared, so that thousands that differ cost little.
+    Only patterns whose literal beginnings match have to be compared, so thousands of different patterns cost little.
     """
     open_ones: list[str] = []
     for pattern in sorted(set(patterns), key=lambda text: (literal(text), text)):
         while open_ones and not literal(pattern).startswith(literal(open_ones[-1])):
             open_ones.pop()
         yield pattern, pattern
-        yield from ((other, pattern) for other in open_ones if meet(other, pattern))
+        yield from ((other, pattern) for other in open_ones if overlap(other, pattern))
         open_ones.append(pattern)
 
 
 def channel_findings(listeners: t.Sequence[Listener], options: tuple[str, str]) -> tuple[list[Problem], list[str]]:
-    """Find the deployments of the list that hear others: those that may not, and the names of those that say they may.
+    """Find the listed deployments whose channels overlap with others': problems, and the names of those that consented.
 
     ``options`` are the names of the options for the patterns and for the consent.
     """
@@ -69,7 +69,7 @@ def channel_findings(listeners: t.Sequence[Listener], options: tuple[str, str]) 
             holders[pattern].append(listener)
     problems: dict[str, Problem] = {}
     together: set[str] = set()
-    for pair in meetings(holders):
+    for pair in overlapping_pairs(holders):
         for one, other in (pair, pair[::-1]):
             there = _Others(holders[other])
             for here in holders[one]:
@@ -86,19 +86,19 @@ def channel_findings(listeners: t.Sequence[Listener], options: tuple[str, str]) 
 
 def _refusal(here: Listener, pattern: str, there: Listener, other: str, options: tuple[str, str]) -> Problem:
     channel_option, shared_option = options
-    called = f"'{shown(there.name)}'" + ("" if there.listed else " (not listed)")
+    called = f"'{printable(there.name)}'" + ("" if there.listed else " (not listed)")
     return Problem(
         here.name,
         channel_option,
-        f"'{shown(pattern)}' meets '{shown(other)}' of {called}: Redis channels know no numbers, so each of the two would"
-        " hear the events of the other, and could forge them",
-        "leave the patterns out where the server honours REDIS_KEY_PREFIX, or accept that by"
-        f" {shared_option}: true for each of the two",
+        f"'{printable(pattern)}' overlaps with '{printable(other)}' of {called}: Redis channels are not separated by database, so"
+        " each of the two could read and forge the events of the other",
+        "leave the patterns out if the server honours REDIS_KEY_PREFIX, or accept that with"
+        f" {shared_option}: true for both",
     )
 
 
 class _Others:
-    """The first of those that hold a pattern, by what a deployment that meets it needs to know."""
+    """The first owners of a pattern, by whether they share it."""
 
     def __init__(self, holders: t.Sequence[Listener]) -> None:
         self._all = holders[:2]
@@ -115,9 +115,9 @@ class _Others:
 
 
 def warnings_of(names: t.Sequence[str]) -> list[str]:
-    """Say what shared channels mean."""
+    """Return the warning about shared channels."""
     if not names:
         return []
     return [
-        f"shared Redis channels: each of these deployments hears the events of the others and can forge them: {', '.join(names)}."
+        f"shared Redis channels: each of these deployments can read and forge the events of the others: {', '.join(names)}."
     ]

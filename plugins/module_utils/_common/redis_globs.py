@@ -4,9 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Patterns of keys and channels as Redis reads them (``stringmatchlen``): what they match, and whether two meet.
+"""Patterns of keys and channels as Redis matches them (``stringmatchlen``): what they match, and whether two overlap.
 
-Redis compares bytes. A token is the set of bytes that may stand at one place, or STAR for any number of any bytes.
+Redis compares bytes. A token is the set of bytes that match at one position, or STAR for any number of any bytes.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ ASCII = 128
 
 
 def _bytes(text: str) -> bytes:
-    # Names that are not UTF-8 come from the server with surrogates in them.
+    # Names that are not UTF-8 come from the server with surrogate escapes.
     return text.encode("utf-8", "surrogateescape")
 
 
 def readable(raw: bytes) -> str:
-    """Give bytes of a name as text, as they come from the server."""
+    """Decode the bytes of a name from the server."""
     return raw.decode("utf-8", "surrogateescape")
 
 
 def tokens(pattern: str, wide: bool = False) -> list[Token]:
-    """Read a pattern.
+    """Parse a pattern.
 
-    A range that ends beyond ASCII means something else on other processors. It counts as nothing, and with ``wide`` as
-    everything, so that the caller errs on its safe side.
+    The meaning of a range that ends beyond ASCII depends on the processor. It matches nothing, and with ``wide`` everything,
+    so that the caller errs on the safe side.
     """
     raw, position = _bytes(pattern), 0
     found: list[Token] = []
@@ -57,7 +57,7 @@ def tokens(pattern: str, wide: bool = False) -> list[Token]:
 
 
 def _class(raw: bytes, position: int, wide: bool) -> tuple[frozenset[int], int]:
-    """Read what follows ``[``; without ``]`` it ends with the pattern, as in Redis."""
+    """Parse the characters after ``[``; without ``]`` the class ends with the pattern, as in Redis."""
     negated = raw[position : position + 1] == b"^"
     position += negated
     members: set[int] = set()
@@ -80,7 +80,7 @@ def _class(raw: bytes, position: int, wide: bool) -> tuple[frozenset[int], int]:
 
 
 def matcher(patterns: t.Iterable[str]) -> t.Callable[[str], bool]:
-    """Give a function that says whether a name matches one of the patterns, exactly as Redis would."""
+    """Return a function that reports whether a name matches one of the patterns, exactly as in Redis."""
     texts = [b"".join(_regex(token) for token in tokens(pattern)) for pattern in patterns]
     if not texts:
         return lambda name: False
@@ -98,18 +98,18 @@ def _regex(token: Token) -> bytes:
 
 
 def literal(pattern: str) -> bytes:
-    """Give the bytes of a pattern before its first special character."""
+    """Return the bytes of a pattern before its first special character."""
     return re.split(rb"[*?\[\\]", _bytes(pattern), maxsplit=1)[0]
 
 
 @lru_cache(maxsize=4096)
-def meet(one: str, other: str) -> bool:
-    """Say whether any name matches both patterns; where that is in doubt, yes."""
+def overlap(one: str, other: str) -> bool:
+    """Return whether any name matches both patterns; True in case of doubt."""
     first, second = literal(one), literal(other)
     if not (first.startswith(second) or second.startswith(first)):
         return False
     left, right = tokens(one, wide=True), tokens(other, wide=True)
-    # The places in ``right`` that can be reached together with the current place in ``left``.
+    # The positions in ``right`` that can be reached together with the current position in ``left``.
     reached = _past_stars({0}, right)
     for token in left:
         reached = _past_stars(_step(token, reached, right), right)
@@ -127,7 +127,7 @@ def _past_stars(places: t.Iterable[int], pattern: t.Sequence[Token]) -> set[int]
 
 
 def _step(token: Token, places: set[int], pattern: t.Sequence[Token]) -> set[int]:
-    """Give the places after ``token``, which takes one byte, or with STAR all that the other pattern wants."""
+    """Return the positions after ``token``, which takes one byte, or with STAR any part of the other pattern."""
     found: set[int] = set()
     for place in places:
         if token is None:

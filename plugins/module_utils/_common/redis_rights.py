@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The users of a server, as ``ACL LIST`` writes them. No I/O here."""
+"""The users of a server, in the format of ``ACL LIST``. No I/O."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _SELECT = re.compile(r"\+select\|([0-9]+)")
 
 
 def user_of(line: str) -> tuple[str, list[str]]:
-    """Give the name of a user and its rights, those of selectors too."""
+    """Return the name of a user and its rights, including those of selectors."""
     _user, name, *words = line.split()
     return name, list(_rights(words))
 
 
 def _rights(words: t.Iterable[str]) -> t.Iterator[str]:
-    """Leave out the brackets of selectors, and keep those that patterns have.
+    """Remove the parentheses of selectors, and keep those of patterns.
 
-    A selector begins with "(", as no right does, and ends with a rule for commands.
+    A selector begins with "(", which no right does, and ends with a rule for commands.
     """
     inside = False
     for word in words:
@@ -37,17 +37,17 @@ def _rights(words: t.Iterable[str]) -> t.Iterator[str]:
 
 
 def key_patterns(rights: t.Iterable[str]) -> list[str]:
-    """Give the patterns of keys, of those too that may only be read or written (``%R~``)."""
+    """Return the patterns of keys, including read-only and write-only ones (``%R~``)."""
     return [word.partition("~")[2] for word in rights if word.startswith(("~", "%"))]
 
 
 def channel_patterns(rights: t.Collection[str]) -> set[str]:
-    """Give the patterns of channels."""
+    """Return the patterns of channels."""
     return {word[1:] for word in rights if word.startswith("&")} | ({"*"} if "allchannels" in rights else set())
 
 
 def numbers_of_users(lines: t.Iterable[str]) -> dict[int, list[str]]:
-    """Give the numbers to which users are held, with the names of these; a user that may select any is held to none."""
+    """Map database numbers to the names of the users that are restricted to them; unrestricted users are left out."""
     found: dict[int, list[str]] = defaultdict(list)
     for line in lines:
         name, rights = user_of(line)

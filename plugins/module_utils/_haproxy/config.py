@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""From the deployments that the proxy serves to the part of its configuration that tells them. No I/O."""
+"""Render the part of the proxy's configuration that has the deployments' routes. No I/O."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CERTIFICATES = "/etc/langgraph-proxy/certificates/"
 DEFAULT_ADDRESS = "127.0.0.1"
 
 _HEAD = """\
-# Written by selfhost.langgraph; not to be edited: the next change of a deployment replaces it.
-# The description tells which configuration a worker has loaded: `show info` on the admin socket prints it.
+# Written by selfhost.langgraph; do not edit it: the next change of a deployment replaces it.
+# The description identifies the configuration that a worker has loaded: `show info` on the admin socket prints it.
 global
-    description {mark}
+    description {config_id}
 
 """
-# No deployment can have this name: a dot is not for names.
+# No deployment can have this name: names contain no dot.
 _NOBODY = "no.deployment"
 _NOBODY_LINES = (
     f"backend {_NOBODY} from langgraph",
@@ -37,16 +37,16 @@ _TARGET = re.compile(
     r"^backend (\S+) from langgraph\n(?:    http-request .*\n)*    server revision-(\d+) ", re.MULTILINE
 )
 _NAME = re.compile(r"[a-z0-9-]+")
-# What could end a word of the configuration, or mean something within one.
+# Characters that could end a word of the configuration, or have a meaning within one.
 _PLAIN = re.compile(r"[!-~]+")
 _SPECIAL = re.compile(r"[\"'#\\]")
 
 
 @dataclass(frozen=True)
 class Route:
-    """One deployment's public address, and where the revision that serves answers.
+    """One deployment's public address, and the address of its serving revision.
 
-    Several share an address and a port where a host name, a prefix of the path, or both tell them apart.
+    Several deployments may share an address and a port if a host name, a path prefix, or both distinguish them.
     """
 
     name: str
@@ -61,17 +61,17 @@ class Route:
 
     @property
     def listener(self) -> tuple[int, str]:
-        """The port and the address, in the one way in which they sort and compare."""
+        """Return the port and the address in a normal form, for sorting and comparing."""
         return self.port, str(ipaddress.ip_address(self.bind_address.strip("[]")))
 
     @property
     def condition(self) -> tuple[str, str]:
-        """The host name and the prefix; empty where any will do."""
+        """Return the host name and the prefix; empty if any matches."""
         return (self.hostname or "").lower(), self.prefix or ""
 
 
 def render(routes: t.Sequence[Route]) -> str:
-    """The whole of 10-deployments.cfg, whatever the order of ``routes``. ValueError where they cannot go together."""
+    """Render 10-deployments.cfg, independent of the order of ``routes``. Raises ValueError if they conflict."""
     ordered = sorted(routes, key=lambda route: route.name)
     for route in ordered:
         _check(route)
@@ -83,11 +83,11 @@ def render(routes: t.Sequence[Route]) -> str:
     sections += [_backend(route) for route in ordered]
     body = "\n".join("".join(f"{line}\n" for line in section) for section in [*sections, _NOBODY_LINES])
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
-    return _HEAD.format(mark=f"selfhost.langgraph:{digest}") + body
+    return _HEAD.format(config_id=f"selfhost.langgraph:{digest}") + body
 
 
-def mark(text: str) -> str:
-    """What a worker that has loaded ``text`` calls itself."""
+def config_id(text: str) -> str:
+    """Return the description by which a worker that has loaded ``text`` identifies itself."""
     found = _DESCRIPTION.search(text)
     if found is None:
         raise ValueError("the configuration has no description")
@@ -95,31 +95,31 @@ def mark(text: str) -> str:
 
 
 def listeners(text: str) -> list[tuple[str, int]]:
-    """The addresses and ports that a worker with this configuration listens on."""
+    """Return the addresses and ports that a worker with this configuration listens on."""
     return [(address.strip("[]"), int(port)) for address, port in _BIND.findall(text)]
 
 
 def targets(text: str) -> set[tuple[str, int]]:
-    """The deployments that a configuration sends requests to, each with its revision."""
+    """Return the deployments to which a configuration routes requests, each with its revision."""
     return {(name, int(number)) for name, number in _TARGET.findall(text)}
 
 
 def _check(route: Route) -> None:
-    """Deployments are checked before; this keeps what slipped through from becoming a directive."""
+    """Refuse values that could become a directive; deployments are checked earlier, this is the last check."""
     if not _NAME.fullmatch(route.name):
-        raise ValueError(f"{route.name!r} is no name of a deployment")
+        raise ValueError(f"{route.name!r} is not a valid deployment name")
     for value in (route.target_address, route.bind_address, route.hostname, route.prefix):
         if value is not None and (not _PLAIN.fullmatch(value) or _SPECIAL.search(value)):
-            raise ValueError(f"deployment '{route.name}': {value!r} cannot stand in the proxy's configuration")
+            raise ValueError(f"deployment '{route.name}': {value!r} is not allowed in the proxy's configuration")
     if route.prefix is not None and (not route.prefix.startswith("/") or route.prefix.endswith("/")):
-        raise ValueError(f"deployment '{route.name}': {route.prefix!r} is no prefix of a path")
+        raise ValueError(f"deployment '{route.name}': {route.prefix!r} is not a valid path prefix")
     for port in (route.port, route.target_port):
         if not 0 < port < 65536:
-            raise ValueError(f"deployment '{route.name}': {port} is no port")
+            raise ValueError(f"deployment '{route.name}': {port} is not a valid port")
 
 
 def _frontend(port: int, address: str, routes: t.Sequence[Route]) -> t.Iterator[str]:
-    """One listener, and which of ``routes`` a request there is for."""
+    """Yield one frontend: a listener, and the rules that select one of ``routes`` for a request."""
     where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     first = routes[0]
     _go_together(where, routes)
@@ -129,7 +129,7 @@ def _frontend(port: int, address: str, routes: t.Sequence[Route]) -> t.Iterator[
         yield "    http-request set-header X-Forwarded-Proto https"
     else:
         yield f"    bind {where}"
-        # A load balancer in front of it knows better.
+        # The header of a load balancer in front of it takes precedence.
         yield "    http-request set-header X-Forwarded-Proto http unless { req.hdr(X-Forwarded-Proto) -m found }"
     otherwise = _NOBODY
     for route in sorted(routes, key=_from_special_to_general):
@@ -152,9 +152,9 @@ def _frontend(port: int, address: str, routes: t.Sequence[Route]) -> t.Iterator[
 def _go_together(where: str, routes: t.Sequence[Route]) -> None:
     names = ", ".join(f"'{route.name}'" for route in routes)
     if len({route.tls for route in routes}) > 1:
-        raise ValueError(f"deployments {names} share {where}: all of them have TLS there, or none")
+        raise ValueError(f"deployments {names} share {where}: either all of them or none must use TLS")
     if len({route.condition for route in routes}) < len(routes):
-        raise ValueError(f"deployments {names} share {where}: each needs a hostname or prefix of its own")
+        raise ValueError(f"deployments {names} share {where}: each needs its own hostname or prefix")
 
 
 def _from_special_to_general(route: Route) -> tuple[bool, int, str]:
@@ -163,9 +163,9 @@ def _from_special_to_general(route: Route) -> tuple[bool, int, str]:
 
 
 def _backend(route: Route) -> t.Iterator[str]:
-    """The serving revision. No check: systemd sees to its health, and a check would look like a request to a drain."""
+    """Yield the backend of the serving revision, without a health check: a drain would count it as a session."""
     yield f"backend {route.name} from langgraph"
     if route.prefix:
-        # The server keeps it at its root, wherever it mounts the rest.
+        # The server always has /ok at its root, whatever its mount prefix.
         yield f"    http-request set-path /ok if {{ path -m str -- {route.prefix}/ok }}"
     yield f"    server revision-{route.revision} {route.target_address}:{route.target_port}"

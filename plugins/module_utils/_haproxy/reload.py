@@ -4,10 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""HAProxy, told which deployments there are: the file, the reload, and whether the worker has taken it over.
+"""Load the deployments' routes into HAProxy: write the file, reload, and wait until the new worker has loaded it.
 
-A reload comes back long before the new worker has taken over, and before anybody knows whether it will. Until then the
-admin socket answers with the old worker's mark, so the new one's is waited for.
+The reload command returns long before the new worker has taken over, and before it is known whether it will. Until then the
+admin socket answers with the old worker's description, so this waits for the new one.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ import time
 from pathlib import Path
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
-from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy.config import listeners, mark
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
+from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy.config import config_id, listeners
 
 CONFIG_DIR = "/etc/langgraph-proxy"
 CONFIG_FILE = "10-deployments.cfg"
 SOCKET = "/run/langgraph-proxy/admin.sock"
 UNIT = "langgraph-proxy.service"
 _ROLES_FILE = "00-global.cfg"
-# How long the admin socket may take to answer, and how long to wait between two questions.
+# How long the admin socket may take to answer, and how long to wait between two queries.
 _ANSWER_SECONDS = 2.0
 _INTERVAL = 0.05
-# Asking the journal costs a process: not as often.
+# Reading the journal starts a process, so it is read less often.
 _JOURNAL_INTERVAL = 1.0
 # What both 2.6 and 3.0 log when the master keeps the old worker.
 _FAILURE = "Loading failure!"
-_REASONS = {errno.EADDRINUSE: "another program has it", errno.EADDRNOTAVAIL: "the host has no such address"}
+_REASONS = {errno.EADDRINUSE: "another program uses it", errno.EADDRNOTAVAIL: "the host has no such address"}
 _ALERT = re.compile(r"^\[ALERT\]\s*\(\d+\) : (?:config : )?(.*)$", re.MULTILINE)
 
 
 class ProxyError(RuntimeError):
-    """HAProxy did not take the configuration; what it had before still holds."""
+    """HAProxy did not load the configuration; the previous one is still in use."""
 
 
 class ProxyFileError(ProxyError):
-    """Its file cannot be written, as on a full disk: it would take the configuration."""
+    """The file cannot be written, as on a full disk; HAProxy itself did not reject the configuration."""
 
 
 def read() -> str | None:
-    """The file as it is; None where there is none."""
+    """Return the content of the file; None if it does not exist."""
     try:
         return Path(CONFIG_DIR, CONFIG_FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -57,7 +57,7 @@ def read() -> str | None:
 
 
 def loaded() -> str | None:
-    """The mark of the worker that answers on the admin socket; empty where it has none, None without an answer."""
+    """Return the description of the worker on the admin socket; empty if it has none, None if nothing answers."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_ANSWER_SECONDS)
@@ -72,18 +72,18 @@ def loaded() -> str | None:
 
 
 def is_loaded(text: str) -> bool:
-    """Whether the file is ``text`` and the running worker has taken it over."""
-    return read() == text and loaded() == mark(text)
+    """Return whether the file is ``text`` and the running worker has loaded it."""
+    return read() == text and loaded() == config_id(text)
 
 
 def load(text: str, timeout: float = 30.0) -> bool:
-    """Have the proxy serve by ``text``; True where that was a change.
+    """Load ``text`` into the proxy; return True if that was a change.
 
-    ProxyError where it cannot: the file is then what it was, and the running worker too.
+    Raises ProxyError if it fails; the file and the running worker are then unchanged.
     """
     if not Path(CONFIG_DIR, _ROLES_FILE).exists():
         raise ProxyError(
-            f"{CONFIG_DIR} has no {_ROLES_FILE}: apply the role selfhost.langgraph.proxy to the host first"
+            f"{CONFIG_DIR} has no {_ROLES_FILE}; apply the role selfhost.langgraph.proxy to the host first"
         )
     if is_loaded(text):
         return False
@@ -99,12 +99,14 @@ def load(text: str, timeout: float = 30.0) -> bool:
             new.unlink(missing_ok=True)
         _sync()
     except OSError as error:
-        raise ProxyFileError(f"the proxy's file cannot be written, nothing was changed: {error.strerror}") from error
-    reach("routed")
+        raise ProxyFileError(
+            f"the proxy's configuration file cannot be written; nothing was changed: {error.strerror}"
+        ) from error
+    failpoint("routed")
     started = time.time()
     try:
         _reload(started)
-        _wait(mark(text), started, timeout)
+        _wait(config_id(text), started, timeout)
     except ProxyError:
         _put_back()
         raise
@@ -114,7 +116,7 @@ def load(text: str, timeout: float = 30.0) -> bool:
 
 
 def _written(text: str) -> Path:
-    """The text in a file that a reload in between does not see: HAProxy skips what begins with a dot."""
+    """Write the text to a temporary file; a reload in between ignores it, as HAProxy skips names that begin with a dot."""
     descriptor, name = tempfile.mkstemp(prefix=f".{CONFIG_FILE}.", dir=CONFIG_DIR)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -133,7 +135,7 @@ def _kept(file: Path) -> Path:
 
 
 def _keep(file: Path) -> None:
-    """Have the present file at hand under a second name: to put it back must not need a disk with space."""
+    """Keep the present file under a second name: restoring it must not need disk space."""
     _kept(file).unlink(missing_ok=True)
     if file.exists():
         os.link(file, _kept(file))
@@ -148,9 +150,9 @@ def _sync() -> None:
 
 
 def _check(new: Path) -> None:
-    """Have HAProxy read the folder with ``new`` in the place of the present file."""
-    folder = Path(CONFIG_DIR)
-    files = sorted({*folder.glob("[!.]*.cfg"), folder / CONFIG_FILE})
+    """Validate the configuration directory with ``new`` in place of the present file."""
+    directory = Path(CONFIG_DIR)
+    files = sorted({*directory.glob("[!.]*.cfg"), directory / CONFIG_FILE})
     command = ["/usr/sbin/haproxy", "-c"]
     for file in files:
         command += ["-f", str(new if file.name == CONFIG_FILE else file)]
@@ -164,15 +166,15 @@ def _check(new: Path) -> None:
         if f"{new}:{number}]" in complaints
     ]
     message = "; ".join([complaints.replace(str(new), CONFIG_FILE), *lines])
-    raise ProxyError(f"HAProxy refuses the configuration, nothing was changed: {message}")
+    raise ProxyError(f"HAProxy rejects the configuration; nothing was changed: {message}")
 
 
 def _check_listeners(text: str, before: str) -> None:
     """Bind every listener as HAProxy will, without listening.
 
-    HAProxy's own check does not, and a reload that fails at it pauses the old worker for two seconds: requests would be
-    lost. On ports that the proxy has already, SO_REUSEPORT lets one user bind twice; on others it would share the port
-    with any other HAProxy.
+    HAProxy's own check does not bind, and a reload that fails to bind pauses the old worker for two seconds: requests would
+    be lost. On ports that the proxy already has, SO_REUSEPORT allows one user to bind twice; on others it would share the
+    port with any other HAProxy.
     """
     ours = {port for _address, port in listeners(before)}
     for address, port in listeners(text):
@@ -184,33 +186,33 @@ def _check_listeners(text: str, before: str) -> None:
             except OSError as error:
                 reason = _REASONS.get(error.errno or 0, error.strerror)
                 where = f"{address} port {port}"
-                raise ProxyError(f"the proxy cannot listen on {where}, nothing was changed: {reason}") from error
+                raise ProxyError(f"the proxy cannot listen on {where}; nothing was changed: {reason}") from error
 
 
 def _reload(started: float) -> None:
-    # Starts it where it does not run.
+    # Starts it if it does not run.
     command = ["systemctl", "reload-or-restart", UNIT]
     done = run(command)
     if done.returncode != 0:
         reason = _complaints(_logged(started)) or done.stderr.strip()
-        raise ProxyError(f"{UNIT} does not reload or start, the configuration from before is back: {reason}")
+        raise ProxyError(f"{UNIT} cannot be reloaded or started; the previous configuration was restored: {reason}")
 
 
 def _wait(wanted: str, started: float, timeout: float) -> None:
-    """Wait until the worker that answers is the one with ``wanted``, or is known not to come."""
+    """Wait until the worker with the description ``wanted`` answers, or has failed."""
     deadline = time.monotonic() + timeout
-    look = time.monotonic() + _JOURNAL_INTERVAL
+    next_read = time.monotonic() + _JOURNAL_INTERVAL
     while loaded() != wanted:
         now = time.monotonic()
-        if now > look or now > deadline:
+        if now > next_read or now > deadline:
             logged = _logged(started)
             if _FAILURE in logged:
                 reason = _complaints(logged)
-                raise ProxyError(f"the new configuration failed, the old worker goes on serving: {reason}")
-            look = now + _JOURNAL_INTERVAL
+                raise ProxyError(f"the new configuration failed; the old worker continues to serve: {reason}")
+            next_read = now + _JOURNAL_INTERVAL
         if now > deadline:
             reason = _complaints(logged) or f"see journalctl -u {UNIT}"
-            raise ProxyError(f"no new worker within {timeout:g} s, the old worker goes on serving: {reason}")
+            raise ProxyError(f"no new worker within {timeout:g} s; the old worker continues to serve: {reason}")
         time.sleep(_INTERVAL)
 
 
@@ -224,9 +226,9 @@ def _complaints(output: str) -> str:
 
 
 def _put_back() -> None:
-    """Have the next reload, or reboot, find what was there. One is asked for at once.
+    """Restore the previous file for the next reload or reboot, and request a reload at once.
 
-    A worker with the new configuration may still be on its way, and would serve what its caller has given up.
+    A worker with the new configuration may still be starting, and would serve routes that the caller has given up.
     """
     file = Path(CONFIG_DIR, CONFIG_FILE)
     if _kept(file).exists():

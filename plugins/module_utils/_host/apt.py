@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What apt would do for packages, read from dpkg-query and from apt's own simulation, and what files came with them."""
+"""What apt would do to install packages, from dpkg-query and apt's own simulation, and the files of installed packages."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-# One line for each package that dpkg knows; a name that it does not know is an error of its own, which is no trouble.
+# One line for each package that dpkg knows; an unknown name is an error of dpkg-query, which is ignored.
 QUERY = ("dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status} ${Version}\n", "--")
 SIMULATE = ("apt-get", "--simulate", "--no-install-recommends", "install", "--")
 _THERE = ("installed", "triggers-awaited", "triggers-pending")
-# dpkg's journal: what a dpkg that was killed has not taken over into its database. Apt refuses to work until that is done.
+# dpkg's journal: changes that a killed dpkg has not written to its database. Apt refuses to work until that is done.
 JOURNAL = "/var/lib/dpkg/updates"
-# Where dpkg has a list of the files of each package.
+# The directory with a list of files per package.
 LISTS = "/var/lib/dpkg/info"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What apt would do; ``error`` where it would do nothing."""
+    """The changes that apt would make; ``error`` if it would make none."""
 
     install: list[str]
     remove: list[str]
@@ -37,7 +37,7 @@ class Plan:
 
 
 def missing(wanted: t.Sequence[str], queried: str) -> list[str]:
-    """Those of the wanted packages, as apt names them (``name``, ``name=version``), that dpkg-query does not print as installed."""
+    """Return the wanted packages (``name`` or ``name=version``) that dpkg-query does not print as installed."""
     known: dict[str, list[tuple[str, str]]] = {}
     for line in queried.splitlines():
         name, status, version = (*line.split(" "), "", "")[:3]
@@ -52,14 +52,14 @@ def missing(wanted: t.Sequence[str], queried: str) -> list[str]:
 
 
 def package(item: str) -> str:
-    """The name alone, without a version."""
+    """Return the name without the version."""
     return item.partition("=")[0]
 
 
 def files_of(items: t.Iterable[str]) -> dict[str, list[str]]:
-    """The files of packages that are installed, as dpkg has listed them; of one with several architectures, of all.
+    """Return the files of installed packages, as dpkg lists them, for all architectures.
 
-    Packages are given as apt names them; the keys are their names alone.
+    Packages are ``name`` or ``name=version``; the keys of the result are names only.
     """
     found: dict[str, list[str]] = {package(item): [] for item in items}
     for name, files in found.items():
@@ -70,7 +70,7 @@ def files_of(items: t.Iterable[str]) -> dict[str, list[str]]:
 
 
 def read_simulation(output: str, errors: str, code: int) -> Plan:
-    """Understand ``apt-get --simulate install``, in the locale C."""
+    """Parse the output of ``apt-get --simulate install``, in the locale C."""
 
     def after(word: str) -> list[str]:
         return sorted(set(re.findall(rf"^{word} (\S+)", output, re.MULTILINE)))
@@ -79,18 +79,18 @@ def read_simulation(output: str, errors: str, code: int) -> Plan:
     block = re.search(r"^The following packages will be DOWNGRADED:\n((?:\s+.*\n?)+)", output, re.MULTILINE)
     downgrade = block.group(1).split() if block else []
     said = [line.removeprefix("E: ") for line in errors.splitlines() if line.startswith("E: ")]
-    # What apt cannot bring together it explains in its output, where the error says only that it cannot.
+    # Apt explains unmet dependencies in its output; its error only says that there are some.
     unmet = re.search(r"^The following packages have unmet dependencies:\n((?: .*\n?)+)", output, re.MULTILINE)
     why = " ".join([*(re.split(r"\s*\n\s*", unmet.group(1).strip()) if unmet else []), *said])
     error = "" if code == 0 else why or f"apt-get ended with {code}"
-    # Of what is there already, the version follows: "Inst NAME [OLD] (NEW ...)".
+    # For an installed package the old version follows the name: "Inst NAME [OLD] (NEW ...)".
     newer = sorted(set(re.findall(r"^Inst (\S+) \[", output, re.MULTILINE)) - set(downgrade))
     return Plan(after("Inst"), after("Remv"), sorted(downgrade), error, newer)
 
 
 def disturbed(files: t.Mapping[str, t.Collection[str]], running: t.Collection[str]) -> list[str]:
-    """Of packages with their files, those that have a service that runs: an upgrade would restart it."""
-    # Of a template, the file has no instance.
+    """Return the packages, of those with their files, that have a running service: an upgrade would restart it."""
+    # The file of a template unit has no instance name.
     there = {re.sub(r"@.*\.service$", "@.service", unit) for unit in running} | set(running)
 
     def has_one(paths: t.Collection[str]) -> bool:
@@ -103,9 +103,9 @@ def disturbed(files: t.Mapping[str, t.Collection[str]], running: t.Collection[st
 
 
 def refusal(names: t.Sequence[str], plan: Plan, restarted: t.Sequence[str] = ()) -> str:
-    """Say in one line why nothing is installed; nothing where apt would only add to the host.
+    """Return in one line why nothing is installed; empty if apt would only add packages.
 
-    ``restarted`` are packages that would be upgraded and whose services run. Those that are asked for are.
+    ``restarted`` are packages that would be upgraded and whose services run. Requested packages may be upgraded.
     """
     wanted = ", ".join(names)
     if plan.error and not (plan.remove or plan.downgrade):
@@ -118,16 +118,17 @@ def refusal(names: t.Sequence[str], plan: Plan, restarted: t.Sequence[str] = ())
     theirs = [name for name in restarted if name not in map(package, names)]
     if not harm and theirs:
         return (
-            f"to install {wanted}, apt would upgrade {', '.join(theirs)}, whose services run; run this first, when it suits: "
-            f"apt-get install --only-upgrade {' '.join(theirs)}; nothing is changed"
+            f"installing {wanted} would make apt upgrade {', '.join(theirs)}, whose services are running; nothing was changed; "
+            f"at a convenient time, run apt-get install --only-upgrade {' '.join(theirs)} first"
         )
     if not harm:
         return ""
     return (
-        f"to install {wanted}, apt would {' and '.join(harm)}; nothing is changed, as somebody may need what is there"
+        f"installing {wanted} would make apt {' and '.join(harm)}; nothing was changed, because other software may need "
+        "these packages"
     )
 
 
 def to_hold(units: t.Mapping[str, bool], held: t.Collection[str]) -> list[str]:
-    """Which of the distribution's units must not come up: those that are not there yet, or that an earlier run holds."""
+    """Return the distribution's units that must not start: those that do not exist yet, or that an earlier run holds."""
     return [unit for unit, exists in units.items() if not exists or unit in held]

@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 
 
-def free_bytes(folder: str) -> int:
-    """Free bytes of the file system that a folder is on, or will be."""
-    found = os.statvfs(existing(folder))
+def free_bytes(directory: str) -> int:
+    """Return the free bytes of the file system of a directory, which need not exist yet."""
+    found = os.statvfs(existing(directory))
     return found.f_bavail * found.f_frsize
 
 
-def existing(folder: str) -> str:
-    """The folder, or the one above it that is there."""
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
-    return folder
+def existing(directory: str) -> str:
+    """Return the directory, or its closest parent that exists."""
+    while not os.path.isdir(directory):
+        directory = os.path.dirname(directory)
+    return directory

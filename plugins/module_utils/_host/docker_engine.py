@@ -27,16 +27,16 @@ if t.TYPE_CHECKING:
     Client = t.Any
 
 SOCKET = "unix:///var/run/docker.sock"
-# How machines call themselves (uname -m), and how images call them (docs: GOARCH).
+# Architectures by uname -m, and their names in images (docs: GOARCH).
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
 class EngineError(RuntimeError):
-    """The engine does not answer, or refused."""
+    """The engine does not answer, or refused a request."""
 
 
 def connect() -> Client:
-    """Open the engine's socket, or what DOCKER_HOST says, as the client of the command line does. Raises EngineError."""
+    """Connect to the engine's socket, or to DOCKER_HOST, as the command line client does. Raises EngineError."""
     address = os.environ.get("DOCKER_HOST") or SOCKET
     try:
         client = docker.APIClient(base_url=address, version="auto", timeout=60)
@@ -55,7 +55,7 @@ class Container:
 
 
 def running_containers(client: Client, label: str) -> list[Container]:
-    """The running containers that have a label."""
+    """Return the running containers that have a label."""
     try:
         listed = client.containers(filters={"label": label})
     except (docker.errors.DockerException, OSError) as error:
@@ -74,7 +74,7 @@ def _addresses(listed: t.Mapping[str, t.Any]) -> t.Iterator[str]:
 
 
 def image_ids(client: Client) -> dict[str, str]:
-    """Every reference that the host can run (NAME:TAG, NAME@DIGEST, the id itself) -> image id, in one call."""
+    """Map every reference that the host can run (NAME:TAG, NAME@DIGEST, the id itself) to the image id, in one call."""
     ids: dict[str, str] = {}
     try:
         images = client.images()
@@ -87,7 +87,7 @@ def image_ids(client: Client) -> dict[str, str]:
 
 
 def network(client: Client, name: str) -> tuple[str, set[str]]:
-    """The IPv4 subnet of a network, and the addresses on it that are taken: its gateway's and those of containers."""
+    """Return the IPv4 subnet of a network, and its addresses in use: those of the gateway and of containers."""
     try:
         found = client.inspect_network(name)
     except docker.errors.NotFound as error:
@@ -95,12 +95,12 @@ def network(client: Client, name: str) -> tuple[str, set[str]]:
             f"the Docker engine has no network '{name}'; apply the role selfhost.langgraph.docker"
         ) from error
     except (docker.errors.DockerException, OSError) as error:
-        raise EngineError(f"the Docker engine does not tell about the network '{name}': {error}") from error
+        raise EngineError(f"the Docker engine cannot inspect the network '{name}': {error}") from error
     return subnet_of(name, found)
 
 
 def subnet_of(name: str, found: t.Mapping[str, t.Any]) -> tuple[str, set[str]]:
-    """The same of what the engine has told of it."""
+    """Return the same for an inspected network."""
     configs = (found.get("IPAM") or {}).get("Config") or ()
     config = next((item for item in configs if item.get("Subnet") and ":" not in item["Subnet"]), None)
     if config is None:
@@ -111,7 +111,7 @@ def subnet_of(name: str, found: t.Mapping[str, t.Any]) -> tuple[str, set[str]]:
 
 
 def remove_container(client: Client, name: str) -> None:
-    """Remove a container that may be there no more."""
+    """Remove a container that may no longer exist."""
     try:
         client.remove_container(name, force=True)
     except docker.errors.NotFound:
@@ -121,7 +121,7 @@ def remove_container(client: Client, name: str) -> None:
 
 
 def remove_image(client: Client, image_id: str) -> bool:
-    """Remove an image that nobody needs; one that has other names or containers stays. Tell whether it is gone."""
+    """Remove an unused image; an image with other names or containers stays. Return whether it was removed."""
     try:
         client.remove_image(image_id)
     except docker.errors.APIError:
@@ -130,27 +130,27 @@ def remove_image(client: Client, image_id: str) -> bool:
 
 
 def engine(client: Client) -> dict[str, t.Any]:
-    """What matters of the engine for images: architecture, as images name it, and folder."""
+    """Return the engine's properties that images depend on: the architecture, as images name it, and the directory."""
     try:
         found = client.info()
     except (docker.errors.DockerException, OSError) as error:
-        raise EngineError(f"the Docker engine does not tell about itself: {error}") from error
+        raise EngineError(f"the Docker engine cannot report its configuration: {error}") from error
     return {"architecture": architecture(found.get("Architecture", "")), "root": found["DockerRootDir"]}
 
 
 def architecture(machine: str) -> str:
-    """The name that images have for what a machine calls itself."""
+    """Return the images' name of a machine's architecture (uname -m)."""
     return _ARCHITECTURES.get(machine, machine)
 
 
 def uses_containerd(client: Client) -> bool:
-    """Whether the engine keeps its images in containerd's store."""
+    """Return whether the engine keeps its images in containerd's store."""
     status = dict(tuple(pair) for pair in client.info().get("DriverStatus") or ())
     return "containerd" in str(status.get("driver-type", ""))
 
 
 def layers(client: Client, image_id: str) -> list[str]:
-    """Digests of an image's layers, the lowest first; of one that is gone, none."""
+    """Return the digests of an image's layers, the lowest first; none if the image no longer exists."""
     try:
         return list(client.inspect_image(image_id).get("RootFS", {}).get("Layers") or ())
     except docker.errors.NotFound:
@@ -164,22 +164,22 @@ def load_image(client: Client, data: t.Iterable[bytes]) -> None:
             if line.get("error"):
                 raise EngineError(str(line["error"]))
     except (docker.errors.DockerException, OSError) as error:
-        raise EngineError(f"the Docker engine does not load the archive: {error}") from error
+        raise EngineError(f"the Docker engine cannot load the archive: {error}") from error
 
 
 def content(client: Client, image: str) -> str | None:
-    """What is in an image, whatever its id is in this engine's store; None where it has none of that name."""
+    """Return the identifier of an image's content, independent of its id in this engine's store; None if it is missing."""
     found = inspect_image(client, image)
     return None if found is None else content_of_inspected(found)
 
 
 def content_of_inspected(found: t.Mapping[str, t.Any]) -> str:
-    """The same of what the engine has told of it."""
+    """Return the same for an inspected image."""
     return content_of((found.get("RootFS") or {}).get("Layers") or (), found.get("Config"), found.get("Architecture"))
 
 
 def inspect_image(client: Client, image: str) -> dict[str, t.Any] | None:
-    """All that the engine tells of an image; None where it has none of that name."""
+    """Return the engine's description of an image; None if there is no image of that name."""
     try:
         return client.inspect_image(image)
     except docker.errors.NotFound:
@@ -189,36 +189,36 @@ def inspect_image(client: Client, image: str) -> dict[str, t.Any] | None:
 
 
 def all_image_ids(client: Client) -> set[str]:
-    """Ids of all images, those between the steps of a build too."""
+    """Return the ids of all images, including intermediate ones of builds."""
     return {image["Id"] for image in client.images(all=True)}
 
 
 def image_texts(client: Client, image: str) -> list[str]:
-    """What whoever has an image can read of how it was made: the commands of its history, and its environment."""
+    """Return what anybody with the image can read: the commands of its history, and its environment."""
     found = client.inspect_image(image)
     history = [step.get("CreatedBy") or "" for step in client.history(image)]
     return [*history, *((found.get("Config") or {}).get("Env") or ())]
 
 
 def tag_image(client: Client, image: str, name: str) -> None:
-    """Give an image one more name, NAME:TAG."""
+    """Add a name, NAME:TAG, to an image."""
     repository, _colon, tag = name.rpartition(":")
     client.tag(image, repository, tag)
 
 
 def build_cache_since(client: Client, begin: float) -> list[str]:
-    """Ids of what BuildKit has put into its cache since ``begin`` (seconds of the epoch). Raises EngineError."""
-    # The engine's times are in UTC and begin as this text does.
+    """Return the ids of BuildKit's cache entries since ``begin`` (seconds since the epoch). Raises EngineError."""
+    # The engine's times are in UTC and begin with this format.
     first = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(begin))
     try:
         cache = client.df().get("BuildCache") or ()
     except (docker.errors.DockerException, OSError) as error:
-        raise EngineError(f"the Docker engine does not tell what it has cached: {error}") from error
+        raise EngineError(f"the Docker engine cannot report its build cache: {error}") from error
     return [item["ID"] for item in cache if item.get("CreatedAt", "") >= first]
 
 
 def remove_images(client: Client, image_ids: t.Collection[str]) -> None:
-    """Remove what a build has left; the engine refuses what has children, so as often as some go."""
+    """Remove a build's images; the engine refuses images with children, so repeat while some are removed."""
     left = set(image_ids)
     while left:
         gone = {image_id for image_id in left if remove_image(client, image_id)}

@@ -6,7 +6,7 @@
 
 """Whether the addresses of the deployments' network are free on a host.
 
-Pure: what the host reports goes in, sentences come out.
+Pure functions: from the host's facts to messages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import typing as t
 from dataclasses import dataclass
 
 BRIDGE_OPTION = "com.docker.network.bridge.name"
-# A shorter prefix is a way to everywhere, as a VPN that takes all traffic has it (0.0.0.0/1 and 128.0.0.0/1).
+# A route with a shorter prefix is a default route, as of a VPN that takes all traffic (0.0.0.0/1 and 128.0.0.0/1).
 _SHORTEST_PREFIX = 4
 _CONTAINERS = "langgraph-"
 _UP, _REJECT = 0x1, 0x200
@@ -26,14 +26,14 @@ _UP, _REJECT = 0x1, 0x200
 
 @dataclass(frozen=True)
 class Route:
-    """A route of the host: where to, and by which interface."""
+    """A route of the host: its destination and its interface."""
 
     to: str
     interface: str
 
 
 def parse_routes(table: str) -> list[Route]:
-    """Read the text of ``/proc/net/route``."""
+    """Parse the content of ``/proc/net/route``."""
     routes = []
     for line in table.splitlines()[1:]:
         fields = line.split()
@@ -49,30 +49,30 @@ def network_problems(
     routes: t.Sequence[Route],
     addresses: t.Sequence[str],
 ) -> t.Iterator[str]:
-    """What is in the way of the network that is wanted (name, subnet, gateway, bridge): one line each.
+    """Yield one line for each conflict with the wanted network (name, subnet, gateway, bridge).
 
-    ``networks`` are the engine's own, as its API gives them; a network that is there as it is wanted is ours.
+    ``networks`` are the engine's networks, as its API returns them; a network that already is as wanted is ours.
     """
     try:
         subnet = ipaddress.IPv4Network(wanted["subnet"])
         gateway = ipaddress.IPv4Address(wanted["gateway"])
     except ValueError as error:
-        yield f"docker_network_subnet, docker_network_gateway: {error}; give an IPv4 network and one of its addresses"
+        yield f"docker_network_subnet, docker_network_gateway: {error}; set an IPv4 network and one of its addresses"
         return
     if gateway not in subnet or gateway in (subnet[0], subnet[-1]):
-        yield f"docker_network_gateway: {gateway} is no address for a host in {subnet}; set it to {subnet[1]}, say"
+        yield f"docker_network_gateway: {gateway} is not a host address in {subnet}; set it to {subnet[1]}, for example"
         return
     own = next((network for network in networks if network.get("Name") == wanted["name"]), None)
     if own is not None and _is_as_wanted(own, wanted):
         return
     strangers = _strangers(own)
     if strangers:
-        # It would be made anew, which cuts off who is in it.
+        # It would be created again, which disconnects the containers in it.
         yield (
-            f"docker_network_name: the engine has a network '{wanted['name']}' that is another one, and {', '.join(strangers)} in it; "
+            f"docker_network_name: the engine has a different network '{wanted['name']}', used by {', '.join(strangers)}; "
             "set another name"
         )
-    # What an engine that stands still, or an earlier setting, has left is ours too.
+    # Bridges that a stopped engine or an earlier setting has left are ours too.
     bridges = {wanted["bridge"], *([_bridge(own)] if own is not None else [])}
     foreign = [route for route in routes if route.interface not in bridges]
     known = [ipaddress.IPv4Network(route.to) for route in routes if route.interface in bridges]
@@ -89,9 +89,9 @@ def network_problems(
     ]
     if taken:
         free = _free([*(text for _name, text in _subnets(networks)), *(route.to for route in routes)], subnet)
-        example = f", {free} and {free[1]} say" if free else ""
+        example = f", for example {free} and {free[1]}" if free else ""
         yield (
-            f"docker_network_subnet: {subnet} is taken on the host by {taken[0]}; set it and docker_network_gateway to a free one"
+            f"docker_network_subnet: {subnet} is already in use on the host by {taken[0]}; set it and docker_network_gateway to a free subnet"
             f"{example}"
         )
 
@@ -110,13 +110,13 @@ def _is_as_wanted(network: t.Mapping[str, t.Any], wanted: t.Mapping[str, str]) -
 
 
 def _strangers(network: t.Mapping[str, t.Any] | None) -> list[str]:
-    """Containers in a network that are nobody's deployment."""
+    """Return the containers in a network that do not belong to a deployment."""
     names = sorted(str(item.get("Name")) for item in ((network or {}).get("Containers") or {}).values())
     return [name for name in names if not name.startswith(_CONTAINERS)]
 
 
 def _subnets(networks: t.Sequence[t.Mapping[str, t.Any]]) -> list[tuple[str, str]]:
-    """Name and IPv4 subnet of the engine's networks."""
+    """Return the name and IPv4 subnet of the engine's networks."""
     every = [(str(item.get("Name")), str(config.get("Subnet") or "")) for item in networks for config in _configs(item)]
     return [(name, text) for name, text in every if text and ":" not in text]
 
@@ -127,7 +127,7 @@ def _meets(subnet: ipaddress.IPv4Network, text: str) -> bool:
 
 
 def _free(others: t.Sequence[str], subnet: ipaddress.IPv4Network) -> ipaddress.IPv4Network | None:
-    """The last private network of that kind which nothing on the host meets; the engine itself begins with the first."""
+    """Return the last private network that nothing on the host overlaps; the engine itself begins with the first."""
     tried = [f"172.{number}.0.0/16" for number in range(31, 17, -1)] + [
         f"10.{number}.0.0/16" for number in range(253, 200, -1)
     ]

@@ -4,9 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Options of a Docker engine: what is ours in its file, what is somebody else's, and what it runs with.
+"""Options of a Docker engine: the role's in its file, other people's, and those that it runs with.
 
-Pure: what the host reports goes in, texts and mappings come out.
+Pure functions: from the host's facts to messages and mappings.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Options = t.Mapping[str, t.Any]
 
 OLDEST = (20, 10)
 LIVE_RESTORE, MIRRORS, INSECURE = "live-restore", "registry-mirrors", "insecure-registries"
-# What the engine reads again without a restart, where the file has it (docs: dockerd, configuration reload behavior).
+# Options that the engine reloads without a restart, if the file has them (docs: dockerd, configuration reload behavior).
 RELOADED = frozenset({LIVE_RESTORE, MIRRORS, INSECURE})
 # With another value the engine finds neither its containers nor its images.
 KEEPS_DATA = frozenset({"data-root", "graph", "storage-driver", "userns-remap"})
-# Options that the command line has in the singular, once for each value.
+# Options whose name is singular on the command line, once for each value.
 _REPEATED = {
     "registry-mirror": MIRRORS,
     "insecure-registry": INSECURE,
@@ -40,7 +40,7 @@ _REPEATED = {
     "dns-opt": "dns-opts",
     "default-ulimit": "default-ulimits",
 }
-# The option of the role that has a key.
+# The role's variable for a key.
 _INPUTS = {
     LIVE_RESTORE: "docker_live_restore",
     MIRRORS: "docker_registry_mirrors",
@@ -51,11 +51,11 @@ FILE = "/etc/docker/daemon.json"
 
 @dataclass(frozen=True)
 class Engine:
-    """What a host reports of its engine.
+    """The facts of a host's engine.
 
-    - ``file``: its daemon.json, None where that is no JSON object.
-    - ``flags``: keys of daemon.json that the engine's command line has.
-    - ``info``: what the engine answers to ``docker info``; None where it does not run.
+    - ``file``: its daemon.json, None if that is not a JSON object.
+    - ``flags``: keys of daemon.json that are set on the engine's command line.
+    - ``info``: the engine's answer to ``docker info``; None if it does not run.
     - ``ours``: whether the role installed it.
     - ``former``: options that the role has written, or was about to write when it was killed.
     """
@@ -70,13 +70,13 @@ class Engine:
 
 
 def parse_version(text: str) -> tuple[int, int] | None:
-    """The first two numbers of a version; None where there are none."""
+    """Return the first two numbers of a version; None if there are none."""
     found = re.search(r"(\d+)\.(\d+)", text)
     return (int(found[1]), int(found[2])) if found else None
 
 
 def flags_of(command: t.Sequence[str]) -> dict[str, str]:
-    """Keys of daemon.json that a command line of dockerd has, each with its last value."""
+    """Return the keys of daemon.json that a command line of dockerd sets, each with its last value."""
     words, found = list(command[1:]), {}
     for place, word in enumerate(words):
         name = word[2:] if word.startswith("--") else {"-H": "host", "-l": "log-level", "-D": "debug"}.get(word[:2], "")
@@ -88,7 +88,7 @@ def flags_of(command: t.Sequence[str]) -> dict[str, str]:
 
 
 def without_config_file(arguments: t.Sequence[str]) -> list[str]:
-    """The arguments of a command line but for its file, which another one is tried for."""
+    """Return the arguments of a command line without its file, so that another file can be validated."""
     return [
         word
         for before, word in zip(["", *arguments], arguments)
@@ -97,19 +97,19 @@ def without_config_file(arguments: t.Sequence[str]) -> list[str]:
 
 
 def command_of(exec_start: str) -> list[str]:
-    """The command line in what ``systemctl show --property ExecStart`` gives."""
+    """Return the command line from the output of ``systemctl show --property ExecStart``."""
     found = re.search(r"argv\[\]=(.*?) ;", exec_start)
     try:
-        # What stands for variables of the unit's environment is not known.
+        # The values of variables of the unit's environment are unknown.
         return [word for word in shlex.split(found[1]) if not word.startswith("$")] if found else []
     except ValueError:
         return []
 
 
 def wanted_options(params: t.Mapping[str, t.Any], engine: Engine) -> dict[str, t.Any]:
-    """What the role's variables ask for; what nobody needs does not stand in it.
+    """Return the options that the role's variables ask for, without unneeded ones.
 
-    An engine takes a setting back on a reload only where the file says so, hence false and the empty list.
+    An engine resets a setting on a reload only if the file says so, hence false and the empty list.
     """
     wanted: dict[str, t.Any] = {}
     known = {key for options in engine.former for key in options}
@@ -122,9 +122,9 @@ def wanted_options(params: t.Mapping[str, t.Any], engine: Engine) -> dict[str, t
 
 
 def merge(file: Options, wanted: Options, former: t.Sequence[Options]) -> tuple[dict[str, t.Any], list[str]]:
-    """The file with what is wanted, and the keys (``KEY.KEY`` inside of a mapping) that somebody else has otherwise.
+    """Return the file merged with the wanted options, and the conflicting keys (``KEY.KEY`` inside a mapping) of others.
 
-    What is in ``former`` is ours: it may change, and goes where it is wanted no more.
+    Options in ``former`` are ours: they may change, and are removed if they are no longer wanted.
     """
     merged, contradictions = copy.deepcopy(dict(file)), []
     for key in dict.fromkeys([*wanted, *(key for options in former for key in options)]):
@@ -152,7 +152,7 @@ def merge(file: Options, wanted: Options, former: t.Sequence[Options]) -> tuple[
 
 
 def claimed(file: Options, wanted: Options, former: t.Sequence[Options]) -> dict[str, t.Any]:
-    """Of what is wanted, the part that is the role's: what somebody else wrote alike stays theirs."""
+    """Return the part of the wanted options that belongs to the role: equal options that others wrote remain theirs."""
     ours: dict[str, t.Any] = {}
     for key, value in wanted.items():
         own = [options[key] for options in former if key in options]
@@ -171,7 +171,7 @@ def claimed(file: Options, wanted: Options, former: t.Sequence[Options]) -> dict
 
 
 def changes(file: Options, merged: Options) -> list[str]:
-    """The keys that differ."""
+    """Return the keys that differ."""
     return [key for key in dict.fromkeys([*file, *merged]) if file.get(key, _NOTHING) != merged.get(key, _NOTHING)]
 
 
@@ -179,12 +179,12 @@ _NOTHING = object()
 
 
 def needs_restart(file: Options, merged: Options) -> list[str]:
-    """The keys that differ and hold from the engine's next start on."""
+    """Return the keys that differ and take effect only when the engine restarts."""
     return [key for key in changes(file, merged) if key not in RELOADED]
 
 
 def runs_without(info: t.Mapping[str, t.Any], wanted: Options, former: t.Sequence[Options] = ()) -> list[str]:
-    """The keys of which the engine runs with something else than what is wanted, of those that it tells."""
+    """Return the keys, of those that the engine reports, for which it runs with another value than wanted."""
     differ = []
     if LIVE_RESTORE in wanted and bool(info.get("LiveRestoreEnabled")) != wanted[LIVE_RESTORE]:
         differ.append(LIVE_RESTORE)
@@ -204,7 +204,7 @@ def runs_without(info: t.Mapping[str, t.Any], wanted: Options, former: t.Sequenc
 
 
 def _as_reported(value: str) -> str:
-    """A mirror or registry as the engine reports it: of a network, ``10.1.2.3/16`` too, its first address."""
+    """Return a mirror or registry as the engine reports it: a network such as ``10.1.2.3/16`` with its first address."""
     value = value.rstrip("/")
     try:
         return str(ipaddress.ip_network(value, strict=False)) if "/" in value else value
@@ -213,64 +213,64 @@ def _as_reported(value: str) -> str:
 
 
 def problems(params: t.Mapping[str, t.Any], engine: Engine) -> t.Iterator[str]:
-    """Why the engine that is there cannot have what the role's variables ask for: one line each."""
+    """Yield one line for each reason why the existing engine cannot have the options of the role's variables."""
     version = parse_version(engine.version)
     if version is None or version < OLDEST:
-        told, oldest = engine.version or "unknown", ".".join(map(str, OLDEST))
-        yield f"the Docker engine of the host has version {told}; {oldest} is the oldest that works: upgrade it first"
+        present, oldest = engine.version or "unknown", ".".join(map(str, OLDEST))
+        yield f"the host's Docker engine has version {present}, but {oldest} or later is required; upgrade it first"
         return
     if engine.file is None:
-        yield f"{engine.path} of the host is no JSON object; correct it first: its engine would not start again either"
+        yield f"{engine.path} on the host is not a JSON object; correct it first: the engine cannot restart with it either"
         return
     wanted = wanted_options(params, engine)
     if wanted.get(LIVE_RESTORE) and ((engine.info or {}).get("Swarm") or {}).get("LocalNodeState") == "active":
-        yield "docker_live_restore: the engine of the host is in a swarm, which does without; set it to false"
+        yield "docker_live_restore: the host's engine is part of a swarm, which does not support live restore; set it to false"
     merged, contradictions = merge(engine.file, wanted, engine.former)
     for key in contradictions:
         yield (
-            f"{_input(key)}: {key} in {engine.path} of the host has another value, which is not the role's; change that one, or set "
-            "the variable to it"
+            f"{_input(key)}: {key} in {engine.path} on the host has another value, which the role did not set; change it there, "
+            "or set the variable to it"
         )
     for key in _in_the_way(wanted, engine):
         yield (
-            f"{_input(key)}: docker.service of the host has {key} on its command line, and the engine starts with that or with "
-            f"{engine.path}, not with both; remove it there, or leave the variable out"
+            f"{_input(key)}: docker.service on the host sets {key} on its command line, and the engine does not start if "
+            f"{engine.path} sets it too; remove it there, or leave the variable out"
         )
-    told_already = {name.partition(".")[0] for name in contradictions}
+    reported = {name.partition(".")[0] for name in contradictions}
     for key in needs_restart(engine.file, merged) if engine.info is not None else ():
-        if key in told_already:
+        if key in reported:
             continue
         if key in KEEPS_DATA and not _has(engine.info or {}, key, merged.get(key)):
             yield (
                 f"docker_daemon_options: with another {key} the engine would find neither its containers nor its images; leave it "
-                f"out, or move them yourself and write it into {engine.path}"
+                f"out, or move them yourself and set it in {engine.path}"
             )
         elif not engine.ours:
             yield (
-                f"docker_daemon_options: {key} holds from a restart of the engine on, and the role restarts none that it did not "
-                f"install; leave it out, or write it into {engine.path} and restart the engine yourself"
+                f"docker_daemon_options: {key} takes effect only when the engine restarts, and the role does not restart an engine "
+                f"that it did not install; leave it out, or set it in {engine.path} and restart the engine yourself"
             )
 
 
 def _input(key: str) -> str:
-    """The role's variable that has a key."""
+    """Return the role's variable for a key."""
     return _INPUTS.get(key.partition(".")[0], "docker_daemon_options")
 
 
 def _in_the_way(wanted: Options, engine: Engine) -> list[str]:
-    """Keys that the command line has: an engine that finds one in its file too does not start."""
+    """Return the keys that the command line sets: an engine that finds one in its file too does not start."""
     differ = set(runs_without(engine.info, wanted)) if engine.info is not None else set(wanted)
-    told = RELOADED - differ
-    return [key for key in wanted if key in engine.flags and key not in (engine.file or {}) and key not in told]
+    harmless = RELOADED - differ
+    return [key for key in wanted if key in engine.flags and key not in (engine.file or {}) and key not in harmless]
 
 
 def without_flags(wanted: Options, engine: Engine) -> dict[str, t.Any]:
-    """What has to stand in the file: what the command line has does not."""
+    """Return the options for the file, without those that the command line sets."""
     return {key: value for key, value in wanted.items() if key not in engine.flags or key in (engine.file or {})}
 
 
 def _has(info: t.Mapping[str, t.Any], key: str, value: t.Any) -> bool:
-    """Whether the engine runs with a value already, whatever its file has."""
+    """Return whether the engine already runs with a value, whatever its file has."""
     if key in ("data-root", "graph"):
         return bool(value) and str(info.get("DockerRootDir") or "").rstrip("/") == str(value).rstrip("/")
     return key == "storage-driver" and info.get("Driver") == value

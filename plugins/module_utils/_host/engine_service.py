@@ -4,9 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The Docker engine as a service of the host: one look at it, and its options carried out.
+"""The Docker engine as a service of the host: read its state, and apply its options.
 
-Needs no library: on a host that somebody lives on already, the engine's may not be there yet.
+Needs no library: on a host that others already use, the engine's library may not be installed yet.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import time
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import (
     apt,
     engine_network,
@@ -33,7 +33,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._host.engine_op
 
 SOCKET = "/run/docker.sock"
 UNIT = "docker.service"
-# What the role has done to the engine of this host: with which packages it installed it, and which options it wrote when.
+# The record of the role's changes to this host's engine: the packages that it installed, and the options it wrote and when.
 RECORD = "/var/lib/langgraph/docker-engine.json"
 # In sync with the doc fragment plugins/doc_fragments/_engine.py.
 ENGINE_ARGS: dict[str, t.Any] = {
@@ -42,18 +42,18 @@ ENGINE_ARGS: dict[str, t.Any] = {
     "insecure_registries": {"type": "list", "elements": "str", "default": []},
     "options": {"type": "dict", "default": {}},
 }
-# The first one whose program judges a file (docs: dockerd --validate).
+# The first version whose program validates a file (docs: dockerd --validate).
 _VALIDATES = (23, 0)
 _READ_AGAIN_SECONDS = 20.0
 _START_SECONDS = 60.0
 
 
 class EngineServiceError(RuntimeError):
-    """The engine refused what it was given; the text says what was done about it."""
+    """The engine refused its options; the message says what was done about it."""
 
 
 class Look(t.NamedTuple):
-    """What is known of the engine as a service."""
+    """The facts of the engine as a service."""
 
     found: bool
     running: bool
@@ -66,17 +66,17 @@ class Look(t.NamedTuple):
 
 
 def look(network: str = "") -> Look:
-    """Look at the engine without starting it: its unit, its file, its command line, and what it says of itself."""
+    """Read the engine's state without starting it: its unit, its file, its command line, and its own info."""
     wanted = ("LoadState", "ActiveState", "MainPID", "ExecStart")
     shown = run(["systemctl", "show", "--property", ",".join(wanted), "--", UNIT], timeout=30).stdout
     unit = dict(line.partition("=")[::2] for line in shown.splitlines())
-    # The role packages masks it while it installs it: a run that was killed then has left a unit without an engine, or with.
+    # The role packages masks it during the installation: a killed run may have left a masked unit, with or without an engine.
     there = unit.get("LoadState") == "loaded" or (
         unit.get("LoadState") == "masked" and shutil.which("dockerd") is not None
     )
     found, process = there, int(unit.get("MainPID") or 0)
     running = unit.get("ActiveState") in ("active", "reloading") and process > 0
-    # A unit's own text has variables where the process has what they stood for.
+    # The unit's file has variables where the process has their values.
     command = (_command_of(process) if running else []) or engine_options.command_of(unit.get("ExecStart", ""))
     flags = engine_options.flags_of(command)
     program = command[0] if command else shutil.which("dockerd") or "dockerd"
@@ -96,15 +96,15 @@ def look(network: str = "") -> Look:
 
 
 def problems(params: t.Mapping[str, t.Any], seen: Look) -> t.Iterator[str]:
-    """Why this host cannot have what the role's variables ask for: one line each."""
+    """Yield one line for each reason why this host cannot have the options of the role's variables."""
     if seen.found:
         yield from engine_options.problems(params, seen.engine)
     elif seen.engine.file is None:
-        yield f"{seen.engine.path} of the host is no JSON object; correct or remove it first"
+        yield f"{seen.engine.path} on the host is not a JSON object; correct or remove it first"
     elif os.path.exists(SOCKET) and ask("/version") is not None:
         yield (
-            f"something answers on {SOCKET} of the host that is not {UNIT}, as Podman does; the deployments need a Docker engine: "
-            "stop that one first"
+            f"a program that is not {UNIT} (Podman, for example) answers on {SOCKET} on the host; the deployments need a Docker "
+            "engine: stop that program first"
         )
     network = params.get("network")
     if network:
@@ -114,12 +114,12 @@ def problems(params: t.Mapping[str, t.Any], seen: Look) -> t.Iterator[str]:
 
 
 def missing_commands(seen: Look) -> list[str]:
-    """Programs of an engine that is there which a unit runs and the host does not have."""
+    """Return the programs that units need of an existing engine and that the host lacks."""
     return [] if not seen.found or shutil.which("docker") else ["docker"]
 
 
 class Plan(t.NamedTuple):
-    """What has to be done for the engine to run with what is wanted."""
+    """The changes that are needed for the engine to run with the wanted options."""
 
     text: str | None
     wanted: dict[str, t.Any]
@@ -129,12 +129,12 @@ class Plan(t.NamedTuple):
 
     @property
     def changed(self) -> bool:
-        """Whether there is anything to do."""
+        """Return whether there is anything to do."""
         return self.text is not None or bool(self.reload or self.restart)
 
 
 def make_plan(params: t.Mapping[str, t.Any], seen: Look) -> Plan:
-    """Compare the file with what is wanted, and what runs with both."""
+    """Compare the file with the wanted options, and the running engine with both."""
     engine = seen.engine
     wanted = engine_options.wanted_options(params, engine)
     file = engine.file or {}
@@ -150,7 +150,7 @@ def make_plan(params: t.Mapping[str, t.Any], seen: Look) -> Plan:
 
 
 def carry_out(plan: Plan, seen: Look) -> None:
-    """Write what changed, and have the engine run with it. Raises EngineServiceError, and then the former file is back."""
+    """Write the changed file and apply it to the engine. Raises EngineServiceError, and then the former file is restored."""
     engine = seen.engine
     path = os.path.realpath(engine.path)
     before = _bytes(path)
@@ -162,38 +162,38 @@ def carry_out(plan: Plan, seen: Look) -> None:
         if wrote and plan.restart:
             note |= {"boot": _boot(), "written": _now(), "restart": plan.restart}
         _write(RECORD, json.dumps(note).encode(), 0o600)
-        reach("recorded")
+        failpoint("recorded")
         if wrote:
             os.replace(_trial(path), path)
-            reach("written")
+            failpoint("written")
         _write(RECORD, json.dumps({**note, "options": [plan.claimed]}).encode(), 0o600)
-        reach("noted")
+        failpoint("noted")
     if not seen.running:
         return
     try:
         if plan.reload:
             _reload(plan, engine.former)
-        reach("read again")
+        failpoint("read again")
         if plan.restart:
             _restart()
     except EngineServiceError as error:
         if not wrote:
             raise
         _put_back(path, before, seen)
-        raise EngineServiceError(f"{error}; {path} is what it was before") from error
+        raise EngineServiceError(f"{error}; {path} was restored") from error
 
 
 def _reload(plan: Plan, former: t.Sequence[t.Mapping[str, t.Any]]) -> None:
-    """Have the engine read its file again. One that finds a fault there goes on with what it had, and says so in its log."""
+    """Reload the engine's file. An engine that finds an error in it keeps its former options and logs that."""
     done = run(["systemctl", "reload", UNIT], timeout=_START_SECONDS)
     if done.returncode != 0:
-        raise EngineServiceError(f"{UNIT} does not reload: {done.stderr.strip()}")
+        raise EngineServiceError(f"{UNIT} cannot be reloaded: {done.stderr.strip()}")
     deadline = time.monotonic() + _READ_AGAIN_SECONDS
     while engine_options.runs_without(ask("/info") or {}, plan.wanted, former):
         if time.monotonic() > deadline:
             names = ", ".join(plan.reload)
             raise EngineServiceError(
-                f"the engine was told to read its file again and goes on without {names}; see 'journalctl -u docker'"
+                f"the engine was reloaded but still runs without {names}; see 'journalctl -u docker'"
             )
         time.sleep(0.25)
 
@@ -205,7 +205,7 @@ def _restart() -> None:
 
 
 def wait_until_it_answers() -> bool:
-    """Wait for an engine that was started; tell whether it answers."""
+    """Wait for an engine that was started; return whether it answers."""
     deadline = time.monotonic() + _START_SECONDS
     while ask("/version") is None:
         if time.monotonic() > deadline:
@@ -221,17 +221,17 @@ def _put_back(path: str, before: bytes | None, seen: Look) -> None:
     else:
         _write(path, before, 0o644)
     run(["systemctl", "reset-failed", UNIT], timeout=30)
-    # One that goes on reads its file again, one that has ended starts with it.
+    # A running engine reloads its file, a stopped one starts with it.
     run(["systemctl", "reload-or-restart", UNIT], timeout=2 * _START_SECONDS)
 
 
 def _trial(path: str) -> str:
-    """The file that takes the place of another one; a run that was killed may have left it, which nobody reads."""
+    """Return the path of the file that replaces another; a killed run may have left it, and nobody reads it."""
     return f"{path}.langgraph-new"
 
 
 def _try(path: str, text: str, seen: Look) -> None:
-    """Write the file beside its place, and have the engine's own program judge it, where it can."""
+    """Write the file next to its final path, and validate it with the engine's own program, if it can."""
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     version = engine_options.parse_version(seen.engine.version)
     trial = _trial(path)
@@ -242,8 +242,8 @@ def _try(path: str, text: str, seen: Look) -> None:
     done = run([seen.program, *arguments, "--validate", "--config-file", trial], timeout=_START_SECONDS)
     if done.returncode != 0:
         os.unlink(trial)
-        told = (done.stderr.strip().splitlines() or ["no reason given"])[-1].replace(trial, path)
-        raise EngineServiceError(f"the engine would not start with the new options, and nothing was changed: {told}")
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1].replace(trial, path)
+        raise EngineServiceError(f"the engine would not start with the new options; nothing was changed: {reason}")
 
 
 def _write(path: str, data: bytes, mode: int) -> None:
@@ -253,7 +253,7 @@ def _write(path: str, data: bytes, mode: int) -> None:
 
 
 def _write_plain(trial: str, data: bytes, like: str, mode: int = 0o644) -> None:
-    """Write a file beside the one that it shall replace, with owner and mode of that one."""
+    """Write a file next to the one that it will replace, with the owner and mode of that one."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(trial)
     with open(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
@@ -267,14 +267,14 @@ def _write_plain(trial: str, data: bytes, like: str, mode: int = 0o644) -> None:
 
 
 def _is_older(seen: Look) -> bool:
-    """Whether the engine started before the last change that it needs a start for."""
+    """Return whether the engine started before the last change that needs a restart."""
     if not seen.record.get("written") or seen.record.get("boot") != _boot():
         return False
     return _started(seen.process) < float(seen.record["written"])
 
 
 def _started(process: int) -> float:
-    """When a process began, in seconds since the machine's boot; never, where it is gone."""
+    """Return when a process started, in seconds since boot; infinity if it no longer exists."""
     try:
         with open(f"/proc/{process}/stat", encoding="utf-8") as file:
             ticks = int(file.read().rpartition(")")[2].split()[19])
@@ -284,7 +284,7 @@ def _started(process: int) -> float:
 
 
 def _now() -> float:
-    """Seconds since the machine's boot, as the kernel counts the starts of processes by."""
+    """Return the seconds since boot, on the kernel's clock for process start times."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -306,7 +306,7 @@ def _bytes(path: str) -> bytes | None:
 
 
 def _read(path: str) -> dict[str, t.Any] | None:
-    """A JSON object; an empty one where there is no file, or nothing in it; None where that is something else."""
+    """Return the JSON object in a file; an empty one if the file is missing or empty; None if it is something else."""
     data = _bytes(path)
     try:
         found = json.loads(data) if data and data.strip() else {}
@@ -332,13 +332,13 @@ def _version(program: str) -> str:
 
 
 def _is_of(program: str, packages: t.Collection[str]) -> bool:
-    """Whether a file came with one of these packages."""
+    """Return whether a file came with one of these packages."""
     path = os.path.realpath(program)
     return any(path in files for files in apt.files_of(packages).values())
 
 
 def _networks(name: str) -> list[dict[str, t.Any]]:
-    """The engine's networks; the one of that name with its containers."""
+    """Return the engine's networks; the one of that name with its containers."""
     listed = ask("/networks") or []
     return [(ask(f"/networks/{item['Id']}") or item) if item.get("Name") == name else item for item in listed]
 
@@ -351,7 +351,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 def ask(path: str) -> t.Any:
-    """What the engine's API answers; None where it does not."""
+    """Return the answer of the engine's API; None if it does not answer."""
     connection = _Connection("docker", timeout=30)
     try:
         connection.request("GET", path)

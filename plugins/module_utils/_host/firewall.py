@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The host's firewall, which follows the records of the deployments. The role firewall ships the program that does."""
+"""The host's firewall, which follows the records of the deployments. The role firewall ships the helper program."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ import subprocess
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
 
 HELPER = "/usr/local/lib/langgraph/langgraph-firewall.py"
-# Names of services are looked up, at two name servers that may not answer.
+# The helper resolves host names of services, with two name servers that may not answer.
 _SECONDS = 60.0
 
 
 class FirewallError(RuntimeError):
-    """The table could not be brought up to date; the one from before still holds."""
+    """The table could not be updated; the previous one remains loaded."""
 
 
 def apply() -> None:
-    """Have the table be what the records ask for. Nothing where the host has no such firewall. Raises FirewallError."""
+    """Update the table from the records. Do nothing if the host has no such firewall. Raises FirewallError."""
     if not os.path.exists(HELPER):
         return
     try:
         done = run(["/usr/bin/python3", "-I", HELPER, "apply"], timeout=_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise FirewallError(
-            f"the firewall's helper does not end within {_SECONDS:g} s; the table from before still holds"
+            f"the firewall's helper did not finish within {_SECONDS:g} s; the previous table remains loaded"
         ) from error
     if done.returncode != 0:
         reason = done.stderr.strip() or f"{HELPER} ended with {done.returncode}"

@@ -4,9 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""One run at a time changes a host. The others wait for as long as it may take, and know who it is.
+"""Only one run at a time changes a host. The others wait for as long as it may take, and can report who holds the lock.
 
-Whoever has the lock writes into its file who that is, what it does, since when, and how long that may take at most.
+The holder writes to the lock file who it is, what it does, since when, and how long that may take at most.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ import time
 import typing as t
 from dataclasses import asdict, dataclass
 
-# In a directory that root alone writes to.
-LOCK = "/run/langgraph-container-service.lock"
-# How long one that says nothing may take: one that has just begun, or of an earlier version.
+# In a directory that only root can write to.
+LOCK = "/run/langgraph-rollout.lock"
+# The limit of a holder without a note: it has just started, or is of an earlier version.
 DEFAULT_SECONDS = 3600
-# A note of one that was killed stands there until the next one has written its own.
+# The note of a killed holder remains until the next holder has written its own.
 _SETTLE_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 _MOST_BYTES = 4096
 
 
 class LockedError(RuntimeError):
-    """Another run has had the lock for longer than it may take; the text says which one."""
+    """Another run has held the lock for longer than its limit; the message names it."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who has the lock: process id, what it does, since when (seconds of the epoch), and for how long at most."""
+    """The holder of the lock: process id, what it does, since when (seconds since the epoch), and for how long at most."""
 
     pid: int | None = None
     what: str = "unknown"
@@ -50,31 +50,31 @@ class Holder:
 
     @property
     def left(self) -> float:
-        """Seconds that it may still take."""
+        """Return the seconds that it may still take."""
         return self.seconds if self.since is None else self.since + self.seconds - time.time()
 
 
 class HostLock:
-    """The lock that this process has; note() says what for."""
+    """The lock that this process holds; note() records what for."""
 
     def __init__(self, handle: int) -> None:
         self._handle, self._since = handle, time.time()
         self.note("reading the host", DEFAULT_SECONDS)
 
     def note(self, what: str, seconds: float) -> None:
-        """Have those who wait know what is done, and for how many seconds at most."""
+        """Record what is done, and for how many seconds at most, for those who wait."""
         text = json.dumps(asdict(Holder(os.getpid(), what[:1000], self._since, seconds))).encode()
         with contextlib.suppress(OSError):
-            # Nobody waits longer, or less, because of a note that cannot be written.
+            # A note that cannot be written is not essential: it only changes how long others wait.
             os.pwrite(self._handle, text, 0)
             os.ftruncate(self._handle, len(text))
 
 
 @contextlib.contextmanager
 def host_lock() -> t.Iterator[HostLock]:
-    """Have one run at a time change the host. The lock ends with the process, so nothing is ever left locked.
+    """Hold the lock of the host. The lock ends with the process, so nothing stays locked.
 
-    Raises LockedError where another run has it for longer than it may take.
+    Raises LockedError if another run holds it for longer than its limit.
     """
     handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -96,18 +96,18 @@ def _wait(handle: int) -> None:
             pass
         holder = _holder(os.pread(handle, _MOST_BYTES, 0))
         if holder != seen:
-            # It may be the note of one that was killed, whose place another has just taken.
+            # It may be the note of a killed holder, while another run has just taken the lock.
             seen, deadline = holder, time.monotonic() + max(_SETTLE_SECONDS, holder.left)
         if time.monotonic() > deadline:
             raise LockedError(
-                f"another run is changing this host ({holder}), for longer than the {holder.seconds:.0f} s that it may take; "
-                "look at that process and end it, nothing was changed"
+                f"another run ({holder}) has been changing this host for longer than its limit of {holder.seconds:.0f} s; "
+                "check that process and end it; nothing was changed"
             )
         time.sleep(_POLL_SECONDS)
 
 
 def _holder(note: bytes) -> Holder:
-    """Who has the lock by its own note."""
+    """Parse the holder's note."""
     try:
         found = json.loads(note)
         if isinstance(found, int):

@@ -4,10 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Where files wait on their way to the engine: a directory of the running user alone, looked at before it is used.
+"""The spool directory for files on their way to the engine: owned by the running user, and checked before each use.
 
-Nobody else can have made it, can write into it, or can put another in its place. Files in it are opened once, by what is
-checked and used alike; what is no regular file of the user is none of them.
+Nobody else can have created it, can write to it, or can replace it. Each file in it is opened once, so that the checked
+file is the one used; only regular files of the user are accepted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import time
 import typing as t
 
 ROOTS = "/var/lib/langgraph/spool"
-# Where earlier versions had theirs; what is the user's own there goes like the rest.
+# The spool directories of earlier versions; the user's own files there are removed like the others.
 _EARLIER = ("/var/tmp/langgraph-images", "/var/tmp/langgraph-builds")
 _STALE_SECONDS = 24 * 3600
 _CHUNK = 1024 * 1024
@@ -33,11 +33,11 @@ _WORK = "work-"
 
 
 class SpoolError(RuntimeError):
-    """The directory is not to be trusted; the text says why and what to do."""
+    """The directory cannot be trusted; the message says why and what to do."""
 
 
 def place() -> str:
-    """The directory of whoever runs this: root's, else one of the user's own (docs: XDG Base Directory)."""
+    """Return the directory of the running user: root's, else one of the user's own (docs: XDG Base Directory)."""
     if os.geteuid() == 0:
         return ROOTS
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
@@ -45,9 +45,9 @@ def place() -> str:
 
 
 def check(path: str | None = None) -> str:
-    """Give the directory. Raises SpoolError where it is there and is not the user's own, or another could replace it.
+    """Return the directory. Raises SpoolError if it exists and is not the user's own, or if another user could replace it.
 
-    It need not be there yet: who else could make it, or one on the way to it, is refused too.
+    It need not exist yet: it is also refused if another user could create it or one of its parents.
     """
     path = path or place()
     for real in (path, os.path.realpath(os.path.dirname(path))):
@@ -62,9 +62,9 @@ def check(path: str | None = None) -> str:
     except FileNotFoundError:
         return path
     if not stat.S_ISDIR(found.st_mode):
-        raise _refusal(path, "it is no directory")
+        raise _refusal(path, "it is not a directory")
     if found.st_uid != os.geteuid():
-        raise _refusal(path, f"it belongs to the user with the id {found.st_uid}")
+        raise _refusal(path, f"it belongs to user id {found.st_uid}")
     if stat.S_IMODE(found.st_mode) & 0o022:
         raise _refusal(path, "others may write into it")
     return path
@@ -76,16 +76,16 @@ def _check_parent(parent: str, path: str) -> None:
     except FileNotFoundError:
         return
     if found.st_uid not in (0, os.geteuid()):
-        raise _refusal(path, f"'{parent}' belongs to the user with the id {found.st_uid}")
-    # In one like /tmp nobody else can rename or remove what is the user's own.
+        raise _refusal(path, f"'{parent}' belongs to user id {found.st_uid}")
+    # In a sticky directory such as /tmp nobody else can rename or remove the user's own entries.
     if found.st_mode & (0o002 if _is_private(found.st_gid) else 0o022) and not found.st_mode & stat.S_ISVTX:
         raise _refusal(path, f"others may write into '{parent}'")
 
 
 def _is_private(gid: int) -> bool:
-    """Whether a group is the running user's own: it has the same id and name, and no other member.
+    """Return whether a group is the running user's own: it has the same id and name, and no other member.
 
-    Debian gives each user such a group, and with the umask 002 it may write into what the user makes.
+    Debian creates such a group for each user; with the umask 002 it may write to what the user creates.
     """
     uid = os.geteuid()
     try:
@@ -97,31 +97,31 @@ def _is_private(gid: int) -> bool:
 
 def _refusal(path: str, why: str) -> SpoolError:
     return SpoolError(
-        f"the spool directory '{path}' is not to be trusted: {why}; look at what is there, then remove it or set its owner "
-        f"and mode right{_another_place()}"
+        f"the spool directory '{path}' cannot be trusted: {why}; check what is there, then remove it or correct its "
+        f"owner and mode{_another_place()}"
     )
 
 
 def _another_place() -> str:
-    return "" if os.geteuid() == 0 else ", or have XDG_STATE_HOME name another place"
+    return "" if os.geteuid() == 0 else ", or set XDG_STATE_HOME to another directory"
 
 
 def make(path: str | None = None) -> str:
-    """Give the directory, made where it is missing. Raises SpoolError."""
+    """Return the directory, and create it if it is missing. Raises SpoolError."""
     path = check(path)
     try:
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.mkdir(path, 0o700)
     except OSError as error:
-        raise SpoolError(f"the spool directory '{path}' cannot be made: {error.strerror}") from error
+        raise SpoolError(f"the spool directory '{path}' cannot be created: {error.strerror}") from error
     check(path)
     os.chmod(path, 0o700)
     return path
 
 
 def open_file(path: str) -> t.BinaryIO:
-    """Open a regular file of the running user. Raises OSError: what is a link, a pipe or another's never hangs."""
+    """Open a regular file of the running user. Raises OSError for a link, a pipe or another user's file; it never hangs."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         found = os.fstat(handle)
@@ -134,7 +134,7 @@ def open_file(path: str) -> t.BinaryIO:
 
 
 def checksum(file: t.BinaryIO) -> str:
-    """SHA-256 of an open file from its beginning, to which it goes back (in hexadecimal)."""
+    """Return the SHA-256 of an open file (in hexadecimal), and rewind the file."""
     digest = hashlib.sha256()
     file.seek(0)
     for piece in pieces(file):
@@ -144,48 +144,48 @@ def checksum(file: t.BinaryIO) -> str:
 
 
 def pieces(file: t.BinaryIO) -> t.Iterator[bytes]:
-    """The rest of an open file, bit by bit."""
+    """Yield the rest of an open file in chunks."""
     yield from iter(lambda: file.read(_CHUNK), b"")
 
 
 @contextlib.contextmanager
 def work() -> t.Iterator[str]:
-    """A directory of this process for the time of the block; what a killed process left goes before. Raises SpoolError."""
+    """Provide a directory of this process for the block, after removing those of killed processes. Raises SpoolError."""
     spool = make()
     for entry in list(os.scandir(spool)):
         if entry.name.startswith(_WORK) and not _lives(entry.name):
-            # Of a process that was killed.
+            # Left by a killed process.
             shutil.rmtree(entry.path, ignore_errors=True)
-    folder = os.path.join(spool, f"{_WORK}{os.getpid()}-{_started(os.getpid())}-{secrets.token_hex(8)}")
-    os.mkdir(folder, 0o700)
+    directory = os.path.join(spool, f"{_WORK}{os.getpid()}-{_started(os.getpid())}-{secrets.token_hex(8)}")
+    os.mkdir(directory, 0o700)
     try:
-        yield folder
+        yield directory
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _lives(name: str) -> bool:
-    """Whether the process that made a directory of work() is still there: its id and the time of its start."""
+    """Return whether the process that created a directory of work() still runs, by its id and start time."""
     pid, _dash, rest = name.removeprefix(_WORK).partition("-")
     started = _started(int(pid)) if pid.isdecimal() else None
     return started is not None and rest.startswith(f"{started}-")
 
 
 def _started(pid: int) -> str | None:
-    """When a process started, in this boot (docs: proc_pid_stat, field 22, clock ticks); None where there is none."""
+    """Return when a process started, in this boot (docs: proc_pid_stat, field 22, clock ticks); None if it does not exist."""
     try:
         with (
             open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file,
             open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot,
         ):
-            # The name of the program, in brackets, may have spaces.
+            # The program name, in parentheses, may contain spaces.
             return f"{boot.read(8)}.{file.read().rpartition(')')[2].split()[19]}"
     except OSError:
         return None
 
 
 def remove_stale(path: str | None = None) -> None:
-    """Remove what nobody has come back for since yesterday; of directories of earlier versions too. Raises SpoolError."""
+    """Remove entries that are older than a day, from the directories of earlier versions too. Raises SpoolError."""
     for spool in (check(path), *(() if path else _EARLIER)):
         try:
             if os.lstat(spool).st_uid != os.geteuid() or os.path.islink(spool):

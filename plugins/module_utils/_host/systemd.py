@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""systemd, spoken to for many units in one call."""
+"""systemd, with one call for many units."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command
 
 
 class SystemdError(RuntimeError):
-    """systemctl refused; the text is its own."""
+    """systemctl failed; the message is its own."""
 
 
 @dataclass(frozen=True)
 class UnitState:
-    """ActiveState, UnitFileState, Result and the exit code of the main process, as systemd gives them."""
+    """ActiveState, UnitFileState, Result and the exit code of the main process, as systemd reports them."""
 
     active: str
     enabled: bool
@@ -40,7 +40,7 @@ def _systemctl(*arguments: str, check: bool = True) -> subprocess.CompletedProce
 
 
 def show(units: t.Sequence[str], properties: str) -> dict[str, dict[str, str]]:
-    """Read ``properties``, joined by commas, of all ``units`` in one call. Times are in UTC, with microseconds."""
+    """Read ``properties``, separated by commas, of all ``units`` in one call. Times are in UTC, with microseconds."""
     if not units:
         return {}
     output = _systemctl("show", "--timestamp=us+utc", "--property", properties, "--", *units).stdout
@@ -62,46 +62,46 @@ def unit_states(units: t.Sequence[str]) -> dict[str, UnitState]:
 
 
 def running_services() -> list[str]:
-    """The services that have a process now, instances of templates too."""
+    """Return the running services, including instances of templates."""
     output = _systemctl("list-units", "--type=service", "--state=running", "--plain", "--no-legend", "--full").stdout
     return [line.split()[0] for line in output.splitlines() if line.strip()]
 
 
 def enable(units: t.Sequence[str]) -> None:
-    """Have ``units`` started at boot."""
+    """Enable ``units``: they start at boot."""
     if units:
         _systemctl("enable", "--quiet", "--", *units)
 
 
 def disable(units: t.Sequence[str]) -> None:
-    """Have ``units`` started at boot no more."""
+    """Disable ``units``: they no longer start at boot."""
     if units:
         _systemctl("disable", "--quiet", "--", *units)
 
 
 def reset_failed(units: t.Sequence[str]) -> None:
-    """Have systemd forget that ``units`` failed."""
+    """Reset the failed state of ``units``."""
     if units:
         _systemctl("reset-failed", "--", *units, check=False)
 
 
 def disable_now(units: t.Sequence[str]) -> None:
-    """Stop ``units``, waiting for their drain, and have them started no more."""
+    """Stop ``units``, wait until they have stopped, and disable them."""
     if units:
         _systemctl("disable", "--now", "--quiet", "--", *units)
         _systemctl("reset-failed", "--", *units, check=False)
 
 
 def stop(units: t.Sequence[str], *, block: bool = True) -> None:
-    """Stop ``units`` and wait for their drain, unless it may go on behind our back."""
+    """Stop ``units`` and wait until they have stopped, unless ``block`` is False (asynchronous)."""
     if units:
         _systemctl("stop", *(() if block else ("--no-block",)), "--", *units)
 
 
 def start(units: t.Sequence[str]) -> None:
-    """Start ``units`` in parallel; comes back when each has started or failed.
+    """Start ``units`` in parallel, and return when each has started or failed.
 
-    What failed is read from unit_states() afterwards, because systemctl reports one code for all.
+    Read failures from unit_states() afterwards, because systemctl reports one exit code for all.
     """
     if units:
         _systemctl("reset-failed", "--", *units, check=False)
@@ -109,7 +109,7 @@ def start(units: t.Sequence[str]) -> None:
 
 
 def journal(unit: str, lines: int, since: float | None = None) -> list[str]:
-    """The last ``lines`` lines that the unit logged, without time stamps; ``since`` is in seconds of the epoch."""
+    """Return the last ``lines`` lines that the unit logged, without time stamps; ``since`` is in seconds since the epoch."""
     command = ["journalctl", "--unit", unit, "--lines", str(lines), "--output", "cat", "--no-pager", "--quiet"]
     if since is not None:
         command.append(f"--since=@{since:.0f}")

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""TCP ports of this host, from the kernel's own tables: who listens, and how many use them.
+"""TCP ports of this host, from the kernel's own tables: which programs listen, and how many connections there are.
 
 Shipped to the host too, where the drain uses it: no imports but the standard library's.
 """
@@ -27,7 +27,7 @@ _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
 def parse_listening(table: str) -> dict[str, tuple[str, int, int]]:
-    """Read the text of ``/proc/net/tcp`` or ``tcp6``: socket inode -> address, port and user id, of the sockets that listen."""
+    """Parse ``/proc/net/tcp`` or ``tcp6``: inode of each listening socket -> address, port and user id."""
     sockets = {}
     for line in table.splitlines()[1:]:
         fields = line.split()
@@ -38,16 +38,16 @@ def parse_listening(table: str) -> dict[str, tuple[str, int, int]]:
 
 
 def _address(digits: str) -> str:
-    """Read an address, which stands there in words of 32 bits in the machine's own order (little-endian)."""
+    """Parse an address, which is written in words of 32 bits in the machine's own order (little-endian)."""
     packed = b"".join(bytes.fromhex(digits[at : at + 8])[::-1] for at in range(0, len(digits), 8))
-    # One of IPv4 in a socket of IPv6 is one of IPv4.
+    # An IPv4-mapped IPv6 address is an IPv4 address.
     if len(packed) == 16 and packed.startswith(b"\0" * 10 + b"\xff\xff"):
         packed = packed[12:]
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 
 
 def sockets() -> list[dict[str, t.Any]]:
-    """Each socket that listens: ``address``, ``port``, ``user``, and ``program`` (``another program`` where it cannot be told)."""
+    """Return each listening socket: ``address``, ``port``, ``user``, and ``program`` (``another program`` if unknown)."""
     found: dict[str, tuple[str, int, int]] = {}
     for path in _TABLES:
         try:
@@ -70,14 +70,14 @@ def _user(uid: int) -> str:
 
 
 def listening() -> dict[int, str]:
-    """Port -> name of the program that listens there."""
+    """Map each port to the name of the program that listens there."""
     return {int(item["port"]): str(item["program"]) for item in sockets()}
 
 
 def parse_sessions(table: str, address: str, port: int) -> int:
-    """Read the text of ``/proc/net/tcp`` or ``tcp6``: how many connections of this host go to ``port`` of an IPv4 address.
+    """Count in ``/proc/net/tcp`` or ``tcp6`` the connections of this host to ``port`` of an IPv4 address.
 
-    Those to the loopback may go there by IPv6 too; for an address that is every one, or no IPv4 one, they are counted.
+    Connections to the loopback may use IPv6 too; they also count for a wildcard address or an address that is not IPv4.
     """
     local = address in ("127.0.0.1", "0.0.0.0") or ":" in address
     words = "".join(f"{byte:02X}" for byte in reversed(socket.inet_aton("127.0.0.1" if local else address)))
@@ -92,7 +92,7 @@ def parse_sessions(table: str, address: str, port: int) -> int:
 
 
 def sessions(address: str, port: int) -> int:
-    """How many connections from this host to ``port`` of an IPv4 address are open: what a proxy on it holds."""
+    """Count the open connections from this host to ``port`` of an IPv4 address: the sessions of a proxy on this host."""
     count = 0
     for path in _TABLES:
         try:
@@ -104,7 +104,7 @@ def sessions(address: str, port: int) -> int:
 
 
 def parse_addresses(fib_trie: str, if_inet6: str) -> list[str]:
-    """Read the texts of ``/proc/net/fib_trie`` and ``/proc/net/if_inet6``: the addresses of this host, no loopback."""
+    """Parse ``/proc/net/fib_trie`` and ``/proc/net/if_inet6``: the addresses of this host, without the loopback."""
     found = set()
     address = ""
     for line in fib_trie.splitlines():
@@ -121,7 +121,7 @@ def parse_addresses(fib_trie: str, if_inet6: str) -> list[str]:
 
 
 def addresses() -> list[str]:
-    """The addresses of this host that others know it by."""
+    """Return the addresses of this host, without the loopback."""
     texts = []
     for path in ("/proc/net/fib_trie", "/proc/net/if_inet6"):
         try:

@@ -4,10 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Whether the process of a unit still runs with what its files say.
+"""Whether the process of a unit runs with its current files.
 
-A file that was written is no sign that the process has read it: a play may have been killed between the two. So the time
-at which a file last changed is compared with the time at which the process began.
+A written file does not prove that the process has read it: a play may have been killed in between. So the time at which a
+file last changed is compared with the time at which the process started.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ PROPERTIES = (
 
 @dataclass(frozen=True)
 class Unit:
-    """What systemd says of a unit."""
+    """systemd's state of a unit."""
 
     exists: bool
     active: bool
     enabled: bool
-    # Its process, in seconds of the epoch; None where it has none.
+    # When its process started, in seconds since the epoch; None if it has none.
     started: float | None
     # When it last became ready, by a start or a reload.
     ready: float | None
@@ -45,9 +45,9 @@ class Unit:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A unit to look at, with the files that its process reads once and those that a reload reads again.
+    """A unit to read, with the files that its process reads once and those that a reload reads again.
 
-    - ``unit_files``: whether its own file and its drop-ins count, which an upgrade of the package may have written anew.
+    - ``unit_files``: whether its own file and its drop-ins count, which a package upgrade may have rewritten.
     """
 
     name: str
@@ -58,29 +58,29 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a process has not read yet."""
+    """The files that a process has not read yet."""
 
     stale: list[str] = field(default_factory=list)
     reload: list[str] = field(default_factory=list)
 
 
 def seconds(text: str) -> float | None:
-    """Seconds of the epoch of a time as ``systemctl show --timestamp=us+utc`` prints it; None for none."""
+    """Convert a time of ``systemctl show --timestamp=us+utc`` to seconds since the epoch; None if it is empty."""
     if not text:
         return None
-    # Without the name of the day, which strptime would look for in the locale of the host.
+    # Without the name of the day, which strptime would parse in the locale of the host.
     _day, date, time, _zone = text.split(" ")
     return datetime.datetime.fromisoformat(f"{date}T{time}+00:00").timestamp()
 
 
 def read_unit(shown: t.Mapping[str, str]) -> Unit:
-    """Understand the properties of one unit."""
+    """Parse the properties of one unit."""
     state = shown.get("ActiveState", "inactive")
     # systemd knows the process of a forking unit only once it is ready, and that one has read its files before.
     first = "InactiveExitTimestamp" if shown.get("Type") == "forking" else "ExecMainStartTimestamp"
     times = [seconds(shown.get(name, "")) for name in (first, "ActiveEnterTimestamp", "StateChangeTimestamp")]
     runs = state not in ("inactive", "failed")
-    # A stub for a script in /etc/init.d is no unit of anybody's: it outlives its package.
+    # A stub for a script in /etc/init.d does not count as a unit: it outlives its package.
     exists = shown.get("LoadState", "not-found") != "not-found" and shown.get("UnitFileState") != "generated"
     return Unit(
         exists=exists,
@@ -91,13 +91,13 @@ def read_unit(shown: t.Mapping[str, str]) -> Unit:
         sources=tuple(path for path in (shown.get("FragmentPath", ""), *shown.get("DropInPaths", "").split()) if path),
         unread=shown.get("NeedDaemonReload") == "yes",
         reload_failed=shown.get("ReloadResult", "success") not in ("", "success"),
-        # Not so while it waits for another attempt ("auto-restart").
+        # False while it waits for another attempt ("auto-restart").
         starting=state == "activating" and shown.get("SubState", "").startswith("start"),
     )
 
 
 def judge(unit: Unit, wanted: Wanted, changed: t.Callable[[str], float | None]) -> Verdict:
-    """Name the files that changed after the process began, and those that changed after it last was ready."""
+    """Return the files that changed after the process started, and those that changed after it last became ready."""
     if unit.started is None:
         return Verdict()
     begin, ready = unit.started, unit.ready or unit.started
@@ -115,9 +115,9 @@ def judge(unit: Unit, wanted: Wanted, changed: t.Callable[[str], float | None]) 
 
 
 def changed(path: str) -> float | None:
-    """When a file, or a directory or what is directly in it, last changed in any way; None where it is missing.
+    """Return when a file, or a directory or its direct entries, last changed in any way; None if it is missing.
 
-    The time of the inode and not that of the content: a file that was moved to its place has an old content.
+    It is the time of the inode, not that of the content: a file that was moved to its path has old content.
     """
     try:
         latest = os.stat(path).st_ctime
@@ -129,7 +129,7 @@ def changed(path: str) -> float | None:
 
 
 def look(wanted: t.Sequence[Wanted]) -> dict[str, dict[str, t.Any]]:
-    """What there is of each unit, and what its process has not read."""
+    """Return the state of each unit, and the files that its process has not read."""
     shown = systemd.show([unit.name for unit in wanted], PROPERTIES)
     found = {}
     for item in wanted:

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Building images with ``langgraph build``: what is built already, the command, its failure in one line."""
+"""Build images with ``langgraph build``: find images that are up to date, run the command, report a failure in one line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.disk import free_bytes
@@ -30,11 +30,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._host.disk impo
 SOURCE_LABEL = "selfhost.langgraph.source"
 BASE_LABEL = "selfhost.langgraph.base"
 LOG_LINES = 25
-# Seconds that BuildKit gets to remove a step that failed (seen: two).
+# Seconds for BuildKit to remove a failed step (seen: two).
 _PATIENCE = 15
-# Of the bytes that were free; others use the disk too.
+# Fraction of the bytes that were free; others use the disk too.
 _NEARLY_ALL = 0.8
-# Lines of a build's output that tell why it failed, the most telling first.
+# Lines of a build's output that show why it failed, the most specific first.
 _CAUSES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -53,7 +53,7 @@ Build = t.Mapping[str, t.Any]
 
 
 class BuildError(RuntimeError):
-    """An image cannot be built; the text names it and the cause, ``log`` has the last lines."""
+    """An image cannot be built; the message names it and the cause, ``log`` has the last lines."""
 
     def __init__(self, message: str, log: t.Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -61,81 +61,83 @@ class BuildError(RuntimeError):
 
 
 def built(client: docker_engine.Client, build: Build) -> dict[str, t.Any] | None:
-    """The image of a build, where it was made from the same source and its base is still the same; else None."""
+    """Return the image of a build if it was built from the same source and its base is unchanged; else None."""
     found = docker_engine.inspect_image(client, build["image"])
     labels = ((found or {}).get("Config") or {}).get("Labels") or {}
     if found is None or labels.get(SOURCE_LABEL) != build["source"]:
         return None
     base, _space, base_id = labels.get(BASE_LABEL, "").partition(" ")
     now = docker_engine.inspect_image(client, base) if base else None
-    # A base that is gone has not changed.
+    # A base image that no longer exists counts as unchanged.
     return None if now is not None and now["Id"] != base_id else found
 
 
 def program(name: str) -> str:
-    """Find the CLI beside this Python, else on the path. Raises BuildError."""
-    beside = os.path.join(os.path.dirname(sys.executable), name)
-    found = beside if os.access(beside, os.X_OK) else shutil.which(name)
+    """Find the CLI next to this Python, else on the path. Raises BuildError."""
+    sibling = os.path.join(os.path.dirname(sys.executable), name)
+    found = sibling if os.access(sibling, os.X_OK) else shutil.which(name)
     if found is None:
-        raise BuildError(
-            f"there is no program '{name}' on the build host; install the Python package langgraph-cli there"
-        )
+        raise BuildError(f"the build host has no program '{name}'; install the Python package langgraph-cli there")
     return found
 
 
 @contextlib.contextmanager
-def folders(builds: t.Sequence[Build]) -> t.Iterator[dict[str, str]]:
-    """The applications' folders, by image: as they are, or unpacked from the archives that were shipped.
+def source_directories(builds: t.Sequence[Build]) -> t.Iterator[dict[str, str]]:
+    """Provide the applications' directories, by image: as they are, or unpacked from the shipped archives.
 
     Raises BuildError, SpoolError.
     """
     with contextlib.ExitStack() as stack:
         found = {build["image"]: build["path"] for build in builds}
         shipped = [build for build in builds if build["checksum"]]
-        # Two images of one folder share it.
+        # Two images of one directory share its archive.
         for build in shipped:
             stack.callback(pathlib.Path(build["path"]).unlink, missing_ok=True)
         work = stack.enter_context(_spool.work()) if shipped else ""
         for number, build in enumerate(shipped):
-            # The CLI calls it so in the image too: two build hosts must not make two images of one folder.
-            folder = os.path.join(work, str(number), os.path.basename(build["folder"]))
-            _unpack(build, folder)
-            found[build["image"]] = folder
+            # The CLI uses the name in the image too: two build hosts must build the same image from one directory.
+            directory = os.path.join(work, str(number), os.path.basename(build["folder"]))
+            _unpack(build, directory)
+            found[build["image"]] = directory
         yield found
 
 
-def _unpack(build: Build, folder: str) -> None:
-    """Unpack what was shipped, where it is that: it is opened once. Raises BuildError."""
+def _unpack(build: Build, directory: str) -> None:
+    """Unpack a shipped archive if its checksum matches; the file is opened once. Raises BuildError."""
     if os.path.dirname(build["path"]) != _spool.check():
         raise BuildError(
-            f"image '{build['image']}': its folder was shipped to another directory than '{_spool.place()}'"
+            f"image '{build['image']}': its source directory was sent to a directory other than '{_spool.place()}'"
         )
     try:
         with _spool.open_file(build["path"]) as packed:
             if _spool.checksum(packed) != build["checksum"]:
-                raise BuildError(f"image '{build['image']}': its folder was damaged on its way; run the play again")
+                raise BuildError(
+                    f"image '{build['image']}': its source directory was damaged in transit; run the play again"
+                )
             with tarfile.open(fileobj=packed) as archive:
-                # As it was packed, of the user's own folder; what is asked for is what Python did before it had filters.
+                # The archive is of the user's own directory; this is what Python did before it had filters.
                 how = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
-                archive.extractall(folder, **how)  # type: ignore[arg-type]
+                archive.extractall(directory, **how)  # type: ignore[arg-type]
     except (OSError, tarfile.TarError) as error:
-        raise BuildError(f"image '{build['image']}': its folder cannot be unpacked: {error}") from error
+        raise BuildError(f"image '{build['image']}': its source directory cannot be unpacked: {error}") from error
 
 
-def validate(cli: str, build: Build, folder: str) -> str:
-    """Have the CLI check the configuration and the files that it names; give the base image. Raises BuildError."""
-    config = os.path.join(folder, build["config"])
+def validate(cli: str, build: Build, directory: str) -> str:
+    """Check the configuration and the files that it names with the CLI; return the base image. Raises BuildError."""
+    config = os.path.join(directory, build["config"])
     if not os.path.isfile(config):
-        raise BuildError(f"image '{build['image']}', option 'config': the folder has no file '{build['config']}'")
+        raise BuildError(
+            f"image '{build['image']}', option 'config': the source directory has no file '{build['config']}'"
+        )
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(max_workers=2) as pool:
         dockerfile = os.path.join(scratch, "Dockerfile")
-        # The second one resolves the paths of graphs and dependencies, which `validate` does not. Most of their time is
-        # the CLI's own start.
+        # The second command resolves the paths of graphs and dependencies, which `validate` does not. Most of their time
+        # is the start of the CLI.
         commands = (
             [cli, "validate", "-c", config],
             [cli, "dockerfile", dockerfile, "-c", config, *_base_options(build)],
         )
-        for code, lines in pool.map(lambda command: _run(command, folder, {}, ()), commands):
+        for code, lines in pool.map(lambda command: _run(command, directory, {}, ()), commands):
             if code != 0:
                 problem = f"image '{build['image']}', option 'config': {build['config']}: {_cause(lines)}"
                 raise BuildError(problem, lines)
@@ -149,12 +151,12 @@ def _base_options(build: Build) -> list[str]:
     return options + (["--api-version", build["api_version"]] if build["api_version"] else [])
 
 
-def make(client: docker_engine.Client, cli: str, build: Build, folder: str, base: str) -> dict[str, t.Any]:
-    """Build one image and give it its name only when it is complete and tells no secret. Raises BuildError."""
+def make(client: docker_engine.Client, cli: str, build: Build, directory: str, base: str) -> dict[str, t.Any]:
+    """Build one image, and tag it only when it is complete and exposes no secret. Raises BuildError."""
     image, unnamed = build["image"], f"langgraph-build:{build['source'][:24]}"
     if build["pull"]:
-        # Here rather than by the CLI, which does the same: which base it was is written into the image.
-        code, lines = _run(["docker", "pull", base], folder, {}, ())
+        # Pulled here rather than by the CLI, because the id of the base is recorded in the image's labels.
+        code, lines = _run(["docker", "pull", base], directory, {}, ())
         if code != 0:
             raise BuildError(f"image '{image}', option 'base_image': '{base}' cannot be pulled: {_cause(lines)}", lines)
     base_id = (docker_engine.inspect_image(client, base) or {}).get("Id")
@@ -162,7 +164,7 @@ def make(client: docker_engine.Client, cli: str, build: Build, folder: str, base
         raise BuildError(f"image '{image}', option 'base_image': the build host has no image '{base}'; set pull: true")
     before = _state(client)
     labels = {SOURCE_LABEL: build["source"], BASE_LABEL: f"{base} {base_id}"}
-    code, lines = _build(cli, build, folder, labels, unnamed)
+    code, lines = _build(cli, build, directory, labels, unnamed)
     if code != 0:
         raise BuildError(f"image '{image}': 'langgraph build' failed: {_why(client, lines, before)}", lines)
     try:
@@ -181,20 +183,20 @@ def make(client: docker_engine.Client, cli: str, build: Build, folder: str, base
 
 
 def _why(client: docker_engine.Client, lines: t.Sequence[str], before: _State) -> str:
-    """Why a build failed. What it leaves for the next one to go on with is what fills a disk, and goes first."""
+    """Return why a build failed. If the disk is full, remove what the build left in the cache first."""
     cause = _cause(lines)
     if "no space left" not in cause.lower():
         return cause
     if _give_back(client, before):
-        return "the disk of the build host was full, what the build had used was given back; free some space"
+        return "the disk of the build host was full; the space that the build had used was reclaimed; free some more"
     return (
-        "the disk of the build host is full, and BuildKit keeps what the build had used until the engine starts anew; "
+        "the disk of the build host is full, and BuildKit keeps the space that the build had used until the engine restarts; "
         "free some space there, then run systemctl restart docker and docker builder prune"
     )
 
 
 class _State(t.NamedTuple):
-    """The engine before a build: its images, the time in seconds of the epoch, its folder and the free bytes there."""
+    """The engine before a build: its images, the time in seconds since the epoch, its directory and the free bytes there."""
 
     images: set[str]
     time: float
@@ -208,11 +210,11 @@ def _state(client: docker_engine.Client) -> _State:
 
 
 def _give_back(client: docker_engine.Client, before: _State) -> bool:
-    """Remove what a build has left for the next one to go on with: images between its steps, or BuildKit's cache.
+    """Remove what a build left for the next one to continue with: intermediate images, or BuildKit's cache.
 
-    Tells whether the space is there again. BuildKit removes a step that failed by itself, in a second or two, and cannot
-    even list its cache on a full disk until then; but where it finds no byte to note that down, it keeps the step until the
-    engine starts anew (seen: engine 26.1, metadata_v2.db: no space left on device).
+    Return whether the space is free again. BuildKit removes a failed step by itself, in a second or two, and cannot even
+    list its cache on a full disk until then; but if it has no space to record the removal, it keeps the step until the
+    engine restarts (seen: engine 26.1, metadata_v2.db: no space left on device).
     """
     docker_engine.remove_images(client, docker_engine.all_image_ids(client) - before.images)
     deadline = time.monotonic() + _PATIENCE
@@ -232,25 +234,25 @@ def _prune(cached: t.Sequence[str]) -> None:
         _run(["docker", "builder", "prune", "--all", "--force", f"--filter=id=^({'|'.join(cached)})$"], "/", {}, ())
 
 
-def _build(cli: str, build: Build, folder: str, labels: t.Mapping[str, str], tag: str) -> tuple[int, list[str]]:
-    config = os.path.join(folder, build["config"])
+def _build(cli: str, build: Build, directory: str, labels: t.Mapping[str, str], tag: str) -> tuple[int, list[str]]:
+    config = os.path.join(directory, build["config"])
     command = [cli, "build", "-t", tag, "-c", config, *_base_options(build), "--no-pull", "--force-rm"]
     command += [f"--network={build['network']}"] if build["network"] else []
     command += [f"--label={name}={value}" for name, value in labels.items()]
-    # The value comes from the environment, where no list of processes shows it.
+    # The value is passed in the environment, so that no process list shows it.
     command += [f"--build-arg={name}" for name in build["build_args"]]
     secret = [*build["build_args"].values(), *build["build_secrets"].values()]
     environment = dict(build["build_args"])
     for number, (name, value) in enumerate(build["build_secrets"].items()):
-        # Nor is there a file that a killed build would leave.
+        # Also in the environment, so that a killed build leaves no file.
         variable = f"LANGGRAPH_BUILD_SECRET_{number}"
         command.append(f"--secret=id={name},env={variable}")
         environment |= {variable: value, "DOCKER_BUILDKIT": "1"}
-    return _run(command, folder, environment, secret)
+    return _run(command, directory, environment, secret)
 
 
 def _readable(client: docker_engine.Client, image: str, build: Build) -> str | None:
-    """Name of a build argument or secret whose value an owner of the image can read in its history or environment."""
+    """Return the name of a build argument or secret whose value is readable in the image's history or environment."""
     text = docker_engine.image_texts(client, image)
     for name, value in build["build_args"].items():
         if name not in build["readable_build_args"] and value and any(f"{name}={value}" in line for line in text):
@@ -262,13 +264,13 @@ def _readable(client: docker_engine.Client, image: str, build: Build) -> str | N
 
 
 def _run(
-    command: t.Sequence[str], folder: str, environment: t.Mapping[str, str], secret: t.Sequence[str]
+    command: t.Sequence[str], directory: str, environment: t.Mapping[str, str], secret: t.Sequence[str]
 ) -> tuple[int, list[str]]:
-    """Run the CLI; give its exit code and its last lines, without colours and without what is secret."""
+    """Run the CLI; return its exit code and its last lines, without colours and with secrets masked."""
     quiet = {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "NO_COLOR": "1"}
-    done = run(command, folder=folder, environment={**quiet, **environment}, one_output=True)
+    done = run(command, directory=directory, environment={**quiet, **environment}, one_output=True)
     text = _COLOUR.sub("", done.stdout)
-    # A builder may print each line of a value with something before it.
+    # A builder may print each line of a value with a prefix.
     hidden = {part for value in secret for part in (value, *value.split("\n")) if part.strip()}
     for part in sorted(hidden, key=len, reverse=True):
         text = text.replace(part, "********")
@@ -277,23 +279,23 @@ def _run(
 
 
 def _cause(lines: t.Sequence[str]) -> str:
-    """The line of the output that tells the cause, else its last one."""
+    """Return the line of the output that shows the cause, else the last line."""
     for pattern in _CAUSES:
-        # BuildKit's own last line names the step alone.
+        # BuildKit's own last line only names the step.
         found = next((line for line in reversed(lines) if pattern.search(line) and _STEP not in line), None)
         if found is not None:
-            return shown(found.strip(), longest=300)
-    return shown(lines[-1], longest=300) if lines else "it said nothing"
+            return printable(found.strip(), longest=300)
+    return printable(lines[-1], longest=300) if lines else "it printed nothing"
 
 
 def forget(client: docker_engine.Client, image_id: str, kept: t.Collection[str]) -> None:
-    """Remove the image that a name stood for before, unless it has another name or is ``kept``, as a revision needs it."""
+    """Remove the previous image of a name, unless it has another name or is in ``kept`` because a revision needs it."""
     if image_id not in kept:
         docker_engine.remove_image(client, image_id)
 
 
-def told(image: str, found: t.Mapping[str, t.Any] | None, action: str) -> dict[str, t.Any]:
-    """One entry of the module's result."""
+def result_entry(image: str, found: t.Mapping[str, t.Any] | None, action: str) -> dict[str, t.Any]:
+    """Return one entry of the module's result."""
     found = found or {}
     return {
         "image": normal_reference(image),

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Loading images into the host's engine from parts of an archive, and what the engine has of their layers."""
+"""Load images into the host's engine from parts of an archive, and find the layers that the engine already has."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pathlib
 import shutil
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
 
-# What the module image_load and its part on the control node both take of an image.
+# Options of an image that both the module image_load and its action plugin take.
 IMAGE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "archive": {"type": "path", "required": True},
     "image": {"type": "str", "required": True},
@@ -28,11 +28,11 @@ IMAGE_OPTIONS: dict[str, dict[str, t.Any]] = {
 
 
 class LoadError(RuntimeError):
-    """The engine did not take an image; the text names it and the cause."""
+    """The engine did not load an image; the message names it and the cause."""
 
 
 def present(client: docker_engine.Client, images: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
-    """Names of the wanted images that the engine has with the wanted id, or the wanted content under another one."""
+    """Return the names of the wanted images that the engine has, with the wanted id or with the wanted content."""
     ids = docker_engine.image_ids(client)
     return [
         image["image"] for image in images if _is(client, ids.get(image["image"]), image["image_id"], image["content"])
@@ -44,9 +44,9 @@ def _is(client: docker_engine.Client, found: str | None, image_id: str, content:
 
 
 def layers_there(client: docker_engine.Client, images: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, int]:
-    """Id of each wanted image -> how many of its first layers the engine has.
+    """Map the id of each wanted image to the number of its first layers that the engine has.
 
-    With containerd's image store an archive needs all of its layers, so that none counts there.
+    With containerd's image store an archive needs all of its layers, so the number is 0 there.
     """
     if docker_engine.uses_containerd(client):
         return {image["image_id"]: 0 for image in images}
@@ -57,13 +57,13 @@ def layers_there(client: docker_engine.Client, images: t.Sequence[t.Mapping[str,
 
 
 def _common(wanted: t.Sequence[str], chain: t.Sequence[str]) -> int:
-    """A layer is known by all that lie below it too, so only a common beginning counts."""
+    """Count the common first layers: a layer is identified together with all layers below it."""
     pairs = enumerate(zip(wanted, chain))
     return next((place for place, (one, other) in pairs if one != other), min(len(wanted), len(chain)))
 
 
 def waiting(spool: str) -> dict[str, str]:
-    """Path of each part that waits on the host -> its checksum (SHA-256, in hexadecimal)."""
+    """Map the path of each spooled part to its checksum (SHA-256, in hexadecimal)."""
     found = {}
     for path in sorted(map(str, pathlib.Path(spool).glob("*/part-*"))):
         with contextlib.suppress(OSError), _spool.open_file(path) as file:
@@ -74,10 +74,10 @@ def waiting(spool: str) -> dict[str, str]:
 def load(
     client: docker_engine.Client, image: str, image_id: str, content: str, spool: str, checksums: t.Mapping[str, str]
 ) -> None:
-    """Load one image from the parts in ``spool`` (name -> SHA-256 of what was sent) and remove them, whatever comes of it.
+    """Load one image from the parts in ``spool`` (name -> SHA-256 of the sent part) and remove them in any case.
 
-    What is compared is what is loaded: each part is opened once. One that differs goes, the others wait for the next run.
-    Raises LoadError.
+    Each part is opened once, so that the verified part is the loaded one. A part that differs is removed, the others are
+    kept for the next run. Raises LoadError.
     """
     with contextlib.ExitStack() as stack:
         parts = [_verified(stack, image, os.path.join(spool, name), checksums[name]) for name in sorted(checksums)]
@@ -88,7 +88,7 @@ def load(
         finally:
             shutil.rmtree(spool, ignore_errors=True)
     if not _is(client, docker_engine.image_ids(client).get(image), image_id, content):
-        raise LoadError(f"image '{image}': the engine has loaded it as another one than {image_id}")
+        raise LoadError(f"image '{image}': the loaded image does not have the expected id {image_id}")
 
 
 def _verified(stack: contextlib.ExitStack, image: str, path: str, wanted: str) -> t.BinaryIO:
@@ -100,13 +100,13 @@ def _verified(stack: contextlib.ExitStack, image: str, path: str, wanted: str) -
         except FileNotFoundError:
             raise
         except OSError:
-            # A link or a pipe, say.
+            # For example a link or a pipe.
             pass
         os.remove(path)
-    raise LoadError(f"image '{image}': a part of it was damaged on its way; run the play again")
+    raise LoadError(f"image '{image}': a part of it was damaged in transit; run the play again")
 
 
 def _why(image: str, error: str) -> str:
     if "no space left" in error.lower():
-        return f"image '{image}': the disk of the engine was full while it was loaded, nothing of it was kept; free some space"
-    return f"image '{image}': the engine did not load it ({shown(error, longest=200)})"
+        return f"image '{image}': the engine's disk was full during the load and nothing was kept; free some space"
+    return f"image '{image}': the engine could not load it ({printable(error, longest=200)})"

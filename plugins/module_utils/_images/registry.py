@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Registries, asked by the host's engine: digests of tags, architectures and sizes. Nothing is pulled."""
+"""Query registries through the host's engine: digests of tags, architectures and sizes. Nothing is pulled."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
     registry_of,
     repository_of,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 
-# How the engine calls its own registry in its file of logins.
+# The name of the default registry in the engine's file of logins.
 HUB = "https://index.docker.io/v1/"
 HUB_NAME = "docker.io"
 _NO_SUCH_IMAGE = "the registry has no such image"
-# What the engine says, in any case, and what to do about it; the first that fits. Seen with engines 20.10 and 26.1.
+# Parts of the engine's error (case-insensitive), finding and remedy; the first match counts. Seen with engines 20.10 and 26.1.
 _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         (
@@ -37,12 +37,12 @@ _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
             "x509: certificate",
         ),
         "the certificate of the registry is not trusted",
-        "give its CA as ca_certificate in image_registries",
+        "set its CA as ca_certificate in image_registries",
     ),
     (
         ("server gave http response to https client", "does not look like a tls handshake"),
-        "the registry speaks no TLS",
-        "give it a certificate, or list it in docker_insecure_registries",
+        "the registry does not use TLS",
+        "configure a certificate for it, or list it in docker_insecure_registries",
     ),
     (
         (
@@ -57,7 +57,7 @@ _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
             "timed out",
         ),
         "the registry cannot be reached from the host",
-        "check its name and port; image_pull: missing goes on with what the hosts have",
+        "check its name and port; image_pull: missing continues with the images that the hosts have",
     ),
     (
         ("manifest unknown", "manifest for", "name unknown", "not found"),
@@ -67,26 +67,26 @@ _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("unauthorized", "denied", "no basic auth", "authentication required", "forbidden", "http 401", "http 403"),
         "the registry refuses the login",
-        "give username and password, or a credential_helper, in image_registries",
+        "set username and password, or a credential_helper, in image_registries",
     ),
 )
 
 
 class CredentialError(RuntimeError):
-    """A credential helper that is missing or refused; the text names it and holds no secret."""
+    """A credential helper is missing or failed; the message names it and contains no secret."""
 
 
 def explain(text: str) -> tuple[str, str]:
-    """What an engine's or a client's error about a registry means: finding and remedy."""
+    """Return finding and remedy for an engine's or a client's error about a registry."""
     low = text.lower()
     for words, finding, remedy in _CAUSES:
         if any(word in low for word in words):
             return finding, remedy
-    return f"the registry cannot be asked ({shown(text, longest=200)})", "look at the engine's log on the host"
+    return f"the registry cannot be queried ({printable(text, longest=200)})", "check the engine's log on the host"
 
 
 def login(image: str, registries: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, str] | None:
-    """The login of an image's registry, from the list or its credential helper; None: none is needed.
+    """Return the login of an image's registry, from the list or its credential helper; None if none is needed.
 
     Raises CredentialError.
     """
@@ -103,7 +103,7 @@ def login(image: str, registries: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str
 
 
 def _from_helper(helper: str, address: str) -> tuple[str, str]:
-    """Ask ``docker-credential-HELPER get`` (docs: docker login, credential helper protocol)."""
+    """Run ``docker-credential-HELPER get`` (docs: docker login, credential helper protocol)."""
     program = f"docker-credential-{helper}"
     try:
         done = run([program, "get"], text=address, timeout=60)
@@ -112,12 +112,12 @@ def _from_helper(helper: str, address: str) -> tuple[str, str]:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CredentialError(f"'{program}' does not answer: {error}") from error
     if done.returncode != 0:
-        raise CredentialError(f"'{program}' has no login for it: {shown(done.stderr or done.stdout)}")
+        raise CredentialError(f"'{program}' has no login for it: {printable(done.stderr or done.stdout)}")
     try:
         answer = json.loads(done.stdout)
         return answer["Username"], answer["Secret"]
     except (ValueError, KeyError, TypeError):
-        raise CredentialError(f"'{program}' gives no login") from None
+        raise CredentialError(f"'{program}' returns no login") from None
 
 
 def ask(
@@ -125,10 +125,10 @@ def ask(
     wanted: t.Sequence[t.Mapping[str, t.Any]],
     registries: t.Sequence[t.Mapping[str, t.Any]],
 ) -> tuple[dict[str, dict[str, t.Any]], list[Problem]]:
-    """Ask for every wanted image (image, deployments, known, optional); give what the registries say, by image.
+    """Query every wanted image (image, deployments, known, optional); return the registries' answers, by image.
 
-    An answer has digest (NAME@sha256:…), architectures, and size: the bytes of a download without the
-    layers of ``known`` digests, None where the client cannot tell. An ``optional`` image that its registry does not have has no answer.
+    An answer has digest (NAME@sha256:…), architectures, and size: the bytes of a download without the layers of ``known``
+    digests, None if the client cannot determine it. An ``optional`` image that its registry does not have has no answer.
     """
     answers: dict[str, dict[str, t.Any]] = {}
     problems: list[Problem] = []
@@ -138,11 +138,11 @@ def ask(
             auth = login(image, registries)
             found = client.inspect_distribution(image, auth_config=auth)
         except CredentialError as error:
-            remedy = "install it there, or give username and password in image_registries"
+            remedy = "install it there, or set username and password in image_registries"
             problems.append(Problem(label, "image", f"'{image}': {error}", remedy))
             continue
         except (docker_engine.docker.errors.DockerException, OSError) as error:
-            # What the engine says, without the address of its socket and the name that was asked for.
+            # The engine's message, without the address of its socket and the name of the image.
             finding, remedy = explain(str(getattr(error, "explanation", None) or error))
             if item["optional"] and finding == _NO_SUCH_IMAGE:
                 continue
@@ -157,34 +157,34 @@ def ask(
 
 
 def _size(digest: str, known: t.Sequence[str], auth: t.Mapping[str, str] | None) -> int | None:
-    """Bytes of a download beside the layers of ``known`` digests; None where the client cannot tell."""
-    # In memory, where the module may write there: a control node need not be root's.
+    """Return the bytes of a download without the layers of ``known`` digests; None if the client cannot determine it."""
+    # In memory if the module can write there; on a control node it may not run as root.
     memory = "/run" if os.access("/run", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory, prefix="langgraph-registry-") as folder:
+    with tempfile.TemporaryDirectory(dir=memory, prefix="langgraph-registry-") as directory:
         if auth is not None:
-            _write_login(folder, auth)
-        wanted = _layers(digest, folder)
+            _write_login(directory, auth)
+        wanted = _layers(digest, directory)
         if wanted is None:
             return None
         there: set[str] = set()
         for name in known:
-            there |= (_layers(name, folder) or {}).keys()
+            there |= (_layers(name, directory) or {}).keys()
         return sum(size for layer, size in wanted.items() if layer not in there)
 
 
-def _layers(digest: str, login_folder: str) -> dict[str, int] | None:
-    """Digests and bytes of what a download of an image consists of, as its manifest has them."""
+def _layers(digest: str, login_directory: str) -> dict[str, int] | None:
+    """Return digests and bytes of the parts of an image's download, from its manifest."""
     command = ["docker", "manifest", "inspect", digest]
     try:
-        done = run(command, environment={"DOCKER_CONFIG": login_folder}, timeout=30)
+        done = run(command, environment={"DOCKER_CONFIG": login_directory}, timeout=30)
         manifest = json.loads(done.stdout)
         return {layer["digest"]: layer["size"] for layer in (manifest["config"], *manifest["layers"])}
     except (OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError):
         return None
 
 
-def _write_login(folder: str, auth: t.Mapping[str, str]) -> None:
+def _write_login(directory: str, auth: t.Mapping[str, str]) -> None:
     token = base64.b64encode(f"{auth['username']}:{auth['password']}".encode()).decode()
-    path = os.path.join(folder, "config.json")
+    path = os.path.join(directory, "config.json")
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
         json.dump({"auths": {auth["serveraddress"]: {"auth": token}}}, file)

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the containers of a host carry of credentials, and where and since when they may be connected."""
+"""The credentials in a host's containers, and from where and since when these may be connected."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common import 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, tcp_ports
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, container_name
 
-# What langgraph-container.py labels its containers with.
+# The label that langgraph-container.py sets on its containers.
 CONFIG_LABEL = "selfhost.langgraph.config"
 
 
 def carried(found: t.Mapping[str, Deployment], wanted: t.Mapping[str, str] | None = None) -> dict[str, t.Any]:
-    """By deployment, the login of each revision that has credentials in use; since when it may be connected (``since``,
-    seconds since the epoch); and the addresses of host and containers.
+    """Return by deployment the login of each revision that has credentials in use; since when it may be connected
+    (``since``, seconds since the epoch); and the addresses of host and containers.
 
-    Each has the fingerprint of its passwords (``credential``). With ``wanted``, credentials by deployment, it has instead
-    whether it carries these (``current``), which may be shown; of a deployment that is not among them nothing does.
+    Each entry has the fingerprint of its passwords (``credential``). With ``wanted``, credentials by deployment, it has
+    ``current`` instead: whether it has the wanted ones, which is not secret; False for a deployment that is not in ``wanted``.
     """
     containers = _containers()
     return {
@@ -34,7 +34,7 @@ def carried(found: t.Mapping[str, Deployment], wanted: t.Mapping[str, str] | Non
 
 
 def _since(found: t.Mapping[str, Deployment], containers: t.Iterable[docker_engine.Container]) -> dict[str, int]:
-    """When the oldest running container of each deployment was created. A deployment that runs nowhere is not in it."""
+    """Return when the oldest running container of each deployment was created, without deployments that do not run."""
     created = {item.name: item.created for item in containers}
     since = {}
     for name, deployment in found.items():
@@ -68,5 +68,5 @@ def _containers() -> list[docker_engine.Container]:
     try:
         return docker_engine.running_containers(docker_engine.connect(), CONFIG_LABEL)
     except docker_engine.EngineError:
-        # Without an engine no container runs.
+        # Without an engine, no container runs.
         return []

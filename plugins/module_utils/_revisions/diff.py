@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What two revisions of a deployment differ in, never with a value of the environment. No I/O."""
+"""Differences between two revisions of a deployment, never with a value of the environment. No I/O."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
 
 
 def content_differences(old: Content | None, new: Content) -> t.Iterator[str]:
-    """Name what a new revision differs in, never with a value of the environment."""
+    """Name the differences of a new revision, never with a value of the environment."""
     if old is None:
         yield "files of the serving revision"
         return
@@ -36,7 +36,7 @@ def content_differences(old: Content | None, new: Content) -> t.Iterator[str]:
 
 
 def image_change(old: Content | None, new: Content | None) -> str | None:
-    """The image before and after, as people compare them; None where it stays. Digests where a registry gave both."""
+    """Return the short ids of the image before and after, digests if both came from a registry; None if it does not change."""
     if old is None or new is None or old.image_id == new.image_id:
         return None
     before, after = (old.digest, new.digest) if old.digest and new.digest else (old.image_id, new.image_id)
@@ -44,8 +44,8 @@ def image_change(old: Content | None, new: Content | None) -> str | None:
 
 
 def setting_differences(old: t.Mapping[str, t.Any], new: t.Mapping[str, t.Any], keys: t.Iterable[str]) -> list[str]:
-    """The settings that differ."""
-    # A record of an earlier version lacks what came later, and so has none of it.
+    """Return the settings that differ."""
+    # A record of an earlier version lacks newer settings, which are then unset.
     return [key for key in keys if (old.get(key) or None) != (new.get(key) or None)]
 
 
@@ -56,10 +56,10 @@ def masked(
     side: str,
     credentials: tuple[str, str] = ("", ""),
 ) -> str:
-    """One side of a diff: settings and options, and the variables by name with every value masked.
+    """Return one side of a diff: settings and options, and the variables by name with every value masked.
 
-    A variable whose value differs from the other side says so, so that the diff shows what changes. ``credentials`` are
-    those of this side and of the other one.
+    A variable whose value differs from the other side is marked, so that the diff shows the change. ``credentials`` are
+    those of this side and of the other side.
     """
     shown: dict[str, t.Any] = {key: settings.get(key) for key in ("proxy", *ADDRESS, *LIMITS)} if settings else {}
     if not shown.get("may_reach"):

@@ -4,12 +4,12 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Deployments and their revisions: what is wanted, and what a host has. No I/O.
+"""Deployments and their revisions: the wanted state and the present state of a host. No I/O.
 
-A revision is what only a new container can take over: the image by id, the environment, the resources, the options of
-the server. All else (the public address, limits of the rollout) are settings of the deployment and change in place.
-Addresses and passwords of Redis and Postgres are the deployment's too: a change needs a new container, and with it a new
-revision of the same content, but none is bound to those of its time (_common/credentials.py).
+A revision is everything that needs a new container when it changes: the image by id, the environment, the resources, the
+options of the server. Everything else (the public address, limits of the rollout) is a setting of the deployment and changes
+in place. Addresses and passwords of Redis and Postgres belong to the deployment too: a change needs a new container, and so
+a new revision of the same content, but every revision can start with the current ones (_common/credentials.py).
 """
 
 from __future__ import annotations
@@ -21,66 +21,66 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import public_url
 
-# What the public address of a deployment is made of; none of it needs a new container where a proxy stands in front.
+# The public address of a deployment; with a proxy in front of it, a change needs no new container.
 ADDRESS = ("bind_address", "port", "hostname", "prefix", "tls")
-# What a rollout goes by; a change is taken over without touching a container.
+# Limits of a rollout; a change takes effect without restarting a container.
 LIMITS = ("healthy_deadline", "drain_limit", "may_reach")
 RUNNING = ("active", "activating", "reloading")
 # Where a server listens in its container.
 CONTAINER_PORT = 8000
-# Where earlier versions published containers: on the loopback, below the ports that the kernel gives to clients.
+# Loopback ports on which earlier versions published containers, below the kernel's ephemeral ports.
 LOOPBACK_PORTS = range(30000, 32768)
 
 
 def instance(deployment: str, number: int) -> str:
-    """What one revision is called in unit and container names; a deployment's name has no dot."""
+    """Return the name of a revision in unit and container names; a deployment's name has no dot."""
     return f"{deployment}.{number}"
 
 
 def unit_name(deployment: str, number: int) -> str:
-    """The instance of the template unit that owns the revision's container."""
+    """Return the instance of the template unit that owns the revision's container."""
     return f"langgraph@{instance(deployment, number)}.service"
 
 
 def drain_unit_name(deployment: str, number: int) -> str:
-    """The unit that lets a revision end when nobody uses it any more."""
+    """Return the unit that ends a revision when nobody uses it any longer."""
     return f"langgraph-drain@{instance(deployment, number)}.service"
 
 
 def container_name(deployment: str, number: int) -> str:
-    """The name of the revision's container."""
+    """Return the name of the revision's container."""
     return f"langgraph-{instance(deployment, number)}"
 
 
 @dataclass(frozen=True)
 class Content:
-    """What makes a revision: nothing else does."""
+    """The content of a revision; only a change of it creates a new revision."""
 
     image_id: str
     arguments: tuple[str, ...]
     environment: str
     drain_seconds: int
     image: str = field(default="", compare=False)
-    # What the image's registry calls it, where it came from one.
+    # The image's digest in its registry, if it came from one.
     digest: str = field(default="", compare=False)
 
     @property
     def config(self) -> str:
-        """Identifies the content. It seals it too: what was changed by hand on the host no longer fits it."""
+        """Return the hash that identifies the content. It also detects files that were changed by hand on the host."""
         parts = (self.image_id, *self.arguments, str(self.drain_seconds), self.environment)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @property
     def apart(self) -> Content:
-        """The same without credentials, which an earlier version kept in the environment."""
+        """Return the content without credentials, which an earlier version kept in the environment."""
         return replace(self, environment=_credentials.split(self.environment)[0])
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One deployment as it is to be. Without content it is to be gone; ``revision`` goes back to one that is kept.
+    """The wanted state of one deployment. Without content it will be removed; ``revision`` rolls back to a kept one.
 
-    ``credentials`` is the text of its second environment file.
+    ``credentials`` is the content of its second environment file.
     """
 
     name: str
@@ -92,17 +92,17 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Revision:
-    """One revision that the host has.
+    """One revision on the host.
 
-    ``record`` and ``environment`` are its immutable files (None: missing or cut short), ``outcome`` says how its start
-    ended, ``slot`` is where its container answers, ``active`` systemd's ActiveState.
+    ``record`` and ``environment`` are its immutable files (None: missing or truncated), ``outcome`` is the result of its
+    start, ``endpoint`` is where its container answers, ``active`` is systemd's ActiveState.
     """
 
     number: int
     record: t.Mapping[str, t.Any] | None = None
     environment: str | None = None
     outcome: t.Mapping[str, t.Any] | None = None
-    slot: t.Mapping[str, t.Any] | None = None
+    endpoint: t.Mapping[str, t.Any] | None = None
     active: str = "inactive"
     enabled: bool = False
     draining: bool = False
@@ -111,7 +111,7 @@ class Revision:
 
     @property
     def content(self) -> Content | None:
-        """Its content, where both files are complete."""
+        """Return its content, if both files are complete."""
         if self.record is None or self.environment is None:
             return None
         return Content(
@@ -125,60 +125,60 @@ class Revision:
 
     @property
     def intact(self) -> bool:
-        """Whether its files are what was written when it was made."""
+        """Return whether its files are unchanged since it was created."""
         content, record = self.content, self.record
         return content is not None and record is not None and content.config == record.get("config")
 
     @property
     def running(self) -> bool:
-        """Whether its container runs or is about to."""
+        """Return whether its container runs or is about to."""
         return self.active in RUNNING
 
     @property
     def alive(self) -> bool:
-        """Whether its container runs, still ends what it does, or starts by itself."""
+        """Return whether its container runs, is ending, or starts by itself."""
         return self.running or self.draining or self.enabled or self.active == "deactivating"
 
-    # Of the credentials that its container was made with
+    # The credentials that its container was created with
 
     @property
     def _noted(self) -> t.Mapping[str, str]:
-        """What its slot notes of them; of one that an earlier version started, they are in its environment."""
-        if "credentials" in (self.slot or {}):
-            return self.slot or {}
+        """Return the recorded note on them; a revision of an earlier version has them in its environment."""
+        if "credentials" in (self.endpoint or {}):
+            return self.endpoint or {}
         return _credentials.note(_credentials.split(self.environment)[1])
 
     @property
     def credentials(self) -> str | None:
-        """Their digest."""
+        """Return their digest."""
         return self._noted.get("credentials")
 
     @property
     def credential(self) -> str | None:
-        """The fingerprint of the passwords."""
+        """Return the fingerprint of the passwords."""
         return self._noted.get("credential")
 
     @property
     def login(self) -> str | None:
-        """The Postgres role."""
+        """Return the Postgres role."""
         return self._noted.get("login")
 
     @property
     def served(self) -> bool:
-        """Whether it once was healthy and served."""
+        """Return whether it has been healthy and served."""
         return self.result == "served"
 
     @property
     def result(self) -> str | None:
-        """``served`` or ``failed``; None while it has not got so far."""
+        """Return ``served`` or ``failed``; None if its start has not ended yet."""
         return (self.outcome or {}).get("result")
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployment that the host has; ``settings`` None: none of that name.
+    """One deployment on the host; ``settings`` None: there is no deployment of that name.
 
-    ``credentials_file`` is the text of its second environment file, None where an earlier version made all it has.
+    ``credentials_file`` is the content of its second environment file, None if only an earlier version has deployed it.
     """
 
     name: str
@@ -188,29 +188,29 @@ class Deployment:
 
     @property
     def credentials(self) -> str:
-        """What its containers are made with today; before there was a file, what serves has them."""
+        """Return the current credentials; without a file, those of the serving revision."""
         if self.credentials_file is not None:
             return self.credentials_file
         return _credentials.split(self.serving.environment if self.serving else None)[1]
 
     @property
     def serving(self) -> Revision | None:
-        """The revision that clients reach."""
+        """Return the revision that clients reach."""
         number = (self.settings or {}).get("serving")
         return next((revision for revision in self.revisions if revision.number == number), None)
 
     @property
     def newest(self) -> int:
-        """The highest number so far, 0 where there is none."""
+        """Return the highest revision number so far, 0 if there is none."""
         return max((revision.number for revision in self.revisions), default=0)
 
     def get(self, number: int) -> Revision | None:
-        """The revision of that number."""
+        """Return the revision with that number."""
         return next((revision for revision in self.revisions if revision.number == number), None)
 
 
 def make_content(deployment: t.Mapping[str, t.Any], image_id: str, network: str, digest: str = "") -> Content:
-    """The content that the module's suboptions of a deployment ask for."""
+    """Return the content for the module's suboptions of a deployment."""
     arguments = (
         "--network",
         network,
@@ -228,7 +228,7 @@ def make_content(deployment: t.Mapping[str, t.Any], image_id: str, network: str,
 
 def _resources(deployment: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     if deployment["memory"]:
-        # No swap on top: a server that swaps answers too late to be of use.
+        # No swap in addition: a server that swaps answers too late to be usable.
         yield from ("--memory", deployment["memory"], "--memory-swap", deployment["memory"])
     if deployment["cpus"]:
         yield from ("--cpus", f"{deployment['cpus']:g}")
@@ -241,7 +241,7 @@ def _resources(deployment: t.Mapping[str, t.Any]) -> t.Iterator[str]:
 def make_record(
     content: Content, number: int, *, reasons: t.Sequence[str], by: str, at: str, schema: str | None
 ) -> dict[str, t.Any]:
-    """``revision.json``, written once: what it is, who made it, when, why, and the database's schema before it."""
+    """Return ``revision.json``, written once: the content, who created it, when, why, and the schema before it."""
     return {
         "number": number,
         "image": content.image,
@@ -257,41 +257,41 @@ def make_record(
     }
 
 
-def is_public(slot: t.Mapping[str, t.Any] | None) -> bool:
-    """Whether a container in ``slot`` itself has its deployment's public port.
+def is_public(endpoint: t.Mapping[str, t.Any] | None) -> bool:
+    """Return whether a container in ``endpoint`` itself has its deployment's public port.
 
-    Else it answers at an address of its own on the deployments' network (``network``), or, where an earlier version made
+    Otherwise it answers at its own address on the deployments' network (``network``), or, if an earlier version created
     it, at a port of the loopback.
     """
-    if slot is None or slot.get("network"):
+    if endpoint is None or endpoint.get("network"):
         return False
-    return not (slot["address"] == "127.0.0.1" and slot["port"] in LOOPBACK_PORTS)
+    return not (endpoint["address"] == "127.0.0.1" and endpoint["port"] in LOOPBACK_PORTS)
 
 
-def is_in_place(slot: t.Mapping[str, t.Any] | None, settings: t.Mapping[str, t.Any]) -> bool:
-    """Whether a container in ``slot`` is where the settings want it: out of the public's reach behind a proxy, else in public."""
-    if slot is None:
+def is_at_wanted_endpoint(endpoint: t.Mapping[str, t.Any] | None, settings: t.Mapping[str, t.Any]) -> bool:
+    """Return whether ``endpoint`` is where the settings want the container: not public behind a proxy, else public."""
+    if endpoint is None:
         return False
     if settings["proxy"] == "none":
-        published = (slot["address"], slot["port"]) == (settings["bind_address"], settings["port"])
-        return published and not slot.get("network")
-    return not is_public(slot)
+        published = (endpoint["address"], endpoint["port"]) == (settings["bind_address"], settings["port"])
+        return published and not endpoint.get("network")
+    return not is_public(endpoint)
 
 
-def with_limits(slot: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """A slot with what its container goes by where it is: how long its start may take, and whom it may reach."""
-    place = {key: value for key, value in slot.items() if key not in ("healthy_deadline", "may_reach")}
+def with_limits(endpoint: t.Mapping[str, t.Any], settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return ``endpoint`` with the container's limits: how long its start may take, and which deployments it may reach."""
+    place = {key: value for key, value in endpoint.items() if key not in ("healthy_deadline", "may_reach")}
     reach = {"may_reach": list(settings["may_reach"])} if settings.get("may_reach") else {}
     return {**place, "healthy_deadline": settings["healthy_deadline"], **reach}
 
 
-def local_url(slot: t.Mapping[str, t.Any]) -> str:
-    """Where the host itself reaches a revision's container."""
-    return public_url(False, slot["address"], slot["port"], None)
+def local_url(endpoint: t.Mapping[str, t.Any]) -> str:
+    """Return the URL at which the host itself reaches a revision's container."""
+    return public_url(False, endpoint["address"], endpoint["port"], None)
 
 
 def previous(deployment: Deployment) -> Revision | None:
-    """What a rollback goes back to where no number is given: the highest below the serving one that has served."""
+    """Return the default target of a rollback: the highest revision below the serving one that has served."""
     serving = deployment.serving
     if serving is None:
         return None
@@ -300,10 +300,10 @@ def previous(deployment: Deployment) -> Revision | None:
 
 
 def to_prune(deployment: Deployment, keep: int) -> list[Revision]:
-    """Revisions that are not kept, do not serve and do not run.
+    """Return the revisions that are not kept, do not serve and do not run.
 
-    Kept are the newest ``keep`` that have not failed, and as many failed ones that are newer than the oldest of them:
-    a row of bad releases leaves something to go back to.
+    Kept are the newest ``keep`` that have not failed, and as many failed ones that are newer than the oldest of them, so
+    that a series of bad releases leaves a revision to roll back to.
     """
     keep, serving = max(1, keep), deployment.serving
     newest = sorted(deployment.revisions, key=lambda revision: revision.number, reverse=True)
@@ -320,7 +320,7 @@ def to_prune(deployment: Deployment, keep: int) -> list[Revision]:
 
 
 def unused_images(pruned: t.Iterable[Revision], kept: t.Iterable[Revision]) -> list[str]:
-    """Images that pruned revisions ran and no kept one needs."""
+    """Return the images of pruned revisions that no kept revision needs."""
     needed = {revision.content.image_id for revision in kept if revision.content}
     gone = dict.fromkeys(revision.content.image_id for revision in pruned if revision.content)
     return [image_id for image_id in gone if image_id not in needed]

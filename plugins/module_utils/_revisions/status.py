@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What a host has, told to people and to the check: deployments, their revisions, drains in progress. No secrets."""
+"""The status of a host for the user and for the check: deployments, revisions, drains in progress. No secrets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OUTCOME = ("result", "at", "schema", "cause", "line")
 
 
 def state_of(revision: Revision, serving: int | None) -> str:
-    """One word: serving, draining, failed, starting, running (an interrupted rollout's), stopped, or new."""
+    """Return one word: serving, draining, failed, starting, running (left by an interrupted rollout), stopped, or new."""
     if revision.number == serving:
         return "serving"
     if revision.draining:
@@ -32,9 +32,9 @@ def state_of(revision: Revision, serving: int | None) -> str:
 def describe(
     deployment: Deployment, drains: t.Mapping[int, t.Mapping[str, t.Any]], sessions: t.Callable[[str, int], int]
 ) -> dict[str, t.Any]:
-    """One deployment with its revisions, the newest first.
+    """Return one deployment with its revisions, the newest first.
 
-    ``drains`` is what the drains of its revisions reported, by number; ``sessions`` counts the connections to an address and port.
+    ``drains`` are the reports of its revisions' drains, by number; ``sessions`` counts the connections to an address and port.
     """
     settings, serving = deployment.settings or {}, deployment.serving
     record = (serving.record if serving else None) or {}
@@ -60,16 +60,16 @@ def _revision(
     drain: t.Mapping[str, t.Any] | None,
     sessions: t.Callable[[str, int], int],
 ) -> dict[str, t.Any]:
-    slot = (revision.slot or {}) if revision.running else {}
+    endpoint = (revision.endpoint or {}) if revision.running else {}
     return {
         "number": revision.number,
         "state": state_of(revision, serving),
         "active": revision.active,
         **{key: (revision.record or {}).get(key) for key in RECORD},
         **{key: (revision.outcome or {}).get(key) for key in OUTCOME},
-        "address": slot.get("address"),
-        "port": slot.get("port"),
-        "sessions": sessions(slot["address"], int(slot["port"])) if slot else 0,
+        "address": endpoint.get("address"),
+        "port": endpoint.get("port"),
+        "sessions": sessions(endpoint["address"], int(endpoint["port"])) if endpoint else 0,
         "drain": dict(drain) if drain else None,
         "snapshot": revision.snapshot,
     }

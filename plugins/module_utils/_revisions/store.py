@@ -4,18 +4,18 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Deployments and revisions as files of the host, readable by root alone.
+"""Deployments and revisions as files on the host, readable only by root.
 
-``CONFIG_DIR/NAME/deployment.json``: which revision serves since when, the public address, the limits. The one record
-of what serves; written last, when it does.
+``CONFIG_DIR/NAME/deployment.json``: which revision serves since when, the public address, the limits. It is the only
+record of the serving revision, and is written last, after the switch.
 ``CONFIG_DIR/NAME/credentials``: the second environment file of its containers. ``credentials.new`` is that of a revision
-which has not served yet, as its slot notes; it takes the first one's place when that serves, so that a rollout that fails
-leaves what serves with what it had.
+which has not served yet, as its ``slot.json`` notes; it replaces the first one when that revision serves, so that a failed
+rollout does not change the credentials of the serving revision.
 ``CONFIG_DIR/NAME/revisions/N/``: ``revision.json`` and ``environment`` never change; ``slot.json`` (where the container
-answers, and which credentials it was made with) and ``outcome.json`` (how its start ended) are written when they are
-known, ``snapshot.json`` before a dump, ``drain.json`` by the unit that ended it.
-``CONFIG_DIR/switched.json``: the records of several that have switched at once, until each is in its place. They are
-written together or not at all: half of an exchange of addresses would be a host that no proxy can serve.
+answers, and which credentials it was created with) and ``outcome.json`` (the result of its start) are written when they
+are known, ``snapshot.json`` before a dump, ``drain.json`` by the drain unit.
+``CONFIG_DIR/switched.json``: the records of deployments that have switched together, until each is at its own path. They
+are written together or not at all: after half of an exchange of addresses no proxy could serve the host.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SWITCHED = "switched.json"
 
 
 def deployment_names(config_dir: str) -> list[str]:
-    """The deployments that the host has files of, sorted."""
+    """Return the names of the deployments with files on the host, sorted."""
     try:
         return sorted(entry.name for entry in os.scandir(config_dir) if entry.is_dir() and NAME.fullmatch(entry.name))
     except FileNotFoundError:
@@ -50,7 +50,7 @@ def deployment_names(config_dir: str) -> list[str]:
 
 
 def read(config_dir: str, names: t.Sequence[str]) -> dict[str, Deployment]:
-    """Read what the host has of ``names``: their files and, in one call, their units."""
+    """Read the deployments ``names`` from the host: their files and, in one call, their units."""
     numbers = {name: _numbers(config_dir, name) for name in names}
     instances = [(name, number) for name in names for number in numbers[name]]
     units = [function(*item) for item in instances for function in (unit_name, drain_unit_name)]
@@ -65,7 +65,7 @@ def read(config_dir: str, names: t.Sequence[str]) -> dict[str, Deployment]:
 
 
 def _credentials_of(config_dir: str, deployment: Deployment) -> str | None:
-    """The text of its credentials file. What a killed run staged counts where it serves already."""
+    """Return the content of its credentials file; staged content of a killed run counts if its revision already serves."""
     staged = _text(f"{_credentials_file(config_dir, deployment.name)}.new")
     serving = deployment.serving
     if staged and serving is not None and serving.credentials == _credentials.digest(staged):
@@ -78,18 +78,18 @@ def _credentials_file(config_dir: str, name: str) -> str:
 
 
 def stage_credentials(config_dir: str, name: str, credentials: str) -> None:
-    """Write the credentials of a revision that is about to start beside those of what serves."""
+    """Write the credentials of a revision that is about to start next to those of the serving revision."""
     _stage(_credentials_file(config_dir, name), credentials)
 
 
 def put_credentials(config_dir: str, name: str) -> None:
-    """Have what was staged be the deployment's credentials from now on; nothing where none was."""
+    """Make the staged credentials the deployment's; do nothing if none are staged."""
     if os.path.exists(f"{_credentials_file(config_dir, name)}.new"):
         _put(_credentials_file(config_dir, name))
 
 
 def settle_credentials(config_dir: str, deployment: Deployment) -> None:
-    """Put or forget what a killed run staged: what serves has it, or is to have it only now."""
+    """Commit or drop what a killed run staged: commit it if the serving revision has it."""
     if deployment.credentials_file != _text(_credentials_file(config_dir, deployment.name)):
         put_credentials(config_dir, deployment.name)
     else:
@@ -97,7 +97,7 @@ def settle_credentials(config_dir: str, deployment: Deployment) -> None:
 
 
 def drop_staged_credentials(config_dir: str, name: str) -> None:
-    """Forget what was staged for a revision that has failed."""
+    """Remove the staged credentials of a revision that has failed."""
     _unlink(f"{_credentials_file(config_dir, name)}.new")
 
 
@@ -117,23 +117,23 @@ def _numbers(config_dir: str, name: str) -> list[int]:
 
 
 def _revision(config_dir: str, name: str, number: int, states: t.Mapping[str, systemd.UnitState]) -> Revision:
-    folder = revision_folder(config_dir, name, number)
+    directory = revision_directory(config_dir, name, number)
     state = states[unit_name(name, number)]
     return Revision(
         number,
-        record=read_json(os.path.join(folder, "revision.json")),
-        environment=_text(os.path.join(folder, "environment")),
-        outcome=read_json(os.path.join(folder, "outcome.json")),
-        slot=read_json(_slot(config_dir, name, number)),
+        record=read_json(os.path.join(directory, "revision.json")),
+        environment=_text(os.path.join(directory, "environment")),
+        outcome=read_json(os.path.join(directory, "outcome.json")),
+        endpoint=read_json(_endpoint(config_dir, name, number)),
         active=state.active,
         enabled=state.enabled,
         draining=states[drain_unit_name(name, number)].active in ("active", "activating"),
-        snapshot=(read_json(os.path.join(folder, "snapshot.json")) or {}).get("path"),
+        snapshot=(read_json(os.path.join(directory, "snapshot.json")) or {}).get("path"),
     )
 
 
-def revision_folder(config_dir: str, name: str, number: int) -> str:
-    """Where one revision's files are."""
+def revision_directory(config_dir: str, name: str, number: int) -> str:
+    """Return the directory of a revision's files."""
     return os.path.join(_revisions(config_dir, name), str(number))
 
 
@@ -142,7 +142,7 @@ def _revisions(config_dir: str, name: str) -> str:
 
 
 def read_json(path: str) -> dict[str, t.Any] | None:
-    """The mapping in a file. One that is missing, or cut short by a full disk, is None."""
+    """Return the mapping in a JSON file; None if the file is missing or was truncated by a full disk."""
     try:
         content = json.loads(_text(path) or "")
     except ValueError:
@@ -152,7 +152,7 @@ def read_json(path: str) -> dict[str, t.Any] | None:
 
 def _text(path: str) -> str | None:
     try:
-        # Bytes that are none of ours were put there by hand: replaced, they fit no seal.
+        # Invalid bytes were put there by hand: replaced, they do not match the record's hash.
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     except (FileNotFoundError, NotADirectoryError):
@@ -160,8 +160,8 @@ def _text(path: str) -> str | None:
 
 
 def write_revision(config_dir: str, name: str, record: t.Mapping[str, t.Any], environment: str) -> None:
-    """Write a new revision so that it is there as a whole or not at all."""
-    folder = revision_folder(config_dir, name, record["number"])
+    """Write a new revision atomically: it exists completely or not at all."""
+    directory = revision_directory(config_dir, name, record["number"])
     for parent in (os.path.join(config_dir, name), _revisions(config_dir, name)):
         os.makedirs(parent, mode=0o700, exist_ok=True)
         os.chmod(parent, 0o700)
@@ -174,13 +174,13 @@ def write_revision(config_dir: str, name: str, record: t.Mapping[str, t.Any], en
     except OSError:
         shutil.rmtree(staged, ignore_errors=True)
         raise
-    # What is there under this number was cut short: a complete one is never written again.
-    shutil.rmtree(folder, ignore_errors=True)
-    os.rename(staged, folder)
+    # A directory of this number is incomplete: a complete revision is never written again.
+    shutil.rmtree(directory, ignore_errors=True)
+    os.rename(staged, directory)
 
 
 def write_settings(config_dir: str, settings: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
-    """Record the settings of deployments and which revisions serve, of all of them or, where it is killed, of none."""
+    """Record the settings of deployments and which revisions serve; if it is killed, all of them are recorded or none."""
     switch = StagedSwitch(config_dir)
     switch.stage_records(settings)
     switch.commit()
@@ -188,10 +188,10 @@ def write_settings(config_dir: str, settings: t.Mapping[str, t.Mapping[str, t.An
 
 
 class StagedSwitch:
-    """What a switch records, written beside what is there before the proxy switches: a full disk shows then.
+    """The records of a cutover, written next to the present ones before the proxy switches, so that a full disk shows first.
 
-    Afterwards renames are enough, which need no space. commit() makes all of it the record at once, where it is killed
-    or fails none of it; what finish() cannot do the next run does.
+    After that, renames are enough, which need no space. commit() replaces all records at once, or none if it is killed or
+    fails; the next run does what finish() cannot do.
     """
 
     def __init__(self, config_dir: str) -> None:
@@ -202,22 +202,22 @@ class StagedSwitch:
         self._credentials: dict[str, bool] = {}
 
     def stage_outcome(self, name: str, number: int, outcome: t.Mapping[str, t.Any]) -> None:
-        """How the start of a revision ended."""
+        """Stage the outcome of a revision's start."""
         self._add(self._first, _outcome(self._config_dir, name, number), outcome)
 
-    def stage_slot(self, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
-        """A slot with another deadline."""
-        self._add(self._first, _slot(self._config_dir, name, number), slot)
+    def stage_endpoint(self, name: str, number: int, endpoint: t.Mapping[str, t.Any]) -> None:
+        """Stage an endpoint with another deadline."""
+        self._add(self._first, _endpoint(self._config_dir, name, number), endpoint)
 
     def stage_records(self, settings: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
-        """The settings of all deployments that switch, and which revisions serve."""
+        """Stage the settings of all deployments that switch, and which revisions serve."""
         for name, record in settings.items():
             self._add(self._records, _record(self._config_dir, name), record)
         if len(settings) > 1:
             self._add(self._first, os.path.join(self._config_dir, SWITCHED), settings)
 
     def stage_credentials(self, name: str, credentials: str | None) -> None:
-        """The credentials of what serves; None: they were staged before its container was made."""
+        """Stage the credentials of the serving revision; None: they were staged before its container was created."""
         self._credentials[name] = credentials is not None
         if credentials is not None:
             stage_credentials(self._config_dir, name, credentials)
@@ -227,14 +227,14 @@ class StagedSwitch:
         _stage(path, _dump(content))
 
     def commit(self) -> None:
-        """Have all of it be the record. Raises OSError where the record is what it was."""
-        # The last one is what counts: the one record there is, else the file that has all of them.
+        """Commit all staged records. Raises OSError, and then the previous records still apply."""
+        # The last rename decides: that of the only record, else that of the file that has all of them.
         single = self._records if len(self._records) == 1 else []
         for path in (*self._first, *single):
             _put(path)
 
     def finish(self) -> None:
-        """Put each record into its own place."""
+        """Move each record to its own path."""
         if len(self._records) > 1:
             for path in self._records:
                 _put(path)
@@ -243,7 +243,7 @@ class StagedSwitch:
             put_credentials(self._config_dir, name)
 
     def drop(self) -> None:
-        """Remove what has not found its place."""
+        """Remove the staged files that were not committed."""
         for path in (*self._first, *self._records):
             _unlink(f"{path}.new")
         for name, here in self._credentials.items():
@@ -252,75 +252,75 @@ class StagedSwitch:
 
 
 def remove_settings(config_dir: str, name: str) -> None:
-    """From now on no revision of it serves."""
+    """Remove a deployment's record: no revision of it serves from now on."""
     _unlink(_record(config_dir, name))
 
 
 def is_half_written(config_dir: str) -> bool:
-    """Whether a run was killed while it wrote the records of several deployments; read() has them as they are to be."""
+    """Return whether a run was killed while it wrote the records of several deployments; read() returns the new ones."""
     return bool(_switched(config_dir))
 
 
 def finish_writing(config_dir: str) -> None:
-    """Put the records in their places that such a run left."""
+    """Finish writing the records that such a run left."""
     present = set(deployment_names(config_dir))
     write_settings(config_dir, {name: record for name, record in _switched(config_dir).items() if name in present})
 
 
-def write_slot(config_dir: str, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
+def write_endpoint(config_dir: str, name: str, number: int, endpoint: t.Mapping[str, t.Any]) -> None:
     """Record where a revision's container answers."""
-    stage_slot(config_dir, name, number, slot)
-    put_slot(config_dir, name, number)
+    stage_endpoint(config_dir, name, number, endpoint)
+    commit_endpoint(config_dir, name, number)
 
 
-def stage_slot(config_dir: str, name: str, number: int, slot: t.Mapping[str, t.Any]) -> None:
-    """Write it beside the present one: what a full disk can keep from happening."""
-    _stage(_slot(config_dir, name, number), _dump(slot))
+def stage_endpoint(config_dir: str, name: str, number: int, endpoint: t.Mapping[str, t.Any]) -> None:
+    """Write it next to the present one; this is the step that can fail on a full disk."""
+    _stage(_endpoint(config_dir, name, number), _dump(endpoint))
 
 
-def put_slot(config_dir: str, name: str, number: int) -> None:
-    """Have what was staged be the address from now on."""
-    _put(_slot(config_dir, name, number))
+def commit_endpoint(config_dir: str, name: str, number: int) -> None:
+    """Commit the staged file."""
+    _put(_endpoint(config_dir, name, number))
 
 
-def keep_slot(config_dir: str, name: str, number: int) -> None:
-    """Have the present address at hand: to put it back must not need a disk with space."""
-    path = _slot(config_dir, name, number)
+def keep_endpoint(config_dir: str, name: str, number: int) -> None:
+    """Keep a link to the present file: restoring it must not need disk space."""
+    path = _endpoint(config_dir, name, number)
     _unlink(f"{path}.before")
     if os.path.exists(path):
         os.link(path, f"{path}.before")
 
 
-def put_slot_back(config_dir: str, name: str, number: int) -> None:
-    """Have the address be what it was at keep_slot()."""
-    path = _slot(config_dir, name, number)
+def restore_endpoint(config_dir: str, name: str, number: int) -> None:
+    """Restore the file that keep_endpoint() kept."""
+    path = _endpoint(config_dir, name, number)
     if os.path.exists(f"{path}.before"):
         os.replace(f"{path}.before", path)
 
 
-def remove_slot(config_dir: str, name: str, number: int) -> None:
-    """Take a revision's place away, which it then has no more."""
-    remove_file(_slot(config_dir, name, number))
+def remove_endpoint(config_dir: str, name: str, number: int) -> None:
+    """Remove the file of a revision's endpoint."""
+    remove_file(_endpoint(config_dir, name, number))
 
 
-def _slot(config_dir: str, name: str, number: int) -> str:
-    return os.path.join(revision_folder(config_dir, name, number), "slot.json")
+def _endpoint(config_dir: str, name: str, number: int) -> str:
+    return os.path.join(revision_directory(config_dir, name, number), "slot.json")
 
 
 def write_outcome(config_dir: str, name: str, number: int, outcome: t.Mapping[str, t.Any]) -> None:
-    """Record how a revision's start ended."""
+    """Record the outcome of a revision's start."""
     _replace(_outcome(config_dir, name, number), _dump(outcome))
 
 
 def write_snapshot(config_dir: str, name: str, number: int, path: str) -> None:
-    """Record which dump is taken before a revision starts, first: what was recorded is found again, and removed."""
-    _replace(os.path.join(revision_folder(config_dir, name, number), "snapshot.json"), _dump({"path": path}))
+    """Record the path of a revision's dump before it is taken, so that the dump is always found and removed later."""
+    _replace(os.path.join(revision_directory(config_dir, name, number), "snapshot.json"), _dump({"path": path}))
 
 
 def remove_snapshot(path: str, name: str, number: int) -> None:
-    """Remove the dump of a revision, where it is one that was made for it: its name, a file, of the running user."""
-    folder, file = os.path.split(path)
-    if os.path.basename(folder) != name or not re.fullmatch(rf"before-revision-{number}-\w*\.dump", file):
+    """Remove the dump of a revision, if its name matches and it is a regular file of the running user."""
+    directory, file = os.path.split(path)
+    if os.path.basename(directory) != name or not re.fullmatch(rf"before-revision-{number}-\w*\.dump", file):
         return
     try:
         found = os.lstat(path)
@@ -331,33 +331,33 @@ def remove_snapshot(path: str, name: str, number: int) -> None:
 
 
 def _outcome(config_dir: str, name: str, number: int) -> str:
-    return os.path.join(revision_folder(config_dir, name, number), "outcome.json")
+    return os.path.join(revision_directory(config_dir, name, number), "outcome.json")
 
 
 def read_drains(config_dir: str, name: str, numbers: t.Iterable[int]) -> dict[int, dict[str, t.Any]]:
-    """What the drains of revisions reported, by number; those that were never drained are left out."""
-    paths = {number: os.path.join(revision_folder(config_dir, name, number), "drain.json") for number in numbers}
+    """Return the reports of revisions' drains, by number, without those that were never drained."""
+    paths = {number: os.path.join(revision_directory(config_dir, name, number), "drain.json") for number in numbers}
     return {number: found for number, path in paths.items() if (found := read_json(path))}
 
 
 def exists(path: str) -> bool:
-    """Whether there is a file."""
+    """Return whether a file exists."""
     return os.path.exists(path)
 
 
 def remove_file(path: str) -> None:
-    """Remove a file that may be gone."""
+    """Remove a file that may be missing."""
     _unlink(path)
 
 
 def forget_drain(config_dir: str, name: str, number: int) -> None:
-    """A revision that starts anew has not been drained."""
-    _unlink(os.path.join(revision_folder(config_dir, name, number), "drain.json"))
+    """Remove the report of an earlier drain of a revision that starts again."""
+    _unlink(os.path.join(revision_directory(config_dir, name, number), "drain.json"))
 
 
 def remove_revision(config_dir: str, name: str, number: int) -> None:
     """Remove a revision's files."""
-    shutil.rmtree(revision_folder(config_dir, name, number), ignore_errors=True)
+    shutil.rmtree(revision_directory(config_dir, name, number), ignore_errors=True)
 
 
 def remove_deployment(config_dir: str, name: str) -> None:

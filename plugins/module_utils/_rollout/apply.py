@@ -4,14 +4,15 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Apply a plan: new revisions up beside the old ones, healthy, switched, the old ones drained.
+"""Apply a plan: start new revisions next to the old ones, wait until they are healthy, switch, and drain the old ones.
 
-What a host does after a kill or a reboot follows from the order of the writes: a revision is enabled before the proxy's
-file names it, the proxy has loaded the file before ``deployment.json`` says that the revision serves, and only then the
-old one is disabled and drained. So at each moment what starts at boot includes what the proxy's file names.
+The order of the writes determines what a host does after a kill or a reboot: a revision is enabled before the proxy's
+file names it, the proxy has loaded the file before ``deployment.json`` says that the revision serves, and only then is the
+old one disabled and drained. So at each moment the units that start at boot include those that the proxy's file names.
 
-Here are the run itself, how a revision comes up and what follows where it fails. state.py has what all parts share
-and tells the proxy, endpoints.py stops what is in the way and puts it back, cutover.py switches, retire.py ends the old ones.
+This file has the run itself, the start of a revision and the handling of failures. state.py has the shared state and
+loads the proxy, endpoints.py assigns addresses and stops and restores what is in the way, cutover.py switches, retire.py
+ends the old revisions.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
@@ -33,13 +34,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     Wanted,
     container_name,
     drain_unit_name,
-    is_in_place,
+    is_at_wanted_endpoint,
     make_record,
     unit_name,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import capacity, retire, start
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.cutover import Switch
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.endpoints import Places
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.cutover import Cutover
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.endpoints import Endpoints
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.report import Report
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import holder_of_port
@@ -54,7 +55,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._server import 
 
 
 class Rollout:
-    """One application of a plan to a host. ``found`` has all deployments of the host, listed or not."""
+    """Apply one plan to a host. ``found`` has all deployments of the host, listed or not."""
 
     def __init__(
         self,
@@ -68,74 +69,74 @@ class Rollout:
         self._host = RolloutHost(options, client, found)
         self._wanted = {item.name: item for item in wanted}
         self._reports = {step.name: Report(step) for step in steps}
-        self._places = Places(self._host, self._wanted)
-        self._switch = Switch(self._host, self._wanted, self._reports, self._refused)
+        self._endpoints = Endpoints(self._host, self._wanted)
+        self._cutover = Cutover(self._host, self._wanted, self._reports, self._refused)
 
     def run(self) -> list[Report]:
-        """Apply all of it; failures of single deployments are in their reports."""
+        """Apply the whole plan; failures of single deployments are in their reports."""
         host, steps = self._host, self._steps
         with _on_a_full_disk():
             store.finish_writing(self._options.config_dir)
-            for deployment in host.world.values():
+            for deployment in host.deployments.values():
                 store.settle_credentials(self._options.config_dir, deployment)
-        # What serves by the record is what the proxy's file may name from now on.
+        # From now on the proxy's file may name only what serves according to the record.
         systemd.enable([unit_name(step.name, host.revision(step).number) for step in steps if step.enable])
         self._revive()
         retire.remove(host, [step.name for step in steps if step.action == "remove"])
-        # What can fail, as on a full disk, comes while everything still runs.
+        # Steps that can fail, as on a full disk, run while everything still serves.
         with _on_a_full_disk():
             for step in steps:
                 self._write(step)
-        reach("written")
+        failpoint("written")
         with _on_a_full_disk():
             try:
-                self._places.interrupt(steps)
+                self._endpoints.interrupt(steps)
             except OSError:
-                self._places.put_all_back()
+                self._endpoints.restore_all()
                 raise
-        cleared = retire.clear_the_way(host, steps)
+        cleared = retire.drain_blocking_leftovers(host, steps)
         self._bring_up_and_switch()
-        self._end_strays(cleared)
+        self._end_leftovers(cleared)
         self._correct_failures()
         retire.prune(host, steps)
         return [self._reports[step.name] for step in steps]
 
     def wait_for_drains(self) -> None:
-        """Wait until what drains has ended, also what a killed run let drain; runs that were lost fail it.
+        """Wait until all drains have ended, including those that a killed run started; lost runs are reported as a failure.
 
-        Needs no lock, it changes nothing.
+        It needs no lock, because it changes nothing.
         """
-        for name, deployment in self._host.world.items():
+        for name, deployment in self._host.deployments.items():
             draining = {revision.number for revision in deployment.revisions if revision.draining}
             if name in self._reports and draining:
                 self._host.drained.setdefault(name, set()).update(draining)
         for name, drained in self._host.drained.items():
-            hanging = start.wait_for_drains(self._host.world.get(name, Deployment(name)), drained)
+            hanging = start.wait_for_drains(self._host.deployments.get(name, Deployment(name)), drained)
             reports = store.read_drains(self._options.config_dir, name, drained)
             report = self._reports[name]
             report.runs["drained"] = {number: drain.get("runs") for number, drain in reports.items()}
             lost = [run for drain in reports.values() for run in (drain.get("runs") or {}).get("lost", ())]
             if hanging and report.failure is None:
                 units = " ".join(drain_unit_name(name, number) for number in hanging)
-                told = f"{len(hanging)} revisions are still being drained when their time is over; look at "
-                report.failure = unlogged(report.step, "drain", f"{told}'systemctl status {units}'")
+                late = f"{len(hanging)} revisions are still draining after their time limit; see 'systemctl status {units}'"
+                report.failure = unlogged(report.step, "drain", late)
             elif lost and report.failure is None:
                 report.failure = unlogged(report.step, "lost_runs", f"{len(lost)} runs were lost: {', '.join(lost)}")
 
     # Before anything is interrupted
 
     def _revive(self) -> None:
-        """Start what serves by the record where a killed run has stopped it, and left the proxy with another one.
+        """Start revisions that serve by the record if a killed run stopped them and left the proxy on another revision.
 
-        The proxy is told of all deployments at once, and goes by the record: clients are to find something there.
+        The proxy is loaded for all deployments at once, from the record: clients must find a running server there.
         """
         named, removed = self._host.named_by_proxy(), [s.name for s in self._steps if s.action == "remove"]
         revived = []
-        for name, deployment in self._host.world.items():
+        for name, deployment in self._host.deployments.items():
             settings, serving = deployment.settings or {}, deployment.serving
             if serving is None or serving.running or name in removed or settings.get("proxy") != "haproxy":
                 continue
-            if is_in_place(serving.slot, settings) and any(
+            if is_at_wanted_endpoint(serving.endpoint, settings) and any(
                 n == name and number != serving.number for n, number in named
             ):
                 revived.append((name, serving))
@@ -144,18 +145,18 @@ class Rollout:
             self._host.replace_revision(name, replace(serving, active="active"))
 
     def _write(self, step: Step) -> None:
-        """Write a new revision, and give a place to whatever has to start."""
+        """Write a new revision, and assign an endpoint to whatever has to start."""
         if step.revision is None or not step.starts:
             return
         content = self._wanted[step.name].content
         if step.new and content:
             self._write_revision(step, step.revision, content)
         self._stage_credentials(step)
-        self._places.give_slot(step)
+        self._endpoints.assign(step)
 
     def _stage_credentials(self, step: Step) -> None:
-        """Have the credentials ready that a container which starts is made with."""
-        credentials, deployment = self._wanted[step.name].credentials, self._host.world[step.name]
+        """Write the credentials with which a starting container is created."""
+        credentials, deployment = self._wanted[step.name].credentials, self._host.deployments[step.name]
         if credentials and credentials != deployment.credentials_file:
             store.stage_credentials(self._options.config_dir, step.name, credentials)
 
@@ -165,16 +166,16 @@ class Rollout:
             content, number, reasons=step.reasons, by=self._options.by, at=self._host.now(), schema=schema
         )
         store.write_revision(self._options.config_dir, step.name, record, content.environment)
-        self._host.world.setdefault(step.name, Deployment(step.name))
+        self._host.deployments.setdefault(step.name, Deployment(step.name))
         self._host.replace_revision(step.name, Revision(number, record, content.environment))
 
-    # Up, and over to the new ones
+    # Start and switch
 
     def _bring_up_and_switch(self) -> None:
-        """Start in parallel; switch whatever is ready at that moment with one reload of the proxy.
+        """Start in parallel; switch everything that is ready at that moment with one reload of the proxy.
 
-        What asks for an address that another deployment still has waits until that one moves. What would be one revision
-        too many beside those that serve waits until one has drained.
+        A step that needs an address which another deployment still uses waits until that one moves. A step that would
+        exceed the number of extra revisions waits until one has drained.
         """
         ready = [step for step in self._steps if not step.starts and (step.write or step.enable)]
         queue, room = [step for step in self._steps if step.starts], capacity.Room(self._host)
@@ -197,125 +198,125 @@ class Rollout:
                         self._fail(step, why)
                     else:
                         ready.append(step)
-                ready = self._switch.what_fits(ready)
-        # Whose address is still another's by now: that is told.
-        self._switch.together(self._switch.what_fits(ready))
+                ready = self._cutover.switch_ready(ready)
+        # Steps whose address is still taken fail here, with that reason.
+        self._cutover.switch_all(self._cutover.switch_ready(ready))
 
     def _bring_up(self, step: Step) -> dict[str, t.Any] | None:
-        """Have a revision run and stay healthy for the time asked for; else say why not."""
-        options, deployment, revision = self._options, self._host.world[step.name], self._host.revision(step)
+        """Start a revision and wait until it has been healthy for the requested time; return the failure, None on success."""
+        options, deployment, revision = self._options, self._host.deployments[step.name], self._host.revision(step)
         if step.action in ("create", "roll"):
             self._make_ready(step, deployment, revision)
         store.forget_drain(options.config_dir, step.name, revision.number)
-        # Counted while the new one boots: it costs no time.
+        # Runs are counted while the new revision boots, which costs no time.
         with ThreadPoolExecutor(max_workers=1) as side:
             counted = side.submit(start.count_runs, deployment, deployment.serving) if step.action == "roll" else None
-            # Only now: what came before may have waited for a drain, or for a dump.
+            # The deadline starts only now: the steps before may have waited for a drain or for a dump.
             deadline = time.monotonic() + self._wanted[step.name].settings["healthy_deadline"]
             secrets = (revision.environment or "") + self._wanted[step.name].credentials
-            failure = start.until_healthy(step.name, revision, deadline, options.min_healthy_time, secrets)
+            failure = start.start_and_wait(step.name, revision, deadline, options.min_healthy_time, secrets)
             if counted is not None:
                 self._reports[step.name].runs["before"] = counted.result()
         return failure
 
     def _make_ready(self, step: Step, deployment: Deployment, revision: Revision) -> None:
-        """Room for a revision that does not serve yet, a dump before it, and nothing of what it was before."""
+        """Prepare the start of a revision that does not serve yet: wait for capacity, take a dump, remove an old container."""
         options, name = self._options, step.name
-        # A revision that is being drained may be the one to go back to, or to try again.
+        # The wanted revision may still be draining: a rollback returns to it, or a retry starts it again.
         systemd.stop([drain_unit_name(name, revision.number)])
         if step.action == "roll":
-            start.make_room(deployment, revision.number, options.max_running)
+            start.wait_for_capacity(deployment, revision.number, options.max_running)
             if options.snapshot_dir and self._wanted[name].revision is None:
                 uri = _credentials.database_uri(self._wanted[name].credentials) or ""
                 dump = snapshot(options.snapshot_dir, name, revision, deployment.serving, uri, self._note_snapshot)
                 self._reports[name].snapshot = dump
         if not revision.running:
             if revision.active == "deactivating":
-                # What failed before may still be ending its runs.
+                # A revision that failed before may still be ending its runs.
                 systemd.stop([unit_name(name, revision.number)])
             docker_engine.remove_container(self._host.client, container_name(name, revision.number))
 
     def _note_snapshot(self, name: str, number: int, path: str) -> None:
         store.write_snapshot(self._options.config_dir, name, number, path)
 
-    # What fails
+    # Failures
 
     def _fail(self, step: Step, failure: dict[str, t.Any]) -> None:
-        """Keep the failed revision for inspection, stopped, and have the old one serve on."""
+        """Stop the failed revision and keep it for inspection; the old one continues to serve."""
         host, revision, serving = self._host, self._host.revision(step), self._host.serving(step)
         fresh = step.action in ("create", "roll")
-        # A run that was killed may have had the proxy send clients to it, and may have enabled it.
-        if fresh and (host.let_go() or (step.name, revision.number) not in host.named_by_proxy()):
+        # A killed run may have enabled the failed revision and routed clients to it.
+        if fresh and (host.try_load_proxy() or (step.name, revision.number) not in host.named_by_proxy()):
             self._end_failed(step, revision)
         if fresh and not revision.served:
-            told = {key: failure[key] for key in ("code", "cause", "line", "log")}
-            outcome = {"result": "failed", "at": host.now(), **told}
-            # Without it the next run tries the same revision again.
+            cause = {key: failure[key] for key in ("code", "cause", "line", "log")}
+            outcome = {"result": "failed", "at": host.now(), **cause}
+            # If it cannot be written, the next run tries the same revision again.
             with contextlib.suppress(OSError):
                 store.write_outcome(self._options.config_dir, step.name, revision.number, outcome)
         if fresh and serving:
             store.drop_staged_credentials(self._options.config_dir, step.name)
-        goes_on = step.action == "roll"
-        if serving and self._places.is_interrupted(step.name):
-            goes_on = self._places.put_back(step.name, serving)
-        if serving and goes_on:
+        continues = step.action == "roll"
+        if serving and self._endpoints.is_interrupted(step.name):
+            continues = self._endpoints.restore(step.name, serving)
+        if serving and continues:
             failure["serving"] = serving.number
         self._reports[step.name].failure = failure
 
     def _end_failed(self, step: Step, revision: Revision) -> None:
-        direct = self._places.is_direct(step)
+        direct = self._endpoints.is_direct(step)
         systemd.disable([unit_name(step.name, revision.number)])
         if revision.running and not direct:
-            # It may hold sessions of before, as one that was to be rolled back to while it drained.
+            # It may hold older sessions, if it was the target of a rollback while it drained.
             retire.drain(self._host, step.name, (revision.number,))
         else:
-            # It may have taken runs from the queue, which get their grace. The play waits for a port alone.
+            # It may have taken runs from the queue; they get their grace period. The play waits only if a port must be freed.
             systemd.stop([unit_name(step.name, revision.number)], block=direct)
 
     def _refused(self, step: Step, why: str, code: str) -> None:
-        """The proxy goes on with what it had: so does the host."""
+        """Fail a step whose route the proxy rejected: the proxy keeps its previous routes, and so does the host."""
         self._fail(step, unlogged(step, code, why))
 
     # After the last switch
 
-    def _end_strays(self, cleared: t.Sequence[Step]) -> None:
-        """Let drain what an interrupted run left behind, but for what was ``cleared`` away before."""
+    def _end_leftovers(self, cleared: t.Sequence[Step]) -> None:
+        """Drain what an interrupted run left behind, except for the steps that were ``cleared`` before."""
         if any(report.failure for report in self._reports.values()):
-            # What failed is to be told, also where its address has gone to another deployment by now.
-            settled = self._host.let_go()
+            # Failures are reported even if the proxy cannot be loaded, as when another deployment has taken an address.
+            settled = self._host.try_load_proxy()
         else:
             self._host.load_proxy()
             settled = True
         for step in self._steps:
-            # The proxy may still send clients to a stray where it could not be told otherwise.
+            # The proxy may still send clients to a leftover if it could not be loaded.
             if settled and step not in cleared:
-                retire.drain(self._host, step.name, step.strays)
+                retire.drain(self._host, step.name, step.leftovers)
 
     def _correct_failures(self) -> None:
-        """Take back that the old one goes on serving where that is no longer so."""
-        world = self._host.world
+        """Remove the statement that the old revision continues to serve if another deployment has taken its port."""
+        deployments = self._host.deployments
         for name, report in self._reports.items():
-            deployment = world.get(name)
-            if report.failure and deployment and holder_of_port(deployment, world.values()):
-                # It runs, and another one has got its port by now.
+            deployment = deployments.get(name)
+            if report.failure and deployment and holder_of_port(deployment, deployments.values()):
+                # It runs, but another deployment now has its port.
                 report.failure.pop("serving", None)
 
 
 @contextlib.contextmanager
 def _on_a_full_disk() -> t.Iterator[None]:
-    """What cannot be written is told in a sentence; whatever serves goes on."""
+    """Convert an OSError of a write to a RolloutError with one sentence; serving revisions are not affected."""
     try:
         yield
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise RolloutError(
-            f"the host's files cannot be written, what serves goes on serving: {where}{error.strerror or error}; "
+            f"the host's files cannot be written; the serving revisions continue to serve: {where}{error.strerror or error}; "
             "free some space and run it again"
         ) from error
 
 
 def _outcome(step: Step, future: Future[dict[str, t.Any] | None]) -> dict[str, t.Any] | None:
-    """Why a revision did not come up, None where it did. What breaks for one is its failure alone."""
+    """Return why a revision did not start, None if it did. An error is the failure of that step alone."""
     try:
         return future.result()
     except (start.BringUpError, docker_engine.EngineError, systemd.SystemdError, OSError) as error:

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Revisions that run beside the ones that serve, on the whole host: the connection budget has so many and no more."""
+"""Limit the extra revisions, which run in addition to the serving ones on the whole host, to the connection budget."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _HOLDING = ("active", "activating", "deactivating")
 
 
 def count(running: Running) -> int:
-    """How many of these revisions (deployment and number) run beside another one of their deployment."""
+    """Count the revisions (deployment and number) that run in addition to another one of their deployment."""
     return len(running) - len({name for name, _number in running})
 
 
 def fitting(steps: t.Iterable[Step], running: Running, most: int) -> list[Step]:
-    """Those that may start while ``running`` run: what adds no revision beside another one always does."""
+    """Return the steps that may start while ``running`` run; a step that adds no extra revision always may."""
     admitted, up = [], set(running)
     for step in steps:
         more = up | {(step.name, step.revision or 0)}
@@ -40,18 +40,18 @@ def fitting(steps: t.Iterable[Step], running: Running, most: int) -> list[Step]:
     return admitted
 
 
-def known(world: t.Mapping[str, Deployment]) -> set[tuple[str, int]]:
-    """What ran when the host was read."""
+def known(deployments: t.Mapping[str, Deployment]) -> set[tuple[str, int]]:
+    """Return the revisions that ran when the host was read."""
     return {
         (name, revision.number)
-        for name, deployment in world.items()
+        for name, deployment in deployments.items()
         for revision in deployment.revisions
         if revision.active in _HOLDING
     }
 
 
 class Room:
-    """Which steps may start by now, and how long the others wait for it."""
+    """Decides which steps may start now, and how long the others wait."""
 
     def __init__(self, host: RolloutHost) -> None:
         self._host, self._most = host, host.options.max_extra
@@ -59,10 +59,10 @@ class Room:
         self._until = 0.0
 
     def admit(self, steps: t.Sequence[Step], starting: t.Iterable[Step]) -> list[Step]:
-        """Those of ``steps`` that may start, while those of ``starting`` are about to run."""
+        """Return those of ``steps`` that may start while ``starting`` are about to run."""
         own = {(step.name, step.revision or 0) for step in starting}
-        # What starts only adds to what was there, so systemd is asked only where that is too much.
-        admitted = fitting(steps, known(self._host.world) | own, self._most) if self._seen is None else []
+        # A start only adds to what was running, so systemd is queried only if that exceeds the limit.
+        admitted = fitting(steps, known(self._host.deployments) | own, self._most) if self._seen is None else []
         if len(admitted) < len(steps):
             running = self._running()
             if running != self._seen:
@@ -71,24 +71,24 @@ class Room:
         return admitted
 
     def is_hopeless(self) -> bool:
-        """Whether nothing has ended for as long as a drain may take."""
+        """Return whether nothing has ended for as long as a drain may take."""
         return time.monotonic() > self._until
 
     def refusal(self) -> str:
-        """Why the others cannot start, for people."""
+        """Return the message that says why the other steps cannot start."""
         return (
-            f"{count(self._running())} revisions still run beside those that serve, and langgraph_max_extra_revisions is "
-            f"{self._most}; look at 'systemctl list-units langgraph-drain@*'"
+            f"{count(self._running())} revisions still run in addition to the serving ones, and langgraph_max_extra_revisions is "
+            f"{self._most}; see 'systemctl list-units langgraph-drain@*'"
         )
 
     def _running(self) -> set[tuple[str, int]]:
         units = {
             unit_name(name, revision.number): (name, revision.number)
-            for name, deployment in self._host.world.items()
+            for name, deployment in self._host.deployments.items()
             for revision in deployment.revisions
         }
         states = systemd.unit_states(list(units))
         return {units[unit] for unit, state in states.items() if state.active in _HOLDING}
 
     def _patience(self) -> float:
-        return max((start.drain_time(each, each.revisions) for each in self._host.world.values()), default=0)
+        return max((start.drain_time(each, each.revisions) for each in self._host.deployments.values()), default=0)

@@ -4,9 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The switch: clients reach what is ready, the host records it, and what served before drains, in the order of _rollout.
+"""The cutover: clients reach the new revisions, the host records them, and the old ones drain, in the order of apply.py.
 
-Several switch with one reload of the proxy. What asks for an address that another deployment still has waits for that.
+Several steps switch with one reload of the proxy. A step that needs an address which another deployment still uses waits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
@@ -35,8 +35,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
 
 
-class Switch:
-    """What switches the steps of one rollout; ``refused`` takes those that cannot: why, and the code of it."""
+class Cutover:
+    """Switches the steps of one rollout; ``refused`` is called for those that cannot switch, with the reason and its code."""
 
     def __init__(
         self,
@@ -47,83 +47,88 @@ class Switch:
     ) -> None:
         self._host, self._wanted, self._reports, self._refused = host, wanted, reports, refused
 
-    def what_fits(self, ready: list[Step]) -> list[Step]:
-        """Switch what can be; give the rest."""
+    def switch_ready(self, ready: list[Step]) -> list[Step]:
+        """Switch the steps that can be switched now; return the rest."""
         while fitting := ready if self._fits(ready) else [step for step in ready if self._fits([step])]:
-            self.together(fitting)
+            self.switch_all(fitting)
             ready = [step for step in ready if step not in fitting]
         return ready
 
     def _fits(self, steps: t.Sequence[Step]) -> bool:
-        """Whether the proxy can take all of them over, beside what else the host has."""
-        world = {**self._host.world, **{step.name: self._served(step) for step in steps}}
+        """Return whether the proxy can route all of them, in addition to the host's other deployments."""
+        deployments = {**self._host.deployments, **{step.name: self._served(step) for step in steps}}
         try:
-            proxy_text(world, [step.name for step in steps])
+            proxy_text(deployments, [step.name for step in steps])
         except ValueError:
             return False
         return True
 
-    def together(self, steps: t.Sequence[Step]) -> None:
-        """Have clients reach the new revisions, record it, and let the old ones drain."""
+    def switch_all(self, steps: t.Sequence[Step]) -> None:
+        """Route clients to the new revisions, record that, and start draining the old ones."""
         if not steps:
             return
-        before, old_world = {step.name: self._host.serving(step) for step in steps}, self._host.world
-        self._host.world = dict(old_world)
+        before, old_deployments = {step.name: self._host.serving(step) for step in steps}, self._host.deployments
+        self._host.deployments = dict(old_deployments)
         staged = store.StagedSwitch(self._host.options.config_dir)
         try:
             systemd.enable([unit_name(step.name, self._host.revision(step).number) for step in steps if step.starts])
-            reach("enabled")
+            failpoint("enabled")
             for step in steps:
-                self._host.world[step.name] = self._served(step)
-            # What can fail, as on a full disk, comes before the switch.
+                self._host.deployments[step.name] = self._served(step)
+            # Steps that can fail, as on a full disk, come before the switch.
             self._stage(steps, staged)
             self._host.load_proxy([step.name for step in steps])
         except reload.ProxyError as error:
             staged.drop()
-            self._host.world = old_world
-            self._apart(steps, str(error))
+            self._host.deployments = old_deployments
+            self._switch_each(steps, str(error))
             return
         except (systemd.SystemdError, OSError) as error:
             staged.drop()
-            self._take_back(steps, old_world, error, switched=False)
+            self._take_back(steps, old_deployments, error, switched=False)
             return
-        reach("switched")
-        if self._commit(steps, staged, old_world):
-            reach("recorded")
+        failpoint("switched")
+        if self._commit(steps, staged, old_deployments):
+            failpoint("recorded")
             self._drain(steps, before)
-            reach("drained")
+            failpoint("drained")
             self._count(steps)
 
-    def _commit(self, steps: t.Sequence[Step], staged: store.StagedSwitch, old_world: dict[str, Deployment]) -> bool:
-        """Record what the proxy does by now; where that cannot be, have the proxy do what the record says."""
+    def _commit(
+        self, steps: t.Sequence[Step], staged: store.StagedSwitch, old_deployments: dict[str, Deployment]
+    ) -> bool:
+        """Record what the proxy now does; if that fails, load the proxy from the old record."""
         try:
             staged.commit()
         except OSError as error:
             staged.drop()
-            self._take_back(steps, old_world, error, switched=True)
+            self._take_back(steps, old_deployments, error, switched=True)
             return False
-        # The rest of it is done by the next run where it cannot be done now, and read as if it was.
+        # If the rest cannot be done now, the next run does it; until then it is read as if it were done.
         with contextlib.suppress(OSError):
             staged.finish()
         return True
 
     def _take_back(
-        self, steps: t.Sequence[Step], old_world: dict[str, Deployment], error: Exception, *, switched: bool
+        self, steps: t.Sequence[Step], old_deployments: dict[str, Deployment], error: Exception, *, switched: bool
     ) -> None:
-        """Have clients reach what the record says. What cannot go back serves on, as after a kill in this moment."""
-        why, new_world = f"what serves cannot be recorded: {error}", self._host.world
-        # A container that has its public port itself took it from the old one, which has perhaps lost it to another.
+        """Route clients as the record says. A step that cannot go back continues to serve, as after a kill at this moment."""
+        why, new_deployments = f"the serving revision cannot be recorded: {error}", self._host.deployments
+        # A container with its own public port took it from the old one, which may have lost it to another deployment.
         stay = [s.name for s in steps if s.starts and self._wanted[s.name].settings["proxy"] == "none"]
-        self._host.world = {**old_world, **{name: self._host.world.get(name, old_world[name]) for name in stay}}
-        if switched and not self._host.let_go():
-            stay, self._host.world = [step.name for step in steps], new_world
+        self._host.deployments = {
+            **old_deployments,
+            **{name: self._host.deployments.get(name, old_deployments[name]) for name in stay},
+        }
+        if switched and not self._host.try_load_proxy():
+            stay, self._host.deployments = [step.name for step in steps], new_deployments
         for step in steps:
             if step.name in stay:
-                told = f"{why}; it serves, and the next run records it"
-                self._reports[step.name].failure = unlogged(step, "rollout", told)
+                cause = f"{why}; it serves, and the next run records it"
+                self._reports[step.name].failure = unlogged(step, "rollout", cause)
                 continue
             if switched and step.starts:
-                # It has had clients for a moment, which drain.
+                # It had clients for a moment; they are drained.
                 self._host.replace_revision(step.name, replace(self._host.revision(step), active="active"))
             self._refused(step, why, "rollout")
 
@@ -131,44 +136,44 @@ class Switch:
         for step in steps:
             if step.starts:
                 self._reports[step.name].runs["after"] = start.count_runs(
-                    self._host.world[step.name], self._host.revision(step)
+                    self._host.deployments[step.name], self._host.revision(step)
                 )
 
     def _served(self, step: Step) -> Deployment:
-        """What the host is to say of the deployment once the proxy has switched."""
-        deployment, wanted = self._host.world[step.name], self._wanted[step.name]
+        """Return the deployment as it will be recorded once the proxy has switched."""
+        deployment, wanted = self._host.deployments[step.name], self._wanted[step.name]
         old = deployment.settings or {}
         stays = old.get("serving") == step.revision and step.action in ("route", "keep", "wait")
         since = old.get("since") if stays else self._host.now()
         return replace(deployment, settings={**wanted.settings, "serving": step.revision, "since": since})
 
-    def _apart(self, steps: t.Sequence[Step], why: str) -> None:
-        """One that the proxy cannot take is no reason to fail the others, of which some need what others leave."""
+    def _switch_each(self, steps: t.Sequence[Step], why: str) -> None:
+        """Retry one by one, so that one rejected route does not fail the rest, some of which need what others leave."""
         rest = list(steps)
         while len(steps) > 1 and (alone := next((step for step in rest if self._fits([step])), None)):
             rest.remove(alone)
-            self.together([alone])
+            self.switch_all([alone])
         if len(rest) < len(steps):
-            self.together(rest)
+            self.switch_all(rest)
             return
         for step in steps:
             self._refused(step, why, "proxy")
 
     def _stage(self, steps: t.Sequence[Step], staged: store.StagedSwitch) -> None:
-        """Write how each start ended, and which revisions serve, of all of them."""
+        """Stage the outcome of each start, and the records of which revisions serve."""
         for step in steps:
             if step.action in ("create", "roll"):
                 self._stage_outcome(step, staged)
             self._stage_limits(step, staged)
             self._stage_credentials(step, staged)
-        staged.stage_records({step.name: self._host.world[step.name].settings or {} for step in steps})
+        staged.stage_records({step.name: self._host.deployments[step.name].settings or {} for step in steps})
 
     def _stage_credentials(self, step: Step, staged: store.StagedSwitch) -> None:
-        """What serves has them: they are the deployment's from now on."""
-        deployment, credentials = self._host.world[step.name], self._wanted[step.name].credentials
+        """Stage the credentials of the revision that serves as the deployment's credentials."""
+        deployment, credentials = self._host.deployments[step.name], self._wanted[step.name].credentials
         if credentials and credentials != deployment.credentials_file:
             staged.stage_credentials(step.name, None if step.starts else credentials)
-            self._host.world[step.name] = replace(deployment, credentials_file=credentials)
+            self._host.deployments[step.name] = replace(deployment, credentials_file=credentials)
 
     def _stage_outcome(self, step: Step, staged: store.StagedSwitch) -> None:
         revision = self._host.revision(step)
@@ -178,15 +183,15 @@ class Switch:
         staged.stage_outcome(step.name, revision.number, outcome)
 
     def _stage_limits(self, step: Step, staged: store.StagedSwitch) -> None:
-        """The unit goes by the deadline at its next start; what a container may reach changes for all that run."""
+        """Stage new limits: the unit uses the deadline at its next start; ``may_reach`` changes for all running containers."""
         settings = self._wanted[step.name].settings
-        for revision in self._host.world[step.name].revisions:
-            if not revision.slot or not (revision.running or revision.number == step.revision):
+        for revision in self._host.deployments[step.name].revisions:
+            if not revision.endpoint or not (revision.running or revision.number == step.revision):
                 continue
-            slot = with_limits(revision.slot, settings)
-            if slot != revision.slot:
-                staged.stage_slot(step.name, revision.number, slot)
-                self._host.replace_revision(step.name, replace(revision, slot=slot))
+            endpoint = with_limits(revision.endpoint, settings)
+            if endpoint != revision.endpoint:
+                staged.stage_endpoint(step.name, revision.number, endpoint)
+                self._host.replace_revision(step.name, replace(revision, endpoint=endpoint))
 
     def _drain(self, steps: t.Sequence[Step], before: t.Mapping[str, Revision | None]) -> None:
         for step in steps:

@@ -4,10 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Where containers answer: a place for each that starts, who has to leave one first, and who is put back.
+"""Endpoints of containers: assign one to each that starts, stop what has to leave its endpoint first, and restore it.
 
-Behind the proxy nothing is published: each container has an address of its own on the deployments' network, so two
-revisions run side by side. One that itself has the public port does not go together with what follows: it is interrupted.
+Behind the proxy nothing is published: each container has its own address on the deployments' network, so two revisions
+run side by side. A container with its own public port cannot run together with its successor: it is interrupted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     Deployment,
     Revision,
     Wanted,
-    is_in_place,
+    is_at_wanted_endpoint,
     is_public,
     unit_name,
     with_limits,
@@ -34,141 +34,150 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan i
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import RolloutError, RolloutHost
 
 
-class Places:
-    """The places that one rollout gives to containers and takes from them."""
+class Endpoints:
+    """The endpoints that one rollout assigns to containers."""
 
     def __init__(self, host: RolloutHost, wanted: t.Mapping[str, Wanted]) -> None:
         self._host, self._wanted = host, wanted
         self._addresses: set[str] = set()
         self._networks: dict[str, tuple[str, set[str]]] = {}
-        # Deployments that cannot have two revisions side by side, as they were.
+        # Deployments that cannot run two revisions side by side, in their previous state.
         self._interrupted: dict[str, Deployment] = {}
-        # Revisions whose containers run elsewhere than they shall, as they were.
+        # Revisions whose containers run at another endpoint than wanted, in their previous state.
         self._moved: dict[str, Revision] = {}
 
-    def give_slot(self, step: Step) -> None:
-        """Give a place to what has to start: the one that it has where that will do."""
+    def assign(self, step: Step) -> None:
+        """Assign an endpoint to a container that has to start; keep its present one if possible."""
         wanted, revision = self._wanted[step.name], self._host.revision(step)
-        fresh, in_place = step.action in ("create", "roll"), is_in_place(revision.slot, wanted.settings)
+        fresh, in_place = step.action in ("create", "roll"), is_at_wanted_endpoint(revision.endpoint, wanted.settings)
         if wanted.settings["proxy"] == "none":
-            slot = {"address": wanted.settings["bind_address"], "port": wanted.settings["port"]}
-        elif revision.slot and in_place and (revision.running or not fresh):
-            slot = dict(revision.slot)
+            endpoint = {"address": wanted.settings["bind_address"], "port": wanted.settings["port"]}
+        elif revision.endpoint and in_place and (revision.running or not fresh):
+            endpoint = dict(revision.endpoint)
         else:
-            slot = self._new_slot(network_of(revision))
-        slot = with_limits(slot, wanted.settings) | self._note(wanted, revision)
-        if slot != revision.slot:
-            store.stage_slot(self._host.options.config_dir, step.name, revision.number, slot)
+            endpoint = self._new_endpoint(network_of(revision))
+        endpoint = with_limits(endpoint, wanted.settings) | self._note(wanted, revision)
+        if endpoint != revision.endpoint:
+            store.stage_endpoint(self._host.options.config_dir, step.name, revision.number, endpoint)
             if in_place or (fresh and not revision.running):
-                store.put_slot(self._host.options.config_dir, step.name, revision.number)
+                store.commit_endpoint(self._host.options.config_dir, step.name, revision.number)
             else:
-                # The file says where the container is until that has stopped.
-                store.keep_slot(self._host.options.config_dir, step.name, revision.number)
+                # The file keeps the container's present endpoint until the container has stopped.
+                store.keep_endpoint(self._host.options.config_dir, step.name, revision.number)
                 self._moved[step.name] = revision
                 revision = replace(revision, active="inactive")
-            self._host.replace_revision(step.name, replace(revision, slot=slot))
+            self._host.replace_revision(step.name, replace(revision, endpoint=endpoint))
 
     @staticmethod
     def _note(wanted: Wanted, revision: Revision) -> dict[str, str]:
-        """The credentials that its container has, or is about to be made with."""
+        """Return the note of the credentials that its container has, or will be created with."""
         if wanted.credentials and not revision.running:
             return _credentials.note(wanted.credentials)
-        return {key: revision.slot[key] for key in _credentials.NOTED if key in revision.slot} if revision.slot else {}
+        return (
+            {key: revision.endpoint[key] for key in _credentials.NOTED if key in revision.endpoint}
+            if revision.endpoint
+            else {}
+        )
 
-    def _new_slot(self, network: str) -> dict[str, t.Any]:
-        """An address that nobody has or had: no slot of a kept revision, and no container of whoever it is.
+    def _new_endpoint(self, network: str) -> dict[str, t.Any]:
+        """Return an endpoint with an unused address: neither recorded for a kept revision nor used by any container.
 
-        Where there is none left, one that only a stopped revision had; that gets another when it starts again.
+        If there is none, take one that only a stopped revision has; that revision gets another when it starts again.
         """
         if network not in self._networks:
             self._networks[network] = docker_engine.network(self._host.client, network)
         subnet, taken = self._networks[network]
-        known = {r.slot["address"] for deployment in self._host.world.values() for r in deployment.revisions if r.slot}
+        known = {
+            r.endpoint["address"]
+            for deployment in self._host.deployments.values()
+            for r in deployment.revisions
+            if r.endpoint
+        }
         address = free_address(subnet, self._addresses | taken | known) or self._left_address(subnet, taken)
         if address is None:
             raise RolloutError(
-                f"no free address in the upper half of {subnet}, the subnet of the network '{network}'; give it a larger one "
+                f"no address is free in the upper half of {subnet}, the subnet of the network '{network}'; set a larger subnet "
                 "(docker_network_subnet)"
             )
         self._addresses.add(address)
         return {"address": address, "port": CONTAINER_PORT, "network": network}
 
     def _left_address(self, subnet: str, taken: t.Container[str]) -> str | None:
-        """Take the address of a revision that neither runs nor starts; its slot goes, as one address stands in one slot."""
-        for name, deployment in self._host.world.items():
+        """Take the address of a revision that neither runs nor starts; its record is removed, as no two records may share one."""
+        for name, deployment in self._host.deployments.items():
             for revision in deployment.revisions:
-                slot = revision.slot or {}
+                endpoint = revision.endpoint or {}
                 busy = revision.running or revision.enabled or revision.draining or revision == deployment.serving
-                if busy or not slot.get("network") or slot["address"] in self._addresses:
+                if busy or not endpoint.get("network") or endpoint["address"] in self._addresses:
                     continue
-                if slot["address"] not in taken and ipaddress.ip_address(slot["address"]) in ipaddress.ip_network(
-                    subnet
-                ):
-                    store.remove_slot(self._host.options.config_dir, name, revision.number)
-                    self._host.replace_revision(name, replace(revision, slot=None))
-                    return str(slot["address"])
+                if endpoint["address"] not in taken and ipaddress.ip_address(
+                    endpoint["address"]
+                ) in ipaddress.ip_network(subnet):
+                    store.remove_endpoint(self._host.options.config_dir, name, revision.number)
+                    self._host.replace_revision(name, replace(revision, endpoint=None))
+                    return str(endpoint["address"])
         return None
 
     def is_direct(self, step: Step) -> bool:
-        """Whether the container itself has the public port, before or afterwards."""
-        world, serving = self._host.world, self._host.serving(step)
-        settings = (world[step.name].settings if step.name in world else None) or {}
+        """Return whether the container itself has the public port, before or after the step."""
+        deployments, serving = self._host.deployments, self._host.serving(step)
+        settings = (deployments[step.name].settings if step.name in deployments else None) or {}
         modes = (settings.get("proxy"), self._wanted[step.name].settings["proxy"])
-        return "none" in modes or is_public(serving.slot if serving else None)
+        return "none" in modes or is_public(serving.endpoint if serving else None)
 
     def interrupt(self, steps: t.Sequence[Step]) -> None:
-        """Stop first what cannot run beside what follows: all of them, so that two may exchange their ports."""
-        world = self._host.world
+        """Stop all containers that cannot run together with their successors, so that two may exchange their ports."""
+        deployments = self._host.deployments
         for step in steps:
             if self._host.serving(step) and (
                 step.action == "restart" or (step.action == "roll" and self.is_direct(step))
             ):
-                self._interrupted[step.name] = world[step.name]
+                self._interrupted[step.name] = deployments[step.name]
         for name, deployment in self._interrupted.items():
-            # A proxy that goes lets go of the port before the container takes it. One that a container had is kept for it.
+            # The proxy releases a port before a container takes it. A port that a container had stays reserved for it.
             settings = deployment.settings or {}
             direct = {"proxy": "none", "kept": settings.get("proxy") == "none"}
-            world[name] = replace(deployment, settings={**settings, **direct})
+            deployments[name] = replace(deployment, settings={**settings, **direct})
         if any(step.starts and self.is_direct(step) for step in steps):
-            # On a full disk it would keep the ports that containers are to have.
-            self._host.let_go(but=reload.ProxyFileError)
+            # On a full disk the proxy would keep the ports that the containers need.
+            self._host.try_load_proxy(but=reload.ProxyFileError)
         self._stop_and_move()
 
-    def put_all_back(self) -> None:
-        """Start again all that was interrupted, where what was to follow cannot."""
+    def restore_all(self) -> None:
+        """Start again everything that was interrupted, if the successors cannot start."""
         for name, before in self._interrupted.items():
             if before.serving:
-                self.put_back(name, before.serving)
-        # It may have let go of them.
-        self._host.let_go()
+                self.restore(name, before.serving)
+        # The proxy may have released their ports.
+        self._host.try_load_proxy()
 
     def _stop_and_move(self) -> None:
         serving = ((name, deployment.serving) for name, deployment in self._interrupted.items())
         stopping = [*self._moved.items(), *((name, revision) for name, revision in serving if revision)]
         systemd.stop(list(dict.fromkeys(unit_name(name, revision.number) for name, revision in stopping)))
         for name, revision in self._moved.items():
-            store.put_slot(self._host.options.config_dir, name, revision.number)
+            store.commit_endpoint(self._host.options.config_dir, name, revision.number)
 
     def is_interrupted(self, name: str) -> bool:
-        """Whether the deployment was stopped for what follows."""
+        """Return whether the deployment was stopped for its successor."""
         return name in self._interrupted
 
-    def put_back(self, name: str, serving: Revision) -> bool:
-        """Start again what was interrupted, where it was; False where that was no place for it before."""
-        self._host.world[name] = before = self._interrupted[name]
+    def restore(self, name: str, serving: Revision) -> bool:
+        """Start an interrupted revision again at its previous endpoint; False if that endpoint was already wrong before."""
+        self._host.deployments[name] = before = self._interrupted[name]
         moved = self._moved.get(name)
         if moved and moved.number == serving.number:
-            if not is_in_place(moved.slot, before.settings or {}):
+            if not is_at_wanted_endpoint(moved.endpoint, before.settings or {}):
                 return False
             systemd.stop([unit_name(name, serving.number)])
-            store.put_slot_back(self._host.options.config_dir, name, serving.number)
+            store.restore_endpoint(self._host.options.config_dir, name, serving.number)
             self._host.replace_revision(name, moved)
         systemd.start([unit_name(name, serving.number)])
         return True
 
 
 def network_of(revision: Revision) -> str:
-    """The network that a revision's container joins."""
+    """Return the network that a revision's container joins."""
     arguments = list((revision.record or {}).get("arguments") or ())
     if "--network" not in arguments:
         raise RolloutError(f"revision {revision.number} has no record of its network")
@@ -176,7 +185,7 @@ def network_of(revision: Revision) -> str:
 
 
 def free_address(subnet: str, taken: t.Container[str]) -> str | None:
-    """The first address that is free in the upper half of a subnet; the engine itself gives them from the lower end."""
+    """Return the first free address in the upper half of a subnet; the engine assigns its own from the lower end."""
     network = ipaddress.IPv4Network(subnet)
     first, last = int(network.network_address), int(network.broadcast_address)
     addresses = (str(ipaddress.IPv4Address(number)) for number in range((first + last + 1) // 2 + 1, last))

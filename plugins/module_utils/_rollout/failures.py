@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Collect why deployments failed: state and log of each, one likely cause, one line for people."""
+"""Collect why deployments failed: the state and log of each, one likely cause, and one line for the user."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import log_causes
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server.health import Answer
 
-# A traceback that systemd restarted a few times can be long; what is shown is its end.
+# A traceback can be long if systemd restarted the unit a few times; its end is shown.
 LINES_READ = 100
 LOG_LINES = 20
 
 
-def explain(
+def collect_failure(
     name: str,
     number: int,
     state: systemd.UnitState,
@@ -29,26 +29,26 @@ def explain(
     environment: str | None,
     since: float | None = None,
 ) -> dict[str, t.Any]:
-    """One failure as data: name, revision, code, cause, the line that tells it, log."""
+    """Return one failure as data: name, revision, code, cause, the log line that shows it, log."""
     lines = log_causes.plain(systemd.journal(unit_name(name, number), LINES_READ, since))
     cause = log_causes.likely_cause(state.active, state.exit_code, answer.status if answer else None, lines)
     line, *log = log_causes.mask([cause.line, *lines[-LOG_LINES:]], parse_rendered(environment))
     return {"name": name, "revision": number, "code": cause.code, "cause": cause.text, "line": line, "log": log}
 
 
-# What no log explains: the cause is the whole story.
+# Codes of failures that have no log: the cause is complete.
 UNLOGGED = ("proxy", "rollout", "lost_runs", "drain")
 
 
-def sentence(failures: t.Sequence[t.Mapping[str, t.Any]]) -> str:
-    """One line a deployment: its likely cause and the line of its log that tells it, else its last one."""
+def summarize(failures: t.Sequence[t.Mapping[str, t.Any]]) -> str:
+    """Return one line per deployment: its likely cause, and the log line that shows it, else the last one."""
     lines = []
     for failure in failures:
         logged = f"; it logged: {failure['line']}" if failure["line"] else "; it logged nothing"
         happened = (
             f": {failure['cause']}" if failure["code"] in UNLOGGED else f" is not healthy: {failure['cause']}{logged}"
         )
-        kept = f"; revision {failure['serving']} goes on serving" if failure.get("serving") else ""
+        kept = f"; revision {failure['serving']} continues to serve" if failure.get("serving") else ""
         which = f"revision {failure['revision']} of " if failure.get("serving") else ""
         lines.append(f"{which}deployment '{failure['name']}'{happened}{kept}")
     return "\n".join(lines)

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the modules container_service and deployment_rollback have in common: read, plan, apply, report."""
+"""The common part of the modules deployment_rollout and deployment_rollback: read, plan, apply, report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
     normal_reference,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import NAME
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, firewall, systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.lock import LockedError, host_lock
@@ -34,9 +34,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     make_content,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.apply import Rollout
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import summarize
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import plan
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.report import Report, diff_of, told
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.report import Report, diff_of, result_entry
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import proxy_drifted
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.snapshot import SNAPSHOT_SECONDS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import Options, RolloutError
@@ -44,9 +44,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-# What systemd, the engine and the proxy take beside the limits that are set.
+# Time for systemd, the engine and the proxy, in addition to the limits that are set.
 _SLACK_SECONDS = 180
-# The options of both modules that say how to roll out.
+# The remedy for a state that only a full run can correct.
+SITE_FIRST = "run the playbook site first"
+# The rollout options of both modules.
 ROLLOUT_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "config_dir": {"type": "path", "default": "/etc/langgraph"},
     "min_healthy_time": {"type": "float", "default": 0.0},
@@ -66,15 +68,16 @@ _ERRORS = (
     reload.ProxyError,
     firewall.FirewallError,
     RolloutError,
-    Refused,
     LockedError,
 )
 
 
 def run_module(module: AnsibleModule, function: t.Callable[..., dict[str, t.Any]]) -> t.NoReturn:
-    """Do a module's work and exit."""
+    """Run a module and exit with its result."""
     try:
         result = function(module.params, check_mode=module.check_mode)
+    except Refused as error:
+        module.fail_json(msg=str(error), problems=[problem.as_dict() for problem in error.problems])
     except _ERRORS as error:
         module.fail_json(msg=str(error))
     except OSError as error:
@@ -82,45 +85,46 @@ def run_module(module: AnsibleModule, function: t.Callable[..., dict[str, t.Any]
     if not module._diff:
         result.pop("diff")
     if result["failures"]:
-        module.fail_json(msg=sentence(result["failures"]), **result)
+        module.fail_json(msg=summarize(result["failures"]), **result)
     result.pop("failures")
     module.exit_json(**result)
 
 
 @dataclass(frozen=True)
 class _Images:
-    """References to ids, and whether what is missing only has to be brought yet."""
+    """Image ids by reference, and whether a missing image will be provided later in the play."""
 
     ids: t.Mapping[str, str]
     coming: bool
 
     def digest(self, image: str, image_id: str) -> str:
-        """What the registry that the reference names calls the image; empty where it came another way."""
+        """Return the image's digest in the registry of its reference; empty if it did not come from there."""
         known = [name for name, found in self.ids.items() if "@" in name and found == image_id]
         return named_digest(image, known) or ""
 
 
 def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
-    """Bring the host to what ``params`` want; with ``check_mode`` only tell."""
+    """Bring the host to the state that ``params`` describe; with ``check_mode``, only report the changes."""
     for deployment in params["deployments"]:
         check_name(deployment["name"])
     client = docker_engine.connect()
     if params["only_credentials"]:
         return carry_out(lambda found: _rotated(found, params), params, client, check_mode=check_mode)
     ids = docker_engine.image_ids(client)
-    images = _Images({**ids, **params["coming_images"]} if check_mode else ids, check_mode)
+    images = _Images({**ids, **params["expected_images"]} if check_mode else ids, check_mode)
     wanted = [_wanted(deployment, images, params) for deployment in params["deployments"]]
     return carry_out(lambda _found: wanted, params, client, check_mode=check_mode)
 
 
 def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
-        # It becomes a folder that may be deleted.
-        raise Refused(f"deployment '{name}', option 'name': it is not made of a-z, 0-9 and inner hyphens")
+        # It becomes the name of a directory that may be deleted.
+        finding = "it is not a letter followed by lower-case letters, digits and inner hyphens"
+        raise Refused([Problem(name, "name", finding, "choose another name")])
 
 
 def read_host(config_dir: str) -> dict[str, Deployment]:
-    """All deployments of the host: what is not in the list keeps its place in the proxy."""
+    """Read all deployments of the host: those that are not in the list keep their routes in the proxy."""
     return store.read(config_dir, store.deployment_names(config_dir))
 
 
@@ -130,12 +134,11 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
         return Wanted(name)
     image_id = images.ids.get(normal_reference(deployment["image"]))
     if image_id is None and images.coming:
-        # An earlier task of the real run brings it.
+        # An earlier task of the real run provides it.
         image_id = "not on the host yet"
     if image_id is None:
-        raise Refused(
-            f"deployment '{name}', option 'image': the host has no image '{deployment['image']}'; load or pull it first"
-        )
+        finding = f"the host has no image '{deployment['image']}'"
+        raise Refused([Problem(name, "image", finding, "load or pull it first")])
     settings = {key: deployment[key] for key in ("bind_address", "port", "hostname", "prefix", "tls")}
     settings["may_reach"] = sorted(set(deployment["may_reach"]))
     settings |= {key: params[key] for key in ("proxy", "healthy_deadline", "drain_limit")}
@@ -146,16 +149,14 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
 
 
 def _rotated(found: t.Mapping[str, Deployment], params: t.Mapping[str, t.Any]) -> list[Wanted]:
-    """What serves, with other credentials and nothing else. Raises Refused."""
+    """Return the serving revisions with new credentials and no other change. Raises Refused."""
     wanted = []
     for item in params["deployments"]:
         name, deployment = item["name"], found.get(item["name"])
         serving = deployment.serving if deployment else None
         if deployment is None or serving is None or serving.content is None or not serving.intact:
-            raise Refused(
-                f"deployment '{name}', option 'only_credentials': it has no revision that serves, or its files were changed by "
-                "hand; run the playbook site first"
-            )
+            finding = "it has no serving revision, or its files were changed by hand"
+            raise Refused([Problem(name, "only_credentials", finding, SITE_FIRST)])
         credentials = item["credentials"] or _credentials.split(item["environment"])[1]
         wanted.append(Wanted(name, serving.content.apart, deployment.settings or {}, credentials=credentials))
     return wanted
@@ -168,7 +169,7 @@ def carry_out(
     *,
     check_mode: bool,
 ) -> dict[str, t.Any]:
-    """Read the host, plan, apply unless in check mode, and report both in the same words."""
+    """Read the host, plan, apply the plan unless in check mode, and report both in the same format."""
     options = Options(
         config_dir=params["config_dir"],
         parallel=params["parallel"],
@@ -191,25 +192,25 @@ def carry_out(
         rollout = Rollout(options, client, wanted, steps, found)
         reports = [Report(step) for step in steps] if check_mode or not steps else rollout.run()
         if not check_mode:
-            # Each time: a run that was killed before this is finished by the next.
+            # On every run: if a run is killed before this, the next one finishes it.
             firewall.apply()
     if params["wait_for_drain"] and not check_mode:
         rollout.wait_for_drains()
     changed = any(step.changed for step in steps)
     credentials = {item.name: item.credentials for item in wanted}
-    # A run that changed nothing and waited for nothing has looked already.
-    world = read_host(params["config_dir"]) if not check_mode and (changed or params["wait_for_drain"]) else found
+    # If nothing was changed and nothing waited for, the first reading is current.
+    deployments = read_host(params["config_dir"]) if not check_mode and (changed or params["wait_for_drain"]) else found
     return {
-        "carried": None if check_mode else carried(world, credentials),
+        "carried": None if check_mode else carried(deployments, credentials),
         "changed": (bool(wanted) and interrupted) or changed,
-        "deployments": [told(report, item, found.get(item.name)) for report, item in zip(reports, wanted)],
+        "deployments": [result_entry(report, item, found.get(item.name)) for report, item in zip(reports, wanted)],
         "failures": [report.failure for report in reports if report.failure],
         "diff": [diff_of(item, found.get(item.name)) for step, item in zip(steps, wanted) if step.changed],
     }
 
 
 def longest(wanted: t.Sequence[Wanted], found: t.Mapping[str, Deployment], options: Options) -> float:
-    """Seconds that a run may take at most: each revision waits for room, is dumped before, and becomes healthy."""
+    """Return the seconds that a run may take at most: each revision waits for capacity and a dump, and becomes healthy."""
     contents = [r.content for deployment in found.values() for r in deployment.revisions]
     contents += [item.content for item in wanted]
     drain = max((content.drain_seconds for content in contents if content), default=0)
@@ -219,5 +220,5 @@ def longest(wanted: t.Sequence[Wanted], found: t.Mapping[str, Deployment], optio
     snapshot = SNAPSHOT_SECONDS if options.snapshot_dir else 0
     one = limit + drain + snapshot + deadline + options.min_healthy_time + _SLACK_SECONDS
     rounds = -(-len(wanted) // max(1, min(options.parallel, options.max_extra)))
-    # What is interrupted or removed ends its runs first, and what fails ends its own last.
+    # Interrupted or removed revisions end their runs first, and failed ones end theirs last.
     return rounds * one + 2 * (drain + _SLACK_SECONDS)

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""From what is wanted and what the host has to one step a deployment. No I/O: check mode prints what is applied."""
+"""Plan one step per deployment from the wanted and the present state. No I/O: check mode prints what a run applies."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     Deployment,
     Revision,
     Wanted,
-    is_in_place,
+    is_at_wanted_endpoint,
     to_prune,
 )
 
-# create: the first revision. roll: a new one beside the old one, then the switch. restart: the same one, interrupted.
-# start, wait: the same one, which is not up. route: the proxy alone. keep: nothing, or settings alone. remove: all of it.
+# create: the first revision. roll: a new one next to the old one, then the switch. restart: the same one, interrupted.
+# start, wait: the same one, which does not run yet. route: only the proxy. keep: nothing, or only settings. remove: everything.
 Action = t.Literal["create", "roll", "restart", "start", "wait", "route", "keep", "remove"]
 
 
 @dataclass(frozen=True)
 class Step:
-    """What happens to one deployment and why.
+    """The change of one deployment and its reasons.
 
-    ``revision`` serves afterwards, ``new`` tells that its files have to be written first, ``strays`` are revisions
+    ``revision`` serves afterwards, ``new`` is whether its files have to be written first, ``leftovers`` are revisions
     that an interrupted run left running or enabled, ``prune`` those that are no longer kept.
     """
 
@@ -47,41 +47,41 @@ class Step:
     new: bool = False
     write: bool = False
     enable: bool = False
-    strays: tuple[int, ...] = ()
+    leftovers: tuple[int, ...] = ()
     prune: tuple[int, ...] = ()
 
     @property
     def changed(self) -> bool:
-        """Whether the host differs afterwards."""
-        return self.write or self.enable or bool(self.strays or self.prune) or self.action not in ("keep", "wait")
+        """Return whether the host differs afterwards."""
+        return self.write or self.enable or bool(self.leftovers or self.prune) or self.action not in ("keep", "wait")
 
     @property
     def starts(self) -> bool:
-        """Whether a container has to become healthy for it."""
+        """Return whether a container has to become healthy for it."""
         return self.action in ("create", "roll", "restart", "start", "wait")
 
 
 def plan(wanted: t.Sequence[Wanted], found: t.Mapping[str, Deployment], keep: int) -> list[Step]:
-    """Decide, in the list's order, what each deployment needs; ``keep`` is how many revisions are kept."""
+    """Decide what each deployment needs, in the order of the list; ``keep`` is the number of revisions to keep."""
     steps = []
     for item in wanted:
         deployment = found.get(item.name) or Deployment(item.name)
         if item.content is None:
-            # Files of a run that did not get so far as a revision may have secrets too.
+            # A run that was killed before it wrote a revision may have left files with secrets.
             steps.append(Step(item.name, "remove" if item.name in found else "keep"))
             continue
         step = _step(item, item.content, deployment)
         if not step.new:
             old = (revision.number for revision in to_prune(deployment, keep))
             prune = tuple(number for number in old if number != step.revision)
-            told = (f"revision {number} is no longer kept" for number in prune)
-            step = replace(step, prune=prune, reasons=(*step.reasons, *told))
+            pruned = (f"revision {number} is no longer kept" for number in prune)
+            step = replace(step, prune=prune, reasons=(*step.reasons, *pruned))
         steps.append(step)
     return steps
 
 
 def interrupts(step: Step, wanted: Wanted, found: Deployment | None) -> bool:
-    """Whether clients are refused for a while: where a container itself has the public port, or it is not up anyway."""
+    """Return whether clients are refused for a while: the container itself has the public port, or it does not run."""
     if step.action == "roll":
         settings = (found.settings if found else None) or {}
         return "none" in (settings.get("proxy"), wanted.settings.get("proxy"))
@@ -102,13 +102,13 @@ def _step(wanted: Wanted, content: Content, found: Deployment) -> Step:
         return _new(wanted, "roll", (*_other_credentials(wanted, found), *changes), content, found)
     step = _same(wanted, found, serving, tuple(changes))
     if wanted.credentials and found.credentials_file != wanted.credentials:
-        # Nothing of a container: those of an earlier version are taken over as they are.
+        # No container changes: the credentials of an earlier version are taken over as they are.
         step = replace(step, write=True, reasons=(*step.reasons, "credentials file"))
     return step
 
 
 def _other_credentials(wanted: Wanted, found: Deployment) -> list[str]:
-    """What is another one than what serves was made with, as reasons."""
+    """Return the reasons for which the wanted credentials differ from those of the serving revision."""
     serving = found.serving
     if not wanted.credentials or serving is None or serving.credentials == _credentials.digest(wanted.credentials):
         return []
@@ -117,16 +117,16 @@ def _other_credentials(wanted: Wanted, found: Deployment) -> list[str]:
 
 
 def _new(wanted: Wanted, action: Action, reasons: tuple[str, ...], content: Content, found: Deployment) -> Step:
-    """A new revision, or the one that an interrupted or failed run has made of the same content already."""
+    """Plan a new revision, or reuse the one that an interrupted or failed run has created with the same content."""
     name, begun = wanted.name, found.get(found.newest)
     if begun is not None and begun.content is not None and _is_begun(begun, begun.content, wanted, content):
-        return Step(name, action, reasons, begun.number, write=True, strays=_strays(found, begun.number))
+        return Step(name, action, reasons, begun.number, write=True, leftovers=_leftovers(found, begun.number))
     number = found.newest + 1
-    return Step(name, action, reasons, number, new=True, write=True, strays=_strays(found, number))
+    return Step(name, action, reasons, number, new=True, write=True, leftovers=_leftovers(found, number))
 
 
 def _is_begun(begun: Revision, has: Content, wanted: Wanted, content: Content) -> bool:
-    """Whether a revision that has not served is the wanted one: if its container runs, with the same credentials too."""
+    """Return whether a revision that has not served is the wanted one; if its container runs, the credentials must match too."""
     if begun.served or not begun.intact or has.apart != content.apart:
         return False
     return not (wanted.credentials and begun.alive) or begun.credentials == _credentials.digest(wanted.credentials)
@@ -134,37 +134,41 @@ def _is_begun(begun: Revision, has: Content, wanted: Wanted, content: Content) -
 
 def _same(wanted: Wanted, found: Deployment, serving: Revision, changes: tuple[str, ...]) -> Step:
     settings = found.settings or {}
-    number, strays = serving.number, _strays(found, serving.number)
-    reasons = (*changes, *(f"revision {stray} runs and does not serve" for stray in strays))
+    number, leftovers = serving.number, _leftovers(found, serving.number)
+    reasons = (*changes, *(f"revision {leftover} runs and does not serve" for leftover in leftovers))
     moved = any(key in ADDRESS for key in changes)
     if "proxy" in changes or (moved and settings.get("proxy") == "none"):
-        # The container itself is published there: it has to be made anew.
-        return Step(wanted.name, "restart", reasons, number, write=True, enable=not serving.enabled, strays=strays)
-    if not is_in_place(serving.slot, wanted.settings):
-        # A run that was to move it was killed, or its record is lost.
+        # The container itself is published there: it has to be created again.
+        return Step(
+            wanted.name, "restart", reasons, number, write=True, enable=not serving.enabled, leftovers=leftovers
+        )
+    if not is_at_wanted_endpoint(serving.endpoint, wanted.settings):
+        # A run was killed before it moved the container, or its record is lost.
         reasons = (*reasons, "published elsewhere")
-        return Step(wanted.name, "restart", reasons, number, write=True, enable=not serving.enabled, strays=strays)
+        return Step(
+            wanted.name, "restart", reasons, number, write=True, enable=not serving.enabled, leftovers=leftovers
+        )
     enable, write = not serving.enabled, bool(changes)
     if serving.active == "activating":
-        return Step(wanted.name, "wait", reasons, number, write=write, enable=enable, strays=strays)
+        return Step(wanted.name, "wait", reasons, number, write=write, enable=enable, leftovers=leftovers)
     if not serving.running:
         reasons = (*reasons, f"unit is {serving.active}")
-        return Step(wanted.name, "start", reasons, number, write=write, enable=enable, strays=strays)
+        return Step(wanted.name, "start", reasons, number, write=write, enable=enable, leftovers=leftovers)
     action: Action = "route" if moved else "keep"
-    return Step(wanted.name, action, reasons, number, write=write, enable=enable, strays=strays)
+    return Step(wanted.name, action, reasons, number, write=write, enable=enable, leftovers=leftovers)
 
 
 def _back(wanted: Wanted, content: Content, found: Deployment, number: int) -> Step:
-    """Back to a revision that is kept, with the deployment's own settings."""
+    """Plan a rollback to a kept revision, with the deployment's own settings."""
     serving = found.serving
     if serving is not None and serving.number == number:
         return _same(Wanted(wanted.name, content, found.settings or {}), found, serving, ())
     reasons = (f"rollback from revision {serving.number}" if serving else "rollback",)
-    return Step(wanted.name, "roll", reasons, number, write=True, strays=_strays(found, number))
+    return Step(wanted.name, "roll", reasons, number, write=True, leftovers=_leftovers(found, number))
 
 
-def _strays(found: Deployment, target: int) -> tuple[int, ...]:
-    """Revisions that run or start at boot, that nobody drains, and that neither serve nor shall."""
+def _leftovers(found: Deployment, target: int) -> tuple[int, ...]:
+    """Return revisions that run or start at boot, are not draining, do not serve, and are not the target."""
     serving = found.serving.number if found.serving else None
     return tuple(
         revision.number

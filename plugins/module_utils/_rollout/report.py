@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What a rollout tells of each deployment."""
+"""The report of a rollout on each deployment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan i
 
 @dataclass
 class Report:
-    """What came of one step; ``runs`` are counts by status before and after the switch, None where unknown."""
+    """The result of one step; ``runs`` are counts by status before and after the switch, None if unknown."""
 
     step: Step
     failure: dict[str, t.Any] | None = None
@@ -26,8 +26,8 @@ class Report:
     snapshot: str | None = None
 
 
-def told(report: Report, wanted: Wanted, found: Deployment | None) -> dict[str, t.Any]:
-    """One entry of the module's result."""
+def result_entry(report: Report, wanted: Wanted, found: Deployment | None) -> dict[str, t.Any]:
+    """Return one entry of the module's result."""
     step: Step = report.step
     return {
         "name": step.name,
@@ -45,7 +45,7 @@ def told(report: Report, wanted: Wanted, found: Deployment | None) -> dict[str, 
 
 
 def diff_of(wanted: Wanted, found: Deployment | None) -> dict[str, str]:
-    """One entry of its diff."""
+    """Return one entry of the module's diff."""
     header = f"deployment {wanted.name}"
     old = found.serving.content if found and found.serving else None
     settings, before = (found.settings, found.credentials) if found else (None, "")

@@ -4,14 +4,14 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The end of revisions and deployments: drained, cleared away, removed with all they have, pruned where not kept."""
+"""The end of revisions and deployments: drain revisions, remove deployments with all their files, prune old revisions."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
@@ -31,91 +31,91 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state 
 
 
 def drain(host: RolloutHost, name: str, numbers: t.Sequence[int]) -> None:
-    """Let revisions end in their own time, under systemd. Where no proxy holds sessions, they end now."""
+    """Start draining revisions, under systemd. Revisions without a proxy have no sessions to wait for and are stopped now."""
     if not numbers:
         return
     host.drained.setdefault(name, set()).update(numbers)
-    deployment = host.world[name]
+    deployment = host.deployments[name]
     direct = (deployment.settings or {}).get("proxy") == "none"
-    now = [r.number for r in deployment.revisions if r.number in numbers and (direct or is_public(r.slot))]
+    now = [r.number for r in deployment.revisions if r.number in numbers and (direct or is_public(r.endpoint))]
     systemd.disable_now([unit_name(name, number) for number in now])
     for number in now:
         docker_engine.remove_container(host.client, container_name(name, number))
     systemd.start([drain_unit_name(name, number) for number in numbers if number not in now])
 
 
-def clear_the_way(host: RolloutHost, steps: t.Sequence[Step]) -> list[Step]:
-    """End strays early where they hold the public port, or the last place among the revisions that may run.
+def drain_blocking_leftovers(host: RolloutHost, steps: t.Sequence[Step]) -> list[Step]:
+    """Drain leftovers early if they block a start: they have the public port, or use up the limit of running revisions.
 
-    A place is one of its deployment, or one of all that may run beside those that serve.
+    The limit is that of the deployment (``max_running``) or that of all extra revisions of the host (``max_extra``).
 
-    Give the steps whose strays are gone.
+    Return the steps whose leftovers are being drained.
     """
     public, crowded = [], []
     starting = [step for step in steps if step.starts]
-    full = len(capacity.fitting(starting, capacity.known(host.world), host.options.max_extra)) < len(starting)
+    full = len(capacity.fitting(starting, capacity.known(host.deployments), host.options.max_extra)) < len(starting)
     for step in steps:
-        revisions = host.world[step.name].revisions if step.strays else ()
-        if any(r.number in step.strays and is_public(r.slot) for r in revisions):
+        revisions = host.deployments[step.name].revisions if step.leftovers else ()
+        if any(r.number in step.leftovers and is_public(r.endpoint) for r in revisions):
             public.append(step)
-        elif (full and step.strays) or (step.starts and _beside(step, revisions) >= host.options.max_running):
+        elif (full and step.leftovers) or (step.starts and _beside(step, revisions) >= host.options.max_running):
             crowded.append(step)
-    # The proxy sends nobody to what has the public port itself, and cannot be told anything while that has it.
+    # The proxy routes nobody to a container with its own public port, and cannot be loaded while the container has it.
     for step in public:
-        drain(host, step.name, step.strays)
-    if crowded and not host.let_go():
+        drain(host, step.name, step.leftovers)
+    if crowded and not host.try_load_proxy():
         return public
     for step in crowded:
-        drain(host, step.name, step.strays)
+        drain(host, step.name, step.leftovers)
     return [*public, *crowded]
 
 
 def _beside(step: Step, revisions: t.Iterable[Revision]) -> int:
-    """How many of its deployment's revisions run beside the one that a step is about."""
+    """Count the deployment's running revisions other than that of the step."""
     return sum(revision.running for revision in revisions if revision.number != step.revision)
 
 
 def remove(host: RolloutHost, names: t.Sequence[str]) -> None:
-    """Take the way to it away, the record that it serves, then stop it, and delete its files last.
+    """Remove a deployment's route and its record, stop it, and delete its files last.
 
-    A killed run is finished by the next, and until then nothing leads clients to what is half gone.
+    The next run finishes a killed one, and until then no client is routed to a half-removed deployment.
     """
     for name in names:
-        host.world[name] = replace(host.world[name], settings=None)
+        host.deployments[name] = replace(host.deployments[name], settings=None)
     if names:
-        # On a full disk too: then nothing is removed.
-        host.let_go(but=reload.ProxyFileError)
-        reach("remove_unrouted")
-    numbers = {name: [revision.number for revision in host.world[name].revisions] for name in names}
+        # If the file cannot be written, as on a full disk, nothing is removed.
+        host.try_load_proxy(but=reload.ProxyFileError)
+        failpoint("remove_unrouted")
+    numbers = {name: [revision.number for revision in host.deployments[name].revisions] for name in names}
     systemd.stop([drain_unit_name(name, number) for name in names for number in numbers[name]])
     for name in names:
         store.remove_settings(host.options.config_dir, name)
-        reach("remove_unrecorded")
+        failpoint("remove_unrecorded")
     systemd.disable_now([unit_name(name, number) for name in names for number in numbers[name]])
     for name in names:
-        reach("remove_stopped")
+        failpoint("remove_stopped")
         for number in numbers[name]:
             docker_engine.remove_container(host.client, container_name(name, number))
-        reach("remove_cleared")
-        # While their records are still there: a run that is killed here is finished by the next.
-        for revision in host.world[name].revisions if host.options.remove_dumps else ():
+        failpoint("remove_cleared")
+        # While their records still exist, so that the next run can finish a run that is killed here.
+        for revision in host.deployments[name].revisions if host.options.remove_dumps else ():
             _remove_dump(host, name, revision)
         store.remove_deployment(host.options.config_dir, name)
-        host.world.pop(name)
+        host.deployments.pop(name)
 
 
 def prune(host: RolloutHost, steps: t.Sequence[Step]) -> None:
-    """Remove what is older than what is kept, and images that only it needed."""
-    world = store.read(host.options.config_dir, sorted(host.world))
+    """Remove revisions that are no longer kept, and images that only they needed."""
+    deployments = store.read(host.options.config_dir, sorted(host.deployments))
     pruned: list[Revision] = []
     for step in steps:
-        if step.action == "remove" or step.name not in world:
+        if step.action == "remove" or step.name not in deployments:
             continue
-        for revision in to_prune(world[step.name], host.options.keep_revisions):
+        for revision in to_prune(deployments[step.name], host.options.keep_revisions):
             _remove_revision(host, step.name, revision)
             pruned.append(revision)
     gone = {id(revision) for revision in pruned}
-    kept = [r for deployment in world.values() for r in deployment.revisions if id(r) not in gone]
+    kept = [r for deployment in deployments.values() for r in deployment.revisions if id(r) not in gone]
     for image_id in unused_images(pruned, kept):
         docker_engine.remove_image(host.client, image_id)
 
@@ -130,8 +130,8 @@ def _remove_revision(host: RolloutHost, name: str, revision: Revision) -> None:
 
 
 def _remove_dump(host: RolloutHost, name: str, revision: Revision) -> None:
-    # Where it was put then: the option may have another value by now, or none.
-    folder = host.options.snapshot_dir
-    dump = revision.snapshot or (snapshot_path(folder, name, revision) if folder else None)
+    # Its recorded path comes first: the option may have changed since, or may be unset.
+    directory = host.options.snapshot_dir
+    dump = revision.snapshot or (snapshot_path(directory, name, revision) if directory else None)
     if dump:
         store.remove_snapshot(dump, name, revision.number)

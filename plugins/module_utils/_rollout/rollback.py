@@ -4,16 +4,16 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the module deployment_rollback wants: a revision that is kept, where nothing speaks against it."""
+"""The rollback of deployment_rollback to a kept revision, and the reasons to refuse it."""
 
 from __future__ import annotations
 
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import conflicts
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
@@ -23,26 +23,29 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     is_public,
     previous,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import carry_out, check_name
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import (
+    SITE_FIRST,
+    carry_out,
+    check_name,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import proxy_drifted, routes
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.snapshot import snapshot_path
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
 
 
 def roll_back(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
-    """Bring one deployment back to a revision that is kept; a host that does not have the deployment is left alone."""
+    """Bring one deployment back to a kept revision; a host without the deployment is left alone."""
     check_name(params["name"])
     client = docker_engine.connect()
 
     def wanted(found: t.Mapping[str, Deployment]) -> list[Wanted]:
         if params["name"] not in found:
             return []
-        # First: what back_to() goes by, the record and the schema, is not what clients see then.
+        # First, because back_to() relies on the record and the schema, which then differ from what clients see.
         if params["revision"] is None and found[params["name"]].serving and proxy_drifted(found):
-            raise Refused(
-                f"deployment '{params['name']}', option 'revision': an interrupted run left the proxy with another revision "
-                "than the host's record; say which revision to go back to, or run the playbook site first"
-            )
+            finding = "an interrupted run left the proxy on a different revision from the host's record"
+            remedy = f"name the revision to roll back to, or {SITE_FIRST}"
+            raise Refused([Problem(params["name"], "revision", finding, remedy)])
         _refuse_what_is_in_the_way(found, params["name"])
         return [back_to(found[params["name"]], params, docker_engine.image_ids(client).values())]
 
@@ -50,79 +53,80 @@ def roll_back(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t
 
 
 def _refuse_what_is_in_the_way(found: t.Mapping[str, Deployment], name: str) -> None:
-    """The proxy can be told nothing while the container of another deployment has a port that it needs."""
+    """Refuse a rollback while the container of another deployment has a port that the proxy needs: it cannot be loaded."""
     needed = {(route.bind_address, route.port) for route in routes(found.values())}
     for other in found.values():
         for revision in other.revisions if other.name != name else ():
-            slot = revision.slot
-            if not (revision.running and slot and is_public(slot)):
+            endpoint = revision.endpoint
+            if not (revision.running and endpoint and is_public(endpoint)):
                 continue
-            if any(meet(slot["address"], slot["port"], *address) for address in needed):
-                raise Refused(
-                    f"deployment '{name}', option 'name': an interrupted run left revision {revision.number} of deployment "
-                    f"'{other.name}' on port {slot['port']}, which the proxy needs; run the playbook site first"
+            if any(conflicts(endpoint["address"], endpoint["port"], *address) for address in needed):
+                finding = (
+                    f"an interrupted run left revision {revision.number} of deployment '{other.name}' on port "
+                    f"{endpoint['port']}, which the proxy needs"
                 )
+                raise Refused([Problem(name, "name", finding, SITE_FIRST)])
 
 
 def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.Collection[str]) -> Wanted:
-    """What a rollback wants: a kept revision with the deployment's own settings. Raises Refused."""
+    """Return the wanted state: a kept revision with the deployment's own settings. Raises Refused."""
     name, number, serving = deployment.name, params["revision"], deployment.serving
     kept = ", ".join(str(revision.number) for revision in deployment.revisions) or "none"
+    choice = f"choose a kept revision that has served; kept revisions: {kept}"
     if deployment.settings is None or serving is None:
-        raise Refused(f"deployment '{name}' has no revision that serves; run the playbook site first")
+        raise Refused([Problem(name, "name", "it has no serving revision", SITE_FIRST)])
     target = deployment.get(number) if number is not None else previous(deployment)
     if target is None:
-        which = (
+        finding = (
             f"there is no revision {number}" if number is not None else f"no revision below {serving.number} has served"
         )
-        raise Refused(f"deployment '{name}', option 'revision': {which}; kept are {kept}")
+        raise Refused([Problem(name, "revision", finding, choice)])
     if target.content is None or not target.intact:
-        raise Refused(
-            f"deployment '{name}', option 'revision': the files of revision {target.number} were changed by hand"
-        )
+        finding = f"the files of revision {target.number} were changed by hand"
+        raise Refused([Problem(name, "revision", finding, "choose another revision")])
     if target.number != serving.number and not target.served:
-        raise Refused(
-            f"deployment '{name}', option 'revision': revision {target.number} has never served; kept are {kept}"
-        )
+        raise Refused([Problem(name, "revision", f"revision {target.number} has never served", choice)])
     if target.content.image_id not in image_ids:
-        raise Refused(
-            f"deployment '{name}', option 'revision': the host no longer has the image of revision {target.number}, "
-            f"'{target.content.image}' ({target.content.image_id}); load or pull it first"
+        finding = (
+            f"the host no longer has the image of revision {target.number}, '{target.content.image}' "
+            f"({target.content.image_id})"
         )
+        raise Refused([Problem(name, "revision", finding, "load or pull it first")])
     _refuse_stale_credentials(deployment, target)
     _refuse_other_aes_key(name, target, serving)
-    if not params["accept_schema"]:
+    if not params["allow_schema_mismatch"]:
         _refuse_other_schema(deployment, target.number, params["snapshot_dir"])
-    # Where the server mounts its routes is the revision's; the rest of the address is the deployment's.
+    # The mount prefix belongs to the revision; the rest of the address belongs to the deployment.
     prefix = parse_rendered(target.content.environment).get("MOUNT_PREFIX") or None
     settings = {**deployment.settings, "prefix": prefix}
     return Wanted(name, target.content, settings, target.number, deployment.credentials)
 
 
 def _refuse_stale_credentials(deployment: Deployment, target: Revision) -> None:
-    """On a host as an earlier version left it, a revision starts with the addresses and passwords of its own time."""
+    """Refuse if a revision would start with outdated addresses and passwords, as on a host of an earlier version."""
     own = _credentials.split(target.environment)[1]
     if deployment.credentials_file is None and own != deployment.credentials:
-        raise Refused(
-            f"deployment '{deployment.name}', option 'revision': revision {target.number} was made with another address or "
-            "password of Redis or Postgres, and the host has the files of an earlier version of the collection; run the "
-            "playbook site first"
+        finding = (
+            f"revision {target.number} was created with another address or password of Redis or Postgres, and the host has "
+            "the files of an earlier version of the collection"
         )
+        raise Refused([Problem(deployment.name, "revision", finding, SITE_FIRST)])
 
 
 def _refuse_other_aes_key(name: str, target: Revision, serving: Revision) -> None:
-    """A server has one AES key: what the one that serves has encrypted, another one cannot read."""
+    """Refuse if the AES key differs: data that the serving revision has encrypted could not be read."""
     before, now = (parse_rendered(revision.environment).get("LANGGRAPH_AES_KEY") for revision in (target, serving))
     if now and before != now:
-        raise Refused(
-            f"deployment '{name}', option 'revision': revision {target.number} has another langgraph_aes_key than what serves, "
-            "or none, and what was encrypted since would be unreadable; run the playbook site with the image of that revision "
-            "and the key of today"
+        finding = (
+            f"revision {target.number} has a different langgraph_aes_key from the serving one, or none, so data encrypted "
+            "since would be unreadable"
         )
+        remedy = "run the playbook site with the image of that revision and the current key"
+        raise Refused([Problem(name, "revision", finding, remedy)])
 
 
 def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str | None) -> None:
-    """Migrations only go forward: older code may not read what they left."""
+    """Refuse if the schema has changed: migrations only go forward, and older code may not be able to read it."""
     target, serving = deployment.get(number), deployment.serving
     content = serving.content if serving else None
     if target is None or content is None or serving is None or number == serving.number:
@@ -139,12 +143,12 @@ def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str 
     ]
     taken = next((path for path in snapshots if path and store.exists(path)), None)
     offer = (
-        f"the snapshot taken before it is {taken}; restoring it loses what was written since"
+        f"the snapshot taken before it is {taken}; restoring it loses all later writes"
         if taken
         else "no snapshot was taken before it (langgraph_snapshot_dir)"
     )
-    raise Refused(
-        f"deployment '{deployment.name}', option 'revision': the database's schema has moved on since revision {number}, "
-        f"from {then or 'unknown'} to {now or 'unknown'} ({between}), and migrations do not go back; {offer}; "
-        "-e accept_schema=true rolls back all the same"
+    finding = (
+        f"the database schema has changed since revision {number}, from {then or 'unknown'} to {now or 'unknown'} "
+        f"({between}), and migrations cannot be reverted; {offer}"
     )
+    raise Refused([Problem(deployment.name, "revision", finding, "-e allow_schema_mismatch=true rolls back anyway")])

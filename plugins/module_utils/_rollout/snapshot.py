@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""A snapshot of a deployment's database before a rollout may move its schema forward."""
+"""A snapshot of a deployment's database before a rollout may migrate its schema."""
 
 from __future__ import annotations
 
@@ -28,56 +28,56 @@ except ImportError:
     pass  # reported by schema.py
 
 
-# Characters of what pg_dump says, which may quote what a deployment has planted.
+# Maximum characters of pg_dump's error output, which may quote data of a deployment.
 _MOST_SAID = 2000
-# A dump: the wait for a lock, all of it, and what it has to leave free of the disk (bytes).
+# Limits of a dump: seconds to wait for a lock, seconds in total, and bytes of the disk to leave free.
 LOCK_WAIT_SECONDS = 60
 SNAPSHOT_SECONDS = 3600
 LEFT_FREE = 512 * 1024 * 1024
 
 
 class SnapshotError(RuntimeError):
-    """The snapshot was not taken; the text is pg_dump's own, without a secret."""
+    """The snapshot was not taken; the message is pg_dump's own, without a secret."""
 
 
 def take_snapshot(database_uri: str, path: str) -> None:
-    """Dump a deployment's database into ``path``, for root alone, complete or not at all, in a limited time and size.
+    """Dump a deployment's database to ``path``, readable only by root, complete or not at all, with limited time and size.
 
-    What a dump that was killed has left there of this deployment goes. Raises SnapshotError.
+    Remnants of this deployment's killed dumps are removed. Raises SnapshotError.
     """
     if _schema.PSYCOPG_IMPORT_ERROR is not None:
         raise SnapshotError("the Python library psycopg is missing on the host")
     if shutil.which("pg_dump") is None:
         raise SnapshotError("pg_dump is missing: install postgresql-client on the host")
     parts: dict[str, t.Any] = dict(psycopg.conninfo.conninfo_to_dict(database_uri))
-    folder, staged = os.path.dirname(path), f"{path}.new"
+    directory, staged = os.path.dirname(path), f"{path}.new"
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        _sweep(folder)
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        _sweep(directory)
         os.close(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
         _dump(parts, staged)
         os.replace(staged, path)
     except OSError as error:
         raise SnapshotError(str(error)) from error
     finally:
-        _sweep(folder)
+        _sweep(directory)
 
 
-def _sweep(folder: str) -> None:
-    """Remove halves of dumps, and the passwords that earlier versions kept beside them. One run at a time is here."""
+def _sweep(directory: str) -> None:
+    """Remove incomplete dumps, and the passwords that earlier versions kept next to them. Only one run at a time is here."""
     for ending in ("new", "passwords"):
-        for leftover in glob.glob(f"{glob.escape(folder)}/before-revision-*.dump.{ending}"):
+        for leftover in glob.glob(f"{glob.escape(directory)}/before-revision-*.dump.{ending}"):
             os.unlink(leftover)
 
 
 def _dump(parts: dict[str, t.Any], staged: str) -> None:
-    # Only root and the process itself can read a process's environment, and nothing of it stays when that is killed.
+    # Only root and the process itself can read its environment, and nothing of it is left if the process is killed.
     environment = {"PGPASSWORD": str(parts.pop("password", None) or "")}
     most = _free_bytes(os.path.dirname(staged)) - LEFT_FREE
     if most <= 0:
         raise SnapshotError(f"it would leave less than {LEFT_FREE >> 20} MB free in {os.path.dirname(staged)}")
     command = [
-        # It ends with the module, and with a file that would fill the disk.
+        # pg_dump is killed when the module ends, or when the file would fill the disk.
         *("setpriv", "--pdeathsig", "KILL", "prlimit", f"--fsize={most}", "--core=0"),
         *("pg_dump", "--no-password", "--format=custom", f"--lock-wait-timeout={LOCK_WAIT_SECONDS * 1000}"),
         *(
@@ -88,41 +88,41 @@ def _dump(parts: dict[str, t.Any], staged: str) -> None:
     try:
         done = run(command, environment=environment, timeout=SNAPSHOT_SECONDS)
     except subprocess.TimeoutExpired:
-        raise SnapshotError(f"pg_dump took longer than {SNAPSHOT_SECONDS} s and was ended") from None
+        raise SnapshotError(f"pg_dump took longer than {SNAPSHOT_SECONDS} s and was stopped") from None
     if done.returncode == -signal.SIGXFSZ:
         raise SnapshotError(f"it would leave less than {LEFT_FREE >> 20} MB free in {os.path.dirname(staged)}")
     if done.returncode != 0:
         raise SnapshotError(done.stderr.strip()[-_MOST_SAID:] or f"pg_dump ended with {done.returncode}")
 
 
-def _free_bytes(folder: str) -> int:
-    found = os.statvfs(folder)
+def _free_bytes(directory: str) -> int:
+    found = os.statvfs(directory)
     return found.f_bavail * found.f_frsize
 
 
-def snapshot_path(folder: str, name: str, revision: Revision) -> str:
-    """The dump that was taken before a revision started. Its time is in the name: numbers begin anew after a removal."""
+def snapshot_path(directory: str, name: str, revision: Revision) -> str:
+    """Return the path of the dump from before a revision started. It has the time, as numbers start again after a removal."""
     created = re.sub(r"[-:]|[.+].*", "", str((revision.record or {}).get("created", "")))
-    return f"{folder}/{name}/before-revision-{revision.number}-{created}.dump"
+    return f"{directory}/{name}/before-revision-{revision.number}-{created}.dump"
 
 
 def snapshot(
-    folder: str,
+    directory: str,
     name: str,
     revision: Revision,
     serving: Revision | None,
     uri: str,
     note: t.Callable[[str, int, str], None],
 ) -> str | None:
-    """Dump the database at ``uri`` where another image may migrate its schema; give the file, None where there is no need.
+    """Dump the database at ``uri`` if a new image may migrate its schema; return the file, None if no dump is needed.
 
-    A second try of the same revision takes a new one, unless the first try has migrated the database already. ``note``
-    records the file (deployment, revision, path) before there is one. Raises BringUpError, OSError.
+    A second try of the same revision takes a new dump, unless the first try has already migrated the database. ``note``
+    records the file (deployment, revision, path) before it exists. Raises BringUpError, OSError.
     """
     content, old = revision.content, serving.content if serving else None
     if not content or not old or content.image_id == old.image_id:
         return None
-    path = snapshot_path(folder, name, revision)
+    path = snapshot_path(directory, name, revision)
     if os.path.exists(path) and _schema.read(uri) != (revision.record or {}).get("schema_before"):
         return path
     note(name, revision.number, path)

@@ -4,14 +4,14 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""One revision up and healthy, beside what serves: room for it, and how it went."""
+"""Start one revision next to the serving one: wait for capacity, start it, and wait until it is healthy."""
 
 from __future__ import annotations
 
 import time
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
     Deployment,
@@ -20,42 +20,42 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     local_url,
     unit_name,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import explain
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import collect_failure
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import health, runs
 
 POLL_SECONDS = 0.5
 
 
 class BringUpError(RuntimeError):
-    """A revision cannot even be started; the text says why, the caller which deployment it is."""
+    """A revision cannot be started; the message gives the reason, the caller adds the deployment."""
 
 
-def until_healthy(
+def start_and_wait(
     name: str, revision: Revision, deadline: float, min_healthy_time: float, secrets: str
 ) -> dict[str, t.Any] | None:
-    """Start a revision; None once it has been healthy for ``min_healthy_time`` s, else why it is not.
+    """Start a revision; return None once it has been healthy for ``min_healthy_time`` s, else the failure.
 
-    ``deadline`` is in seconds of time.monotonic(); systemd has one of its own, from the revision's slot. ``secrets`` is the
-    text of both its environment files, which no message repeats.
+    ``deadline`` is in seconds of time.monotonic(); systemd has its own deadline, from the revision's endpoint file.
+    ``secrets`` is the content of both its environment files, which is masked in messages.
     """
     begun, unit = time.time(), unit_name(name, revision.number)
     systemd.start([unit])
-    reach("started")
+    failpoint("started")
     state = systemd.unit_states([unit])[unit]
     answer = None
-    if state.active == "active" and revision.slot:
-        answer = health.wait_until_stable(f"{local_url(revision.slot)}/ok?check_db=1", min_healthy_time, deadline)
+    if state.active == "active" and revision.endpoint:
+        answer = health.wait_until_stable(f"{local_url(revision.endpoint)}/ok?check_db=1", min_healthy_time, deadline)
         state = systemd.unit_states([unit])[unit]
         if answer.ok and state.active == "active":
-            reach("healthy")
+            failpoint("healthy")
             return None
-    return explain(name, revision.number, state, answer, secrets, begun)
+    return collect_failure(name, revision.number, state, answer, secrets, begun)
 
 
-def make_room(deployment: Deployment, number: int, most: int) -> None:
-    """Wait for the oldest drain where ``number`` would be one more revision than the connection budget has.
+def wait_for_capacity(deployment: Deployment, number: int, most: int) -> None:
+    """Wait for the oldest drain if revision ``number`` would exceed ``most`` running revisions, the connection budget.
 
-    Raises BringUpError where none has ended when the last one's time was over.
+    Raises BringUpError if no drain has ended within the time that the slowest may take.
     """
     others = [
         revision
@@ -71,27 +71,27 @@ def make_room(deployment: Deployment, number: int, most: int) -> None:
             return
         if time.monotonic() > deadline:
             raise BringUpError(
-                f"{len(running)} revisions still run, and langgraph_max_running_revisions is {most}; look at "
+                f"{len(running)} revisions still run, and langgraph_max_running_revisions is {most}; see "
                 f"'systemctl list-units langgraph-drain@{deployment.name}.*'"
             )
         time.sleep(POLL_SECONDS)
 
 
 def count_runs(deployment: Deployment, revision: Revision | None) -> dict[str, int] | None:
-    """Runs in flight by status, as the server's own API tells; None where it does not."""
-    if revision is None or revision.slot is None or not deployment.settings:
+    """Return the runs in flight by status, as the server's API reports them; None if it does not."""
+    if revision is None or revision.endpoint is None or not deployment.settings:
         return None
     try:
-        found = runs.in_flight(f"{local_url(revision.slot)}{deployment.settings.get('prefix') or ''}")
+        found = runs.in_flight(f"{local_url(revision.endpoint)}{deployment.settings.get('prefix') or ''}")
     except runs.RunsUnknown:
         return None
     return runs.counts(status for _thread, status in found.values())
 
 
 def wait_for_drains(deployment: Deployment, numbers: t.Iterable[int]) -> list[int]:
-    """Come back when none of these revisions is being drained any more, or when the time of their drains is over.
+    """Wait until none of these revisions is draining, or until the time limit of their drains is over.
 
-    Gives those that are still being drained then.
+    Returns those that are still draining then.
     """
     units = {drain_unit_name(deployment.name, number): number for number in numbers}
     revisions = [revision for revision in deployment.revisions if revision.number in units.values()]
@@ -105,6 +105,6 @@ def wait_for_drains(deployment: Deployment, numbers: t.Iterable[int]) -> list[in
 
 
 def drain_time(deployment: Deployment, revisions: t.Iterable[Revision]) -> float:
-    """Seconds that drains of revisions may take: until nobody uses them, until their runs have ended, and some more."""
+    """Return the seconds that drains may take: until the sessions have ended, until the runs have ended, and some slack."""
     longest = max((revision.content.drain_seconds for revision in revisions if revision.content), default=0)
     return (deployment.settings or {}).get("drain_limit", 0) + longest + 60

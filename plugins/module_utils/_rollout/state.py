@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the parts of a rollout share: how it is to go, what came of each step, and the host as it is at each moment."""
+"""The shared state of a rollout: its options, and the host's deployments as the rollout changes them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routin
 
 
 class RolloutError(RuntimeError):
-    """The host cannot do what the rollout needs; the text says what and for which deployment."""
+    """The host cannot do what the rollout needs; the message says what, and for which deployment."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to roll out; seconds and counts. ``by`` is who asked for it, ``snapshot_dir`` where dumps go, if any.
+    """Options of a rollout, in seconds and counts. ``by`` is who requested it, ``snapshot_dir`` the directory for dumps, if any.
 
-    ``remove_dumps``: a deployment that is removed takes the dumps of its database with it.
+    ``remove_dumps``: whether the dumps of its database are removed with a deployment.
     """
 
     config_dir: str
@@ -41,62 +41,62 @@ class Options:
 
 
 def unlogged(step: Step, code: str, cause: str) -> dict[str, t.Any]:
-    """One that no log explains."""
+    """Return a failure that has no log."""
     return {"name": step.name, "revision": step.revision, "code": code, "cause": cause, "line": "", "log": []}
 
 
 class RolloutHost:
-    """The host as the rollout sees it while it changes it.
+    """The host as the rollout changes it.
 
-    ``world`` has all its deployments, listed or not, as they are by now; ``drained`` what this run let drain:
-    deployment -> numbers.
+    ``deployments`` has all its deployments, listed or not, in their current state; ``drained`` has the revisions that this run
+    drains: deployment -> numbers.
     """
 
     def __init__(self, options: Options, client: t.Any, found: t.Mapping[str, Deployment]) -> None:
         self.options, self.client = options, client
-        self.world = dict(found)
+        self.deployments = dict(found)
         self.drained: dict[str, set[int]] = {}
 
-    # Looking
+    # Deployments and revisions
 
     def revision(self, step: Step) -> Revision:
-        """The revision that a step is about."""
-        revision = self.world[step.name].get(step.revision or 0)
+        """Return the revision of a step."""
+        revision = self.deployments[step.name].get(step.revision or 0)
         if revision is None:
             raise RolloutError(f"deployment '{step.name}' has no revision {step.revision}")
         return revision
 
     def serving(self, step: Step) -> Revision | None:
-        """The revision of the step's deployment that clients reach."""
-        deployment = self.world.get(step.name)
+        """Return the serving revision of a step's deployment."""
+        deployment = self.deployments.get(step.name)
         return deployment.serving if deployment else None
 
     def replace_revision(self, name: str, revision: Revision) -> None:
-        """Note how a revision is from now on."""
-        deployment = self.world[name]
+        """Set the current state of a revision."""
+        deployment = self.deployments[name]
         others = tuple(other for other in deployment.revisions if other.number != revision.number)
-        self.world[name] = replace(deployment, revisions=(*others, revision))
+        self.deployments[name] = replace(deployment, revisions=(*others, revision))
 
     @staticmethod
     def now() -> str:
-        """The time as the host's files have it."""
+        """Return the current time in the format of the host's files."""
         return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")  # noqa: UP017 - Python 3.10
 
     # The proxy
 
     def load_proxy(self, asking: t.Iterable[str] = ()) -> None:
-        """Have the proxy run what the host's deployments ask for; nothing where it does already."""
+        """Load the routes of the host's deployments into the proxy, unless it has them already."""
         try:
-            text = proxy_text(self.world, asking)
+            text = proxy_text(self.deployments, asking)
         except ValueError as error:
             raise reload.ProxyError(str(error)) from error
         if text is not None:
             reload.load(text)
 
-    def let_go(self, but: type[reload.ProxyError] | None = None) -> bool:
-        """The same where it is not the end of it: what a killed run left may make it impossible. Tell whether it is done.
+    def try_load_proxy(self, but: type[reload.ProxyError] | None = None) -> bool:
+        """Like load_proxy(), but return False if it fails: leftovers of a killed run may make it impossible.
 
-        ``but`` is what ends it all the same.
+        An error of the class ``but`` is raised all the same.
         """
         try:
             self.load_proxy()
@@ -108,5 +108,5 @@ class RolloutHost:
 
     @staticmethod
     def named_by_proxy() -> set[tuple[str, int]]:
-        """The revisions that the proxy's file sends clients to: deployment and number."""
+        """Return the revisions to which the proxy's file routes clients: deployment and number."""
         return config.targets(reload.read() or "")

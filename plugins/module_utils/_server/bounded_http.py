@@ -4,10 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""One HTTP request to a server that is not trusted: it ends in time and is of a bounded size, whatever the server does.
+"""One HTTP request to an untrusted server: its time and its size are limited, whatever the server does.
 
-Shipped to the host too, where the units use it: no imports but the standard library's. A redirect is an answer like any
-other and is not followed: it may lead anywhere.
+Also shipped to the host, where the units use it: it imports only the standard library. A redirect is an answer like any
+other and is not followed, as it may lead anywhere.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ import typing as t
 import urllib.parse
 from dataclasses import dataclass, field
 
-# The host asks itself: that its certificate names 127.0.0.1 is not asked for.
+# The host connects to itself: its certificate need not name 127.0.0.1.
 _TRUSTING = ssl.create_default_context()
 _TRUSTING.check_hostname = False
 _TRUSTING.verify_mode = ssl.CERT_NONE
 
 
 class TooLarge(ValueError):
-    """An answer of more bytes than were asked for."""
+    """The answer has more bytes than allowed."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Request:
-    """What to send; a body makes it a POST."""
+    """The request to send; with a body it is a POST."""
 
     url: str
     body: bytes | None = None
@@ -51,10 +51,10 @@ class Request:
 
 
 def fetch(request: Request, *, seconds: float, most: int) -> Reply:
-    """Ask once, for at most ``seconds`` in all, and take at most ``most`` bytes.
+    """Send one request, for at most ``seconds`` in total, and read at most ``most`` bytes.
 
-    Raises OSError (TimeoutError where the time was over), TooLarge, ValueError where the URL is none, HTTPException where
-    something answers that does not speak HTTP. None of them is told to people.
+    Raises OSError (TimeoutError if the time is over), TooLarge, ValueError if the URL is invalid, HTTPException if the answer
+    is not HTTP. None of their messages is shown to users.
     """
     deadline = time.monotonic() + seconds
     parts = urllib.parse.urlsplit(request.url)
@@ -62,7 +62,7 @@ def fetch(request: Request, *, seconds: float, most: int) -> Reply:
     over = threading.Event()
     with contextlib.closing(connection):
         connection.connect()
-        # A time limit of a socket is for each of its reads: a server that sends a byte now and then never meets it.
+        # The timeout of a socket applies to each read: a server that sends a byte now and then never exceeds it.
         watch = threading.Timer(max(0.0, deadline - time.monotonic()), _hang_up, (connection.sock, over))
         watch.daemon = True
         watch.start()
@@ -72,7 +72,7 @@ def fetch(request: Request, *, seconds: float, most: int) -> Reply:
             if not over.is_set():
                 raise
         else:
-            # Without a length, the end that was made of it looks like the server's.
+            # Without a length, the connection that the timer closed looks like one that the server closed.
             if not over.is_set():
                 return reply
         finally:
@@ -91,7 +91,7 @@ def _connection(parts: urllib.parse.SplitResult, timeout: float) -> http.client.
 def _hang_up(connection: socket.socket, over: threading.Event) -> None:
     over.set()
     with contextlib.suppress(OSError):
-        # Not the TLS layer's own, which is in use by the other thread.
+        # Not the method of the TLS layer, which the other thread is using.
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
@@ -106,13 +106,13 @@ def _exchange(
     if len(body) > most:
         raise TooLarge(most)
     if response.length:
-        # What was cut off, by the server or by the time limit, is no answer.
+        # A body that was cut off, by the server or by the time limit, is not an answer.
         raise http.client.IncompleteRead(body, response.length)
     return Reply(response.status, body)
 
 
 def parse(body: bytes) -> t.Any:
-    """The JSON of an answer. Raises ValueError, also where it is nested without end."""
+    """Parse the JSON of an answer. Raises ValueError, also if it is nested too deeply."""
     try:
         return json.loads(body)
     except RecursionError as error:

@@ -4,9 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Asking servers for their health, the whole list at once.
+"""Check the health of servers, the whole list at once.
 
-Shipped to the host too, where the units use it: no imports but the standard library's and what lies beside it there.
+Also shipped to the host, where the units use it: it imports only the standard library and the files next to it there.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if __package__:
 else:
     import _bounded_http as bounded_http  # type: ignore[import-not-found,no-redef]
 
-# One request in all; a server whose loop is blocked by synchronous code answers late, not never.
+# Limit of one request; a server whose loop is blocked by synchronous code answers late, but it answers.
 REQUEST_SECONDS = 10
 MOST_BYTES = 65536
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer of ``/ok``: the HTTP status (None: no answer) and whether it means healthy."""
+    """One answer of ``/ok``: the HTTP status (None: no answer), and whether it means healthy."""
 
     status: int | None
     ok: bool
 
 
 def is_healthy(status: int | None, body: bytes) -> bool:
-    """Healthy is HTTP 200 and JSON whose ``ok`` is true.
+    """Return whether an answer means healthy: HTTP 200 and JSON whose ``ok`` is true.
 
-    Up to server 0.15 the body is ``{"ok": true}``, from 0.16 on it has ``services`` beside it.
+    Up to server 0.15 the body is ``{"ok": true}``, from 0.16 on it also has ``services``.
     """
     if status != 200:
         return False
@@ -50,28 +50,28 @@ def is_healthy(status: int | None, body: bytes) -> bool:
 
 
 def ask(url: str, timeout: float = REQUEST_SECONDS, host: str | None = None) -> Answer:
-    """Ask one URL once, for at most ``timeout`` seconds in all; ``host`` is the name to ask for where the proxy tells deployments apart by it."""
+    """Request one URL once, for at most ``timeout`` seconds in total; ``host`` is the host name to send, if any."""
     request = bounded_http.Request(url, headers={"Host": host} if host else {})
     try:
         reply = bounded_http.fetch(request, seconds=timeout, most=MOST_BYTES)
     except (OSError, ValueError, http.client.HTTPException):
-        # The last one: something answers there that does not speak HTTP.
+        # HTTPException: a program answers there that does not use HTTP.
         return Answer(None, False)
     return Answer(reply.status, is_healthy(reply.status, reply.body))
 
 
 @dataclass(frozen=True)
 class Target:
-    """What to ask: a URL, and the host name to ask for."""
+    """A URL to request, and the host name to send."""
 
     url: str
     host: str | None = None
 
 
 def wait_for(targets: t.Mapping[str, Target], timeout: float, interval: float = 0.5) -> dict[str, Answer]:
-    """Ask every target until each is healthy or ``timeout`` seconds are over; give the last answer of each.
+    """Check every target until each is healthy or ``timeout`` seconds are over; return the last answer of each.
 
-    Each is asked once at least: it takes REQUEST_SECONDS longer at most.
+    Each is checked at least once, so this may take up to REQUEST_SECONDS longer.
     """
     if not targets:
         return {}
@@ -89,9 +89,9 @@ def wait_for(targets: t.Mapping[str, Target], timeout: float, interval: float = 
 
 
 def wait_until_stable(url: str, seconds: float, deadline: float, interval: float = 0.2) -> Answer:
-    """Ask until every answer of the last ``seconds`` was healthy, at most until ``deadline`` (time.monotonic).
+    """Check until every answer of the last ``seconds`` was healthy, at most until ``deadline`` (time.monotonic).
 
-    Gives the last answer; it is healthy only where all were for so long.
+    Return the last answer; it is healthy only if all answers were healthy for that long.
     """
     since: float | None = None
     while True:

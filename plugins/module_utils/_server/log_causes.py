@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Why a server does not answer: from its exit, its answer and its last lines to one likely cause."""
+"""Find the likely cause why a server does not answer, from its exit code, its answer and its last log lines."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._server.runs im
 
 @dataclass(frozen=True)
 class Cause:
-    """``code`` is stable and meant for tools, ``text`` for people; ``line`` is the log line that tells it."""
+    """``code`` is stable and meant for tools, ``text`` is for users; ``line`` is the log line that shows the cause."""
 
     code: str
     text: str
     line: str = ""
 
 
-# In the order of how much a line proves. The lines are those of langgraph-api, redis-py, psycopg and asyncpg, and of
-# Redis and Postgres themselves, as seen with a real server.
+# The most conclusive patterns first. The lines are those of langgraph-api, redis-py, psycopg and asyncpg, and of Redis and
+# Postgres themselves, as seen with a real server.
 _PATTERNS: tuple[tuple[str, str, str], ...] = (
-    ("redis_number", r"DB index is out of range", "its Redis number is beyond the server's 'databases'"),
+    ("redis_number", r"DB index is out of range", "its Redis database number is beyond the server's 'databases'"),
     (
         "licence",
         # Not the lines of a healthy start: "No license key found, running in ...", "No license check is performed".
         r"(?i)licen[cs]e (key|verification|check)\b.*\b(fail|not valid|invalid|expired|error)|Licen[cs]e\w*Error"
         r"|(failed to|cannot|could not|error) (verify|verifying|check|checking|validate) (the )?(licen[cs]e|langsmith)"
         r"|invalid licen[cs]e",
-        "the licence was refused, or its check could not reach the vendor",
+        "the licence was rejected, or the vendor could not be reached to check it",
     ),
     (
         "redis_auth",
@@ -52,7 +52,7 @@ _PATTERNS: tuple[tuple[str, str, str], ...] = (
     (
         "postgres_connections",
         r"too many (connections|clients)|remaining connection slots",
-        "Postgres has no connection left for it: lower the pools or raise max_connections",
+        "Postgres has no free connection for it: lower the pool sizes or raise max_connections",
     ),
     (
         "extension",
@@ -80,57 +80,57 @@ _PATTERNS: tuple[tuple[str, str, str], ...] = (
         r"(?i)(failed to load|error loading) graph|GraphLoadError|ModuleNotFoundError|ImportError",
         "its graph cannot be loaded",
     ),
-    # The helper's own line: it stops what does not become healthy, and the kill that may follow is not the cause.
-    ("no_answer", r"no healthy answer from \S+ within", "the container runs and does not answer in time"),
+    # The helper's own line: it stops a server that does not become healthy, so a kill that follows is not the cause.
+    ("no_answer", r"no healthy answer from \S+ within", "the container runs but does not answer in time"),
 )
 _PASSWORD_IN_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/@:\s]*:([^@/\s]+)@")
 _SECRET_NAME = re.compile(r"(?i)key|token|secret|passw|pwd|credential|auth|private|dsn")
-# Shorter values hide nothing and would blot out half of a log.
+# Shorter values are not masked: they protect nothing and would mask half of a log.
 LEAST_SECRET, LEAST_OTHER = 4, 8
 
 
 def likely_cause(active: str, exit_code: int, status: int | None, lines: t.Sequence[str]) -> Cause:
-    """Name the likely cause.
+    """Return the likely cause.
 
     ``active`` is the unit's ActiveState, ``exit_code`` the container's last one, ``status`` the HTTP status of the
     last answer (None: no answer), ``lines`` the last lines of the log.
     """
     for code, pattern, explanation in _PATTERNS:
-        telling = next((line for line in reversed(lines) if re.search(pattern, line)), None)
-        if telling is not None:
-            return Cause(code, explanation, telling)
+        match = next((line for line in reversed(lines) if re.search(pattern, line)), None)
+        if match is not None:
+            return Cause(code, explanation, match)
     code, text = _without_log(active, exit_code, status)
     return Cause(code, text, lines[-1] if lines else "")
 
 
 def _without_log(active: str, exit_code: int, status: int | None) -> tuple[str, str]:
     if exit_code == 137:
-        return "killed", "the container was killed (code 137), most often for using more memory than it may"
+        return "killed", "the container was killed (code 137), most likely because it exceeded its memory limit"
     if exit_code not in (0, 143):
         return "exited", f"the container exited with code {exit_code}"
     if status is not None and status >= 500:
-        return "database", f"it answers {status} when asked for its database"
+        return "database", f"it answers {status} to the health check of its database"
     if active in ("active", "activating"):
-        return "no_answer", "the container runs and does not answer in time"
+        return "no_answer", "the container runs but does not answer in time"
     return "not_running", f"its unit is {active}"
 
 
 def plain(lines: t.Iterable[str]) -> list[str]:
-    """Lines without the colours that a server writes for terminals, and without empty ones."""
+    """Return the lines without terminal colours, and without empty lines."""
     cleaned = (uncoloured(line).rstrip() for line in lines)
     return [line for line in cleaned if line]
 
 
 def mask(lines: t.Iterable[str], environment: t.Mapping[str, str]) -> list[str]:
-    """Hide the values of the environment in log lines.
+    """Mask the values of the environment in log lines.
 
-    Hidden is what is long enough to be a secret or bears the name of one, the texts inside a JSON value, and the
-    passwords inside URIs; each also in the ways a log writes it (quoted, percent-encoded).
+    Masked are values that are long enough to be a secret or have the name of one, strings inside a JSON value, and
+    passwords inside URIs; each also in the forms in which a log may write it (quoted, percent-encoded).
     """
     secrets = {secret for name, value in environment.items() for secret in _secrets(name, value)}
     if not secrets:
         return list(lines)
-    # The longest first: a secret may begin with another one.
+    # The longest first, as one secret may begin with another.
     pattern = re.compile("|".join(re.escape(secret) for secret in sorted(secrets, key=len, reverse=True)))
     return [pattern.sub("********", line) for line in lines]
 
@@ -144,7 +144,7 @@ def _secrets(name: str, value: str) -> t.Iterator[str]:
         yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1])
 
 
-# Values of options whose names look like a secret's, and which are none (LANGGRAPH_AUTH_TYPE, SOMETHING_AUTH_ENABLED).
+# Values that are not secret although the option's name looks like it (LANGGRAPH_AUTH_TYPE, SOMETHING_AUTH_ENABLED).
 _HARMLESS = frozenset({"true", "false", "noop", "langsmith", "none"})
 
 

@@ -4,12 +4,12 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Runs in flight, counted through the server's own API. Shipped to the host too, where the drain uses it.
+"""Count runs in flight through the server's own API. Also shipped to the host, where the drain uses it.
 
-A server is not trusted with the time or the memory of who asks: all questions together have a deadline, each answer a size,
-and what is taken from it are ids and words.
+The server is not trusted: all requests together have a deadline, each answer has a maximum size, and only ids and single
+words are taken from it.
 
-Tables differ between the vendor's runtime and others, the API does not (docs: Agent Server API, threads and runs).
+The tables differ between the vendor's runtime and others, the API does not (docs: Agent Server API, threads and runs).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ else:
     import _bounded_http as bounded_http  # type: ignore[import-not-found,no-redef]
 
 REQUEST_SECONDS = 5
-# All questions of one report together: it need not hold up a rollout.
+# Limit of all requests of one report, so that it does not delay a rollout.
 TOTAL_SECONDS = 20
-# A run has its input with it.
+# The description of a run contains its input.
 MOST_BYTES = 4 * 1024 * 1024
-# More threads than that, and more runs of one, are not looked at.
+# Further threads, and further runs of one thread, are not counted.
 MOST_THREADS = 200
 MOST_RUNS = 100
 IN_FLIGHT = ("pending", "running")
@@ -43,7 +43,7 @@ _AGAIN = re.compile(r"\brun_attempt\W+([2-9]|[1-9]\d+)\b")
 
 
 class RunsUnknown(RuntimeError):
-    """The server did not tell: it asks for a login, or does not answer."""
+    """The server did not report its runs: it requires a login, or does not answer."""
 
 
 class _NotFound(RuntimeError):
@@ -51,13 +51,13 @@ class _NotFound(RuntimeError):
 
 
 class _Api:
-    """The API of one server, ``url`` with its mount prefix, for TOTAL_SECONDS."""
+    """The API of one server, for TOTAL_SECONDS; ``url`` includes its mount prefix."""
 
     def __init__(self, url: str) -> None:
         self._url, self._deadline = url, time.monotonic() + TOTAL_SECONDS
 
     def ask(self, path: str, body: t.Any = None) -> t.Any:
-        """One answer as JSON. Raises _NotFound, OSError, ValueError, HTTPException."""
+        """Return one answer as JSON. Raises _NotFound, OSError, ValueError, HTTPException."""
         data = None if body is None else json.dumps(body).encode()
         request = bounded_http.Request(f"{self._url}{path}", data, {"Content-Type": "application/json"})
         left = self._deadline - time.monotonic()
@@ -71,7 +71,7 @@ class _Api:
         return bounded_http.parse(reply.body)
 
     def exists(self, path: str) -> bool:
-        """Whether there is something."""
+        """Return whether a path exists."""
         try:
             self.ask(path)
         except _NotFound:
@@ -83,14 +83,14 @@ _FAILURES = (OSError, ValueError, TypeError, KeyError, http.client.HTTPException
 
 
 def _word(value: t.Any) -> str:
-    """An id or a status: it goes into URLs and reports."""
+    """Validate an id or a status, which goes into URLs and reports."""
     if not isinstance(value, str) or not _WORD.fullmatch(value):
         raise ValueError(type(value))
     return value
 
 
 def in_flight(api: str) -> dict[str, tuple[str, str]]:
-    """Runs that are pending or running: id -> (thread id, status). ``api`` is the URL with the mount prefix.
+    """Return the runs that are pending or running: id -> (thread id, status). ``api`` is the URL with the mount prefix.
 
     Raises RunsUnknown.
     """
@@ -115,10 +115,10 @@ def _runs_of(server: _Api, thread: str) -> dict[str, str]:
 
 
 def statuses(api: str, runs: t.Mapping[str, str]) -> dict[str, str]:
-    """What became of runs (id -> thread id): id -> status.
+    """Return the current status of runs (id -> thread id): id -> status.
 
-    ``deleted`` is a run that went with its thread, as stateless runs do when they end; ``lost`` one whose thread is
-    there without it. Raises RunsUnknown.
+    ``deleted`` is a run that was deleted with its thread, as stateless runs are when they end; ``lost`` is a run that is
+    missing from an existing thread. Raises RunsUnknown.
     """
     server = _Api(api)
 
@@ -137,17 +137,17 @@ def statuses(api: str, runs: t.Mapping[str, str]) -> dict[str, str]:
 
 
 def counts(found: t.Iterable[str]) -> dict[str, int]:
-    """How many runs have each status."""
+    """Count the runs by status."""
     return dict(sorted(Counter(found).items()))
 
 
 def uncoloured(line: str) -> str:
-    """A log line without the colours that a server writes for terminals."""
+    """Return a log line without terminal colours."""
     return _COLOURS.sub("", line)
 
 
 def started_again(lines: t.Iterable[str], runs: t.Container[str]) -> set[str]:
-    """Which of ``runs`` a server's log says were attempted a second time (langgraph_api.worker logs run_attempt)."""
+    """Return those of ``runs`` that were started again according to a server's log (langgraph_api.worker logs run_attempt)."""
     again = set()
     for line in map(uncoloured, lines):
         found = _ID.search(line)

@@ -6,9 +6,9 @@
 
 """The version of a deployment's database schema.
 
-Migrations of the server only go forward; the vendor calls downgrades unsupported. Its ledger is
-``schema_migrations(version, dirty)``, that of the open runtime ``alembic_version(version_num)``. Both belong to the
-deployment, and may be views that sleep or have rows without end: its own login asks, for a limited time, for a few rows.
+Migrations of the server only go forward; the vendor does not support downgrades. Its version table is
+``schema_migrations(version, dirty)``, that of the open runtime is ``alembic_version(version_num)``. Both belong to the
+deployment, and may be views that sleep or have endless rows: so they are read with its own login, a time limit and LIMIT.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ except ImportError as error:
     PSYCOPG_IMPORT_ERROR = error
 
 CONNECT_SECONDS = 5
-# What both questions may take in all; a migration that is stuck may have locked the ledger.
+# Limit of both queries together; a stuck migration may have locked the table.
 READ_SECONDS = 10
 _OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2000"
-# More than that are told as a range.
+# More migrations are named as a range.
 MOST_NAMED = 12
 _LEDGERS = (
     (
@@ -46,7 +46,7 @@ _LEDGERS = (
 
 
 def read(database_uri: str | None) -> str | None:
-    """The schema's version, None where the database has none yet or cannot be asked from here."""
+    """Read the schema's version; None if the database has none yet or cannot be queried from here."""
     if not database_uri or PSYCOPG_IMPORT_ERROR is not None:
         return None
     try:
@@ -72,7 +72,7 @@ def _version(connection: psycopg.Connection[t.Any]) -> str | None:
 
 @contextlib.contextmanager
 def _hung_up_after(connection: psycopg.Connection[t.Any], seconds: float) -> t.Iterator[None]:
-    """End a connection that takes longer: what stands in the database can lift the server's own limits."""
+    """Close a connection after ``seconds``: objects in the database can lift the server's own limits."""
     with socket.socket(fileno=os.dup(connection.fileno())) as line:
         watch = threading.Timer(seconds, line.shutdown, (socket.SHUT_RDWR,))
         watch.daemon = True
@@ -84,7 +84,7 @@ def _hung_up_after(connection: psycopg.Connection[t.Any], seconds: float) -> t.I
 
 
 def between(old: str, new: str) -> str:
-    """Name the migrations between two versions: by number where versions are numbers, else as a step."""
+    """Name the migrations between two versions: by number if the versions are numbers, else as one step."""
     if old.isdecimal() and new.isdecimal() and int(old) < int(new):
         numbers = range(int(old) + 1, int(new) + 1)
         if len(numbers) <= MOST_NAMED:

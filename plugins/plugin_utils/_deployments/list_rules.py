@@ -17,7 +17,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deploym
     DEFAULT_RUNNING_REVISIONS,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import (
     Listener,
     channel_findings,
@@ -149,7 +149,7 @@ def _may_reach(
             if name == values["name"]:
                 yield Problem(label, "may_reach", "names the deployment itself", "remove that name")
             elif target is None and (name in listed or name not in surroundings.deployed):
-                finding = f"'{shown(name)}' is no deployment of this host"
+                finding = f"'{printable(name)}' is no deployment of this host"
                 yield Problem(label, "may_reach", finding, "name one of the list, or one that the host has")
             elif target is not None and _on_loopback(_listener(target, surroundings)[0]):
                 finding = f"'{name}' answers on the loopback alone, which no container reaches"
@@ -173,7 +173,7 @@ def _prefix_twice(present: t.Sequence[Values]) -> t.Iterator[Problem]:
             continue
         prefix = values["redis_key_prefix"] or default_prefix(values["name"])
         if seen.setdefault(prefix, values["name"]) != values["name"]:
-            finding = f"'{shown(prefix)}' is also that of '{seen[prefix]}', and Redis channels know no numbers"
+            finding = f"'{printable(prefix)}' is also that of '{seen[prefix]}', and Redis channels know no numbers"
             yield Problem(values["_label"], "redis_key_prefix", finding, "leave it out and each has its own")
 
 
@@ -272,4 +272,4 @@ def image_problems(checked: t.Sequence[Values], images: t.Collection[str] | None
     for values in checked:
         if values["state"] != "absent" and values["image"] and normal_reference(values["image"]) not in images:
             remedy = "load it there, list its archive in image_archives or its folder in image_builds, or set image_pull: always"
-            yield Problem(values["_label"], "image", f"the host has no image '{shown(values['image'])}'", remedy)
+            yield Problem(values["_label"], "image", f"the host has no image '{printable(values['image'])}'", remedy)

@@ -75,14 +75,14 @@ def postgres_databases(
     ]
 
 
-def container_services(
+def rollout_deployments(
     deployments: Deployments,
     numbers: t.Mapping[str, t.Mapping[str, t.Any]],
     redis: t.Mapping[str, t.Any],
     postgres: t.Mapping[str, t.Any],
     logins: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> list[dict[str, t.Any]]:
-    """The option ``deployments`` of the module container_service.
+    """The option ``deployments`` of the module deployment_rollout.
 
     ``redis`` has host, port and tls, ``postgres`` host, port and sslmode, as containers reach them. ``numbers`` is what
     redis_database returned, ``logins`` what postgres_database did.

@@ -22,9 +22,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deploym
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import (
     Problem,
-    kind,
-    shown,
-    shown_key,
+    printable,
+    printable_key,
+    type_name,
 )
 
 _WORDS = {
@@ -135,14 +135,14 @@ def _unknown(label: str, key: str) -> Problem:
     close = [OPTION_OF_VARIABLE[key]] if key in OPTION_OF_VARIABLE else []
     close += difflib.get_close_matches(key.lower(), OPTIONS, n=1)
     remedy = f"did you mean '{close[0]}'?" if close else "remove it, or put a variable of the application into 'env'"
-    return Problem(label, shown_key(key), finding, remedy)
+    return Problem(label, printable_key(key), finding, remedy)
 
 
 def _wrong_type(label: str, name: str, option: Option, given: t.Any) -> Problem:
-    value = f" ({shown(given)})" if name not in SECRET_OPTIONS and isinstance(given, (str, int, float)) else ""
+    value = f" ({printable(given)})" if name not in SECRET_OPTIONS and isinstance(given, (str, int, float)) else ""
     mixed = " with something else than texts" if isinstance(given, (list, tuple)) and option.kind == "list" else ""
     wanted = _WORDS[option.kind] + (" of texts" if option.kind == "list" else "")
-    return Problem(label, name, f"is {kind(given)}{mixed}{value}", f"it must be {wanted}")
+    return Problem(label, name, f"is {type_name(given)}{mixed}{value}", f"it must be {wanted}")
 
 
 def _range_problems(label: str, name: str, option: Option, value: t.Any) -> t.Iterator[Problem]:
@@ -154,7 +154,7 @@ def _range_problems(label: str, name: str, option: Option, value: t.Any) -> t.It
     elif option.kind == "dict" and name != "env" and not _fits_json(value):
         yield Problem(label, name, "holds what JSON cannot", "use texts as keys, and texts and numbers as values")
     elif option.choices and value not in option.choices:
-        found = f"'{shown(value)}' is unknown" if name not in SECRET_OPTIONS else "is unknown"
+        found = f"'{printable(value)}' is unknown" if name not in SECRET_OPTIONS else "is unknown"
         yield Problem(label, name, found, f"choose one of {', '.join(option.choices)}")
     elif option.minimum is not None and value < option.minimum:
         yield Problem(label, name, f"{value} is too small", f"it must be at least {option.minimum:g}")

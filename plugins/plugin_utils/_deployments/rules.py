@@ -24,7 +24,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_fil
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import IMAGE
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import NAME, NAME_LENGTH
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, kind, shown, shown_key
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import (
+    Problem,
+    printable,
+    printable_key,
+    type_name,
+)
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.option_types import LINE_BREAK
 
 Values = t.Mapping[str, t.Any]
@@ -85,12 +90,16 @@ def _address(values: Values) -> t.Iterator[Finding]:
     try:
         ipaddress.ip_address(values["bind_address"] or "127.0.0.1")
     except ValueError:
-        yield "bind_address", f"'{shown(values['bind_address'])}' is not an IP address", "give an address of the host"
+        yield (
+            "bind_address",
+            f"'{printable(values['bind_address'])}' is not an IP address",
+            "give an address of the host",
+        )
 
 
 def _hostname(values: Values) -> t.Iterator[Finding]:
     if values["hostname"] is not None and not HOSTNAME.fullmatch(values["hostname"]):
-        yield "hostname", f"'{shown(values['hostname'])}' is not a host name", "write it as support.example.com"
+        yield "hostname", f"'{printable(values['hostname'])}' is not a host name", "write it as support.example.com"
 
 
 def _resources(values: Values) -> t.Iterator[Finding]:
@@ -99,7 +108,7 @@ def _resources(values: Values) -> t.Iterator[Finding]:
     size = MEMORY.fullmatch(values["memory"].lower())
     remedy = "write it as the engine does, for example 512m or 2g"
     if not size:
-        yield "memory", f"'{shown(values['memory'])}' is not a size", remedy
+        yield "memory", f"'{printable(values['memory'])}' is not a size", remedy
     elif int(size[1]) * MEMORY_UNITS[size[2]] < LEAST_MEMORY:
         yield "memory", f"'{values['memory']}' is less than the 6m that the engine asks for", remedy
 
@@ -141,35 +150,39 @@ def _langsmith(values: Values) -> t.Iterator[Finding]:
 def _server(values: Values) -> t.Iterator[Finding]:
     prefix = values["mount_prefix"]
     if prefix and not prefix.startswith("/"):
-        yield "mount_prefix", f"'{shown(prefix)}' does not begin with a slash", f"write /{shown(prefix)}"
+        yield "mount_prefix", f"'{printable(prefix)}' does not begin with a slash", f"write /{printable(prefix)}"
     elif prefix and prefix.endswith("/"):
         remedy = "leave the last slash out" if prefix.strip("/") else "leave the option out"
-        yield "mount_prefix", f"'{shown(prefix)}' ends with a slash", remedy
+        yield "mount_prefix", f"'{printable(prefix)}' ends with a slash", remedy
     elif prefix and not PREFIX.fullmatch(prefix):
         yield (
             "mount_prefix",
-            f"'{shown(prefix)}' is not a plain path",
+            f"'{printable(prefix)}' is not a plain path",
             "use letters, digits, '-', '.', '_' and '~' in it",
         )
     key = values["langgraph_aes_key"]
     if key and len(key.encode()) not in AES_KEY_BYTES:
         yield "langgraph_aes_key", f"has {len(key.encode())} bytes", "a key has 16, 24 or 32 bytes"
     if values["redis_key_prefix"] and PATTERN_CHARACTERS.search(values["redis_key_prefix"]):
-        finding = f"'{shown(values['redis_key_prefix'])}' has a character that is special in a Redis pattern"
+        finding = f"'{printable(values['redis_key_prefix'])}' has a character that is special in a Redis pattern"
         yield "redis_key_prefix", finding, "use letters, digits, ':', '-', '_' and '.', or leave it out"
 
 
 def _extensions(values: Values) -> t.Iterator[Finding]:
     for name in values["extensions"]:
         if not EXTENSION.fullmatch(name):
-            yield "extensions", f"'{shown(name)}' is not the name of an extension", "write it as CREATE EXTENSION does"
+            yield (
+                "extensions",
+                f"'{printable(name)}' is not the name of an extension",
+                "write it as CREATE EXTENSION does",
+            )
 
 
 def _variables(values: Values) -> t.Iterator[Finding]:
     for name, value in values["env"].items():
         found = _variable(name, value)
         if found:
-            yield f"env.{shown_key(name)}", *found
+            yield f"env.{printable_key(name)}", *found
 
 
 def _variable(name: t.Any, value: t.Any) -> tuple[str, str] | None:
@@ -183,7 +196,7 @@ def _variable(name: t.Any, value: t.Any) -> tuple[str, str] | None:
     if value is None:
         return "has no value", "give it one, or remove it"
     if not isinstance(value, (str, int, float)):
-        return f"is {kind(value)}", "write it as text"
+        return f"is {type_name(value)}", "write it as text"
     if isinstance(value, str) and LINE_BREAK.search(value):
         return "has a line break", "the engine's environment file cannot hold one: encode it, as base64 say"
     if len(f"{name}={to_variable(value)}".encode()) > LONGEST_LINE:

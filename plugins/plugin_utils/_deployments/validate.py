@@ -36,7 +36,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwor
     credential_fingerprint,
     derive_password,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
     pool_connections,
     role_connections,
@@ -81,7 +81,7 @@ def _own_address_problems(surroundings: Surroundings) -> t.Iterator[Problem]:
     try:
         ipaddress.ip_address(surroundings.bind_address)
     except ValueError:
-        finding = f"'{shown(surroundings.bind_address)}' is not an IP address"
+        finding = f"'{printable(surroundings.bind_address)}' is not an IP address"
         yield Problem("-", "langgraph_bind_address", finding, "give an address of the host")
 
 
@@ -109,7 +109,7 @@ def _check_one(
 def _label(name: t.Any, position: int) -> str:
     """How messages call a deployment: never by something that is no name, for a secret may stand there by mistake."""
     named = isinstance(name, (str, int)) and not isinstance(name, bool) and str(name).strip()
-    return shown(name) if named else f"number {position}"
+    return printable(name) if named else f"number {position}"
 
 
 def _judged(
@@ -132,15 +132,15 @@ def _with_env_file(
     text = surroundings.env_files.get(path)
     if text is None:
         remedy = "give the path of a file in UTF-8 on the control node"
-        return merged, [Problem(label, "env_file", f"there is no file '{shown(path)}'", remedy)]
+        return merged, [Problem(label, "env_file", f"there is no file '{printable(path)}'", remedy)]
     try:
         variables = parse_env_file(text)
     except EnvFileError as error:
-        return merged, [Problem(label, "env_file", f"{shown(path)}: {error}", "write NAME=value, one a line")]
+        return merged, [Problem(label, "env_file", f"{printable(path)}: {error}", "write NAME=value, one a line")]
     problems = []
     for name in [name for name in variables if name in COMPUTED_VARIABLES]:
         del variables[name]
-        finding = f"{shown(path)} sets {name}"
+        finding = f"{printable(path)} sets {name}"
         problems.append(Problem(label, "env_file", finding, f"remove the line: {COMPUTED_VARIABLES[name]}"))
     return _fold(merged, variables), problems
 

@@ -21,7 +21,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
     content_of,
     normal_reference,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable
 
 # Bytes of one part on its way: what a broken transfer has to send again, at most.
 PART_SIZE = 128 * 1024 * 1024
@@ -74,7 +74,7 @@ def archive_images(path: str) -> dict[str, ArchivedImage]:
         raise ArchiveError(f"image_archives: there is no file '{path}' on the control node") from None
     except _UNREADABLE as error:
         # tarfile tells every format that it tried, each on a line of its own.
-        why = shown(str(error).partition("\n")[0].rstrip(":") or type(error).__name__)
+        why = printable(str(error).partition("\n")[0].rstrip(":") or type(error).__name__)
         raise ArchiveError(f"image_archives: '{path}' is not what 'docker save' writes ({why})") from error
 
 

@@ -17,7 +17,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
     normal_reference,
     registry_of,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, kind, shown, shown_key
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import (
+    Problem,
+    printable,
+    printable_key,
+    type_name,
+)
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.langgraph_json import TAGGED_BASE
 
 PLACE = "image_builds"
@@ -52,7 +57,7 @@ _RESERVED = re.compile(r"PATH|HOME|PYTHON.*|LD_.*|DOCKER_.*|LANGGRAPH_CLI_.*|NO_
 def check_builds(raw: t.Any) -> tuple[list[dict[str, t.Any]], list[Problem]]:
     """Check the list; give the builds with every option filled in, and the problems found."""
     if not isinstance(raw, (list, tuple)):
-        return [], [Problem("-", PLACE, f"is {kind(raw)}", "write a list, one entry a folder")]
+        return [], [Problem("-", PLACE, f"is {type_name(raw)}", "write a list, one entry a folder")]
     builds: list[dict[str, t.Any]] = []
     problems: list[Problem] = []
     for position, entry in enumerate(raw, start=1):
@@ -84,7 +89,7 @@ def _check_one(entry: t.Mapping[str, t.Any], label: str) -> tuple[dict[str, t.An
             continue
         types, words = _KINDS[wanted]
         if not isinstance(given, types):
-            problems.append(Problem(label, name, f"is {kind(given)}", f"it must be {words}"))
+            problems.append(Problem(label, name, f"is {type_name(given)}", f"it must be {words}"))
             continue
         build[name] = given
     broken = {problem.option for problem in problems}
@@ -97,17 +102,19 @@ def _check_one(entry: t.Mapping[str, t.Any], label: str) -> tuple[dict[str, t.An
 def _unknown(label: str, key: str) -> Problem:
     close = difflib.get_close_matches(key.lower(), OPTIONS, n=1)
     remedy = f"did you mean '{close[0]}'?" if close else f"the options are {', '.join(OPTIONS)}"
-    return Problem(label, shown_key(key), "is not an option of a build", remedy)
+    return Problem(label, printable_key(key), "is not an option of a build", remedy)
 
 
 def _rules(build: t.Mapping[str, t.Any]) -> t.Iterator[Problem]:
     label, image = build["label"], build["image"]
     if image and (not IMAGE.fullmatch(image) or "@" in image or image.startswith("sha256:")):
-        yield Problem(label, "image", f"'{shown(image)}' is no name to build", "write NAME:TAG or REGISTRY/NAME:TAG")
+        yield Problem(
+            label, "image", f"'{printable(image)}' is no name to build", "write NAME:TAG or REGISTRY/NAME:TAG"
+        )
     elif image and ":" not in image.rpartition("/")[2]:
-        yield Problem(label, "image", f"'{shown(image)}' has no tag", "give each release a tag of its own")
+        yield Problem(label, "image", f"'{printable(image)}' has no tag", "give each release a tag of its own")
     elif image and build["push"] and registry_of(image) is None:
-        finding = f"'{shown(image)}' names no registry to push to"
+        finding = f"'{printable(image)}' names no registry to push to"
         yield Problem(label, "push", finding, "write REGISTRY/NAME:TAG as image, or leave push out")
     yield from _base_rules(label, build["base_image"] or "")
     for name in ("config", "network", "base_image", "api_version", "folder"):
@@ -121,10 +128,10 @@ def _rules(build: t.Mapping[str, t.Any]) -> t.Iterator[Problem]:
             elif option == "build_args" and _RESERVED.fullmatch(key):
                 yield Problem(label, option, f"{key} is a variable of the build's own programs", "choose another name")
             elif not isinstance(value, str):
-                yield Problem(label, option, f"{key} is {kind(value)}", "it must be text: write it in quotes")
+                yield Problem(label, option, f"{key} is {type_name(value)}", "it must be text: write it in quotes")
     for name in build["readable_build_args"]:
         if not isinstance(name, str) or name not in build["build_args"]:
-            finding = f"'{shown_key(name)}' is not among build_args"
+            finding = f"'{printable_key(name)}' is not among build_args"
             yield Problem(label, "readable_build_args", finding, "remove it or give its value in build_args")
 
 
@@ -132,7 +139,7 @@ def _base_rules(label: str, base: str) -> t.Iterator[Problem]:
     """The CLI puts the Python version behind the base's name as its tag (0.4.40, config.docker_tag)."""
     tagged = ":" in base.rpartition("/")[2] or "@" in base
     if tagged and (TAGGED_BASE not in base or "@" in base):
-        finding = f"'{shown(base)}' has a tag or digest, and the CLI writes one of its own behind it"
+        finding = f"'{printable(base)}' has a tag or digest, and the CLI writes one of its own behind it"
         yield Problem(label, "base_image", finding, "write the name alone, and the version as api_version")
 
 

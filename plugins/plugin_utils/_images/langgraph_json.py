@@ -18,7 +18,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_fil
     parse_env_file,
     to_variable,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import kind, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable, type_name
 
 # The one base image to whose tag the CLI adds, rather than that it replaces it.
 TAGGED_BASE = "/langgraph-server"
@@ -34,9 +34,9 @@ def read_config(text: str) -> dict[str, t.Any]:
     try:
         config = json.loads(text)
     except ValueError as error:
-        raise ConfigError(f"is not JSON ({shown(error)})") from None
+        raise ConfigError(f"is not JSON ({printable(error)})") from None
     if not isinstance(config, dict):
-        raise ConfigError(f"is {kind(config)}, not a mapping")
+        raise ConfigError(f"is {type_name(config)}, not a mapping")
     return config
 
 
@@ -61,13 +61,13 @@ def baked_env(config: t.Mapping[str, t.Any], read_file: t.Callable[[str], str | 
     if isinstance(env, str):
         text = read_file(env)
         if text is None:
-            raise ConfigError(f"names '{shown(env)}' as env, and there is no such file")
+            raise ConfigError(f"names '{printable(env)}' as env, and there is no such file")
         try:
             return parse_env_file(text)
         except EnvFileError as error:
-            raise ConfigError(f"names '{shown(env)}' as env: {error}") from None
+            raise ConfigError(f"names '{printable(env)}' as env: {error}") from None
     if not isinstance(env, t.Mapping):
-        raise ConfigError(f"has {kind(env)} as env; it must be a mapping or the path of a file")
+        raise ConfigError(f"has {type_name(env)} as env; it must be a mapping or the path of a file")
     for name in env:
         if not VARIABLE_NAME.fullmatch(str(name)):
             raise ConfigError("has a name in env that is no name of a variable")

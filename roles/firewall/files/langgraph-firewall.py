@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The host's table ``inet langgraph``: langgraph-firewall.py apply|watch|remove.
 
-``apply`` renders the table from the settings and from what deployments there are, and loads it in one transaction where
-it differs. It runs before each container starts. ``watch`` is the service: it applies at boot, and again whenever somebody
-flushed or changed the table; it ends where this file was replaced, and systemd starts the new one. A table that nobody
-watches any more stays.
+``apply`` renders the table from the settings and the deployments' records, and loads it in one transaction if it differs.
+It runs before each container starts. ``watch`` is the service: it applies at boot, and again whenever somebody flushed or
+changed the table; it ends if this file was replaced, and systemd starts the new one. The table stays loaded when nobody
+watches it.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from pathlib import Path
 SETTINGS = os.environ.get("LANGGRAPH_FIREWALL_SETTINGS", "/etc/langgraph-firewall/settings.json")
 STATE_DIR = os.environ.get("LANGGRAPH_FIREWALL_STATE", "/run/langgraph-firewall")
 TABLE = "langgraph"
-# Bridges that engines make by themselves; the host's way out may be a bridge too, under another name.
+# Bridges that engines create by themselves; the host's uplink may be a bridge too, with another name.
 ENGINE_BRIDGE = re.compile(r"docker0|br-[0-9a-f]{12}")
-# linux/netlink.h and linux/netfilter/nfnetlink.h: every transaction of nftables is told there.
+# linux/netlink.h and linux/netfilter/nfnetlink.h: every transaction of nftables is announced there.
 _NETLINK_NETFILTER = 12
 _GET_GENERATION = (10 << 8) | 16
 _GROUP_NFTABLES = 1 << (7 - 1)
-# How long a change of other people's tables may wait for a look; one of ours does not.
+# Seconds until a change of other tables is checked; a change of our table is checked at once.
 _INTERVAL = 1.0
-# How often to load it while others change theirs.
+# How often to retry loading the table while others change theirs.
 _ATTEMPTS = 5
 
-# What the role writes.
+# The keys that the role writes.
 _KEYS = {"bridge", "subnet", "gateway", "services", "closed_addresses", "config_dir"}
-# A word of the table's comment.
+# A word in the table's comment that identifies it.
 _MARK = '"selfhost.langgraph:'
 _TEXT = """\
 table inet {table}
@@ -91,9 +91,9 @@ table inet {table} {{
 
 
 def render(settings, deployments, bridges=(), resolved=None):
-    """The table as nft reads it, replacing the one that is there. No I/O.
+    """Render the table in nft's syntax, as a replacement of the loaded one. No I/O.
 
-    ``settings`` is the role's file; ``deployments`` maps names to ``{"settings": deployment.json, "slots": [slot.json]}``;
+    ``settings`` is the role's file; ``deployments`` maps names to ``{"settings": deployment.json, "endpoints": [slot.json]}``;
     ``bridges`` are names of the engine's other networks; ``resolved`` maps host names of services to addresses.
     """
     subnet = ipaddress.ip_network(settings["subnet"])
@@ -122,7 +122,7 @@ def _elements(items):
 
 
 def _services(settings, resolved):
-    """Address and port of each service that deployments use, in order and without repetition."""
+    """Return address and port of each service that deployments use, sorted and without duplicates."""
     found = set()
     for service in settings["services"]:
         host = service["host"].strip("[]")
@@ -133,20 +133,20 @@ def _services(settings, resolved):
 
 
 def _may_reach(deployments, subnet):
-    """Address of a container and public port of a deployment that it may reach."""
+    """Yield pairs of a container's address and the public port of a deployment that it may reach."""
     for deployment in deployments.values():
-        for slot in deployment["slots"]:
+        for endpoint in deployment["endpoints"]:
             with contextlib.suppress(ValueError, KeyError):
-                address = ipaddress.ip_address(slot["address"])
-                for name in slot.get("may_reach") or () if address in subnet else ():
+                address = ipaddress.ip_address(endpoint["address"])
+                for name in endpoint.get("may_reach") or () if address in subnet else ():
                     port = (deployments.get(name) or {}).get("settings", {}).get("port")
                     if port:
                         yield address, int(port)
 
 
 def _loopback_ports(deployments):
-    """Ports of ours on the loopback: containers' that an earlier version published, and the deployments' public ones."""
-    places = [slot for deployment in deployments.values() for slot in deployment["slots"]]
+    """Return our ports on the loopback: containers' ports of earlier versions, and the deployments' public ports."""
+    places = [endpoint for deployment in deployments.values() for endpoint in deployment["endpoints"]]
     places += [
         {"address": deployment["settings"].get("bind_address"), "port": deployment["settings"].get("port")}
         for deployment in deployments.values()
@@ -159,7 +159,7 @@ def _on_loopback(address):
 
 
 def read_json(path):
-    """A JSON file as a mapping; empty where it is missing or cut short."""
+    """Read a JSON file as a mapping; empty if it is missing or truncated."""
     try:
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
@@ -169,7 +169,7 @@ def read_json(path):
 
 
 def read_settings():
-    """The role's file; empty where there is none. OSError or ValueError where it cannot be read or is not whole."""
+    """Read the role's file; empty if it does not exist. Raises OSError or ValueError if it is unreadable or incomplete."""
     try:
         found = json.loads(Path(SETTINGS).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -177,24 +177,24 @@ def read_settings():
     except ValueError as error:
         raise ValueError(f"{SETTINGS}: {error}") from error
     if not isinstance(found, dict) or not found.keys() >= _KEYS:
-        raise ValueError(f"{SETTINGS} is not as the role firewall writes it")
+        raise ValueError(f"{SETTINGS} is not in the format that the role firewall writes")
     return found
 
 
 def read_deployments(config_dir):
-    """All deployments of the host: settings and slots of every revision."""
+    """Read all deployments of the host: the settings, and the endpoints of every revision."""
     return {
-        folder.name: {
-            "settings": read_json(folder / "deployment.json"),
-            "slots": [read_json(path) for path in sorted(folder.glob("revisions/*/slot.json"))],
+        directory.name: {
+            "settings": read_json(directory / "deployment.json"),
+            "endpoints": [read_json(path) for path in sorted(directory.glob("revisions/*/slot.json"))],
         }
-        for folder in Path(config_dir).glob("*")
-        if folder.is_dir()
+        for directory in Path(config_dir).glob("*")
+        if directory.is_dir()
     }
 
 
 def engine_bridges():
-    """Bridges of the engine's other networks."""
+    """Return the bridges of the engine's other networks."""
     return [
         path.parent.name
         for path in Path("/sys/class/net").glob("*/bridge")
@@ -203,7 +203,7 @@ def engine_bridges():
 
 
 def resolve(settings):
-    """Host name of each service that has one -> its addresses; none where the name is not known at the moment."""
+    """Map the host name of each service, if it has one, to its addresses; names that do not resolve now are left out."""
     found = {}
     for service in settings["services"]:
         host = service["host"].strip("[]")
@@ -216,39 +216,39 @@ def resolve(settings):
 
 
 def nft(*arguments, text=None):
-    """Run nft; give its end."""
+    """Run nft and return the completed process."""
     return subprocess.run(["/usr/sbin/nft", *arguments], input=text, capture_output=True, text=True, check=False)
 
 
 def listing():
-    """The table as the kernel has it, as a list of words that does not depend on the order of elements; None without one."""
+    """Return the kernel's table as a sorted list of words, independent of the order of elements; None if it is missing."""
     done = nft("--stateless", "list", "table", "inet", TABLE)
     return sorted(done.stdout.replace(",", " ").split()) if done.returncode == 0 else None
 
 
 def generation():
-    """How many transactions nftables has done; each one counts, whoever's it is."""
+    """Return the generation of nftables: the number of all transactions so far, of any program."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as kernel:
         # Headers of netlink (length, type, NLM_F_REQUEST, no number, no port) and of nfnetlink (any family, version 0).
         kernel.send(struct.pack("=IHHIIBBH", 20, _GET_GENERATION, 1, 0, 0, 0, 0, 0))
         answer = kernel.recv(4096)
-    # The first attribute, behind both headers and its own: NFTA_GEN_ID.
+    # The first attribute, after both headers and its own: NFTA_GEN_ID.
     return struct.unpack_from(">I", answer, 24)[0]
 
 
 def load(text):
-    """Load the table; give the listing that it has from then on, None where another transaction came between the two."""
+    """Load the table; return its new listing, None if another transaction came in between."""
     before = generation()
     done = nft("-f", "-", text=text)
     if done.returncode != 0:
-        sys.exit(f"nft does not load the table inet langgraph: {done.stderr.strip()}")
+        sys.exit(f"nft cannot load the table inet langgraph: {done.stderr.strip()}")
     found = listing()
     return found if generation() == before + 1 else None
 
 
 @contextlib.contextmanager
 def lock():
-    """Have one process at a time look and load. It ends with the process."""
+    """Hold the lock for reading and loading the table. It ends with the process."""
     os.makedirs(STATE_DIR, mode=0o700, exist_ok=True)
     with open(os.path.join(STATE_DIR, "lock"), "w", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -256,24 +256,24 @@ def lock():
 
 
 def ensure(look_up=False):
-    """Load the table where it is not what it has to be; True where that was so. ``look_up``: host names of services too."""
+    """Load the table if it differs; return True if it was loaded. ``look_up``: resolve host names of services too."""
     settings = read_settings()
     if not settings:
         return False
-    # Outside of the lock: names may take long.
+    # Outside the lock, because resolving may take long.
     resolved = resolve(settings) if look_up else None
     with lock():
         state_file = os.path.join(STATE_DIR, "state.json")
         state = read_json(state_file)
-        # A name that is not known for the moment keeps what it had.
+        # A name that does not resolve now keeps its previous addresses.
         resolved = {**state.get("resolved", {}), **(resolved or {})}
         text = render(settings, read_deployments(settings["config_dir"]), engine_bridges(), resolved)
         found = listing()
         if found is not None and _MARK not in found:
-            sys.exit("the table inet langgraph is not ours: rename it, or set firewall_enabled to false")
+            sys.exit("the table inet langgraph belongs to another program; rename it, or set firewall_enabled to false")
         if found is not None and text == state.get("text") and found == state.get("listing"):
             return False
-        # Of what is not known to be ours alone nothing is remembered: the next look loads it again.
+        # A listing that may include another transaction is not remembered, so the next check loads the table again.
         found = next((found for found in (load(text) for _attempt in range(_ATTEMPTS)) if found), None)
         with open(f"{state_file}.new", "w", encoding="utf-8") as file:
             json.dump({"text": text, "listing": found, "resolved": resolved}, file)
@@ -282,18 +282,18 @@ def ensure(look_up=False):
 
 
 def remove():
-    """Take the table away; one that is somebody else's stays."""
+    """Remove the table, unless it belongs to another program."""
     with lock():
         if _MARK in (listing() or ()):
             done = nft("delete", "table", "inet", TABLE)
             if done.returncode != 0:
-                sys.exit(f"nft does not remove the table inet langgraph: {done.stderr.strip()}")
+                sys.exit(f"nft cannot remove the table inet langgraph: {done.stderr.strip()}")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(STATE_DIR, "state.json"))
 
 
 def notify(text):
-    """Report to systemd, where it started this."""
+    """Notify systemd, if it started this process."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
@@ -301,7 +301,7 @@ def notify(text):
 
 
 def wait_for_change(events):
-    """Come back at once when our table may have changed, and within _INTERVAL when any other one has."""
+    """Return at once when our table may have changed, and within _INTERVAL when any other table has."""
     deadline = None
     while True:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -310,7 +310,7 @@ def wait_for_change(events):
         try:
             data = events.recv(1 << 16)
         except OSError:
-            # More than the queue holds: some of them may have been ours.
+            # The queue has overflowed: some of the events may have been ours.
             return
         if f"{TABLE}\0".encode() in data:
             return
@@ -318,7 +318,7 @@ def wait_for_change(events):
 
 
 def version():
-    """Which file this program is at the moment; None where it is gone."""
+    """Identify the current file of this program; None if it no longer exists."""
     try:
         found = os.stat(__file__)
     except OSError:
@@ -327,7 +327,7 @@ def version():
 
 
 def watch():
-    """Apply, report that to systemd, and from then on after each change, until there is another version of this file."""
+    """Apply, notify systemd, and apply again after each change, until this file is replaced by another version."""
     begun_as = version()
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as events:
         events.bind((0, _GROUP_NFTABLES))
@@ -335,21 +335,21 @@ def watch():
         notify("READY=1")
         while True:
             wait_for_change(events)
-            # What another version loaded is not undone by this one. Where the file is gone, the table is watched on.
+            # This version must not undo what a newer one loaded. If the file was deleted, keep watching the table.
             if version() not in (begun_as, None):
                 return
             if ensure():
-                print("the table inet langgraph was loaded again: it or what it is made of had changed", flush=True)
+                print("the table inet langgraph was loaded again because it or its input had changed", flush=True)
 
 
 def apply():
-    """Load the table where that is due, and say so to whoever asked."""
+    """Load the table if needed, and report that on standard output."""
     if ensure(look_up=True):
         sys.stdout.write("loaded\n")
 
 
 def main():
-    """Run one of the three steps."""
+    """Run one of the three commands."""
     steps = {"apply": apply, "watch": watch, "remove": remove}
     if len(sys.argv) != 2 or sys.argv[1] not in steps:
         sys.exit("usage: langgraph-firewall.py apply|watch|remove")
@@ -357,7 +357,7 @@ def main():
         steps[sys.argv[1]]()
     except (OSError, ValueError) as error:
         does = "remove" if sys.argv[1] == "remove" else "load"
-        sys.exit(f"nft does not {does} the table inet langgraph: {error}")
+        sys.exit(f"nft cannot {does} the table inet langgraph: {error}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the unit langgraph-drain@NAME.N.service runs: langgraph-drain.py NAME.N.
+"""The program of the unit langgraph-drain@NAME.N.service: langgraph-drain.py NAME.N.
 
-Let a revision that serves no more end: wait until the proxy holds no session on it, or until the limit, then have
-systemd stop it, which gives its background runs the product's own grace. Last, tell what became of the runs that were
-in flight. A play need not wait for it; after a reboot there is nothing left to do, as the revision starts no more.
+End a revision that no longer serves: wait until the proxy holds no session on it, or until the limit, then stop its unit,
+which gives its background runs the server's own grace period. Finally report the status of the runs that were in flight. A
+play need not wait for it; after a reboot there is nothing to do, as the revision no longer starts.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ import _ports
 import _runs
 
 CONFIG_DIR = os.environ.get("LANGGRAPH_CONFIG_DIR", "/etc/langgraph")
-# An old worker of the proxy keeps idle clients for 6 s (timeout http-keep-alive), gives the headers of a next request 5 s
-# (timeout http-request), and would still send that request here.
+# An old worker of the proxy keeps idle clients for 6 s (timeout http-keep-alive), waits 5 s for the headers of a next request
+# (timeout http-request), and would still route that request here.
 LEAST_SECONDS = 12
 INTERVAL = 0.5
-# The exit code that systemd does not try again.
+# The exit code after which systemd does not restart the unit.
 LOST_RUNS = 3
-# How long a run may take to be picked up again, so that it can be told from one that was lost.
+# How long a run may take to be picked up again, to distinguish it from a lost one.
 RUNS_SETTLE_SECONDS = 3
 LONGEST_LINE = 64 * 1024
 
 
 def say(text):
-    """One line for the journal."""
+    """Print one line for the journal."""
     print(text, flush=True)
 
 
 def load(path):
-    """A JSON file, or an empty mapping."""
+    """Read a JSON file; an empty mapping if it is missing or invalid."""
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
@@ -48,34 +48,34 @@ def load(path):
         return {}
 
 
-def save(folder, report):
-    """Write drain.json as a whole, for root alone."""
-    path = os.path.join(folder, "drain.json")
+def save(directory, report):
+    """Write drain.json atomically, readable only by root."""
+    path = os.path.join(directory, "drain.json")
     with open(os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         json.dump(report, file, indent=2, sort_keys=True)
     os.replace(f"{path}.new", path)
 
 
 def now():
-    """The time, as all files of a revision write it."""
+    """Return the current time in the format of a revision's files."""
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")  # noqa: UP017 - Python 3.10
 
 
 def wait_until_unused(address, port, limit):
-    """Wait for the last session, at least LEAST_SECONDS and at most ``limit``; give how many are cut."""
-    begin = told = time.monotonic()
+    """Wait for the last session, at least LEAST_SECONDS and at most ``limit``; return the number of sessions that are cut."""
+    begin = reported = time.monotonic()
     while True:
         waited, count = time.monotonic() - begin, _ports.sessions(address, port)
         if waited >= limit or (count == 0 and waited >= min(limit, LEAST_SECONDS)):
             return count
-        if time.monotonic() - told >= 60:
-            told = time.monotonic()
+        if time.monotonic() - reported >= 60:
+            reported = time.monotonic()
             say(f"{count} sessions after {waited:.0f} s of at most {limit} s")
         time.sleep(INTERVAL)
 
 
 def in_flight(api):
-    """Runs in flight, or None where the server does not tell."""
+    """Return the runs in flight, or None if the server does not report them."""
     try:
         return {run: thread for run, (thread, _status) in _runs.in_flight(api).items()} if api else None
     except _runs.RunsUnknown:
@@ -83,7 +83,7 @@ def in_flight(api):
 
 
 def after(api, runs):
-    """What became of them: id -> status, or None where the server does not tell."""
+    """Return their current status: id -> status, or None if the server does not report it."""
     try:
         return _runs.statuses(api, runs)
     except _runs.RunsUnknown:
@@ -91,7 +91,7 @@ def after(api, runs):
 
 
 def journal(name, since):
-    """The lines that all revisions of the deployment logged since then, one after the other: there may be any number."""
+    """Yield the lines that all revisions of the deployment have logged since then, one by one, as there may be many."""
     command = ["journalctl", "--unit", f"langgraph@{name}.*", "--since", f"@{since:.0f}", "--output", "cat", "--quiet"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace"
@@ -101,7 +101,7 @@ def journal(name, since):
 
 
 def report_runs(name, api, runs, since):
-    """Counts of the runs that were in flight when the revision was stopped; ``lost`` are their ids."""
+    """Count the runs that were in flight when the revision was stopped; ``lost`` are the ids of lost ones."""
     if runs is None:
         return {"known": False}
     time.sleep(RUNS_SETTLE_SECONDS if runs else 0)
@@ -118,14 +118,14 @@ def report_runs(name, api, runs, since):
 
 
 def api_of_serving(name):
-    """The API of the revision that serves, as this host reaches it; None where there is none."""
+    """Return the API URL of the serving revision, as this host reaches it; None if there is none."""
     settings = load(os.path.join(CONFIG_DIR, name, "deployment.json"))
-    slot = load(os.path.join(CONFIG_DIR, name, "revisions", str(settings.get("serving")), "slot.json"))
-    return f"http://{slot['address']}:{slot['port']}{settings.get('prefix') or ''}" if slot else None
+    endpoint = load(os.path.join(CONFIG_DIR, name, "revisions", str(settings.get("serving")), "slot.json"))
+    return f"http://{endpoint['address']}:{endpoint['port']}{settings.get('prefix') or ''}" if endpoint else None
 
 
 def systemctl(*arguments):
-    """Have systemd do something; what it refuses ends the program."""
+    """Run systemctl; the program exits if it fails."""
     done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(done.stderr.strip())
@@ -134,14 +134,19 @@ def systemctl(*arguments):
 def drain(instance):
     """Drain and stop one revision."""
     name, _dot, number = instance.rpartition(".")
-    folder, unit = os.path.join(CONFIG_DIR, name, "revisions", number), f"langgraph@{instance}.service"
-    slot, limit = load(os.path.join(folder, "slot.json")), load(os.path.join(CONFIG_DIR, name, "deployment.json"))
+    directory, unit = os.path.join(CONFIG_DIR, name, "revisions", number), f"langgraph@{instance}.service"
+    endpoint, limit = (
+        load(os.path.join(directory, "slot.json")),
+        load(os.path.join(CONFIG_DIR, name, "deployment.json")),
+    )
     limit = int(limit.get("drain_limit", 900))
     report = {"begun": now(), "limit": limit}
-    # First: a reboot must not start it again.
+    # First, so that a reboot does not start it again.
     systemctl("disable", "--quiet", unit)
-    save(folder, report)
-    report["sessions_cut"] = wait_until_unused(slot.get("address", "127.0.0.1"), int(slot.get("port", 0)), limit)
+    save(directory, report)
+    report["sessions_cut"] = wait_until_unused(
+        endpoint.get("address", "127.0.0.1"), int(endpoint.get("port", 0)), limit
+    )
     api = api_of_serving(name)
     runs, stopped = in_flight(api), time.time()
     say(
@@ -151,7 +156,7 @@ def drain(instance):
     subprocess.run(["docker", "rm", "--force", f"langgraph-{instance}"], capture_output=True, check=False)
     report["runs"] = report_runs(name, api, runs, stopped)
     report["ended"] = now()
-    save(folder, report)
+    save(directory, report)
     say(json.dumps(report["runs"]))
     if report["runs"].get("lost"):
         say(f"lost runs: {', '.join(report['runs']['lost'])}")

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask the registry of this host as its clients do: by TLS, for its name, without the password and with it.
+"""Query the registry of this host as its clients do: over TLS, by its name, without the password and with it.
 
-What to ask comes on standard input, in JSON, and so stands in no list of processes.
+The query is read from standard input, in JSON, so that no process list shows it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import typing as t
 
 
 def ask(question: dict[str, t.Any], context: ssl.SSLContext, headers: dict[str, str]) -> int:
-    """The status of the API's root; the name is not resolved, since the host itself need not know it."""
+    """Return the status of the API's root; the name is not resolved, since the host itself need not know it."""
     connection = http.client.HTTPConnection(question["name"], question["port"])
     plain = socket.create_connection((question["address"], question["port"]), timeout=5)
     with plain, context.wrap_socket(plain, server_hostname=question["name"]) as connection.sock:
@@ -27,12 +27,12 @@ def ask(question: dict[str, t.Any], context: ssl.SSLContext, headers: dict[str, 
 
 
 def complaint(question: dict[str, t.Any]) -> str:
-    """What is wrong with the registry, or nothing."""
+    """Return what is wrong with the registry, or an empty string."""
     where = f"the registry at {question['address']}:{question['port']}"
     try:
         context = ssl.create_default_context(cadata=question["authority"] or None)
     except (ssl.SSLError, ValueError):
-        return "registry_ca_certificate: no certificate in PEM"
+        return "registry_ca_certificate: not a PEM certificate"
     secret = base64.b64encode(f"{question['username']}:{question['password']}".encode()).decode()
     try:
         without = ask(question, context, {})
@@ -47,7 +47,7 @@ def complaint(question: dict[str, t.Any]) -> str:
 
 
 def main() -> None:
-    """Ask until it answers, or the seconds are over."""
+    """Query until it answers, or the seconds are over."""
     question = json.load(sys.stdin)
     deadline = time.monotonic() + question["seconds"]
     while (wrong := complaint(question)) and time.monotonic() < deadline:

@@ -34,7 +34,7 @@ def test_channels_that_meet_are_refused(redis_server: RedisServer, what: str, wh
     before = redis_server.snapshot()
     for check in (True, False):
         result = run_module("redis_database", {**redis_server.login(), "databases": wanted}, check)
-        assert "Redis channels know no numbers" in result["msg"]
+        assert "Redis channels are not separated by database" in result["msg"]
         assert {item["option"] for item in result["problems"]} == {"channel_patterns"}
         assert redis_server.snapshot() == before
 
@@ -46,15 +46,15 @@ def test_shared_channels_need_the_consent_of_each(redis_server: RedisServer) -> 
 
     assert not play("one", "two", shared_channels=True).get("failed")
     assert any(
-        "hears the events" in line and "one, two" in line
+        "can read and forge the events" in line and "one, two" in line
         for line in play("one", "two", shared_channels=True)["warnings"]
     )
     # In a play of its own: the others are on the server, with their consent.
     alone = play("three", shared_channels=True)
     assert alone["databases"]["three"]["number"] == 3
-    assert any("hears the events" in line for line in alone["warnings"])
-    assert "know no numbers" in play("four")["msg"]
-    assert "know no numbers" in play("three")["msg"]
+    assert any("can read and forge the events" in line for line in alone["warnings"])
+    assert "not separated by database" in play("four")["msg"]
+    assert "not separated by database" in play("three")["msg"]
     assert not play("one", "two", "three", shared_channels=True)["changed"]
 
 

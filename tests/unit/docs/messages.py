@@ -66,7 +66,7 @@ GIVES: dict[str, int | None] = {
     "warning": None,
     "warnings_of": None,
     "unknown_warnings": None,
-    "sentence": None,
+    "summarize": None,
     "still_open": None,
 }
 # Tables of messages: name -> position in each entry.
@@ -78,8 +78,8 @@ SENTENCE = re.compile(r"[a-z']+ [a-z']+ [a-z']+ [a-z']+")
 # File, below plugins/ -> what in it is no message: parts of lines in tables, of files, of what is asked of others.
 NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "module_utils/_host/apt.py": re.compile("The following packages"),
-    "action/container_service.py": re.compile("s to become healthy"),
-    "module_utils/_rollout/module.py": re.compile("not on the host yet"),
+    "action/deployment_rollout.py": re.compile("s to become healthy"),
+    "module_utils/_rollout/module.py": re.compile("not on the host yet|run the playbook site first"),
     "module_utils/_server/log_causes.py": re.compile("DB index"),
     "module_utils/_host/engine_network.py": re.compile("^the engine's network|^its own address"),
     "module_utils/_images/build.py": re.compile("no space left|could not find"),

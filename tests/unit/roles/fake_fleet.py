@@ -54,7 +54,7 @@ class Fleet:
     def __init__(self, folder: Path, hosts: t.Sequence[str]) -> None:
         self.folder = folder
         self.hosts = hosts
-        self.answers: dict[str, t.Any] = {"container_service_info": HOST}
+        self.answers: dict[str, t.Any] = {"deployment_info": HOST}
         own = folder / "collections/ansible_collections/selfhost/langgraph"
         docker = folder / "collections/ansible_collections/community/docker"
         (own / "plugins").mkdir(parents=True)

@@ -72,7 +72,7 @@ def test_where_nothing_answers_the_journal_is_named(complain: t.Any, error: Exce
 
 def test_an_authority_that_is_none(program: t.Any) -> None:
     said = program.complaint({**QUESTION, "authority": "-----BEGIN NOTHING-----\n"})
-    assert said == "registry_ca_certificate: no certificate in PEM"
+    assert said == "registry_ca_certificate: not a PEM certificate"
 
 
 @pytest.fixture

@@ -198,13 +198,13 @@ def test_prepare_replaces_one_that_does_not(
 
 
 def give_credentials(revision: t.Any, current: str, staged: str = "", noted: str = "") -> None:
-    """The files of the deployment, and what the revision's slot notes."""
-    folder = Path(revision.folder).parent.parent
+    """The files of the deployment, and what the revision's endpoint notes."""
+    folder = Path(revision.directory).parent.parent
     (folder / "credentials").write_text(current)
     if staged:
         (folder / "credentials.new").write_text(staged)
     if noted:
-        revision.slot["credentials"] = _credentials.digest(noted)
+        revision.endpoint["credentials"] = _credentials.digest(noted)
 
 
 def test_prepare_gives_todays_credentials_last(helper: t.Any, engine: Engine, revision: t.Any) -> None:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The helper that ends a revision which serves no more, on faked time, systemd and API, with real files."""
+"""The helper that ends a revision which no longer serves, on faked time, systemd and API, with real files."""
 
 from __future__ import annotations
 

@@ -31,11 +31,11 @@ SETTINGS = {
 }
 
 
-def deployment(port: int, *slots: dict[str, t.Any], bind_address: str = "0.0.0.0") -> dict[str, t.Any]:
-    return {"settings": {"port": port, "bind_address": bind_address}, "slots": list(slots)}
+def deployment(port: int, *endpoints: dict[str, t.Any], bind_address: str = "0.0.0.0") -> dict[str, t.Any]:
+    return {"settings": {"port": port, "bind_address": bind_address}, "endpoints": list(endpoints)}
 
 
-def slot(number: int, *may_reach: str, **changes: t.Any) -> dict[str, t.Any]:
+def endpoint(number: int, *may_reach: str, **changes: t.Any) -> dict[str, t.Any]:
     place = {"address": f"172.29.128.{number}", "port": 8000, "network": "langgraph"}
     return {**place, "may_reach": list(may_reach), **changes}
 
@@ -140,9 +140,9 @@ def test_metadata_services_are_closed(helper: t.Any, address: str) -> None:
 
 def test_a_deployment_reaches_another_from_its_addresses_alone(helper: t.Any) -> None:
     found = {
-        "front": deployment(8123, slot(1, "back"), slot(2, "back")),
-        "back": deployment(8124, slot(3)),
-        "other": deployment(8125, slot(4)),
+        "front": deployment(8123, endpoint(1, "back"), endpoint(2, "back")),
+        "back": deployment(8124, endpoint(3)),
+        "other": deployment(8125, endpoint(4)),
     }
     assert elements(helper.render(SETTINGS, found), "may_reach") == ["172.29.128.1 . 8124", "172.29.128.2 . 8124"]
 
@@ -150,16 +150,16 @@ def test_a_deployment_reaches_another_from_its_addresses_alone(helper: t.Any) ->
 @pytest.mark.parametrize(
     "place",
     [
-        slot(1, "gone"),
-        slot(1, "back", address="127.0.0.1", port=30000, network=None),
-        slot(1, "back", address="0.0.0.0", network=None),
-        slot(1, "back", address="nonsense"),
+        endpoint(1, "gone"),
+        endpoint(1, "back", address="127.0.0.1", port=30000, network=None),
+        endpoint(1, "back", address="0.0.0.0", network=None),
+        endpoint(1, "back", address="nonsense"),
         {"may_reach": ["back"]},
         {},
     ],
 )
 def test_nothing_is_opened_for_an_address_that_is_not_a_container_s(helper: t.Any, place: dict[str, t.Any]) -> None:
-    found = {"front": deployment(8123, place), "back": deployment(8124), "half": {"settings": {}, "slots": []}}
+    found = {"front": deployment(8123, place), "back": deployment(8124), "half": {"settings": {}, "endpoints": []}}
     assert elements(helper.render(SETTINGS, found), "may_reach") == []
 
 
@@ -280,7 +280,7 @@ def test_it_follows_the_deployments(helper: t.Any, kernel: Kernel, tmp_path: Pat
     for name, port in (("front", 8123), ("back", 8124)):
         folder = tmp_path / "langgraph" / name / "revisions/1"
         folder.mkdir(parents=True)
-        (folder / "slot.json").write_text(json.dumps(slot(port - 8122, "back") if name == "front" else slot(2)))
+        (folder / "slot.json").write_text(json.dumps(endpoint(port - 8122, "back") if name == "front" else endpoint(2)))
         (folder.parent.parent / "deployment.json").write_text(json.dumps({"port": port, "bind_address": "0.0.0.0"}))
     (tmp_path / "langgraph/front/revisions/2").mkdir()
     (tmp_path / "langgraph/front/revisions/2/slot.json").write_text('{"cut sh')
@@ -292,14 +292,14 @@ def test_what_nft_refuses_is_told_and_the_table_stays(helper: t.Any, kernel: Ker
     helper.ensure()
     before, kernel.refuses = kernel.table, "Error: no such thing\n"
     Path(helper.SETTINGS).write_text(json.dumps({**SETTINGS, "bridge": "other0"}))
-    with pytest.raises(SystemExit, match="^nft does not load the table inet langgraph: Error: no such thing$"):
+    with pytest.raises(SystemExit, match="^nft cannot load the table inet langgraph: Error: no such thing$"):
         helper.ensure()
     assert kernel.table == before
 
 
 def test_a_table_of_somebody_else_is_left_alone(helper: t.Any, kernel: Kernel) -> None:
     kernel.table = "table inet langgraph { chain theirs { } }"
-    with pytest.raises(SystemExit, match="^the table inet langgraph is not ours: rename it"):
+    with pytest.raises(SystemExit, match="^the table inet langgraph belongs to another program; rename it"):
         helper.ensure()
     assert kernel.loads == 0
 
@@ -332,8 +332,8 @@ def test_a_name_that_is_not_known_for_the_moment_keeps_what_it_had(
     [
         ("", "Expecting value"),
         ('{"bridge": "lang', "Unterminated string"),
-        ("{}", "is not as the role firewall writes it"),
-        ("[]", "is not as the role firewall writes it"),
+        ("{}", "is not in the format that the role firewall writes"),
+        ("[]", "is not in the format that the role firewall writes"),
         (json.dumps({**SETTINGS, "closed_addresses": ["10.1.2.3/8"]}), "10.1.2.3/8 has host bits set$"),
         (json.dumps({**SETTINGS, "subnet": "nonsense"}), "'nonsense' does not appear to be an IPv4 or IPv6 network$"),
     ],
@@ -344,7 +344,7 @@ def test_settings_that_are_none_open_nothing(
     helper.ensure()
     before = kernel.table
     Path(helper.SETTINGS).write_text(text)
-    with pytest.raises(SystemExit, match=f"^nft does not load the table inet langgraph: .*{reason}") as end:
+    with pytest.raises(SystemExit, match=f"^nft cannot load the table inet langgraph: .*{reason}") as end:
         step("apply")
     assert "\n" not in str(end.value)
     assert kernel.table == before
@@ -353,7 +353,7 @@ def test_settings_that_are_none_open_nothing(
 def test_settings_that_cannot_be_read_open_nothing(helper: t.Any, kernel: Kernel, step: t.Any) -> None:
     Path(helper.SETTINGS).unlink()
     Path(helper.SETTINGS).mkdir()
-    with pytest.raises(SystemExit, match="^nft does not load the table inet langgraph: .*Is a directory"):
+    with pytest.raises(SystemExit, match="^nft cannot load the table inet langgraph: .*Is a directory"):
         step("apply")
     assert kernel.loads == 0
 
@@ -367,7 +367,7 @@ def test_without_nft_one_sentence_says_so(
 
     monkeypatch.setattr(helper, "subprocess", SimpleNamespace(run=missing))
     monkeypatch.setattr(helper, "socket", Sockets())
-    sentence = f"nft does not {does} the table inet langgraph: .*No such file or directory: '/usr/sbin/nft'"
+    sentence = f"nft cannot {does} the table inet langgraph: .*No such file or directory: '/usr/sbin/nft'"
     with pytest.raises(SystemExit, match=f"^{sentence}$"):
         step(name)
 
@@ -389,7 +389,7 @@ def test_what_does_not_go_is_told(helper: t.Any, kernel: Kernel) -> None:
     helper.ensure()
     kernel.refuses = "Error: Operation not permitted\n"
     with pytest.raises(
-        SystemExit, match="^nft does not remove the table inet langgraph: Error: Operation not permitted$"
+        SystemExit, match="^nft cannot remove the table inet langgraph: Error: Operation not permitted$"
     ):
         helper.remove()
 

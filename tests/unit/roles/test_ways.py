@@ -49,7 +49,7 @@ def fleet(tmp_path: Path) -> Fleet:
         "postgres_database": {
             "databases": {"bot": {"database": "bot", "role": "bot", "login": "bot", "retiring": None}}
         },
-        "container_service": {
+        "deployment_rollout": {
             "deployments": [{"name": "bot", "changed": False, "revision": 1}],
             "carried": {"deployments": {}, "addresses": []},
         },
@@ -66,7 +66,7 @@ def recap(output: str) -> dict[str, int]:
 def test_a_whole_play_one_host_after_the_other(fleet: Fleet) -> None:
     done = fleet.play([{**HOLD, "serial": 1}], "--check")
     assert recap(done.stdout) == {"one": 0, "two": 0}, done.stdout
-    assert len(fleet.asked("container_service")) == 2
+    assert len(fleet.asked("deployment_rollout")) == 2
 
 
 def test_batches_run_one_image(fleet: Fleet) -> None:
@@ -100,7 +100,7 @@ def test_a_limit_and_a_tag_on_the_role(fleet: Fleet) -> None:
     done = fleet.play([{**HOLD, "roles": [role], "post_tasks": [other]}], "--check", "--tags", "bots", "--limit", "two")
     assert recap(done.stdout) == {"two": 0}, done.stdout
     assert "not asked for" not in done.stdout
-    assert len(fleet.asked("container_service")) == 1
+    assert len(fleet.asked("deployment_rollout")) == 1
     assert "TASK [selfhost.langgraph.langgraph : Make the helpers' folder]" in done.stdout
 
 
@@ -141,4 +141,4 @@ def test_a_play_that_starts_behind_the_check_says_so(fleet: Fleet, task: str) ->
     (line,) = {line.partition("=> ")[2] for line in done.stdout.splitlines() if line.startswith("fatal: ")}
     assert "no check of the deployments has run in this play" in line
     assert "leave out --start-at-task" in line
-    assert fleet.asked("redis_database") + fleet.asked("container_service") == []
+    assert fleet.asked("redis_database") + fleet.asked("deployment_rollout") == []

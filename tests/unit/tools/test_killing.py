@@ -17,11 +17,11 @@ import pytest
 ROOT = Path(__file__).parents[3]
 MODULE = """
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import STAGES, reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS, failpoint
 
 module = AnsibleModule(argument_spec={})
-for stage in STAGES:
-    reach(stage)
+for stage in FAILPOINTS:
+    failpoint(stage)
 module.exit_json(msg="reached them all")
 """
 
@@ -37,7 +37,7 @@ def ship(tmp_path: Path) -> list[str]:
 
 
 def run(command: list[str], collections: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": collections, "SELFHOST_LANGGRAPH_KILL_AT": "switched"}
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": collections, "SELFHOST_LANGGRAPH_FAILPOINT": "switched"}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 

@@ -29,7 +29,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import ownership_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
@@ -212,12 +212,12 @@ def carry_out(connection: PatientSession, releases: t.Sequence[Release]) -> None
     if late:
         _let_in(connection, going, allowed=True)
         refuse(late)
-    reach("release_locked_out")
+    failpoint("release_locked_out")
     revoke_elsewhere(connection, [role for release in going for role in logins_of(release.name)])
     for release in going:
         if release.database:
             connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(release.target)))
-            reach("release_database_dropped")
+            failpoint("release_database_dropped")
     # A role can have rights in the database of another one that goes.
     for release in going:
         if release.login:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY, UNSAVED_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import SHARED_MARK
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import overlap
 
 # What @admin and @dangerous leave open and a neighbour could be reached or seen with. MOVE and COPY write into other
 # numbers, PUBSUB and CLIENT TRACKING tell of foreign channels and keys, SCRIPT and FUNCTION act on what all share.
@@ -178,7 +178,7 @@ def pattern_findings(patterns: t.Iterable[str]) -> t.Iterator[str]:
     for pattern in patterns:
         if not pattern or re.search(r"[\s\x00-\x1f\x7f]", pattern):
             yield f"the pattern {pattern!r} is empty or holds white space"
-        elif any(meet(pattern, name) for name in (CLAIMS_KEY, UNSAVED_KEY, SHARED_MARK)):
+        elif any(overlap(pattern, name) for name in (CLAIMS_KEY, UNSAVED_KEY, SHARED_MARK)):
             yield f"the pattern {pattern!r} covers the claims of all deployments ({CLAIMS_KEY})"
 
 

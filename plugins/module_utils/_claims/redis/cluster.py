@@ -14,7 +14,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import own_patterns
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, readable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import key_patterns, user_of
 
@@ -50,7 +50,7 @@ def overlap_problems(entries: t.Sequence[Entry], users: t.Iterable[str]) -> t.It
             yield Problem(
                 here,
                 "key_patterns",
-                f"its keys in the shared number 0 meet those of '{there}', at '{shown(readable(prefix))}'",
+                f"its keys in the shared number 0 meet those of '{there}', at '{printable(readable(prefix))}'",
                 "give each deployment a prefix of its own",
             )
         open_ones.append((prefix, name))

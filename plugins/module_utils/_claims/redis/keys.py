@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import matcher
 
 STEP = 1000  # keys a step and number
@@ -36,7 +36,7 @@ class Content:
             name,
             option,
             f"Redis number {number} holds {self.strange} keys that do not match its patterns, such as"
-            f" '{shown(self.example)}'",
+            f" '{printable(self.example)}'",
             "find out whose they are; if they are its own, name their pattern in key_patterns, else move them elsewhere",
         )
 

@@ -27,7 +27,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.p
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.scripts import RELEASE_SCRIPT
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
 
@@ -211,7 +211,7 @@ def carry_out(
     users = [release.name for release in going if release.user]
     everywhere = [server, *nodes]
     _switch(everywhere, users, "off")
-    reach("release_users_off")
+    failpoint("release_users_off")
     clients = [client for node in everywhere for client in connected(node)]
     for release in going:
         release.clients = count(clients, release.name, release.number)
@@ -229,7 +229,7 @@ def carry_out(
         # A number is free only once its old user is gone from the aclfile too: a restart would bring it back.
         for node in everywhere:
             change_users(node, world, [("ACL", "DELUSER", *users)], save=world.acl_file != "")
-    reach("release_users_gone")
+    failpoint("release_users_gone")
     _ask(server, [release.name for release in going], world, params, dry=False)
     return True
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 
 ROOT = Path(__file__).parents[4]
 # `ansible-test` runs this where the collection is installed; in the repository it is a link in build/.
@@ -108,7 +108,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         {"langgraph_deployments": [{**BOT, "env": {"REDIS_URI": "redis://:planted-uri@x"}}]},
         [
             "deployment 'support-bot', option 'env.REDIS_URI': belongs to the collection; remove it: the collection "
-            "claims the Redis number and sets it"
+            "claims the Redis database and sets it"
         ],
     ),
     "port-taken": (
@@ -489,7 +489,7 @@ def play(folder: Path, taken: int) -> Run:
 def test_bad_list(title: str, run: Run) -> None:
     program = Path(f"/proc/{os.getpid()}/comm").read_text().strip()
     expected = [line.replace("TAKEN", str(run.taken)).replace("PROGRAM", program) for line in BAD[title][1]]
-    expected = [line.replace("'FOLDER/app'", f"'{shown(f'{run.folder}/app')}'") for line in expected]
+    expected = [line.replace("'FOLDER/app'", f"'{printable(f'{run.folder}/app')}'") for line in expected]
     result = run.failed[title]
     assert result["msg"].splitlines() == expected
     assert [str(Problem(**problem)) for problem in result["problems"]] == expected

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every module that uses a library of the distribution goes on in the Python that has it."""
+"""Every module that uses a library of the distribution continues in the Python that has it."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_options_are_documented_as_they_are(name: str) -> None:
 
 
 def test_the_environment_is_not_logged() -> None:
-    assert arguments("container_service")["deployments"]["options"]["environment"]["no_log"] is True
+    assert arguments("deployment_rollout")["deployments"]["options"]["environment"]["no_log"] is True
 
 
 @pytest.mark.parametrize("file", ["services", "rollback"])
@@ -94,7 +94,7 @@ def test_the_role_passes_every_option(file: str) -> None:
 )
 def test_defaults_are_those_of_the_role(name: str) -> None:
     defaults = yaml.safe_load((ROOT / "roles/langgraph/defaults/main.yml").read_text())
-    assert arguments("container_service")[name]["default"] == defaults[f"langgraph_{name}"]
+    assert arguments("deployment_rollout")[name]["default"] == defaults[f"langgraph_{name}"]
 
 
 def test_one_default_of_how_many_may_run() -> None:
@@ -102,7 +102,7 @@ def test_one_default_of_how_many_may_run() -> None:
     assert SHARED["max_extra_revisions"]["default"] == DEFAULT_EXTRA_REVISIONS
 
 
-@pytest.mark.parametrize("name", ["container_service", "deployment_rollback"])
+@pytest.mark.parametrize("name", ["deployment_rollout", "deployment_rollback"])
 def test_the_sample_is_what_is_returned(name: str) -> None:
     (returned,) = yaml.safe_load(importlib.import_module(f"{BASE}.{name}").RETURN)["deployments"]["sample"]
     assert set(returned) == {

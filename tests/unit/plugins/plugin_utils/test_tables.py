@@ -70,7 +70,7 @@ def test_a_long_reason_is_cut() -> None:
 
 
 def done(name: str, action: str, *reasons: str, revision: int | None = 1) -> dict[str, t.Any]:
-    """What container_service tells of a deployment."""
+    """What deployment_rollout tells of a deployment."""
     changed = action not in ("keep", "wait")
     common = {"changed": changed, "interrupts": False, "runs": {}}
     return {"name": name, "action": action, "reasons": reasons, "revision": revision, **common}

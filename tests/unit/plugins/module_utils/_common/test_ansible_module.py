@@ -21,7 +21,7 @@ class Failed(Exception):
 
 
 class Again(Exception):
-    """The module goes on in the other Python."""
+    """The module continues in the other Python."""
 
 
 class Module:
@@ -98,8 +98,8 @@ def test_none_has_it(there: t.Any, respawned: bool, monkeypatch: pytest.MonkeyPa
     with pytest.raises(Failed) as said:
         need(docker=False)
     assert str(said.value) == (
-        "/usr/local/bin/python3.14 has no Python library 'docker', nor has /usr/bin/python3; on Debian and Ubuntu it is the "
-        "package python3-docker"
+        "the Python library 'docker' is missing for /usr/local/bin/python3.14 and for /usr/bin/python3; on Debian and Ubuntu, "
+        "install the package python3-docker"
     )
 
 

@@ -45,9 +45,9 @@ BAD = {
     "no equals sign": ("A=1\nsk-secret\n", "line 2 is not NAME=value"),
     "not a name": ("my-key=1\n", "line 1 is not NAME=value"),
     "twice": ("A=1\n\nA=2\n", "line 3 sets A a second time"),
-    "open quote": ("A='sk-secret\n", "line 1 has a quote that does not end"),
-    "text after a quote": ("A='x' sk-secret\n", "line 1 has a quote that does not end"),
-    "more lines in a quote": ('A="one\ntwo"\n', "line 1 has a quote that does not end"),
+    "open quote": ("A='sk-secret\n", "line 1 has an unterminated quote"),
+    "text after a quote": ("A='x' sk-secret\n", "line 1 has an unterminated quote"),
+    "more lines in a quote": ('A="one\ntwo"\n', "line 1 has an unterminated quote"),
 }
 
 

@@ -15,10 +15,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_c
     Listener,
     channel_findings,
     listeners_of,
-    meetings,
+    overlapping_pairs,
     warnings_of,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import overlap
 
 
 def found(*listeners: Listener) -> tuple[list[str], list[str]]:
@@ -55,7 +55,7 @@ def test_the_finding_names_both() -> None:
     listeners = [lg("a", False, True, "lg:*"), lg("b", False, False, "lg:x")]
     problem = channel_findings(listeners, ("channels", "shared"))[0][0]
     assert (problem.deployment, problem.option) == ("a", "channels")
-    assert "'lg:*' meets 'lg:x' of 'b' (not listed)" in problem.finding
+    assert "'lg:*' overlaps with 'lg:x' of 'b' (not listed)" in problem.finding
     assert "shared: true" in problem.remedy
 
 
@@ -68,9 +68,9 @@ def test_every_pair_that_meets_is_found(patterns: list[str]) -> None:
     expected = {
         frozenset(pair)
         for pair in itertools.combinations_with_replacement(set(patterns), 2)
-        if meet(*pair) or pair[0] == pair[1]
+        if overlap(*pair) or pair[0] == pair[1]
     }
-    assert {frozenset(pair) for pair in meetings(patterns)} == expected
+    assert {frozenset(pair) for pair in overlapping_pairs(patterns)} == expected
 
 
 USERS = [
@@ -122,4 +122,4 @@ def test_thousands_that_differ_cost_little() -> None:
 
 def test_the_warning_names_them() -> None:
     assert warnings_of([]) == []
-    assert warnings_of(["a", "b"])[0].endswith("can forge them: a, b.")
+    assert warnings_of(["a", "b"])[0].endswith("events of the others: a, b.")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, matcher, meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, matcher, overlap
 
 PATTERNS = st.text(alphabet="ab*?[]^-\\", max_size=7)
 
@@ -72,8 +72,8 @@ def test_matches_as_redis_does(pattern: str) -> None:
 def test_patterns_that_share_a_name_meet(one: str, other: str) -> None:
     left, right = matcher([one]), matcher([other])
     if any(left(name) and right(name) for name in NAMES):
-        assert meet(one, other)
-    assert len({meet(*pair) for pair in ((one, other), (other, one))}) == 1
+        assert overlap(one, other)
+    assert len({overlap(*pair) for pair in ((one, other), (other, one))}) == 1
 
 
 PLAIN = st.text(alphabet="ab*?", max_size=5)
@@ -85,7 +85,7 @@ def test_patterns_that_meet_share_a_name(one: str, other: str) -> None:
     """Without classes, a name that both match is at most as long as both together."""
     names = ("".join(name) for length in range(9) for name in itertools.product("ab", repeat=length))
     left, right = matcher([one]), matcher([other])
-    assert meet(one, other) == any(left(name) and right(name) for name in names)
+    assert overlap(one, other) == any(left(name) and right(name) for name in names)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_patterns_that_meet_share_a_name(one: str, other: str) -> None:
     ],
 )
 def test_meetings(one: str, other: str, met: bool) -> None:
-    assert [meet(*pair) for pair in ((one, other), (other, one))] == [met, met]
+    assert [overlap(*pair) for pair in ((one, other), (other, one))] == [met, met]
 
 
 def test_a_range_beyond_ascii_deletes_nothing() -> None:
@@ -146,5 +146,5 @@ def test_patterns_match_like_fnmatch_where_both_agree(pattern: str, text: str) -
 
 
 def test_bytes_are_compared() -> None:
-    assert meet("\udcc3*", "é:*")
-    assert not meet("\udcc4*", "é:*")
+    assert overlap("\udcc3*", "é:*")
+    assert not overlap("\udcc4*", "é:*")

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy.config import (
     Route,
+    config_id,
     listeners,
-    mark,
     render,
     targets,
 )
@@ -55,7 +55,7 @@ def serves(text: str, port: str, host: str, path: str) -> str:
 
 def test_one_deployment_alone() -> None:
     text = render([ALONE])
-    assert text.startswith("# Written by selfhost.langgraph; not to be edited")
+    assert text.startswith("# Written by selfhost.langgraph; do not edit it")
     assert section(text, "frontend port-8123") == [
         "bind 127.0.0.1:8123",
         "http-request set-header X-Forwarded-Proto http unless { req.hdr(X-Forwarded-Proto) -m found }",
@@ -163,12 +163,12 @@ def test_the_health_page_behind_a_prefix_is_at_the_servers_root() -> None:
 
 def test_the_mark_is_of_all_that_follows() -> None:
     text = render([ALONE])
-    assert re.fullmatch(r"selfhost\.langgraph:[0-9a-f]{16}", mark(text))
-    assert f"    description {mark(text)}\n" in text
+    assert re.fullmatch(r"selfhost\.langgraph:[0-9a-f]{16}", config_id(text))
+    assert f"    description {config_id(text)}\n" in text
     changes = [replace(ALONE, revision=4), replace(ALONE, target_port=30002), replace(ALONE, tls=True)]
-    assert len({mark(render(routes)) for routes in ([], [ALONE], *([route] for route in changes))}) == 5
+    assert len({config_id(render(routes)) for routes in ([], [ALONE], *([route] for route in changes))}) == 5
     with pytest.raises(ValueError):
-        mark("global\n")
+        config_id("global\n")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_what_means_something_elsewhere_is_plain_here(prefix: str) -> None:
     [
         (replace(ALONE, port=1), "same name"),
         (Route("b", 1, 30002, "127.0.0.1", 8123), "'b', 'bot' share 127.0.0.1:8123: each needs"),
-        (Route("b", 1, 30002, "127.0.0.1", 8123, prefix="/b", tls=True), "all of them have TLS there, or none"),
+        (Route("b", 1, 30002, "127.0.0.1", 8123, prefix="/b", tls=True), "either all of them or none must use TLS"),
     ],
 )
 def test_what_cannot_go_together_is_refused(other: Route, message: str) -> None:

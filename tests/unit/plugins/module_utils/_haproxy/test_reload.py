@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import config, reload
-from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy.config import Route, mark, render
+from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy.config import Route, config_id, render
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy.reload import ProxyError
 
 ROOT = Path(__file__).parents[5]
@@ -38,7 +38,7 @@ bind socket (Address already in use) for [127.0.0.1:8123].
 
 
 class Machine:
-    """A folder, a worker that loads what is in it when it is told to, and what was run."""
+    """A configuration directory, a worker that loads it on a reload, and the commands that were run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -59,7 +59,7 @@ class Machine:
         if program == "journalctl":
             return subprocess.CompletedProcess(command, 0, self.journal, "")
         if self.systemctl_code == 0 and self.follows:
-            self.loaded = mark(self.file.read_text()) if self.file.exists() else ""
+            self.loaded = config_id(self.file.read_text()) if self.file.exists() else ""
         return subprocess.CompletedProcess(command, self.systemctl_code, "", "Job failed.\n")
 
     def ran(self, program: str) -> list[list[str]]:
@@ -67,7 +67,7 @@ class Machine:
 
     def serve(self, text: str) -> None:
         self.file.write_text(text)
-        self.loaded = mark(text)
+        self.loaded = config_id(text)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_the_first_configuration(machine: Machine) -> None:
     assert reload.read() is None
     assert reload.load(NEW) is True
     assert reload.read() == NEW
-    assert machine.loaded == mark(NEW)
+    assert machine.loaded == config_id(NEW)
     assert machine.file.stat().st_mode & 0o777 == 0o644
     assert machine.ran("systemctl") == [["systemctl", "reload-or-restart", "langgraph-proxy.service"]]
 
@@ -98,12 +98,12 @@ def test_a_second_run_does_nothing(machine: Machine) -> None:
     assert machine.commands == []
 
 
-@pytest.mark.parametrize("loaded", [None, "", mark(OLD)])
+@pytest.mark.parametrize("loaded", [None, "", config_id(OLD)])
 def test_a_worker_that_has_not_loaded_the_file_is_told_again(machine: Machine, loaded: str | None) -> None:
     machine.serve(NEW)
     machine.loaded = loaded
     assert reload.load(NEW) is True
-    assert machine.loaded == mark(NEW)
+    assert machine.loaded == config_id(NEW)
 
 
 def test_without_the_role_there_is_nothing_to_configure(machine: Machine) -> None:
@@ -128,7 +128,7 @@ def test_the_whole_folder_is_checked_with_the_new_file_in_its_place(machine: Mac
 def left_alone(machine: Machine) -> bool:
     """The old file, nothing beside it, and the old worker."""
     files = sorted(path.name for path in machine.folder.iterdir())
-    return machine.file.read_text() == OLD and machine.loaded == mark(OLD) and files[1:] == ["10-deployments.cfg"]
+    return machine.file.read_text() == OLD and machine.loaded == config_id(OLD) and files[1:] == ["10-deployments.cfg"]
 
 
 def test_what_haproxy_refuses_changes_nothing(machine: Machine) -> None:
@@ -146,7 +146,7 @@ def test_what_haproxy_refuses_changes_nothing(machine: Machine) -> None:
 def test_a_reload_that_fails_is_told_in_haproxys_words_and_taken_back(machine: Machine) -> None:
     machine.serve(OLD)
     machine.follows, machine.journal = False, FAILURE
-    with pytest.raises(ProxyError, match=r"the old worker goes on serving: Binding .* cannot bind socket"):
+    with pytest.raises(ProxyError, match=r"the old worker continues to serve: Binding .* cannot bind socket"):
         reload.load(NEW)
     assert left_alone(machine)
 
@@ -161,7 +161,7 @@ def test_a_first_configuration_that_fails_leaves_no_file(machine: Machine) -> No
 def test_a_worker_that_is_late_is_reloaded_away(machine: Machine) -> None:
     machine.serve(OLD)
     machine.follows = False
-    with pytest.raises(ProxyError, match=r"no new worker within 0 s, .* see journalctl -u langgraph-proxy"):
+    with pytest.raises(ProxyError, match=r"no new worker within 0 s; .* see journalctl -u langgraph-proxy"):
         reload.load(NEW, timeout=0.0)
     assert left_alone(machine)
     # Otherwise it would come up with what has been given up.
@@ -171,7 +171,7 @@ def test_a_worker_that_is_late_is_reloaded_away(machine: Machine) -> None:
 def test_a_unit_that_does_not_start(machine: Machine) -> None:
     machine.serve(OLD)
     machine.systemctl_code = 1
-    with pytest.raises(ProxyError, match=r"langgraph-proxy.service does not reload or start, .*: Job failed\.$"):
+    with pytest.raises(ProxyError, match=r"langgraph-proxy.service cannot be reloaded or started; .*: Job failed\.$"):
         reload.load(NEW)
     assert left_alone(machine)
 
@@ -186,7 +186,7 @@ def port() -> t.Iterator[int]:
 def test_a_port_that_another_program_has(port: int) -> None:
     text = render([Route("bot", 1, 30001, "127.0.0.1", port)])
     with pytest.raises(
-        ProxyError, match=f"cannot listen on 127.0.0.1 port {port}, nothing was changed: another program"
+        ProxyError, match=f"cannot listen on 127.0.0.1 port {port}; nothing was changed: another program"
     ):
         reload._check_listeners(text, OLD)
 
@@ -197,7 +197,7 @@ def test_a_port_that_another_haproxy_has() -> None:
         server.bind(("127.0.0.1", 0))
         server.listen()
         text = render([Route("bot", 1, 30001, "127.0.0.1", server.getsockname()[1])])
-        with pytest.raises(ProxyError, match="another program has it"):
+        with pytest.raises(ProxyError, match="another program uses it"):
             reload._check_listeners(text, OLD)
         # The proxy's own listeners are no obstacle.
         reload._check_listeners(text, text)
@@ -211,8 +211,8 @@ def test_an_address_that_the_host_has_not() -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (f"Name: HAProxy\nPid: 7\nnode: h\ndescription: {mark(OLD)}\nStopping: 0\n\n", mark(OLD)),
-        (f"Name: HAProxy\nDescription: {mark(OLD)}\n", mark(OLD)),
+        (f"Name: HAProxy\nPid: 7\nnode: h\ndescription: {config_id(OLD)}\nStopping: 0\n\n", config_id(OLD)),
+        (f"Name: HAProxy\nDescription: {config_id(OLD)}\n", config_id(OLD)),
         ("Name: HAProxy\nnode: h\n\n", ""),
         ("", None),
     ],

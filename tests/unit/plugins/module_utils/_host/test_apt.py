@@ -84,14 +84,15 @@ def test_a_conflict_is_refused_by_name() -> None:
     plan = apt.read_simulation(CONFLICT, "", 0)
     assert plan == Plan(["containerd", "docker.io", "runc"], ["containerd.io", "docker-ce"], [], "")
     assert apt.refusal(["docker.io"], plan) == (
-        "to install docker.io, apt would remove containerd.io, docker-ce; nothing is changed, as somebody may need what is there"
+        "installing docker.io would make apt remove containerd.io, docker-ce; nothing was changed, because other software may "
+        "need these packages"
     )
 
 
 def test_a_downgrade_is_refused_by_name() -> None:
     plan = apt.read_simulation(DOWNGRADE, "", 0)
     assert plan.downgrade == ["haproxy", "redis-tools"]
-    assert "apt would downgrade haproxy, redis-tools;" in apt.refusal(["redis-server"], plan)
+    assert "make apt downgrade haproxy, redis-tools;" in apt.refusal(["redis-server"], plan)
 
 
 def test_what_apt_cannot_do_is_told_in_its_own_words() -> None:
@@ -146,8 +147,8 @@ def test_an_upgrade_of_a_service_is_refused_with_the_remedy() -> None:
     plan = apt.read_simulation(UPGRADE, "", 0)
     assert plan.upgrade == ["containerd", "redis-tools"]
     assert apt.refusal(["docker.io"], plan, ["containerd"]) == (
-        "to install docker.io, apt would upgrade containerd, whose services run; run this first, when it suits: apt-get install "
-        "--only-upgrade containerd; nothing is changed"
+        "installing docker.io would make apt upgrade containerd, whose services are running; nothing was changed; at a "
+        "convenient time, run apt-get install --only-upgrade containerd first"
     )
     # Who names it, with a version, wants it.
     assert apt.refusal(["docker.io", "containerd=1.7*"], plan, ["containerd"]) == ""
@@ -167,7 +168,7 @@ def test_the_services_of_what_apt_would_upgrade_are_looked_at(
     for name, listed in (("containerd:amd64", "containerd"), ("redis-tools", "redis-tools")):
         (tmp_path / f"{name}.list").write_text("\n".join(FILES[listed]))
     found = packages_info.look(["docker.io"], [], str(tmp_path / "no"))
-    assert "apt would upgrade containerd, whose" in found["refusal"]
+    assert "make apt upgrade containerd, whose" in found["refusal"]
 
 
 def test_a_unit_that_exists_is_not_held_unless_it_is_by_us() -> None:
@@ -208,4 +209,4 @@ def test_only_what_is_missing_is_asked_for(host: list[list[str]], tmp_path: Path
     assert (found["missing"], found["hold"]) == (["redis-tools"], ["a.service"])
     assert found["listed"]
     assert found["interrupted"]
-    assert found["refusal"].startswith("to install redis-tools, apt would remove")
+    assert found["refusal"].startswith("installing redis-tools would make apt remove")

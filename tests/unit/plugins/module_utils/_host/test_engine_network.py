@@ -62,14 +62,14 @@ def test_a_bare_host_has_room() -> None:
 def test_another_network_of_the_engine(subnet: str) -> None:
     (found,) = problems([network("shop_default", subnet), network("v6", "fd00::/64")])
     assert found.startswith(
-        f"docker_network_subnet: 172.29.0.0/16 is taken on the host by the engine's network 'shop_default' ({subnet}); "
+        f"docker_network_subnet: 172.29.0.0/16 is already in use on the host by the engine's network 'shop_default' ({subnet}); "
     )
     assert "docker_network_gateway" in found
 
 
 def test_a_route_of_the_host() -> None:
     (found,) = problems(routes=[Route("172.29.4.0/22", "wg0")])
-    assert "taken on the host by the route to 172.29.4.0/22 by wg0" in found
+    assert "in use on the host by the route to 172.29.4.0/22 by wg0" in found
 
 
 def test_a_way_to_everywhere_takes_nothing() -> None:
@@ -83,7 +83,9 @@ def test_an_address_of_the_host() -> None:
 
 def test_one_line_names_a_network_that_is_free() -> None:
     (found,) = problems([network("a", "172.29.0.0/16"), network("b", "172.31.0.0/16")], [Route("172.30.0.0/17", "wg0")])
-    assert found.endswith("set it and docker_network_gateway to a free one, 172.28.0.0/16 and 172.28.0.1 say")
+    assert found.endswith(
+        "set it and docker_network_gateway to a free subnet, for example 172.28.0.0/16 and 172.28.0.1"
+    )
 
 
 @pytest.mark.parametrize("networks", [[OURS], []])
@@ -109,9 +111,7 @@ def test_a_network_of_that_name_with_others_in_it_is_not_made_anew() -> None:
         "langgraph", "10.9.0.0/16", "10.9.0.1", Containers={"1": {"Name": "shop"}, "2": {"Name": "langgraph-a.1"}}
     )
     (found,) = problems([theirs])
-    assert found.startswith(
-        "docker_network_name: the engine has a network 'langgraph' that is another one, and shop in it"
-    )
+    assert found.startswith("docker_network_name: the engine has a different network 'langgraph', used by shop; set")
     theirs["Containers"] = {"2": {"Name": "langgraph-a.1"}}
     assert problems([theirs]) == []
 
@@ -121,8 +121,8 @@ def test_a_network_of_that_name_with_others_in_it_is_not_made_anew() -> None:
     [
         ({"subnet": "172.29.0.1/16"}, "has host bits set"),
         ({"subnet": "fd00::/64"}, "docker_network_subnet, docker_network_gateway"),
-        ({"gateway": "172.30.0.1"}, "172.30.0.1 is no address for a host in 172.29.0.0/16; set it to 172.29.0.1"),
-        ({"gateway": "172.29.255.255"}, "is no address for a host"),
+        ({"gateway": "172.30.0.1"}, "172.30.0.1 is not a host address in 172.29.0.0/16; set it to 172.29.0.1"),
+        ({"gateway": "172.29.255.255"}, "is not a host address"),
     ],
 )
 def test_addresses_that_make_no_network(wanted: dict[str, str], said: str) -> None:

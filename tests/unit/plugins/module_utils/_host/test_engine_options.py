@@ -48,7 +48,7 @@ def test_versions(text: str, version: t.Any) -> None:
 @pytest.mark.parametrize("version", ["19.03.15", "20.9.1", "1.13", ""])
 def test_an_engine_that_is_too_old_is_refused_and_nothing_else_said(version: str) -> None:
     (found,) = problems(replace(ENGINE, version=version, file=None))
-    assert f"has version {version or 'unknown'}; 20.10 is the oldest" in found
+    assert f"has version {version or 'unknown'}, but 20.10 or later is required" in found
 
 
 def test_the_oldest_engine_is_taken() -> None:
@@ -178,7 +178,7 @@ def test_a_stranger_with_the_default_options_is_taken() -> None:
 def test_a_contradiction_names_the_variable_and_the_key() -> None:
     (found,) = problems(replace(ENGINE, file={**SHOP, "live-restore": False}))
     assert found.startswith(
-        "docker_live_restore: live-restore in /etc/docker/daemon.json of the host has another value"
+        "docker_live_restore: live-restore in /etc/docker/daemon.json on the host has another value"
     )
     (found,) = problems(options={"log-opts": {"max-size": "1m"}})
     assert found.startswith("docker_daemon_options: log-opts.max-size in /etc/docker/daemon.json")
@@ -209,7 +209,7 @@ def test_the_data_of_what_stands_in_the_file_are_safe_even_where_the_engine_stan
 
 def test_a_stranger_is_not_restarted() -> None:
     (found,) = problems(options={"debug": True})
-    assert "debug holds from a restart of the engine on, and the role restarts none" in found
+    assert "debug takes effect only when the engine restarts, and the role does not restart" in found
     assert problems(replace(ENGINE, ours=True), options={"debug": True}) == []
     assert problems(replace(ENGINE, file={**SHOP, "debug": True}), options={"debug": True}) == []
 
@@ -217,19 +217,19 @@ def test_a_stranger_is_not_restarted() -> None:
 def test_a_swarm_goes_without_live_restore() -> None:
     swarm = replace(ENGINE, info={**INFO, "Swarm": {"LocalNodeState": "active"}})
     (found,) = problems(swarm)
-    assert found.startswith("docker_live_restore: the engine of the host is in a swarm")
+    assert found.startswith("docker_live_restore: the host's engine is part of a swarm")
     assert problems(swarm, live_restore=False) == []
 
 
 def test_a_file_that_is_none_is_named() -> None:
     (found,) = problems(replace(ENGINE, file=None))
-    assert "/etc/docker/daemon.json of the host is no JSON object" in found
+    assert "/etc/docker/daemon.json on the host is not a JSON object" in found
 
 
 def test_what_the_command_line_has_is_not_written_a_second_time() -> None:
     flagged = replace(ENGINE, flags=("live-restore",))
     (found,) = problems(flagged)
-    assert "docker.service of the host has live-restore on its command line" in found
+    assert "docker.service on the host sets live-restore on its command line" in found
     running = replace(flagged, info={**INFO, "LiveRestoreEnabled": True})
     assert problems(running) == []
     assert engine_options.without_flags({"live-restore": True}, running) == {}

@@ -96,7 +96,7 @@ class Daemon:
             done.stdout = f"Docker version {self.version}, build 1\n"
         return done
 
-    def reach(self, stage: str) -> None:
+    def failpoint(self, stage: str) -> None:
         if stage == self.kill_at:
             raise Killed
 
@@ -121,7 +121,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Daemon:
     daemon = Daemon(tmp_path)
     monkeypatch.setattr(engine_service, "run", daemon.run)
     monkeypatch.setattr(engine_service, "ask", daemon.ask)
-    monkeypatch.setattr(engine_service, "reach", daemon.reach)
+    monkeypatch.setattr(engine_service, "failpoint", daemon.failpoint)
     monkeypatch.setattr(engine_service, "RECORD", str(daemon.record))
     monkeypatch.setattr(engine_service.engine_options, "FILE", str(daemon.file))
     monkeypatch.setattr(engine_service, "_command_of", lambda _process: ["/usr/sbin/dockerd", "-H", "fd://"])
@@ -250,7 +250,7 @@ def test_one_that_cannot_judge_it_gets_its_file_back(daemon: Daemon) -> None:
     daemon.apply()
     before = daemon.file.read_bytes()
     daemon.refuses = "misspelt"
-    with pytest.raises(EngineServiceError, match="does not start with the new options.* is what it was before"):
+    with pytest.raises(EngineServiceError, match="does not start with the new options.* was restored"):
         daemon.apply(options={"misspelt": 1})
     assert (daemon.file.read_bytes(), daemon.running) == (before, True)
     assert daemon.apply() is False
@@ -258,7 +258,7 @@ def test_one_that_cannot_judge_it_gets_its_file_back(daemon: Daemon) -> None:
 
 def test_one_that_reads_nothing_again_gets_its_file_back(daemon: Daemon) -> None:
     daemon.deaf = True
-    with pytest.raises(EngineServiceError, match="goes on without live-restore.* is what it was before"):
+    with pytest.raises(EngineServiceError, match="still runs without live-restore.* was restored"):
         daemon.apply()
     assert daemon.written == SHOP
 
@@ -277,7 +277,7 @@ def test_no_engine_and_no_file(daemon: Daemon) -> None:
     assert daemon.problems() == []
     daemon.file.write_text("[]")
     (found,) = daemon.problems()
-    assert "is no JSON object; correct or remove it first" in found
+    assert "is not a JSON object; correct or remove it first" in found
 
 
 def test_an_engine_that_another_package_brought_is_not_the_roles(daemon: Daemon) -> None:

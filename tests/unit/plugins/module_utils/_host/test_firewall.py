@@ -50,5 +50,5 @@ def test_one_that_does_not_end(helper: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     helper.write_text("")
     monkeypatch.setattr(firewall, "run", slow)
-    with pytest.raises(firewall.FirewallError, match=r"does not end within 60 s; the table from before still holds$"):
+    with pytest.raises(firewall.FirewallError, match=r"did not finish within 60 s; the previous table remains loaded$"):
         firewall.apply()

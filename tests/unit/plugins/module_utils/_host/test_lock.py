@@ -86,8 +86,8 @@ def test_one_that_hangs_is_named(hold: t.Any) -> None:
         pass
     since = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"
     assert t.cast(t.Any, refused).match(
-        rf"^another run is changing this host \(process {process.pid} since {since}: support-bot, asked for by ann\), "
-        r"for longer than the 100 s that it may take; look at that process and end it, nothing was changed$"
+        rf"^another run \(process {process.pid} since {since}: support-bot, asked for by ann\) has been changing this "
+        r"host for longer than its limit of 100 s; check that process and end it; nothing was changed$"
     )
 
 

@@ -95,14 +95,14 @@ def stands_behind_a_link_to_one_of_another(spool: Path) -> None:
 
 
 BAD: dict[str, tuple[t.Callable[[Path], None], str]] = {
-    "belongs to another": (belongs_to_another, "it belongs to the user with the id 65534"),
-    "is a link": (is_a_link, "it is no directory"),
-    "is a dangling link": (is_a_dangling_link, "it is no directory"),
-    "is a file": (is_a_file, "it is no directory"),
+    "belongs to another": (belongs_to_another, "it belongs to user id 65534"),
+    "is a link": (is_a_link, "it is not a directory"),
+    "is a dangling link": (is_a_dangling_link, "it is not a directory"),
+    "is a file": (is_a_file, "it is not a directory"),
     "is open to others": (is_open_to_others, "others may write into it"),
-    "stands in one of another": (stands_in_one_of_another, "'{parent}' belongs to the user with the id 65534"),
+    "stands in one of another": (stands_in_one_of_another, "'{parent}' belongs to user id 65534"),
     "stands in one that is open": (stands_in_one_that_is_open, "others may write into '{above}'"),
-    "stands behind a link": (stands_behind_a_link_to_one_of_another, "belongs to the user with the id 65534"),
+    "stands behind a link": (stands_behind_a_link_to_one_of_another, "belongs to user id 65534"),
 }
 
 
@@ -114,9 +114,9 @@ def test_what_another_may_have_planted_is_refused(spool: Path, plant: t.Callable
         with pytest.raises(SpoolError) as refused:
             function()
         text = str(refused.value)
-        assert text.startswith(f"the spool directory '{spool}' is not to be trusted: ")
+        assert text.startswith(f"the spool directory '{spool}' cannot be trusted: ")
         assert why.format(parent=spool.parent, above=spool.parent.parent) in text
-        assert text.endswith("; look at what is there, then remove it or set its owner and mode right")
+        assert text.endswith("; check what is there, then remove it or correct its owner and mode")
         assert "\n" not in text
 
 

@@ -98,7 +98,7 @@ def test_only_sessions_on_the_loopback(address: str, counts: bool) -> None:
 
 @pytest.mark.parametrize("address", REMOTES)
 def test_only_sessions_with_a_container(address: str) -> None:
-    """Every container has the same port; the address tells whom a session is with."""
+    """Every container has the same port; the address identifies the container of a session."""
     remote = REMOTES[address][0]
     line = f"   0: {'0' * len(remote)}:C350 {remote}:1F40 01 00000000:00000000 00:00000000 00000000 999 0 900001 1"
     assert parse_sessions(f"{HEAD}\n{line}\n", "10.1.2.3", 8000) == int(address in ("10.1.2.3", "::ffff:10.1.2.3"))

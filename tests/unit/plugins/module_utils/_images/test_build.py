@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Builds: what the real CLI refuses, told in one line, what is built already, and no secret in what a build says."""
+"""Builds: failures of the real CLI in one line, images that are up to date, and no secret in a build's output."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._images.build i
     SOURCE_LABEL,
     BuildError,
     built,
-    folders,
     make,
     program,
+    source_directories,
     validate,
 )
 from ansible_collections.selfhost.langgraph.plugins.modules.image_build import kept_images
@@ -63,7 +63,7 @@ def build(**changes: t.Any) -> dict[str, t.Any]:
 
 def test_folders_are_used_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "agent.py").write_text("graph = 1")
-    with folders([build(path=str(tmp_path))]) as found:
+    with source_directories([build(path=str(tmp_path))]) as found:
         assert found == {"bot:1": str(tmp_path)}
     assert (tmp_path / "agent.py").exists()
 
@@ -88,7 +88,7 @@ def packed(path: Path, **files: str) -> dict[str, str]:
 def test_what_was_shipped_is_unpacked_and_nothing_of_it_stays(spool: Path) -> None:
     one = packed(spool / "one.tar", agent_py="graph = 1")
     two = packed(spool / "two.tar", other_py="graph = 2")
-    with folders([build(**one), build(image="two:1", **two)]) as found:
+    with source_directories([build(**one), build(image="two:1", **two)]) as found:
         assert (Path(found["bot:1"]) / "agent.py").read_text() == "graph = 1"
         assert (Path(found["bot:1"]) / "agent.py").stat().st_mode & 0o777 == 0o755
         assert (Path(found["two:1"]) / "other.py").read_text() == "graph = 2"
@@ -98,7 +98,7 @@ def test_what_was_shipped_is_unpacked_and_nothing_of_it_stays(spool: Path) -> No
 
 def test_two_images_of_one_folder_share_what_was_shipped(spool: Path) -> None:
     one = packed(spool / "one.tar", agent_py="graph = 1")
-    with folders([build(**one), build(image="two:1", **one)]) as found:
+    with source_directories([build(**one), build(image="two:1", **one)]) as found:
         assert [(Path(folder) / "agent.py").exists() for folder in found.values()] == [True, True]
     assert list(spool.iterdir()) == []
 
@@ -106,10 +106,13 @@ def test_two_images_of_one_folder_share_what_was_shipped(spool: Path) -> None:
 def test_what_was_shipped_goes_when_a_build_fails_too(spool: Path) -> None:
     good, bad = packed(spool / "one.tar", agent_py="graph = 1"), spool / "two.tar"
     bad.write_text("cut short")
-    with pytest.raises(BuildError), folders([build(**good)]):
+    with pytest.raises(BuildError), source_directories([build(**good)]):
         raise BuildError("no")
     cut = {"path": str(bad), "checksum": hashlib.sha256(b"cut short").hexdigest()}
-    with pytest.raises(BuildError, match="^image 'bot:1': its folder cannot be unpacked: "), folders([build(**cut)]):
+    with (
+        pytest.raises(BuildError, match="^image 'bot:1': its source directory cannot be unpacked: "),
+        source_directories([build(**cut)]),
+    ):
         pass
     assert list(spool.iterdir()) == []
 
@@ -140,13 +143,13 @@ PLANTED = {"another one": swap, "a link to it": link, "a pipe": pipe, "of anothe
 def test_what_was_planted_in_its_place_is_not_unpacked(spool: Path, plant: t.Callable[[Path], None]) -> None:
     one = packed(spool / "one.tar", agent_py="graph = 1")
     plant(spool / "one.tar")
-    with pytest.raises(BuildError), folders([build(**one)]):
+    with pytest.raises(BuildError), source_directories([build(**one)]):
         pytest.fail("unpacked")
 
 
 def test_what_was_shipped_elsewhere_is_not_unpacked(spool: Path, tmp_path: Path) -> None:
     one = packed(tmp_path / "one.tar", agent_py="graph = 1")
-    with pytest.raises(BuildError, match="was shipped to another directory than"), folders([build(**one)]):
+    with pytest.raises(BuildError, match="was sent to a directory other than"), source_directories([build(**one)]):
         pytest.fail("unpacked")
 
 
@@ -162,7 +165,7 @@ def test_the_program_beside_python_is_taken_first(tmp_path: Path, monkeypatch: p
     with pytest.raises(BuildError) as error:
         program("langgraph")
     assert str(error.value) == (
-        "there is no program 'langgraph' on the build host; install the Python package langgraph-cli there"
+        "the build host has no program 'langgraph'; install the Python package langgraph-cli there"
     )
     (tmp_path / "path/langgraph").chmod(0o755)
     assert program("langgraph") == str(tmp_path / "path/langgraph")
@@ -176,7 +179,7 @@ def test_the_program_beside_python_is_taken_first(tmp_path: Path, monkeypatch: p
 GRAPHS = {"agent": "./agent.py:graph"}
 GOOD: dict[str, t.Any] = {"dependencies": ["."], "graphs": GRAPHS}
 CONFIGS: dict[str, tuple[t.Any, str]] = {
-    "not there": (None, "the folder has no file 'langgraph.json'"),
+    "not there": (None, "the source directory has no file 'langgraph.json'"),
     "no JSON": (
         '{"dependencies": [',
         "langgraph.json: Error: Invalid JSON in FOLDER/langgraph.json: Expecting value: ",
@@ -247,7 +250,7 @@ def test_a_good_one_gives_the_base_image(title: str, tmp_path: Path) -> None:
     folder = application(tmp_path, {**GOOD, **more})
     before = sorted(tmp_path.iterdir())
     assert validate(str(CLI), build(**options), folder) == base
-    # It leaves nothing in the folder, which would change what it is made from.
+    # It leaves nothing in the directory, which would change the source hash.
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -261,7 +264,7 @@ def test_a_config_in_a_folder_of_its_own(tmp_path: Path) -> None:
 
 
 class Client:
-    """An engine with images by name, each a mapping as it tells of it; what is done to them happens here."""
+    """An engine with images by name, each a mapping as the engine returns it; changes to them are applied here."""
 
     def __init__(self, **images: dict[str, t.Any]) -> None:
         self.known = {name.replace("_", ":"): image for name, image in images.items()}
@@ -372,7 +375,7 @@ CAUSES = {
         "Error: No graphs found in config. Add at least one graph, e.g.:",
     ),
     "base that cannot be had": ("invalid reference format", "invalid reference format"),
-    "nothing": ("", "it said nothing"),
+    "nothing": ("", "it printed nothing"),
 }
 
 
@@ -548,7 +551,9 @@ def test_a_full_disk_gives_back_what_the_build_had_used(tmp_path: Path, programs
         layers.remove({"Id": name})
 
     client.remove_image = remove  # type: ignore[method-assign]
-    with pytest.raises(BuildError, match="the disk of the build host was full, what the build had used was given back"):
+    with pytest.raises(
+        BuildError, match="the disk of the build host was full; the space that the build had used was reclaimed"
+    ):
         make(client, cli, build(), str(tmp_path), "base:3")
     assert sorted(removed) == ["sha256:left-1", "sha256:left-2"]
 
@@ -563,7 +568,7 @@ def test_a_full_disk_gives_back_what_buildkit_has_kept(tmp_path: Path, programs:
         {"ID": "no-time"},
     ]
     cli = programs('echo "write /x: no space left on device"; exit 1')
-    with pytest.raises(BuildError, match="what the build had used was given back"):
+    with pytest.raises(BuildError, match="the space that the build had used was reclaimed"):
         make(client, cli, build(pull=False), str(tmp_path), "base:3")
     assert called(tmp_path, "docker") == ["builder", "prune", "--all", "--force", "--filter=id=^(one|two)$"]
 
@@ -584,7 +589,7 @@ def test_buildkit_gets_time_to_give_back_what_a_failed_step_has_used(
     monkeypatch.setattr(image_build.time, "sleep", lambda _seconds: None)
     cli = programs('echo "write /x: no space left on device"; exit 1')
     answers_at = 4
-    with pytest.raises(BuildError, match="what the build had used was given back"):
+    with pytest.raises(BuildError, match="the space that the build had used was reclaimed"):
         make(client, cli, build(pull=False), str(tmp_path), "base:3")
     assert len(asked) == answers_at
 
@@ -609,7 +614,7 @@ def test_what_buildkit_does_not_give_back_is_told(
     monkeypatch.setattr(image_build, "_PATIENCE", 0)
     monkeypatch.setattr(image_build, "free_bytes", lambda _root: free.pop(0))
     cli = programs('echo "write /x: no space left on device"; exit 1')
-    says = "the disk of the build host is full, and BuildKit keeps what the build had used until the engine starts anew"
+    says = "the disk of the build host is full, and BuildKit keeps the space that the build had used until the engine restarts"
     with pytest.raises(BuildError, match=says):
         make(client, cli, build(pull=False), str(tmp_path), "base:3")
 
@@ -665,7 +670,7 @@ def test_images_that_kept_revisions_need_are_not_forgotten(host: Host) -> None:
 
 def test_told() -> None:
     found = {**image("sha256:1"), "RepoDigests": ["r.example/bot@sha256:2"]}
-    assert image_build.told("docker.io/library/bot", found, "keep") == {
+    assert image_build.result_entry("docker.io/library/bot", found, "keep") == {
         "image": "bot:latest",
         "action": "keep",
         "image_id": "sha256:1",
@@ -673,7 +678,7 @@ def test_told() -> None:
         "digests": ["r.example/bot@sha256:2"],
         "architecture": "amd64",
     }
-    assert image_build.told("bot:1", None, "build") == {
+    assert image_build.result_entry("bot:1", None, "build") == {
         "image": "bot:1",
         "action": "build",
         "image_id": None,
@@ -689,7 +694,7 @@ def test_told() -> None:
 def test_short_values_of_build_arguments_do_not_garble_what_it_returns(tmp_path: Path) -> None:
     """Ansible masks every secret in a result, wherever it stands; ids are what all hosts are compared by."""
     arguments = {"builds": [build(image="bot:1.4", build_args={"VERSION": "1.4", "DEBUG": "0", "KEEP": "keep"})]}
-    answer = {"bot:1.4": image_build.told("bot:1.4", image("sha256:0101.4"), "keep")}
+    answer = {"bot:1.4": image_build.result_entry("bot:1.4", image("sha256:0101.4"), "keep")}
     code = (
         "import sys, json\n"
         "from ansible.module_utils import basic\n"

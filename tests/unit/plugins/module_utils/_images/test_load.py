@@ -132,23 +132,23 @@ def test_another_store_may_call_it_otherwise(spool: str) -> None:
 FAILURES: dict[str, tuple[t.Any, str]] = {
     "full disk": (
         [{"stream": "Loading layer"}, {"error": "write /var/lib/docker/tmp/x: no space left on device"}],
-        "image 'a:1': the disk of the engine was full while it was loaded, nothing of it was kept; free some space",
+        "image 'a:1': the engine's disk was full during the load and nothing was kept; free some space",
     ),
     "refused": (
         [{"error": "open /var/lib/docker/tmp/docker-import-1/abc/json: no such file or directory"}],
-        "image 'a:1': the engine did not load it (open /var/lib/docker/tmp/docker-import-1/abc/json: no such file or "
+        "image 'a:1': the engine could not load it (open /var/lib/docker/tmp/docker-import-1/abc/json: no such file or "
         "directory)",
     ),
     "gone": (
         docker_engine.docker.errors.DockerException("Connection aborted:\nRemote end closed"),
-        "image 'a:1': the engine did not load it (the Docker engine does not load the archive: Connection aborted: Remote "
+        "image 'a:1': the engine could not load it (the Docker engine cannot load the archive: Connection aborted: Remote "
         "end closed)",
     ),
     "broken pipe": (
         BrokenPipeError(32, "Broken pipe"),
-        "image 'a:1': the engine did not load it (the Docker engine does not load the archive: [Errno 32] Broken pipe)",
+        "image 'a:1': the engine could not load it (the Docker engine cannot load the archive: [Errno 32] Broken pipe)",
     ),
-    "another image": ([], "image 'a:1': the engine has loaded it as another one than sha256:new"),
+    "another image": ([], "image 'a:1': the loaded image does not have the expected id sha256:new"),
 }
 
 
@@ -212,7 +212,7 @@ def test_a_part_that_is_not_what_was_sent(plant: t.Callable[[Path], None], spool
     """It goes, the others wait for the next run; nothing of it reaches the engine, and nothing hangs."""
     client, checksums, path = Client({}), sent(spool), Path(spool, "part-0002")
     plant(path)
-    with pytest.raises(LoadError, match="^image 'a:1': a part of it was damaged on its way; run the play again$"):
+    with pytest.raises(LoadError, match="^image 'a:1': a part of it was damaged in transit; run the play again$"):
         load(client, "a:1", "sha256:new", CONTENT, spool, checksums)
     assert (client.loaded, path.is_symlink() or path.exists()) == (b"", False)
     assert Path(spool, "part-0001").exists()

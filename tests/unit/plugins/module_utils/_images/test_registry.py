@@ -28,17 +28,17 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._images.registr
 SECRET = "s3cr3t-Value-91"
 UNTRUSTED = (
     "the certificate of the registry is not trusted",
-    "give its CA as ca_certificate in image_registries",
+    "set its CA as ca_certificate in image_registries",
 )
-NO_TLS = ("the registry speaks no TLS", "give it a certificate, or list it in docker_insecure_registries")
+NO_TLS = ("the registry does not use TLS", "configure a certificate for it, or list it in docker_insecure_registries")
 UNREACHABLE = (
     "the registry cannot be reached from the host",
-    "check its name and port; image_pull: missing goes on with what the hosts have",
+    "check its name and port; image_pull: missing continues with the images that the hosts have",
 )
 NO_IMAGE = ("the registry has no such image", "check name and tag, or push it first")
 REFUSED = (
     "the registry refuses the login",
-    "give username and password, or a credential_helper, in image_registries",
+    "set username and password, or a credential_helper, in image_registries",
 )
 # What engine 20.10 said, asked for an image of registries that were made so; and what 26.1 says in other words.
 TEXTS: dict[str, tuple[str, str]] = {
@@ -73,7 +73,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "error parsing HTTP 403 response body: invalid character '<' looking for beginning of value: "
     '"<html>no</html>"': REFUSED,
 }
-LOOK = "look at the engine's log on the host"
+LOOK = "check the engine's log on the host"
 OTHERS = [
     "received unexpected HTTP status: 500 Internal Server Error",
     "toomanyrequests: You have reached your pull rate limit.",
@@ -90,7 +90,7 @@ def test_explain(text: str) -> None:
 
 @pytest.mark.parametrize("text", OTHERS)
 def test_what_is_not_known_is_told_as_it_is(text: str) -> None:
-    assert explain(text) == (f"the registry cannot be asked ({text})", LOOK)
+    assert explain(text) == (f"the registry cannot be queried ({text})", LOOK)
 
 
 def test_what_is_told_is_one_line() -> None:
@@ -170,10 +170,10 @@ HELPERS = {
         "echo 'no\nkeychain' >&2; exit 2",
         "'docker-credential-test' has no login for it: no keychain",
     ),
-    "says nothing": ("exit 0", "'docker-credential-test' gives no login"),
-    "rubbish": (f"echo {SECRET}", "'docker-credential-test' gives no login"),
-    "a list": (f"echo '[\"{SECRET}\"]'", "'docker-credential-test' gives no login"),
-    "no secret": (f'echo \'{{"Username": "{SECRET}"}}\'', "'docker-credential-test' gives no login"),
+    "says nothing": ("exit 0", "'docker-credential-test' returns no login"),
+    "rubbish": (f"echo {SECRET}", "'docker-credential-test' returns no login"),
+    "a list": (f"echo '[\"{SECRET}\"]'", "'docker-credential-test' returns no login"),
+    "no secret": (f'echo \'{{"Username": "{SECRET}"}}\'', "'docker-credential-test' returns no login"),
     "no program of this machine": (None, "'docker-credential-test' does not answer"),
     "no program": (..., "the host has no program 'docker-credential-none'"),
 }
@@ -300,11 +300,11 @@ def test_all_that_is_wrong_is_told_at_once(sizes: list[tuple[t.Any, ...]]) -> No
     assert [str(problem) for problem in problems] == [
         f"{start}'r.example/none:1': {'; '.join(NO_IMAGE)}",
         f"{start}'r.example/closed:1': {'; '.join(REFUSED)}",
-        "deployment '-', option 'image': 'r.example/odd:1': the registry cannot be asked "
+        "deployment '-', option 'image': 'r.example/odd:1': the registry cannot be queried "
         f'(Get "https://r.example/v2/": EOF); {LOOK}',
         f"{start}'r.example/down:1': {'; '.join(UNREACHABLE)}",
         f"{start}'helped.example/good:1': the host has no program 'docker-credential-none-of-this-name'; "
-        "install it there, or give username and password in image_registries",
+        "install it there, or set username and password in image_registries",
     ]
 
 
@@ -328,7 +328,7 @@ DOWNLOADS = {
     ("3", "1"): 8,
     ("3", "12"): 8,
     ("1", "3"): 1,
-    # Of what cannot be told nothing is taken for there.
+    # Unknown layers count as missing.
     ("1", "456"): 321,
     ("4", ""): None,
     ("5", ""): None,

@@ -20,7 +20,7 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rev
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import bot
 
 ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
-# Id and digest before and after, and what is told.
+# Id and digest before and after, and the reported change.
 IMAGE_CHANGES: dict[str, tuple[tuple[str, str], tuple[str, str], str | None]] = {
     "same image": ((ONE, ""), (ONE, ""), None),
     "same image, which a registry knows now": ((ONE, ""), (ONE, f"r.example/bot@{TWO}"), None),

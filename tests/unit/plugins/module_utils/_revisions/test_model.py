@@ -131,9 +131,9 @@ PLACES: dict[str, tuple[dict[str, t.Any] | None, str, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("slot", "proxy", "expected"), PLACES.values(), ids=PLACES)
-def test_whether_a_container_is_where_it_is_wanted(slot: t.Any, proxy: str, expected: bool) -> None:
-    assert model.is_in_place(slot, {**SETTINGS, "proxy": proxy}) is expected
+@pytest.mark.parametrize(("endpoint", "proxy", "expected"), PLACES.values(), ids=PLACES)
+def test_whether_a_container_is_where_it_is_wanted(endpoint: t.Any, proxy: str, expected: bool) -> None:
+    assert model.is_at_wanted_endpoint(endpoint, {**SETTINGS, "proxy": proxy}) is expected
 
 
 def test_the_host_reaches_a_container_at_its_slot() -> None:

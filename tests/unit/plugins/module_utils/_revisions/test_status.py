@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host tells of its deployments: to the check as data."""
+"""The status of a host's deployments, as data for the check."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def revision(number: int, outcome: dict[str, t.Any] | None = None, **more: t.Any
         "drain_seconds": 60 * number,
         "arguments": [],
     }
-    slot = {"address": "127.0.0.1", "port": 30000 + number}
-    return Revision(number, record, f"API_KEY={SECRET}\n", outcome, slot, **more)
+    endpoint = {"address": "127.0.0.1", "port": 30000 + number}
+    return Revision(number, record, f"API_KEY={SECRET}\n", outcome, endpoint, **more)
 
 
 SERVED = {"result": "served", "at": AT.format(number=8), "schema": "17"}
@@ -125,7 +125,7 @@ def test_a_revision() -> None:
         "snapshot": None,
     }
     assert (by_number[4]["cause"], by_number[4]["line"]) == ("Redis refused its user", "WRONGPASS")
-    # Its port may be another's by now.
+    # Another revision may have its port now.
     assert (by_number[1]["port"], by_number[1]["sessions"], by_number[1]["drain"]) == (None, 0, DRAIN)
 
 

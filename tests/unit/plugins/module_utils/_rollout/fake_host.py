@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host for the tests of container_service: systemd, the engine and the proxy are faked, the files are real.
+"""A host for the tests of deployment_rollout: systemd, the engine and the proxy are faked, the files are real.
 
-Its units do what those of the role do, as far as a rollout can tell: a container is published where the slot says when
+Its units do what those of the role do, as far as a rollout can tell: a container is published where the endpoint says when
 it starts, a port has one holder, a drain disables its revision at once and ends it later, a reboot starts what is
 enabled, and the proxy routes by what it has loaded. Everything that changes the host passes by touch(), where a test
 can kill the module and where clients ask every deployment. Everything that the disk has to take passes by disk(), where
@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import meet
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import conflicts
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import config, reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import (
     docker_engine,
@@ -124,7 +124,7 @@ class Host:
             "config_dir": str(self.folder),
             "network": "langgraph",
             "only_credentials": False,
-            "coming_images": {},
+            "expected_images": {},
             "proxy": "haproxy",
             "healthy_deadline": 300,
             "drain_limit": 900,
@@ -140,7 +140,7 @@ class Host:
         self, name: str = "bot", revision: int | None = None, check_mode: bool = False, **options: t.Any
     ) -> dict[str, t.Any]:
         self.calls.clear()
-        more = {"name": name, "revision": revision, "accept_schema": False, **options}
+        more = {"name": name, "revision": revision, "allow_schema_mismatch": False, **options}
         return rollback.roll_back({**self.params(), **more}, check_mode=check_mode)
 
     def deployment(self, name: str = "bot") -> Deployment:
@@ -236,7 +236,7 @@ class Host:
         """Whether a revision starts at boot."""
         return self.unit(number, name).enabled
 
-    def reach(self, stage: str) -> None:
+    def failpoint(self, stage: str) -> None:
         if stage == self.kill_at_stage:
             self.kill_at_stage = None
             raise Killed
@@ -274,13 +274,13 @@ class Host:
         if state.active == "active":
             return
         name, number = self._split(unit)
-        slot, environment = self.file(number, "slot.json", name), self._environment(name, number)
-        state.made_with = self._credentials(name, slot) or _credentials.split(environment)[1]
+        endpoint, environment = self.file(number, "slot.json", name), self._environment(name, number)
+        state.made_with = self._credentials(name, endpoint) or _credentials.split(environment)[1]
         bad = EXITS in environment or EXITS in state.made_with
-        place = (slot["address"], slot["port"])
+        place = (endpoint["address"], endpoint["port"])
         taken = [*self._direct(), *config.listeners(self.proxy_loaded or "")]
-        on_the_host = place[1] in self.strangers or any(meet(*place, *other) for other in taken)
-        held = place in self._published() if slot.get("network") else on_the_host
+        on_the_host = place[1] in self.strangers or any(conflicts(*place, *other) for other in taken)
+        held = place in self._published() if endpoint.get("network") else on_the_host
         state.active = "failed" if held or bad else "active"
         if state.active == "active":
             state.published = place
@@ -295,10 +295,10 @@ class Host:
         path = self.folder / name / "revisions" / str(number) / "environment"
         return path.read_text() if path.exists() else ""
 
-    def _credentials(self, name: str, slot: dict[str, t.Any]) -> str:
+    def _credentials(self, name: str, endpoint: dict[str, t.Any]) -> str:
         """The second environment file, as langgraph-container.py takes it."""
         staged, current = (self.folder / name / file for file in ("credentials.new", "credentials"))
-        if staged.exists() and _credentials.digest(staged.read_text()) == slot.get("credentials"):
+        if staged.exists() and _credentials.digest(staged.read_text()) == endpoint.get("credentials"):
             return staged.read_text()
         return current.read_text() if current.exists() else ""
 
@@ -322,7 +322,7 @@ class Host:
         taken = [
             port
             for address, port in config.listeners(text)
-            if port in self.strangers or any(meet(address, port, *other) for other in held)
+            if port in self.strangers or any(conflicts(address, port, *other) for other in held)
         ]
         if self.proxy_refuses or taken:
             raise reload.ProxyError(self.proxy_refuses or f"the proxy cannot listen on port {taken[0]}")
@@ -331,7 +331,7 @@ class Host:
         except OSError as error:
             raise reload.ProxyFileError(f"the proxy's file cannot be written: {error.strerror}") from error
         self.proxy_file = text
-        self.reach("routed")
+        self.failpoint("routed")
         self.touch()
         self.proxy_loaded = text
         return True
@@ -350,10 +350,12 @@ class Host:
         return self.subnet, {GATEWAY, *self.neighbours, *(address for address, _port in self._published())}
 
     def apply_firewall(self) -> None:
-        """Note what the slots of the host's revisions say by now: NAME.N -> whom it may reach."""
+        """Record the present endpoints of the host's revisions: NAME.N -> the deployments that it may reach."""
         world = rollout_module.read_host(str(self.folder))
-        slots = {f"{d.name}.{r.number}": r.slot or {} for d in world.values() for r in d.revisions}
-        self.reachable = {name: slot["may_reach"] for name, slot in slots.items() if slot.get("may_reach")}
+        endpoints = {f"{d.name}.{r.number}": r.endpoint or {} for d in world.values() for r in d.revisions}
+        self.reachable = {
+            name: endpoint["may_reach"] for name, endpoint in endpoints.items() if endpoint.get("may_reach")
+        }
 
     def listening(self) -> dict[int, str]:
         held = {port: "docker-proxy" for _address, port in self._direct()}
@@ -453,13 +455,13 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
     patch.setattr(snapshot, "take_snapshot", lambda _uri, path: host.dumps.append(path))
     clock = SimpleNamespace(time=lambda: 0.0, monotonic=lambda: host.clock, sleep=host.sleep)
     for module in (apply, start, cutover):
-        patch.setattr(module, "reach", host.reach)
+        patch.setattr(module, "failpoint", host.failpoint)
     for module in (apply, start, capacity):
         patch.setattr(module, "time", clock)
     if one_by_one:
         patch.setattr(apply, "ThreadPoolExecutor", OneByOne)
         patch.setattr(apply, "wait", lambda futures, timeout, return_when: ({next(iter(futures))}, set()))
-    put, write, keep_slot = store._put, store._write, store.keep_slot
+    put, write, keep_endpoint = store._put, store._write, store.keep_endpoint
 
     def note_and_put(path: str) -> None:
         host.touch("write", str(Path(path).relative_to(host.folder)))
@@ -474,11 +476,11 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
             raise
         write(path, text)
 
-    def maybe_keep_slot(*arguments: t.Any) -> None:
+    def maybe_keep_endpoint(*arguments: t.Any) -> None:
         host.disk()
-        keep_slot(*arguments)
+        keep_endpoint(*arguments)
 
     patch.setattr(store, "_put", note_and_put)
     patch.setattr(store, "_write", half_write)
-    patch.setattr(store, "keep_slot", maybe_keep_slot)
+    patch.setattr(store, "keep_endpoint", maybe_keep_endpoint)
     return host

@@ -25,7 +25,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import module as rollout_module
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import snapshot, start
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import summarize
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import RolloutHost
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import health
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server.health import Answer
@@ -103,8 +103,8 @@ def test_the_deadline_alone_is_taken_over_in_place(served: Host) -> None:
     container = (served.unit(1).published, set(served.containers))
     assert served.converge(bot(), healthy_deadline=60)["changed"] is True
     assert served.calls == [("write", "bot/revisions/1/slot.json"), ("write", "bot/deployment.json")]
-    slot = {"address": FIRST, "port": 8000, "network": "langgraph", "healthy_deadline": 60}
-    assert served.file(1, "slot.json") == slot
+    endpoint = {"address": FIRST, "port": 8000, "network": "langgraph", "healthy_deadline": 60}
+    assert served.file(1, "slot.json") == endpoint
     assert (served.unit(1).published, served.containers) == container
     assert served.converge(bot(), healthy_deadline=60)["changed"] is False
 
@@ -213,7 +213,7 @@ def test_a_rollback_brings_its_prefix(
 
 @pytest.fixture
 def dumps(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The folder of dumps, which are files that tell the schema; each moment is a second after the one before."""
+    """The directory of dumps, which are files with the schema; each moment is a second after the previous one."""
     moments = itertools.count()
     begin = datetime.datetime(2026, 11, 25, 10, tzinfo=datetime.timezone.utc)  # noqa: UP017 - as the code under test
 
@@ -292,7 +292,7 @@ def test_what_is_pruned_takes_its_dump_along(host: Host, dumps: Path) -> None:
 def test_a_schema_that_cannot_be_read_hides_none_that_is_known(served: Host) -> None:
     served.converge(bot(image="bot:2"))
     served.schema = None
-    served.roll_back(accept_schema=True)
+    served.roll_back(allow_schema_mismatch=True)
     assert served.file(1, "outcome.json")["schema"] == "16"
 
 
@@ -343,10 +343,9 @@ def test_a_drain_that_never_ends_is_named(served: Host, monkeypatch: pytest.Monk
     monkeypatch.setattr(served, "finish_drains", lambda: None)
     (failure,) = served.converge(bot(image="bot:2"), wait_for_drain=True, drain_limit=600)["failures"]
     assert failure["cause"] == (
-        "1 revisions are still being drained when their time is over; look at "
-        "'systemctl status langgraph-drain@bot.1.service'"
+        "1 revisions are still draining after their time limit; see 'systemctl status langgraph-drain@bot.1.service'"
     )
-    assert sentence([failure]) == f"deployment 'bot': {failure['cause']}"
+    assert summarize([failure]) == f"deployment 'bot': {failure['cause']}"
     # Until nobody uses it, until its runs have ended, and a minute.
     assert 600 + 180 + 60 < served.clock <= 600 + 180 + 60 + 60
     assert served.answers() == 2
@@ -437,7 +436,7 @@ def test_a_listener_that_is_refused_is_one_deployments_failure(
 
 def test_an_exchange_that_the_proxy_refuses_is_told_in_its_words(host: Host) -> None:
     host.converge(bot(), bot("two", port=8124))
-    host.clients, host.proxy_refuses = {"bot", "two"}, "HAProxy refuses the configuration, nothing was changed: line 7"
+    host.clients, host.proxy_refuses = {"bot", "two"}, "HAProxy rejects the configuration; nothing was changed: line 7"
     failures = host.converge(bot(port=8124), bot("two"))["failures"]
     assert [(failure["name"], failure["cause"]) for failure in failures] == [
         ("bot", host.proxy_refuses),
@@ -466,7 +465,7 @@ def test_a_row_of_bad_releases_leaves_something_to_go_back_to(host: Host) -> Non
 
 
 def hold_the_lock(pipe: Connection) -> None:
-    """Another run, until it is told to end."""
+    """Another run, until it is stopped."""
     with rollout_module.host_lock():
         pipe.send(None)
         pipe.recv()
@@ -498,8 +497,8 @@ def test_who_holds_the_lock_is_told(
         with pytest.raises(lock.LockedError) as refused:
             run()
         assert str(refused.value) == (
-            f"another run is changing this host (process {process.pid} since 1970-01-01T00:00:00+00:00: two, asked for by "
-            "bob), for longer than the 1700 s that it may take; look at that process and end it, nothing was changed"
+            f"another run (process {process.pid} since 1970-01-01T00:00:00+00:00: two, asked for by bob) has been changing "
+            "this host for longer than its limit of 1700 s; check that process and end it; nothing was changed"
         )
     assert (host.calls, list(host.folder.iterdir())) == ([], [])
     assert host.converge(bot(), check_mode=True)["changed"] is True
@@ -525,12 +524,12 @@ def test_a_run_that_ends_in_time_is_waited_for(
     assert len(slept) == 1
 
 
-# A proxy that cannot be told
+# A proxy that cannot be loaded
 
 
 def test_what_clients_may_still_reach_is_not_drained(served: Host) -> None:
     kill(served, "switched", bot(image="bot:2"))
-    served.proxy_refuses = "no new worker within 30 s, the old worker goes on serving"
+    served.proxy_refuses = "no new worker within 30 s; the old worker continues to serve"
     (failure,) = served.converge(bot(image="bot:3"))["failures"]
     assert (failure["revision"], failure["code"]) == (3, "proxy")
     assert (served.answers(), served.running(), served.draining()) == (2, [1, 2], [])
@@ -541,7 +540,7 @@ def test_what_clients_may_still_reach_is_not_drained(served: Host) -> None:
 
 def test_what_clients_may_still_reach_is_not_drained_where_nothing_else_changes(served: Host) -> None:
     kill(served, "switched", bot(image="bot:2"))
-    served.proxy_refuses = "no new worker within 30 s, the old worker goes on serving"
+    served.proxy_refuses = "no new worker within 30 s; the old worker continues to serve"
     with pytest.raises(ProxyError, match="^no new worker"):
         served.converge(bot())
     assert (served.answers(), served.running(), served.draining(), served.unanswered) == (2, [1, 2], [], [])
@@ -549,7 +548,7 @@ def test_what_clients_may_still_reach_is_not_drained_where_nothing_else_changes(
 
 def test_what_clients_may_still_reach_makes_no_room(served: Host) -> None:
     kill(served, "switched", bot(image="bot:2"))
-    served.proxy_refuses = "no new worker within 30 s, the old worker goes on serving"
+    served.proxy_refuses = "no new worker within 30 s; the old worker continues to serve"
     (failure,) = served.converge(bot(image="bot:3"), max_running_revisions=2)["failures"]
     assert failure["cause"].startswith("2 revisions still run")
     assert (served.answers(), served.running(), served.draining(), served.unanswered) == (2, [1, 2], [], [])
@@ -559,7 +558,7 @@ def test_a_failed_one_that_clients_may_still_reach_is_not_drained(
     served: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kill(served, "switched", bot(image="bot:2"))
-    served.proxy_refuses = "no new worker within 30 s, the old worker goes on serving"
+    served.proxy_refuses = "no new worker within 30 s; the old worker continues to serve"
     fail_check(served, monkeypatch, 2)
     assert served.converge(bot(image="bot:2"))["failures"]
     assert (served.answers(), served.unit(2).enabled, served.draining()) == (2, True, [])
@@ -574,7 +573,7 @@ def test_a_failed_one_that_clients_may_still_reach_is_not_drained(
 
 @pytest.mark.parametrize("wanted", [bot(), bot(environment=EXITS)], ids=["asked for", "fails"])
 def test_clients_go_back_only_to_what_runs(served: Host, wanted: dict[str, t.Any]) -> None:
-    """The record says 1, which is stopped, and the proxy has 2: 1 starts before the proxy is told anything."""
+    """The record says 1, which is stopped, and the proxy has 2: 1 starts before the proxy is loaded."""
     kill(served, "switched", bot(image="bot:2"))
     systemd.stop(["langgraph@bot.1.service"])
     assert served.answers() == 2
@@ -584,8 +583,8 @@ def test_clients_go_back_only_to_what_runs(served: Host, wanted: dict[str, t.Any
 
 
 INTERRUPTED = (
-    "deployment 'bot', option 'revision': an interrupted run left the proxy with another revision than the host's record; "
-    "say which revision to go back to, or run the playbook site first"
+    "deployment 'bot', option 'revision': an interrupted run left the proxy on a different revision from the host's record; "
+    "name the revision to roll back to, or run the playbook site first"
 )
 
 
@@ -602,7 +601,7 @@ def test_a_rollback_after_an_interrupted_run_does_not_guess(served: Host, stage:
             served.roll_back(check_mode=check_mode)
         assert str(refused.value) == INTERRUPTED
     assert served.calls == []
-    # To the one that serves by the record, whatever the schema is by now.
+    # To the one that serves by the record, whatever the present schema is.
     result = served.roll_back(revision=before)
     assert (result["changed"], result["failures"]) == (True, [])
     assert (served.answers(), serving(served), served.unanswered) == (before, before, [])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No more revisions beside those that serve than Postgres has connections for."""
+"""At most as many extra revisions as Postgres has connections for."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def test_drains_that_do_not_end(many: Host, monkeypatch: pytest.MonkeyPatch) -> 
     (failure,) = many.converge(*release(3)[2:3], max_extra_revisions=2)["failures"]
     assert (failure["name"], failure["serving"]) == ("c", 1)
     assert failure["cause"] == (
-        "2 revisions still run beside those that serve, and langgraph_max_extra_revisions is 2; "
-        "look at 'systemctl list-units langgraph-drain@*'"
+        "2 revisions still run in addition to the serving ones, and langgraph_max_extra_revisions is 2; "
+        "see 'systemctl list-units langgraph-drain@*'"
     )
     assert 900 + 180 < many.clock < 1300
     assert ([many.answers(name) for name in NAMES], many.unanswered) == ([2, 2, 1, 1, 1], [])

@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import STAGES
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import credential_fingerprint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
@@ -120,7 +120,7 @@ def test_a_bad_change_leaves_what_serves_with_what_it_had(served: Host, then: st
     assert (served.answers(), made_with(served, 2), served.unanswered) == (2, ROTATED, [])
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", FAILPOINTS)
 @pytest.mark.parametrize("then", ["goes on", "reboots"])
 def test_killed_while_it_rotates(served: Host, stage: str, then: str) -> None:
     served.kill_at_stage = stage
@@ -251,7 +251,7 @@ def test_a_rotation_changes_nothing_else(served: Host) -> None:
 
 
 def test_a_rotation_needs_something_that_serves(served: Host) -> None:
-    with pytest.raises(Refused, match="deployment 'two', option 'only_credentials': it has no revision that serves"):
+    with pytest.raises(Refused, match="deployment 'two', option 'only_credentials': it has no serving revision"):
         served.converge(bot(credentials=ROTATED), bot("two", credentials=ROTATED), only_credentials=True)
     assert served.calls == []
 
@@ -273,8 +273,8 @@ def earlier(served: Host) -> Host:
         )
         record = {**(revision.record or {}), "config": content.config}
         store.write_revision(str(served.folder), "bot", record, content.environment)
-        slot = {key: value for key, value in (revision.slot or {}).items() if key not in _credentials.NOTED}
-        store.write_slot(str(served.folder), "bot", number, slot)
+        endpoint = {key: value for key, value in (revision.endpoint or {}).items() if key not in _credentials.NOTED}
+        store.write_endpoint(str(served.folder), "bot", number, endpoint)
         store.write_outcome(str(served.folder), "bot", number, revision.outcome or {})
     (served.folder / "bot/credentials").unlink()
     return served
@@ -317,7 +317,7 @@ def test_a_rollback_over_a_change_before_the_first_run_is_refused(earlier: Host)
     record = {**(revision.record or {}), "config": content.config}
     store.write_revision(str(earlier.folder), "bot", record, content.environment)
     store.write_outcome(str(earlier.folder), "bot", 1, {"result": "served", "schema": "16"})
-    with pytest.raises(Refused, match="revision 1 was made with another address or password of Redis or Postgres"):
+    with pytest.raises(Refused, match="revision 1 was created with another address or password of Redis or Postgres"):
         earlier.roll_back()
     assert earlier.calls == []
 

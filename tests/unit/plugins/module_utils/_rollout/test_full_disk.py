@@ -89,7 +89,7 @@ def begin(host: Host, change: Change) -> None:
 
 
 def run_on_a_full_disk(host: Host, change: Change, at: int, for_good: bool) -> bool:
-    """Apply it; True where the disk refused something. All that it may raise is what a module tells in one line."""
+    """Apply it; True if the disk refused something. It may only raise errors that a module reports in one line."""
     stay = {item["name"] for item in change.before} & {i["name"] for i in change.after if i["state"] == "present"}
     host.clients = stay if change.modes == ("haproxy", "haproxy") else set()
     host.full_at, host.full_for_good = at, for_good

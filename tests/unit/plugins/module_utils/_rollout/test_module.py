@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""container_service and deployment_rollback on a host whose systemd, engine and proxy are faked (fake_host.py)."""
+"""deployment_rollout and deployment_rollback on a host whose systemd, engine and proxy are faked (fake_host.py)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import STAGES
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, firewall, lock, systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import module as rollout_module
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import snapshot
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import summarize
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import proxy_text
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import RolloutError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
@@ -131,7 +131,7 @@ DIGESTS = [f"r.example/bot@sha256:{letter * 64}" for letter in "ab"]
 
 
 def test_what_the_registry_calls_an_image(host: Host) -> None:
-    """Two releases from a registry are told by its digests, and kept in the record."""
+    """Two releases from a registry are reported by its digests, and kept in the record."""
     host.images |= {"r.example/bot:1": "sha256:1", DIGESTS[0]: "sha256:1", f"other/bot@sha256:{'c' * 64}": "sha256:1"}
     (first,) = host.converge(bot(image="r.example/bot:1"))["deployments"]
     assert (first["image_digest"], first["image_change"]) == (DIGESTS[0], None)
@@ -159,7 +159,7 @@ def test_check_mode_takes_a_digest_that_is_to_be_pulled_for_the_image(host: Host
     host.images |= {"r.example/bot:1": "sha256:1", DIGESTS[0]: "sha256:1"}
     host.converge(bot(image="r.example/bot:1"))
     coming = {"r.example/bot:1": DIGESTS[1]}
-    (told,) = host.converge(bot(image="r.example/bot:1"), check_mode=True, coming_images=coming)["deployments"]
+    (told,) = host.converge(bot(image="r.example/bot:1"), check_mode=True, expected_images=coming)["deployments"]
     assert (told["action"], told["image_digest"]) == ("roll", DIGESTS[1])
     assert told["image_change"] == "aaaaaaaaaaaa to bbbbbbbbbbbb"
 
@@ -201,12 +201,15 @@ def test_check_mode_takes_images_that_come_for_present(host: Host) -> None:
     assert list(host.folder.iterdir()) == []
     host.converge(bot())
     coming = {"bot:9": "sha256:1"}
-    assert actions(host.converge(bot(image="bot:9"), check_mode=True, coming_images=coming)) == ["keep"]
+    assert actions(host.converge(bot(image="bot:9"), check_mode=True, expected_images=coming)) == ["keep"]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../etc", "a/b", "A"])
 def test_a_name_is_no_path(host: Host, name: str) -> None:
-    with pytest.raises(Refused, match="option 'name': it is not made of a-z, 0-9 and inner hyphens$"):
+    with pytest.raises(
+        Refused,
+        match="option 'name': it is not a letter followed by lower-case letters, digits and inner hyphens; choose another name$",
+    ):
         host.converge({"name": name, "state": "absent"})
     with pytest.raises(Refused, match="option 'name'"):
         host.roll_back(name)
@@ -318,7 +321,7 @@ def test_a_port_that_its_holder_could_not_leave(host: Host) -> None:
         ("two", "proxy"),
     ]
     assert result["failures"][1]["cause"] == (
-        "deployments 'bot', 'two' share 127.0.0.1:8123: each needs a hostname or prefix of its own"
+        "deployments 'bot', 'two' share 127.0.0.1:8123: each needs its own hostname or prefix"
     )
     assert [host.answers(name) for name in ("bot", "two", "three")] == [1, 1, 2]
 
@@ -364,9 +367,9 @@ def test_a_bad_release_changes_nothing(served: Host, release: str) -> None:
     result = served.converge(bot(environment=f"{release}API_KEY={SECRET}\n"))
     (failure,) = result["failures"]
     assert (failure["revision"], failure["serving"], failure["code"]) == (2, 1, "redis_auth")
-    assert sentence([failure]) == (
+    assert summarize([failure]) == (
         "revision 2 of deployment 'bot' is not healthy: Redis refused its user, its password or a command; it logged: "
-        "redis.exceptions.ResponseError: WRONGPASS ********; revision 1 goes on serving"
+        "redis.exceptions.ResponseError: WRONGPASS ********; revision 1 continues to serve"
     )
     assert failure["log"][0] == "start"
     assert SECRET not in f"{result}{served.file(2, 'outcome.json')}"
@@ -407,7 +410,7 @@ def test_one_that_was_enabled_before_the_kill_and_then_fails_is_not_started_at_b
 def test_a_first_revision_that_fails(host: Host) -> None:
     (failure,) = host.converge(bot(environment=EXITS))["failures"]
     assert "serving" not in failure
-    assert sentence([failure]) == (
+    assert summarize([failure]) == (
         "deployment 'bot' is not healthy: the container exited with code 1; it logged nothing"
     )
     assert (host.deployment().settings, host.running()) == (None, [])
@@ -435,10 +438,10 @@ def test_one_bad_release_does_not_hold_up_the_others(host: Host) -> None:
 
 
 def test_a_proxy_that_refuses(served: Host) -> None:
-    served.proxy_refuses = "HAProxy refuses the configuration, nothing was changed: line 7"
+    served.proxy_refuses = "HAProxy rejects the configuration; nothing was changed: line 7"
     (failure,) = served.converge(bot(image="bot:2"))["failures"]
-    assert sentence([failure]).startswith("revision 2 of deployment 'bot': HAProxy refuses the")
-    assert sentence([failure]).endswith("; revision 1 goes on serving")
+    assert summarize([failure]).startswith("revision 2 of deployment 'bot': HAProxy rejects the")
+    assert summarize([failure]).endswith("; revision 1 continues to serve")
     assert (served.answers(), served.running(), served.unanswered) == (1, [1], [])
     assert (served.unit(2).enabled, served.deployment().settings["serving"]) == (False, 1)  # type: ignore[index]
     served.proxy_refuses = None
@@ -472,7 +475,7 @@ def test_a_full_disk_stops_nobody(host: Host, monkeypatch: pytest.MonkeyPatch) -
 # Kills
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", FAILPOINTS)
 @pytest.mark.parametrize("lists", [[bot()], [bot(image="bot:2", port=8124)]], ids=["create", "roll"])
 def test_killed_at_a_stage(host: Host, stage: str, lists: list[dict[str, t.Any]]) -> None:
     if lists[0]["image"] == "bot:2":
@@ -488,7 +491,7 @@ def test_killed_at_a_stage(host: Host, stage: str, lists: list[dict[str, t.Any]]
     assert host.converge(*lists)["changed"] is False
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", FAILPOINTS)
 def test_killed_and_rebooted(served: Host, stage: str) -> None:
     """What the proxy's file names starts at boot, whenever the machine went down."""
     served.kill_at_stage = stage
@@ -609,7 +612,7 @@ def test_a_restart_that_fails_is_taken_back(host: Host, before: str) -> None:
 
 
 def test_a_port_that_another_has_got_without_the_proxy(host: Host) -> None:
-    """two cannot go back to where bot is by now; that keeps nobody else from being told to the proxy."""
+    """two cannot return to the address that bot has now; the other deployments are still loaded into the proxy."""
     host.converge(bot(), bot("two", port=8124), bot("three", port=8125))
     (failure,) = host.converge(bot(port=8124, image="bot:2"), bot("two", environment=EXITS), proxy="none")["failures"]
     assert (failure["name"], "serving" in failure) == ("two", False)
@@ -622,7 +625,7 @@ def test_a_port_that_another_has_got_without_the_proxy(host: Host) -> None:
 def test_a_port_that_another_has_without_the_proxy_is_not_given_away(host: Host) -> None:
     host.converge(bot(), proxy="none")
     (failure,) = host.converge(bot("two"))["failures"]
-    assert failure["cause"] == "deployment 'two' cannot have port 8123: deployment 'bot' has it without the proxy"
+    assert failure["cause"] == "deployment 'two' cannot use port 8123: deployment 'bot' uses it without the proxy"
     assert (host.answers("bot"), host.answers("two")) == (1, None)
 
 
@@ -634,7 +637,7 @@ def test_a_port_stays_that_of_what_an_interrupted_restart_left_elsewhere(host: H
     failures = host.converge(bot(port=8124, environment=EXITS), bot("two"))["failures"]
     assert [(failure["name"], failure["code"]) for failure in failures] == [("bot", "exited"), ("two", "proxy")]
     assert failures[1]["cause"] == (
-        "deployments 'bot', 'two' share 127.0.0.1:8123: each needs a hostname or prefix of its own"
+        "deployments 'bot', 'two' share 127.0.0.1:8123: each needs its own hostname or prefix"
     )
     assert host.converge(bot(port=8124), bot("two"))["failures"] == []
     assert (host.answers("bot"), host.answers("two")) == (1, 1)
@@ -710,7 +713,7 @@ def test_a_drain_that_does_not_end(served: Host, monkeypatch: pytest.MonkeyPatch
     (failure,) = served.converge(bot(image="bot:3"), max_running_revisions=2)["failures"]
     assert failure["cause"] == (
         "2 revisions still run, and langgraph_max_running_revisions is 2; "
-        "look at 'systemctl list-units langgraph-drain@bot.*'"
+        "see 'systemctl list-units langgraph-drain@bot.*'"
     )
     assert served.clock > 900 + 180
     assert served.answers() == 2
@@ -721,9 +724,9 @@ def test_every_revision_has_an_address_of_its_own(host: Host) -> None:
     host.neighbours, host.strangers = {FIRST}, {8000: "something else"}
     for image in ("bot:1", "bot:2", "bot:3"):
         host.converge(bot(image=image), bot("two", port=8124))
-    slots = [host.file(number, "slot.json") for number in (1, 2, 3)] + [host.file(1, "slot.json", "two")]
-    assert len({FIRST, *(slot["address"] for slot in slots)}) == 5
-    assert [(slot["port"], slot["network"]) for slot in slots] == [(8000, "langgraph")] * 4
+    endpoints = [host.file(number, "slot.json") for number in (1, 2, 3)] + [host.file(1, "slot.json", "two")]
+    assert len({FIRST, *(endpoint["address"] for endpoint in endpoints)}) == 5
+    assert [(endpoint["port"], endpoint["network"]) for endpoint in endpoints] == [(8000, "langgraph")] * 4
 
 
 @pytest.mark.parametrize("port", [8000, 30000, 32767])
@@ -760,7 +763,7 @@ def test_a_small_network_gives_what_stopped_revisions_had(host: Host) -> None:
 def test_no_address_is_free(host: Host) -> None:
     host.subnet, host.neighbours = "172.29.0.0/29", {"172.29.0.5", "172.29.0.6"}
     with pytest.raises(
-        RolloutError, match="^no free address in the upper half of 172.29.0.0/29, the subnet of the net"
+        RolloutError, match="^no address is free in the upper half of 172.29.0.0/29, the subnet of the net"
     ):
         host.converge(bot())
 
@@ -812,8 +815,8 @@ def test_a_record_of_an_earlier_version_is_no_change(host: Host) -> None:
 
 def published_by_an_earlier_version(host: Host, number: int = 1, port: int = 30000) -> None:
     """Have the revision that serves be one that is published on the loopback."""
-    slot = {"address": "127.0.0.1", "port": port, "healthy_deadline": 300}
-    store.write_slot(str(host.folder), "bot", number, slot)
+    endpoint = {"address": "127.0.0.1", "port": port, "healthy_deadline": 300}
+    store.write_endpoint(str(host.folder), "bot", number, endpoint)
     host.unit(number).published = ("127.0.0.1", port)
     host.load(proxy_text(rollout_module.read_host(str(host.folder))) or "")
 
@@ -1025,7 +1028,7 @@ def test_a_snapshot_that_fails_is_a_failure_of_that_deployment(
     (failure,) = host.converge(*wanted, proxy=proxy, snapshot_dir="/dumps")["failures"]
     assert (failure["name"], failure["serving"]) == ("bot", 1)
     assert failure["cause"] == "the snapshot before the rollout failed: no space left"
-    assert sentence([failure]).startswith("revision 2 of deployment 'bot': the snapshot before the rollout failed")
+    assert summarize([failure]).startswith("revision 2 of deployment 'bot': the snapshot before the rollout failed")
     assert (host.answers("bot"), host.answers("two")) == (1, 2)
 
 
@@ -1164,7 +1167,7 @@ def test_rollback_over_another_aes_key(host: Host, before: str, now: str, refuse
     with pytest.raises(Refused) as info:
         host.roll_back()
     assert str(info.value).startswith(
-        OPTION + "revision 1 has another langgraph_aes_key than what serves, or none, and"
+        OPTION + "revision 1 has a different langgraph_aes_key from the serving one, or none, so"
     )
     assert host.answers() == 2
 
@@ -1198,11 +1201,23 @@ def nothing(_host: Host) -> None:
 
 
 OPTION = "deployment 'bot', option 'revision': "
-SCHEMA = OPTION + "the database's schema has moved on since revision 1, "
+SCHEMA = OPTION + "the database schema has changed since revision 1, "
 REFUSALS: dict[str, tuple[t.Callable[[Host], None], int | None, str]] = {
-    "no such revision": (nothing, 7, OPTION + "there is no revision 7; kept are 1, 2, 3"),
-    "failed": (nothing, 2, OPTION + "revision 2 has never served; kept are 1, 2, 3"),
-    "changed by hand": (edit_by_hand, 1, OPTION + "the files of revision 1 were changed by hand"),
+    "no such revision": (
+        nothing,
+        7,
+        OPTION + "there is no revision 7; choose a kept revision that has served; kept revisions: 1, 2, 3",
+    ),
+    "failed": (
+        nothing,
+        2,
+        OPTION + "revision 2 has never served; choose a kept revision that has served; kept revisions: 1, 2, 3",
+    ),
+    "changed by hand": (
+        edit_by_hand,
+        1,
+        OPTION + "the files of revision 1 were changed by hand; choose another revision",
+    ),
     "image gone": (
         lose_the_image,
         None,
@@ -1212,26 +1227,26 @@ REFUSALS: dict[str, tuple[t.Callable[[Host], None], int | None, str]] = {
         move_the_schema,
         None,
         SCHEMA
-        + "from 16 to 19 (migrations 17, 18, 19), and migrations do not go back; no snapshot was taken before it "
-        "(langgraph_snapshot_dir); -e accept_schema=true rolls back all the same",
+        + "from 16 to 19 (migrations 17, 18, 19), and migrations cannot be reverted; no snapshot was taken before it "
+        "(langgraph_snapshot_dir); -e allow_schema_mismatch=true rolls back anyway",
     ),
     "schema moved by one": (
         move_the_schema_by_one,
         None,
-        SCHEMA + "from 16 to 17 (migration 17), and migrations do not go back; no snapshot was taken before it "
-        "(langgraph_snapshot_dir); -e accept_schema=true rolls back all the same",
+        SCHEMA + "from 16 to 17 (migration 17), and migrations cannot be reverted; no snapshot was taken before it "
+        "(langgraph_snapshot_dir); -e allow_schema_mismatch=true rolls back anyway",
     ),
     "schema not known": (
         hide_the_schema,
         None,
         SCHEMA
-        + "from 16 to unknown (what was migrated since is not known), and migrations do not go back; no snapshot "
-        "was taken before it (langgraph_snapshot_dir); -e accept_schema=true rolls back all the same",
+        + "from 16 to unknown (what was migrated since is not known), and migrations cannot be reverted; no snapshot "
+        "was taken before it (langgraph_snapshot_dir); -e allow_schema_mismatch=true rolls back anyway",
     ),
     "serves nothing": (
         stop_recording,
         None,
-        "deployment 'bot' has no revision that serves; run the playbook site first",
+        "deployment 'bot', option 'name': it has no serving revision; run the playbook site first",
     ),
 }
 
@@ -1251,7 +1266,10 @@ def test_rollback_is_refused(
 def test_there_is_nothing_to_go_back_to(served: Host) -> None:
     with pytest.raises(Refused) as refused:
         served.roll_back()
-    assert str(refused.value) == OPTION + "no revision below 1 has served; kept are 1"
+    assert (
+        str(refused.value)
+        == OPTION + "no revision below 1 has served; choose a kept revision that has served; kept revisions: 1"
+    )
 
 
 def test_a_schema_that_was_never_known_is_not_the_same(host: Host) -> None:
@@ -1268,14 +1286,14 @@ def test_rollback_across_a_schema(rolled: Host, tmp_path: Path) -> None:
     dump = tmp_path / f"bot/before-revision-3-{created}.dump"
     dump.write_text("")
     rolled.schema = "17"
-    with pytest.raises(Refused, match=f"the snapshot taken before it is {dump}; restoring it loses what was written"):
+    with pytest.raises(Refused, match=f"the snapshot taken before it is {dump}; restoring it loses all later writes"):
         rolled.roll_back(snapshot_dir=str(tmp_path))
-    assert rolled.roll_back(accept_schema=True)["failures"] == []
+    assert rolled.roll_back(allow_schema_mismatch=True)["failures"] == []
     assert rolled.answers() == 1
 
 
 def test_a_snapshot_is_offered_wherever_it_is(served: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The option has another value by now."""
+    """The option has changed since."""
     monkeypatch.setattr(snapshot, "take_snapshot", take)
     served.converge(bot(image="bot:2"), snapshot_dir=str(tmp_path / "dumps"))
     served.schema = "17"
@@ -1287,7 +1305,7 @@ def test_a_snapshot_is_offered_wherever_it_is(served: Host, tmp_path: Path, monk
 
 
 class Exit(Exception):
-    """A module that ended; ``result`` is what it told."""
+    """A module that ended; ``result`` is its result."""
 
     def __init__(self, result: dict[str, t.Any]) -> None:
         super().__init__()
@@ -1320,20 +1338,29 @@ def test_failures_are_told_in_one_line_a_deployment() -> None:
     assert result["failed"] is True
     assert result["failures"] == failures
     assert result["msg"].splitlines() == [
-        "revision 2 of deployment 'a' is not healthy: it broke; it logged nothing; revision 1 goes on serving",
-        "revision 2 of deployment 'b' is not healthy: it broke; it logged nothing; revision 1 goes on serving",
+        "revision 2 of deployment 'a' is not healthy: it broke; it logged nothing; revision 1 continues to serve",
+        "revision 2 of deployment 'b' is not healthy: it broke; it logged nothing; revision 1 continues to serve",
     ]
 
 
 @pytest.mark.parametrize(
     "error",
-    [docker_engine.EngineError, systemd.SystemdError, reload.ProxyError, RolloutError, Refused, lock.LockedError],
+    [docker_engine.EngineError, systemd.SystemdError, reload.ProxyError, RolloutError, lock.LockedError],
 )
 def test_what_can_go_wrong_is_told_in_its_own_words(error: type[Exception]) -> None:
     def refuse(*_arguments: t.Any, **_more: t.Any) -> t.NoReturn:
         raise error("what went wrong")
 
     assert run(refuse) == {"failed": True, "msg": "what went wrong"}
+
+
+def test_a_refusal_returns_its_problems() -> None:
+    problem = Problem("bot", "image", "the host has no image 'bot:1'", "load or pull it first")
+
+    def refuse(*_arguments: t.Any, **_more: t.Any) -> t.NoReturn:
+        raise Refused([problem])
+
+    assert run(refuse) == {"failed": True, "msg": str(problem), "problems": [problem.as_dict()]}
 
 
 def test_a_disk_that_is_full_or_broken_is_told_in_one_line() -> None:

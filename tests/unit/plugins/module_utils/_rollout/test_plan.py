@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What container_service decides for each deployment, and what it says about it."""
+"""What deployment_rollout decides for each deployment, and what it says about it."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def revision(number: int, image_id: str = "sha256:one", **more: t.Any) -> Revisi
     """One that is stopped and has served, where nothing else is said."""
     of = content(image_id)
     record = make_record(of, number, reasons=["new"], by="ann", at="2026-11-25T10:00:00+00:00", schema=None)
-    slot = {"address": "127.0.0.1", "port": 30000 + number, "healthy_deadline": 300}
-    return replace(Revision(number, record, of.environment, SERVED, slot), **more)
+    endpoint = {"address": "127.0.0.1", "port": 30000 + number, "healthy_deadline": 300}
+    return replace(Revision(number, record, of.environment, SERVED, endpoint), **more)
 
 
 def up(number: int, image_id: str = "sha256:one", **more: t.Any) -> Revision:
@@ -65,8 +65,8 @@ def on_host(*revisions: Revision, serving: int = 1, **settings: t.Any) -> Deploy
 
 def direct(*revisions: Revision, port: int = 8123) -> Deployment:
     """The same without a proxy; its containers have the public port."""
-    slot = {"address": "127.0.0.1", "port": port, "healthy_deadline": 300}
-    return on_host(*(replace(item, slot=slot) for item in revisions), proxy="none")
+    endpoint = {"address": "127.0.0.1", "port": port, "healthy_deadline": 300}
+    return on_host(*(replace(item, endpoint=endpoint) for item in revisions), proxy="none")
 
 
 def step(action: t.Any, *reasons: str, revision: int | None = 1, **more: t.Any) -> Step:
@@ -140,7 +140,11 @@ PLANS: dict[str, tuple[Wanted, Deployment | None, Step]] = {
         direct(up(1), port=8124),
         step("restart", "published elsewhere", write=True),
     ),
-    "its place is not known": (wanted(), on_host(up(1, slot=None)), step("restart", "published elsewhere", write=True)),
+    "its place is not known": (
+        wanted(),
+        on_host(up(1, endpoint=None)),
+        step("restart", "published elsewhere", write=True),
+    ),
     "stopped by hand": (wanted(), on_host(up(1, active="inactive")), step("start", "unit is inactive")),
     "failed": (wanted(), on_host(up(1, active="failed")), step("start", "unit is failed")),
     "moved while it was down": (
@@ -162,17 +166,17 @@ PLANS: dict[str, tuple[Wanted, Deployment | None, Step]] = {
     "killed, and now something else is wanted": (
         wanted("sha256:three"),
         on_host(up(1), up(2, TWO, outcome=None)),
-        roll("image_id", revision=3, strays=(2,)),
+        roll("image_id", revision=3, leftovers=(2,)),
     ),
     "killed, and now the old one is wanted": (
         wanted(),
         on_host(up(1), up(2, TWO, outcome=None)),
-        step("keep", "revision 2 runs and does not serve", strays=(2,)),
+        step("keep", "revision 2 runs and does not serve", leftovers=(2,)),
     ),
     "killed before the old one was drained": (
         wanted(TWO),
         on_host(up(1), up(2, TWO), serving=2),
-        step("keep", "revision 1 runs and does not serve", revision=2, strays=(1,)),
+        step("keep", "revision 1 runs and does not serve", revision=2, leftovers=(1,)),
     ),
     "a drain goes on": (
         wanted(TWO),

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import STAGES
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import make_content
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import read_host
@@ -57,7 +57,7 @@ def lists(contents: st.SearchStrategy[dict[str, t.Any]]) -> st.SearchStrategy[li
 
 
 # (what happens, with what, where the module is killed)
-KILLS = st.none() | st.sampled_from(STAGES) | st.integers(1, 25)
+KILLS = st.none() | st.sampled_from(FAILPOINTS) | st.integers(1, 25)
 MODES = st.sampled_from(["haproxy", "haproxy", "none"])
 CONVERGE = st.tuples(st.just("converge"), st.tuples(lists(contents(EXITS, NEVER_HEALTHY)), MODES), KILLS)
 EVENTS = st.one_of(

@@ -23,7 +23,7 @@ HOLDERS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str | None]] = {
     "all addresses are asked for": ({"bind_address": "::"}, {}, "direct"),
     "behind the proxy too": ({}, {"proxy": "haproxy"}, None),
     "serves no more": ({}, {"serving": None}, None),
-    "is elsewhere": ({}, {"slot": {"address": "127.0.0.1", "port": 30000}}, None),
+    "is elsewhere": ({}, {"endpoint": {"address": "127.0.0.1", "port": 30000}}, None),
 }
 
 
@@ -31,18 +31,18 @@ HOLDERS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str | None]] = {
 def test_who_has_the_port_without_the_proxy(mine: t.Any, theirs: t.Any, holder: str | None) -> None:
     deployment = Deployment("bot", {**SETTINGS, "port": 8124, **mine}, (made(2),))
     settings = {**DIRECT, **theirs}
-    slot = settings.pop("slot", {"address": settings["bind_address"], "port": settings["port"]})
-    others = [deployment, Deployment("direct", settings, (made(2, slot=slot),))]
+    endpoint = settings.pop("endpoint", {"address": settings["bind_address"], "port": settings["port"]})
+    others = [deployment, Deployment("direct", settings, (made(2, endpoint=endpoint),))]
     assert routing.holder_of_port(deployment, others) == holder
 
 
 def test_routes_are_of_what_serves_behind_the_proxy() -> None:
     deployments = [
         Deployment("serves", SETTINGS, (made(1), made(2))),
-        Deployment("direct", DIRECT, (made(2, slot={"address": "127.0.0.1", "port": 8124}),)),
+        Deployment("direct", DIRECT, (made(2, endpoint={"address": "127.0.0.1", "port": 8124}),)),
         Deployment("behind another", {**SETTINGS, "port": 8124}, (made(2),)),
-        Deployment("left in public", SETTINGS, (made(2, slot={"address": "127.0.0.1", "port": 8123}),)),
-        Deployment("without a slot", SETTINGS, (made(2, slot=None),)),
+        Deployment("left in public", SETTINGS, (made(2, endpoint={"address": "127.0.0.1", "port": 8123}),)),
+        Deployment("without an endpoint", SETTINGS, (made(2, endpoint=None),)),
         Deployment("serves nothing", {**SETTINGS, "serving": 7}, (made(2),)),
         Deployment("never served", None, (made(2),)),
     ]

@@ -130,7 +130,7 @@ def test_a_deployment_is_asked_for_by_its_host_name(server: str) -> None:
     assert {name: answer.ok for name, answer in wait_for(targets, 0).items()} == {"named": True, "unnamed": False}
 
 
-# The path; for how long it shall be healthy; the answer, and how often it is asked at least.
+# The path; for how long it must be healthy; the answer, and the minimum number of requests.
 STABLE: dict[str, tuple[str, float, Answer, int]] = {
     "healthy": ("/ok", 0.2, Answer(200, True), 2),
     "for no time": ("/ok", 0, Answer(200, True), 1),

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import sentence
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import summarize
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server.log_causes import likely_cause, mask, plain
 
 # What every start logs, healthy or not.
@@ -116,8 +116,8 @@ def test_the_last_telling_line_counts() -> None:
 
 def test_sentence_names_the_revision_that_goes_on_serving() -> None:
     failure = {"name": "a", "revision": 4, "serving": 3, "code": "exited", "cause": "it broke", "line": "Error 111"}
-    assert sentence([failure]) == (
-        "revision 4 of deployment 'a' is not healthy: it broke; it logged: Error 111; revision 3 goes on serving"
+    assert summarize([failure]) == (
+        "revision 4 of deployment 'a' is not healthy: it broke; it logged: Error 111; revision 3 continues to serve"
     )
 
 
@@ -137,7 +137,7 @@ def test_sentence_is_one_line_a_deployment() -> None:
         },
         {"name": "b", "code": "not_running", "cause": "its unit is inactive", "line": "", "log": []},
     ]
-    assert sentence(failures).splitlines() == [
+    assert summarize(failures).splitlines() == [
         "deployment 'a' is not healthy: Redis cannot be reached from the container; it logged: Error 111",
         "deployment 'b' is not healthy: its unit is inactive; it logged nothing",
     ]

@@ -35,7 +35,7 @@ POSTGRES = {"host": "172.29.0.1", "port": 5432, "sslmode": "prefer"}
 
 
 def services(**redis: t.Any) -> list[dict[str, t.Any]]:
-    return module_options.container_services(CHECKED, NUMBERS, {**REDIS, **redis}, POSTGRES)
+    return module_options.rollout_deployments(CHECKED, NUMBERS, {**REDIS, **redis}, POSTGRES)
 
 
 def environment(service: dict[str, t.Any]) -> dict[str, str]:
@@ -90,7 +90,7 @@ def test_credentials_are_apart_from_what_makes_a_revision() -> None:
 
 def test_the_login_is_the_one_that_postgres_says() -> None:
     logins = {"support-bot": {"login": "support_bot.b"}}
-    first, _gone, second = module_options.container_services(CHECKED, NUMBERS, REDIS, POSTGRES, logins)
+    first, _gone, second = module_options.rollout_deployments(CHECKED, NUMBERS, REDIS, POSTGRES, logins)
     assert environment(first)["DATABASE_URI"].startswith("postgres://support_bot.b:")
     assert environment(first)["DATABASE_URI"].endswith("/support_bot?sslmode=prefer")
     assert environment(second)["DATABASE_URI"].startswith("postgres://research:")
@@ -120,9 +120,9 @@ def test_a_redis_without_users_is_used_with_its_administrators_login() -> None:
     numbers = {name: {**claim, "user": None} for name, claim in NUMBERS.items()}
     redis = {"host": "r", "port": 6379, "tls": False, "admin_uri": "redis://admin:p%40ss@r:6379"}
     postgres = {"host": "p", "port": 5432, "sslmode": "require"}
-    first = module_options.container_services(CHECKED, numbers, redis, postgres)[0]
+    first = module_options.rollout_deployments(CHECKED, numbers, redis, postgres)[0]
     assert environment(first)["REDIS_URI"] == "redis://admin:p%40ss@r:6379/1"
-    bare = module_options.container_services(CHECKED, numbers, {**redis, "admin_uri": "redis://r:6379"}, postgres)[0]
+    bare = module_options.rollout_deployments(CHECKED, numbers, {**redis, "admin_uri": "redis://r:6379"}, postgres)[0]
     assert environment(bare)["REDIS_URI"] == "redis://r:6379/1"
 
 

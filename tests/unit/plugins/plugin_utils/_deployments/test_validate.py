@@ -114,7 +114,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(REDIS_URI="redis://x"),
         line(
             "REDIS_URI",
-            "is not an option of a deployment; remove it: the collection claims the Redis number and sets it",
+            "is not an option of a deployment; remove it: the collection claims the Redis database and sets it",
         ),
     ),
     "something else entirely": (
@@ -288,7 +288,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(env={"REDIS_URI": "redis://mine"}),
         line(
             "env.REDIS_URI",
-            "belongs to the collection; remove it: the collection claims the Redis number and sets it",
+            "belongs to the collection; remove it: the collection claims the Redis database and sets it",
         ),
     ),
     "option's variable in env": (
@@ -713,7 +713,7 @@ def test_channels_that_meet(one: dict[str, t.Any], other: dict[str, t.Any]) -> N
     assert [line.split(":")[0] for line in found] == [
         f"deployment '{name}', option 'redis_channel_patterns'" for name in ("support-bot", OTHER["name"])
     ]
-    assert all("could forge them" in line and "redis_shared_channels: true" in line for line in found)
+    assert all("could read and forge" in line and "redis_shared_channels: true" in line for line in found)
 
 
 def test_shared_channels_are_warned_of() -> None:
@@ -882,8 +882,8 @@ AES = "0123456789abcdef"
         (AES, AES, {}, None),
         (None, AES, {}, None),
         (None, None, {}, None),
-        (AES, AES[::-1], {}, "it is another key than the one that it serves with"),
-        (AES, None, {}, "it is missing, and there is one that it serves with"),
+        (AES, AES[::-1], {}, "it differs from the key in use"),
+        (AES, None, {}, "it is missing, so data encrypted"),
         (AES, AES[::-1], {"accept_new_aes_key": True}, None),
         (AES, None, {"accept_new_aes_key": True}, None),
         (AES, AES[::-1], {"state": "absent"}, None),

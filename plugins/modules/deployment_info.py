@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: container_service_info
+module: deployment_info
 short_description: List the LangGraph deployments, images and taken ports of a host
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Lists the deployments that M(selfhost.langgraph.container_service) holds on a host, with their revisions, which one
-    serves since when, and drains in progress. Lists too what a new deployment must know of the host, which images it has
-    and which of its ports are taken by whom.
-  - Works on a host that has no Docker engine yet; it has no images then.
+  - Lists the deployments that M(selfhost.langgraph.deployment_rollout) runs on a host, with their revisions, the serving
+    revision and its start time, and drains in progress. Also lists the images on the host, and its taken ports with the
+    programs that use them.
+  - Works on a host without a Docker engine; the list of images is empty then.
 extends_documentation_fragment:
   - selfhost.langgraph._attributes
   - selfhost.langgraph._attributes.info_module
@@ -25,31 +25,31 @@ attributes:
     support: full
 options:
   config_dir:
-    description: Folder of the host that holds a folder for each deployment.
+    description: Directory on the host with one directory per deployment.
     type: path
     default: /etc/langgraph
   files:
-    description: Files of the host to hash, so that what is up to date need not be shipped.
+    description: Files on the host to hash, so that up-to-date files need not be shipped.
     type: list
     elements: path
     default: []
   images:
-    description: Names of images to tell apart by what is in them, too, as an id differs between an engine's own store and that of
-      containerd.
+    description: Names of images to identify by their content too, because an image has different ids in the engine's own store
+      and in that of containerd.
     type: list
     elements: str
     default: []
   credentials:
     description:
-      - Whether to report what the containers carry, RV(carried) and RV(aes_keys). These are fingerprints, from which nobody
-        can tell a password that was derived, but maybe one that a person chose; so hide the result with C(no_log).
+      - Whether to report the credentials in the containers, RV(carried) and RV(aes_keys). These are fingerprints. Derived
+        passwords cannot be guessed from them, but passwords that a person chose might be; so hide the result with C(no_log).
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: What runs on this host?
-  selfhost.langgraph.container_service_info:
+- name: List the deployments on this host
+  selfhost.langgraph.deployment_info:
   register: host
 """
 
@@ -64,13 +64,13 @@ deployments:
       description: Name of the deployment.
       type: str
     image:
-      description: Image that serves, as the user wrote it.
+      description: Image of the serving revision, as the user wrote it.
       type: str
     image_id:
       description: Id of that image.
       type: str
     proxy:
-      description: What answers on its port, V(haproxy) or V(none).
+      description: What answers on its port, V(haproxy) or V(none) (the container itself).
       type: str
     port:
       description: Port of the host.
@@ -79,28 +79,28 @@ deployments:
       description: Address of the host.
       type: str
     hostname:
-      description: Host name by which the proxy tells it apart, if any.
+      description: Host name by which the proxy distinguishes it, if any.
       type: str
     prefix:
-      description: Path by which the proxy tells it apart, if any.
+      description: Path by which the proxy distinguishes it, if any.
       type: str
     tls:
-      description: Whether the proxy speaks TLS.
+      description: Whether the proxy uses TLS.
       type: bool
     serving:
       description: Number of the revision that serves.
       type: int
     since:
-      description: Since when it serves.
+      description: When it began to serve.
       type: str
     drain_seconds:
-      description: How long the longest of its revisions may take to end its runs when it is stopped.
+      description: The longest time in seconds that one of its revisions may take to end its runs when it is stopped.
       type: int
     active:
       description: systemd's ActiveState of the serving revision's unit.
       type: str
     enabled:
-      description: Whether that starts at boot.
+      description: Whether that unit starts at boot.
       type: bool
     revisions:
       description: Its revisions, the newest first.
@@ -113,7 +113,7 @@ deployments:
         state:
           description:
             - V(serving), V(draining), V(starting), V(failed) (it never became healthy), V(stopped) (it has served), or
-              V(running) and V(new), which an interrupted run leaves and the next one goes on with.
+              V(running) and V(new), which an interrupted run leaves and the next run continues with.
           type: str
         active:
           description: systemd's ActiveState of its unit.
@@ -125,26 +125,26 @@ deployments:
           description: Id of its image.
           type: str
         image_digest:
-          description: What its registry calls the image; null where it came another way.
+          description: Digest of the image in its registry; null if it did not come from a registry.
           type: str
         created:
-          description: When it was made.
+          description: When it was created.
           type: str
         created_by:
           description: Who asked for it.
           type: str
         reasons:
-          description: What it differed in from the one before. Variables by name, never with a value.
+          description: How it differs from the previous revision. Variables are listed by name, never with a value.
           type: list
           elements: str
         schema_before:
           description: Version of the database's schema before it first started.
           type: str
         result:
-          description: V(served) or V(failed); null while its first start goes on.
+          description: V(served) or V(failed); null while it starts for the first time.
           type: str
         at:
-          description: When that was known.
+          description: When the result was recorded.
           type: str
         schema:
           description: Version of the database's schema when it last began to serve.
@@ -153,10 +153,10 @@ deployments:
           description: Likely cause of the failure.
           type: str
         line:
-          description: The line of its log that tells the cause.
+          description: The log line that shows the cause.
           type: str
         address:
-          description: Address at which its container answers, while it runs. On the deployments' network it is its own.
+          description: Address at which its container answers while it runs. On the deployments' network, each has its own.
           type: str
         port:
           description: Port at which its container answers there.
@@ -165,17 +165,17 @@ deployments:
           description: Connections to it that the proxy holds.
           type: int
         drain:
-          description: When its drain began and ended, what was cut, and what became of the runs in flight.
+          description: When its drain began and ended, how many sessions were cut, and the status of the runs in flight.
           type: dict
         snapshot:
-          description: The dump of the database that was taken before it started; null where there is none.
+          description: The dump of the database that was taken before it started; null if there is none.
           type: str
 images:
-  description: References of the images that are on the host, with their ids; of O(images) what is in them too.
+  description: References of the images on the host, with their ids; for O(images), their content identifiers too.
   returned: always
   type: dict
 engine:
-  description: What matters of the host's engine for images.
+  description: Properties of the host's engine that images depend on.
   returned: always
   type: dict
   contains:
@@ -183,49 +183,49 @@ engine:
       description: Architecture of the host, as images name it.
       type: str
     root:
-      description: Folder of the engine; null where there is none yet.
+      description: Directory of the engine; null if there is no engine yet.
       type: str
     free:
-      description: Free bytes in it; null where there is none yet.
+      description: Free bytes in it; null if there is no engine yet.
       type: int
     certificates:
-      description: Registries whose certificate it trusts, with the SHA-256 of that.
+      description: Registries whose certificates it trusts, with the SHA-256 of each certificate.
       type: dict
 files:
-  description: SHA-256 of each of O(files); null where it is missing, or not root's with mode 0644.
+  description: SHA-256 of each of O(files); null if it is missing, or if its owner is not root or its mode is not 0644.
   returned: always
   type: dict
 missing_libraries:
-  description: Python libraries that the modules need on the host and do not find.
+  description: Python libraries that the modules need and that the host does not have.
   returned: always
   type: list
   elements: str
 carried:
-  description: What the containers of the host carry.
+  description: The credentials in the host's containers.
   returned: O(credentials=true)
   type: dict
   contains:
     deployments:
       description:
-        - By deployment, each revision that runs, drains, serves or starts by itself, with the Postgres role that it logs in as
-          (C(login)), the fingerprint of its two passwords (C(credential)), and the pool that its environment sets (C(pool)); null
-          where it sets none.
+        - By deployment, each revision that runs, drains, serves or starts by itself, with its Postgres role (C(login)), the
+          fingerprint of its two passwords (C(credential)), and the pool size that its environment sets (C(pool)); null if it
+          sets none.
       type: dict
     addresses:
       description: Addresses of the host and of its containers.
       type: list
       elements: str
 aes_keys:
-  description: Fingerprint of the AES key with which each deployment serves; null where it has none.
+  description: Fingerprint of the AES key with which each deployment serves; null if it has none.
   returned: O(credentials=true)
   type: dict
 listening:
-  description: TCP ports that a program listens on, with its name.
+  description: TCP ports in use, each with the name of the program that listens there.
   returned: always
   type: dict
   sample: {"22": sshd}
 sockets:
-  description: The same, each with its C(address), C(port), C(program) and C(user).
+  description: The same as a list, each with its C(address), C(port), C(program) and C(user).
   returned: always
   type: list
   elements: dict
@@ -252,12 +252,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._server import 
 
 
 def read(config_dir: str) -> dict[str, Deployment]:
-    """The deployments of the host."""
+    """Read the deployments of the host."""
     return store.read(config_dir, store.deployment_names(config_dir))
 
 
 def aes_keys(found: t.Mapping[str, Deployment]) -> dict[str, str | None]:
-    """The fingerprint of the AES key of each deployment that serves."""
+    """Return the fingerprint of the AES key of each serving deployment."""
     serving = {name: deployment.serving for name, deployment in found.items()}
     return {
         name: _credentials.aes_fingerprint(parse_rendered(revision.environment).get("LANGGRAPH_AES_KEY"))
@@ -267,7 +267,7 @@ def aes_keys(found: t.Mapping[str, Deployment]) -> dict[str, str | None]:
 
 
 def deployments(config_dir: str, found: t.Mapping[str, Deployment]) -> list[dict[str, t.Any]]:
-    """What the host has, by name."""
+    """Describe the host's deployments, sorted by name."""
     described = []
     for name, deployment in found.items():
         numbers = [revision.number for revision in deployment.revisions]
@@ -278,7 +278,7 @@ def deployments(config_dir: str, found: t.Mapping[str, Deployment]) -> list[dict
 
 
 def _with_dumps_that_are_there(deployment: Deployment) -> Deployment:
-    """A dump is recorded before it is taken, and may have been removed by hand."""
+    """Leave out dumps that do not exist: a dump is recorded before it is taken, and may have been removed by hand."""
     revisions = tuple(
         revision if revision.snapshot and store.exists(revision.snapshot) else replace(revision, snapshot=None)
         for revision in deployment.revisions
@@ -287,7 +287,7 @@ def _with_dumps_that_are_there(deployment: Deployment) -> Deployment:
 
 
 def engine(names: t.Sequence[str]) -> tuple[dict[str, str], dict[str, t.Any]]:
-    """References of images, and contents of the named ones, to ids, and what matters of the engine.
+    """Map references of images, and content identifiers of the named ones, to ids; return that and the engine's properties.
 
     A host without an engine has neither.
     """
@@ -301,24 +301,24 @@ def engine(names: t.Sequence[str]) -> tuple[dict[str, str], dict[str, t.Any]]:
         return {}, nothing
     try:
         client = docker_engine.connect()
-        told = docker_engine.engine(client)
+        properties = docker_engine.engine(client)
         ids = docker_engine.image_ids(client)
-        told_apart = ((docker_engine.content(client, ids[name]), ids[name]) for name in names if name in ids)
-        # One may have gone since it was listed.
-        contents = {content: image_id for content, image_id in told_apart if content is not None}
-        return {**ids, **contents}, {**nothing, **told, "free": disk.free_bytes(told["root"])}
+        identified = ((docker_engine.content(client, ids[name]), ids[name]) for name in names if name in ids)
+        # An image may have been removed since it was listed.
+        contents = {content: image_id for content, image_id in identified if content is not None}
+        return {**ids, **contents}, {**nothing, **properties, "free": disk.free_bytes(properties["root"])}
     except docker_engine.EngineError:
         return {}, nothing
 
 
-def certificates(folder: str = "/etc/docker/certs.d") -> dict[str, str | None]:
-    """Hash of the certificate of each registry (docs: verify repository client with certificates)."""
-    found = glob.glob(f"{folder}/*/ca.crt")
+def certificates(directory: str = "/etc/docker/certs.d") -> dict[str, str | None]:
+    """Return the hash of each registry's certificate (docs: verify repository client with certificates)."""
+    found = glob.glob(f"{directory}/*/ca.crt")
     return {os.path.basename(os.path.dirname(path)): fingerprint(path) for path in found}
 
 
 def fingerprint(path: str) -> str | None:
-    """Hash a file that only root can have written; anything else has to be written anew."""
+    """Hash a file that only root can have written; any other file has to be written again (None)."""
     try:
         found = os.lstat(path)
         if found.st_mode != stat.S_IFREG | 0o644 or found.st_uid != 0 or found.st_gid != 0:
@@ -330,12 +330,12 @@ def fingerprint(path: str) -> str | None:
 
 
 def missing_libraries() -> list[str]:
-    """The libraries that an earlier task has to install; the engine's comes with the engine."""
+    """List the libraries that an earlier task has to install; the engine's library comes with the engine."""
     return ["psycopg"] if _schema.PSYCOPG_IMPORT_ERROR is not None else []
 
 
 def main() -> None:
-    """Read and report."""
+    """Read the host and report it."""
     module = AnsibleModule(
         argument_spec={
             "config_dir": {"type": "path", "default": "/etc/langgraph"},

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""container_service_info: what a host has, and the hash that spares the shipping of files which are up to date."""
+"""deployment_info: what a host has, and the hash that spares the shipping of files which are up to date."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.carr
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import container_name
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import snapshot
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
-from ansible_collections.selfhost.langgraph.plugins.modules import container_service_info
-from ansible_collections.selfhost.langgraph.plugins.modules.container_service_info import (
+from ansible_collections.selfhost.langgraph.plugins.modules import deployment_info
+from ansible_collections.selfhost.langgraph.plugins.modules.deployment_info import (
     aes_keys,
     deployments,
     engine,
@@ -142,9 +142,9 @@ def test_certificates_of_registries(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path = tmp_path / "registry.example:5000/ca.crt"
     path.parent.mkdir()
     path.write_bytes(CONTENT)
-    monkeypatch.setattr(container_service_info, "fingerprint", lambda found: f"hash of {Path(found).name}")
-    assert container_service_info.certificates(str(tmp_path)) == {"registry.example:5000": "hash of ca.crt"}
-    assert container_service_info.certificates(str(tmp_path / "none")) == {}
+    monkeypatch.setattr(deployment_info, "fingerprint", lambda found: f"hash of {Path(found).name}")
+    assert deployment_info.certificates(str(tmp_path)) == {"registry.example:5000": "hash of ca.crt"}
+    assert deployment_info.certificates(str(tmp_path / "none")) == {}
 
 
 def test_libraries_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:

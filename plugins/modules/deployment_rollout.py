@@ -6,28 +6,28 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: container_service
-short_description: Hold LangGraph deployments as containers that systemd owns
+module: deployment_rollout
+short_description: Run LangGraph deployments as systemd-managed containers
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Holds a whole list of deployments on a host. Another image, environment or resource makes a new revision of that
-    deployment, and nothing else does. Each revision is a container that the instance C(langgraph@NAME.N.service) of one
-    systemd template unit creates, starts, watches and stops.
-  - A new revision starts beside the old one on a free port of the loopback. When it is healthy the proxy switches to it
-    without losing a request. The old one goes on with what it has, under C(langgraph-drain@NAME.N.service), and is
-    stopped when the proxy holds no session on it any more.
-  - A revision that does not become healthy never serves. The module fails with the likely cause and the container's own
-    last lines, the old revision goes on, and the failed one is kept for inspection.
-  - It can be killed at any moment and run again. Whatever the moment, exactly one revision serves.
-  - The cost is the same for one deployment and for many, one call reads the units, one the images.
+  - Deploys a whole list of deployments on a host. Only a change of image, environment or resources creates a new revision of a
+    deployment. Each revision is a container that the instance C(langgraph@NAME.N.service) of one systemd template unit
+    creates, starts, watches and stops.
+  - A new revision starts next to the old one at its own address on the deployments' network. When it is healthy, the proxy
+    switches to it without losing a request. The old one keeps its open sessions, under C(langgraph-drain@NAME.N.service), and is
+    stopped when the proxy no longer holds a session on it.
+  - A revision that does not become healthy never serves. The module fails with the likely cause and the container's last log
+    lines. The old revision continues to serve, and the failed one is kept for inspection.
+  - The module can be killed at any moment and run again. Exactly one revision serves at every moment.
+  - The cost is the same for one deployment and for many. One call reads all units, and one call reads all images.
   - The units and their helper come with the role P(selfhost.langgraph.langgraph#role), the proxy with
     P(selfhost.langgraph.proxy#role).
 requirements:
   - The Python library C(docker) on the host (Debian's C(python3-docker)).
   - systemd.
-  - The Python library C(psycopg) on the host, where schema versions are to be recorded and snapshots to be taken.
+  - The Python library C(psycopg) on the host, to record schema versions and to take snapshots.
 extends_documentation_fragment:
   - selfhost.langgraph._attributes
   - selfhost.langgraph._attributes.action
@@ -36,7 +36,7 @@ attributes:
   action:
     support: full
     details:
-      - That part says every 15 seconds what is waited for.
+      - The action plugin reports every 15 seconds what the module waits for.
   check_mode:
     support: full
   diff_mode:
@@ -51,7 +51,7 @@ attributes:
 options:
   deployments:
     description:
-      - The deployments to hold. A deployment of the host that is not in the list is left alone.
+      - The deployments to run. A deployment on the host that is not in the list is left alone.
     type: list
     elements: dict
     required: true
@@ -63,8 +63,8 @@ options:
       state:
         description:
           - With V(present) the deployment runs.
-          - With V(absent) its containers are stopped and removed with their units and files. Background runs get their grace;
-            open streams are cut. Its databases and its images stay, and its dumps but for O(remove_dumps).
+          - With V(absent) its containers are stopped and removed with their units and files. Background runs get their grace
+            period; open streams are cut. Its databases and its images stay. Its dumps stay too, unless O(remove_dumps) is set.
         type: str
         choices: [present, absent]
         default: present
@@ -80,10 +80,10 @@ options:
         type: str
         default: 127.0.0.1
       hostname:
-        description: Host name by which the proxy tells the deployment from others on the same port.
+        description: Host name by which the proxy distinguishes the deployment from others on the same port.
         type: str
       prefix:
-        description: Path under which the server answers, which its environment has as E(MOUNT_PREFIX) too.
+        description: Path under which the server answers. Its environment sets the same path as E(MOUNT_PREFIX).
         type: str
       tls:
         description: Whether the proxy speaks TLS on the port.
@@ -91,39 +91,39 @@ options:
         default: false
       may_reach:
         description:
-          - Names of deployments whose public port its containers reach, which C(langgraph-firewall.service) goes by.
-          - Changing it holds at once for containers that run, and touches none.
+          - Names of deployments whose public port its containers may reach. C(langgraph-firewall.service) enforces this.
+          - A change takes effect at once for running containers and restarts none.
         type: list
         elements: str
         default: []
       environment:
         description:
-          - Content of the container's environment file, one C(NAME=value) a line. It is part of the revision.
+          - Content of the container's environment file, one C(NAME=value) per line. It is part of the revision.
         type: str
         default: ''
       credentials:
         description:
-          - Content of a second environment file with what the deployment's addresses and passwords are today, E(DATABASE_URI)
-            and E(REDIS_URI). It is no part of a revision. Another content starts a new one beside what serves, and a rollback
-            starts an older one with the content of today.
-          - Where it is empty, these variables are taken out of O(deployments[].environment).
+          - Content of a second environment file with the deployment's current addresses and passwords, E(DATABASE_URI) and
+            E(REDIS_URI). It is not part of a revision. If it changes, a new revision starts next to the serving one. A rollback
+            starts an older revision with the current content.
+          - If it is empty, these variables are taken out of O(deployments[].environment).
         type: str
         default: ''
       drain_seconds:
-        description: Seconds that the server has between the signal to stop and its end.
+        description: Seconds that the server has to end after the stop signal.
         type: int
         default: 180
       memory:
-        description: Most memory that the container may use, as the engine writes it, for example V(512m).
+        description: Maximum memory of the container, in the engine's notation, for example V(512m).
         type: str
       cpus:
-        description: Most CPUs that the container may use.
+        description: Maximum number of CPUs of the container.
         type: float
       user:
         description: User in the container, V(UID) or V(UID:GID). Default is that of the image.
         type: str
       read_only:
-        description: Whether the container's file system is read-only, but for C(/tmp).
+        description: Whether the container's file system is read-only, except for C(/tmp).
         type: bool
         default: false
   network:
@@ -132,50 +132,50 @@ options:
     default: langgraph
   only_credentials:
     description:
-      - Whether nothing is changed but O(deployments[].credentials). What serves keeps its image, its environment and its settings,
-        whatever else O(deployments) ask for.
-      - A deployment that has no revision that serves, or one with files that were changed by hand, is refused.
+      - Whether only O(deployments[].credentials) is changed. The serving revision keeps its image, its environment and its
+        settings, whatever else O(deployments) asks for.
+      - A deployment without a serving revision is refused, and so is one whose files were changed by hand.
     type: bool
     default: false
   remove_dumps:
     description:
-      - Whether a deployment with O(deployments[].state=absent) takes the dumps of its database with it, those that were taken
-        before one of its revisions. For where the database goes too.
+      - Whether to remove the dumps of its database with a deployment that has O(deployments[].state=absent). These are the dumps
+        that were taken before its revisions started. Use it when the database is removed too.
     type: bool
     default: false
-  coming_images:
+  expected_images:
     description:
-      - References with ids, or digests, of images that an earlier task of the play brings. Check mode takes them for present.
+      - References with ids, or digests, of images that an earlier task of the play provides. Check mode treats them as present.
     type: dict
     default: {}
   proxy:
     description:
-      - With V(haproxy), the proxy of the host answers on the port of a deployment, and a new revision interrupts nothing.
-      - With V(none), the container itself is published there. A new revision, another port or address then stops the
-        old container first, and clients are refused until the new one answers.
+      - With V(haproxy), the host's proxy answers on the port of a deployment, and a new revision interrupts nothing.
+      - With V(none), the container itself is published there. A new revision, port or address then stops the old container
+        first, and clients are refused until the new one answers.
       - Changing it interrupts every deployment once.
     type: str
     choices: [haproxy, none]
     default: haproxy
   healthy_deadline:
-    description: Seconds that a revision has from its start until it is healthy.
+    description: Seconds that a revision may take from its start until it is healthy.
     type: int
     default: 300
   drain_limit:
     description:
-      - Seconds for which a revision that serves no more may keep the sessions that it has, streams above all. Then it is
-        stopped, and what is left is cut.
+      - Seconds for which a revision that no longer serves may keep its open sessions, mainly streams. After that it is stopped,
+        and the remaining sessions are cut.
     type: int
     default: 900
 seealso:
   - module: selfhost.langgraph.deployment_rollback
   - module: selfhost.langgraph.health
-  - module: selfhost.langgraph.container_service_info
+  - module: selfhost.langgraph.deployment_info
 """
 
 EXAMPLES = r"""
-- name: Hold two deployments
-  selfhost.langgraph.container_service:
+- name: Run two deployments
+  selfhost.langgraph.deployment_rollout:
     deployments:
       - name: support-bot
         image: support-bot:1.4.2
@@ -187,8 +187,8 @@ EXAMPLES = r"""
         environment: "{{ research_agent_environment }}"
         memory: 2g
 
-- name: Stop a deployment and take it off the host, with its databases left as they are
-  selfhost.langgraph.container_service:
+- name: Stop a deployment and remove it from the host, but keep its databases
+  selfhost.langgraph.deployment_rollout:
     deployments:
       - name: support-bot
         state: absent
@@ -206,16 +206,16 @@ deployments:
       type: str
     action:
       description:
-        - V(create) is a first revision, V(roll) a new one beside the old one, V(route) another public address without
-          another container. V(restart) interrupts the deployment, V(start) brings up one that was down, V(wait) waits for
-          one that was starting already. V(keep) leaves the container alone, V(remove) takes all of it away.
+        - V(create) is a first revision, V(roll) a new revision next to the old one, V(route) a new public address without a
+          new container. V(restart) interrupts the deployment, V(start) starts one that was down, V(wait) waits for one that was
+          already starting. V(keep) leaves the container alone, V(remove) removes the deployment.
       type: str
     reasons:
-      description: What differed. Variables by name, never with a value.
+      description: What differed. Variables are listed by name, never with a value.
       type: list
       elements: str
     changed:
-      description: Whether anything of it changes.
+      description: Whether anything in the deployment changes.
       type: bool
     interrupts:
       description: Whether clients are refused for a while.
@@ -224,19 +224,19 @@ deployments:
       description: The revision that serves afterwards.
       type: int
     image_id:
-      description: Id of the image that it runs. In check mode the digest, where the image has to be pulled yet.
+      description: Id of the image that it runs. In check mode, the digest if the image still has to be pulled.
       type: str
     image_digest:
-      description: What its registry calls the image; null where it came another way.
+      description: Digest of the image in its registry; null if it did not come from a registry.
       type: str
     image_change:
-      description: The image before and after, in short; null where it stays.
+      description: The short ids of the image before and after; null if it does not change.
       type: str
     runs:
       description:
-        - Runs in flight by status, C(before) the new revision started and C(after) the switch, as the server's own API
-          tells; null where it does not. With O(wait_for_drain=true), also C(drained), what became of those that were in
-          flight when the old revision was stopped, and how many started again.
+        - Runs in flight by status, C(before) the new revision started and C(after) the switch, as the server's API reports
+          them; null if it does not. With O(wait_for_drain=true), also C(drained), the status of the runs that were in flight when
+          the old revision was stopped, and how many of them started again.
       type: dict
     snapshot:
       description: The dump of the database that was taken before the new revision started.
@@ -255,10 +255,9 @@ deployments:
       snapshot: null
 carried:
   description:
-    - What the containers of the host carry at the end. By deployment (C(deployments)), each revision that runs, drains, serves or
-      starts by itself, with the Postgres role that it logs in as, whether its passwords are those asked for, and the pool that its
-      environment sets. Beside them the
-      C(addresses) of the host and of its containers. Null in check mode.
+    - The credentials in the host's containers at the end. By deployment (C(deployments)), each revision that runs, drains, serves
+      or starts by itself, with its Postgres role, whether its passwords are the requested ones, and the pool size that its
+      environment sets. In addition, the C(addresses) of the host and of its containers. Null in check mode.
     - The filter P(selfhost.langgraph.credentials_in_use#filter) takes it.
   returned: always
   type: dict
@@ -268,6 +267,24 @@ carried:
       support-bot:
         - {revision: 3, login: support_bot, current: false, pool: null}
         - {revision: 4, login: support_bot.b, current: true, pool: "40"}
+problems:
+  description: What has to be corrected, one entry per problem.
+  returned: failure, if the request was refused before anything was changed
+  type: list
+  elements: dict
+  contains:
+    deployment:
+      description: Name of the deployment.
+      type: str
+    option:
+      description: Option that is wrong.
+      type: str
+    finding:
+      description: What is wrong with it.
+      type: str
+    remedy:
+      description: What to do.
+      type: str
 failures:
   description: The deployments that did not become healthy.
   returned: failure
@@ -281,7 +298,7 @@ failures:
       description: The revision that failed.
       type: int
     serving:
-      description: The revision that goes on serving, if any.
+      description: The revision that continues to serve, if any.
       type: int
     code:
       description: Likely cause, as a stable word.
@@ -290,15 +307,15 @@ failures:
       description: Likely cause, as a sentence.
       type: str
     line:
-      description: The line of its log that tells the cause, else the last one.
+      description: The log line that shows the cause, else the last one.
       type: str
     log:
-      description: Last lines of the container, with the values of its environment masked.
+      description: Last log lines of the container, with the values of its environment masked.
       type: list
       elements: str
 """
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import QuietModule, require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import UnloggedModule, require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.docker_engine import DOCKER_IMPORT_ERROR
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import (
     ROLLOUT_ARGUMENTS,
@@ -328,7 +345,7 @@ def main() -> None:
         "user": {"type": "str"},
         "read_only": {"type": "bool", "default": False},
     }
-    module = QuietModule(
+    module = UnloggedModule(
         argument_spec={
             "deployments": {
                 "type": "list",
@@ -340,7 +357,7 @@ def main() -> None:
             "network": {"type": "str", "default": "langgraph"},
             "only_credentials": {"type": "bool", "default": False},
             "remove_dumps": {"type": "bool", "default": False},
-            "coming_images": {"type": "dict", "default": {}},
+            "expected_images": {"type": "dict", "default": {}},
             "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},
             "healthy_deadline": {"type": "int", "default": 300},
             "drain_limit": {"type": "int", "default": 900},

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: container_services
-short_description: What container_service takes, from checked and claimed deployments
+name: rollout_deployments
+short_description: What deployment_rollout takes, from checked and claimed deployments
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives the list that M(selfhost.langgraph.container_service) takes, with both environment files of each container rendered.
+  - Gives the list that M(selfhost.langgraph.deployment_rollout) takes, with both environment files of each container rendered.
   - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
 positional: numbers, redis, postgres, logins
 options:
@@ -41,9 +41,9 @@ options:
 
 EXAMPLES = r"""
 - name: Hold the deployments
-  selfhost.langgraph.container_service:
+  selfhost.langgraph.deployment_rollout:
     deployments: "{{ checked.deployments
-      | selfhost.langgraph.container_services(redis.databases, redis=redis_address, postgres=postgres_address) }}"
+      | selfhost.langgraph.rollout_deployments(redis.databases, redis=redis_address, postgres=postgres_address) }}"
 """
 
 RETURN = r"""
@@ -55,12 +55,12 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import container_services
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import rollout_deployments
 
 
 class FilterModule:
-    """The filter container_services."""
+    """The filter rollout_deployments."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Name the filter."""
-        return {"container_services": container_services}
+        return {"rollout_deployments": rollout_deployments}
