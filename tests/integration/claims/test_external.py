@@ -174,7 +174,7 @@ def test_a_refusal_that_is_not_the_passwords_resets_none(postgres_server: Postgr
         postgres_server.query("SELECT pg_reload_conf()")
         result = managed(postgres_server, entries("a"))
         assert result["actions"] == []
-        untried = "whether the role 'a' has the wanted password could not be tried"
+        untried = "could not test whether the role 'a' has the wanted password"
         assert any(untried in line for line in result["warnings"])
     finally:
         rules.write_text(text)
@@ -237,7 +237,7 @@ def test_an_extension_that_only_a_superuser_may_create(postgres_server: Postgres
     make_manager(postgres_server, "CREATEROLE CREATEDB")
     wanted = entries("a", extensions=["pg_stat_statements"])
     result = managed(postgres_server, wanted)
-    assert "have an administrator run in the database 'a': CREATE EXTENSION \"pg_stat_statements\"" in result["msg"]
+    assert "ask an administrator to run in the database 'a': CREATE EXTENSION \"pg_stat_statements\"" in result["msg"]
     postgres_server.query('CREATE EXTENSION "pg_stat_statements"', database="a")
     result = managed(postgres_server, wanted)
     assert "pg_stat_statements" in result["databases"]["a"]["extensions"]
@@ -323,9 +323,9 @@ def test_redis_in_cluster_mode(cluster: list[RedisServer]) -> None:
         "save_users",
     ]
     meeting = run_module("redis_database", {**options, "databases": entries("c", key_patterns=["a:c:*"])})
-    assert "meet those of 'a'" in meeting["msg"]
+    assert "overlaps with that of 'a'" in meeting["msg"]
     meeting = run_module("redis_database", {**options, "databases": entries("c", "d", key_patterns=["lg:*"])})
-    assert "meet those of" in meeting["msg"]
+    assert "overlaps with that of" in meeting["msg"]
 
 
 def test_release_in_cluster_mode(cluster: list[RedisServer]) -> None:

@@ -119,17 +119,17 @@ def test_verifiers_are_those_of_postgres(postgres_server: PostgresServer) -> Non
 @pytest.mark.parametrize(
     ("sql", "wanted", "option", "words"),
     [
-        ("CREATE ROLE b", entries("b"), "name", ["role 'b'", "did not make"]),
-        ("CREATE DATABASE b", entries("b"), "name", ["database 'b'", "did not make"]),
+        ("CREATE ROLE b", entries("b"), "name", ["role 'b'", "did not create"]),
+        ("CREATE DATABASE b", entries("b"), "name", ["database 'b'", "did not create"]),
         ("SELECT 1", entries("postgres"), "name", ["administrator"]),
         ("SELECT 1", entries("b", "b"), "name", ["twice"]),
         ("SELECT 1", entries("B"), "name", ["lower-case"]),
-        ("SELECT 1", [{"name": "b"}], "password", ["needs one"]),
+        ("SELECT 1", [{"name": "b"}], "password", ["needs a password"]),
         ("SELECT 1", entries("b", extensions=["nothing"]), "extensions", ["'b'", "'nothing'", "package"]),
         ("SELECT 1", entries("b", extensions=['x"y']), "extensions", ["not the name"]),
-        ("SELECT 1", entries("a", redis_number=2), "redis_number", ["remembers number 1, not 2"]),
+        ("SELECT 1", entries("a", redis_number=2), "redis_number", ["records Redis database 1, not 2"]),
         ("SELECT 1", entries("b", redis_number=1), "redis_number", ["belongs to 'a'"]),
-        ("SELECT 1", entries("b", "c", redis_number=5), "redis_number", ["given to 'b' too"]),
+        ("SELECT 1", entries("b", "c", redis_number=5), "redis_number", ["also assigned to 'b'"]),
     ],
 )
 def test_refusals_change_nothing(
@@ -210,7 +210,7 @@ def test_a_database_restored_from_a_dump_keeps_its_claim(postgres_server: Postgr
     postgres_server.query('COMMENT ON DATABASE a IS \'{"selfhost.langgraph": {"deployment": "a", "redis_number": 4}}\'')
     info = run_module("postgres_database_info", postgres_server.login())
     assert [(item["name"], item["redis_number"], item["role"]) for item in info["claims"]] == [("a", 4, None)]
-    refused(claim(postgres_server, entries("a", redis_number=3)), "redis_number", "remembers number 4")
+    refused(claim(postgres_server, entries("a", redis_number=3)), "redis_number", "records Redis database 4")
     claim(postgres_server, entries("a"))
     assert postgres_server.query("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'a'") == [("a",)]
 
@@ -386,7 +386,7 @@ def test_release_refuses_what_is_not_ours(postgres_server: PostgresServer) -> No
     postgres_server.query("CREATE ROLE a")
     postgres_server.query("CREATE DATABASE b")
     for name in ("a", "b"):
-        refused(claim(postgres_server, absent(name, confirm=name)), "name", "did not make")
+        refused(claim(postgres_server, absent(name, confirm=name)), "name", "did not create")
 
 
 def test_release_finishes_what_a_crash_left(postgres_server: PostgresServer) -> None:
@@ -556,7 +556,7 @@ def test_drift_of_the_second_login_is_cured(postgres_server: PostgresServer, sql
 def test_a_stranger_with_the_name_of_the_second_login_is_refused(postgres_server: PostgresServer) -> None:
     claim(postgres_server, entries("a"))
     postgres_server.query('CREATE ROLE "a.b" LOGIN')
-    refused(claim(postgres_server, new_password()), "name", "role 'a.b'", "did not make")
+    refused(claim(postgres_server, new_password()), "name", "role 'a.b'", "did not create")
 
 
 def test_sessions_that_a_killed_retirement_left_are_ended(postgres_server: PostgresServer) -> None:

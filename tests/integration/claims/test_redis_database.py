@@ -71,34 +71,34 @@ def test_occupied_and_known_numbers_are_passed_over(redis_server: RedisServer) -
     redis_server.admin(1).set("somebody's", "data")
     result = claim(redis_server, entries("a"), known_claims=[{"name": "z", "redis_number": 2}])
     assert numbers(result) == {"a": 3}
-    assert any("number 1 is claimed by nobody, but holds 1 keys" in line for line in result["warnings"])
+    assert any("Redis database 1 is not claimed, but has 1 keys" in line for line in result["warnings"])
 
 
 @pytest.mark.parametrize(
     ("wanted", "known", "option", "words"),
     [
         (entries("b", number=1), [], "number", ["'b'", "belongs to 'a'"]),
-        (entries("b", number=5), [], "number", ["'b'", "holds 1 keys"]),
+        (entries("b", number=5), [], "number", ["'b'", "has 1 keys"]),
         (entries("b", number=0), [], "number", ["does not exist", "1 to 63"]),
         (entries("b", number=64), [], "number", ["does not exist"]),
-        (entries("a", number=2), [], "number", ["holds number 1 already"]),
+        (entries("a", number=2), [], "number", ["already has Redis database 1"]),
         (entries("b", number=9), [("z", 9)], "number", ["belongs to 'z'", "Postgres"]),
-        (entries("a"), [("a", 4)], "name", ["recorded number 1", "remembers 4"]),
-        (entries("a"), [("a", 1), ("z", 1)], "known_claims", ["remembered for it and for 'z'"]),
+        (entries("a"), [("a", 4)], "name", ["records database 1", "records 4"]),
+        (entries("a"), [("a", 1), ("z", 1)], "known_claims", ["recorded for it and for 'z'"]),
         (entries("z"), [("z", 1)], "number", ["belongs to 'a'"]),
         (entries("b", "b"), [], "name", ["twice"]),
         (entries("B"), [], "name", ["lower-case"]),
         (entries("b" * 64), [], "name", ["63"]),
-        (entries("b", "c", number=7), [], "number", ["asked for by 'b'"]),
+        (entries("b", "c", number=7), [], "number", ["requested by 'b'"]),
         (entries("default"), [], "name", ["default user"]),
         (entries(ADMIN), [], "name", ["administrator"]),
-        (entries("stranger"), [], "name", ["did not make", "ACL DELUSER"]),
-        (entries("b", key_patterns=["*"]), [], "key_patterns", ["claims of all deployments"]),
-        (entries("b", key_patterns=["self*:claims"]), [], "key_patterns", ["claims of all deployments"]),
+        (entries("stranger"), [], "name", ["did not create", "ACL DELUSER"]),
+        (entries("b", key_patterns=["*"]), [], "key_patterns", ["record of all claims"]),
+        (entries("b", key_patterns=["self*:claims"]), [], "key_patterns", ["record of all claims"]),
         (entries("b", key_patterns=["a b"]), [], "key_patterns", ["white space"]),
         (entries("b", extra_commands=["flushall"]), [], "extra_commands", ["beyond"]),
         (entries("b", extra_commands=["select|3"]), [], "extra_commands", ["not the name"]),
-        ([{"name": "b"}], [], "password", ["needs one"]),
+        ([{"name": "b"}], [], "password", ["needs a password"]),
     ],
 )
 def test_refusals_change_nothing(
@@ -117,7 +117,9 @@ def test_refusals_change_nothing(
 
 def test_full(new_redis: t.Callable[..., RedisServer]) -> None:
     server = new_redis(databases=3)
-    refused(claim(server, entries("a", "b", "c")), "name", "'c'", "none of the numbers 1 to 2 is free", "databases")
+    refused(
+        claim(server, entries("a", "b", "c")), "name", "'c'", "none of the Redis databases 1 to 2 is free", "databases"
+    )
     assert numbers(claim(server, entries("a", "b"))) == {"a": 1, "b": 2}
 
 
@@ -132,7 +134,7 @@ def test_limit_is_found_where_config_and_info_are_forbidden(
     options = {"login_port": server.port, "login_user": "managed", "login_password": "pw", "databases": entries("a")}
     result = run_module("redis_database", options)
     if databases == 2:
-        refused(result, "name", "none of the numbers 1 to 1 is free")
+        refused(result, "name", "none of the Redis databases 1 to 1 is free")
     else:
         assert (numbers(result), result["number_limit"]) == ({"a": 2}, databases)
 
@@ -212,7 +214,7 @@ def test_an_open_default_user_is_warned_of(redis_server: RedisServer) -> None:
 def test_without_users_it_warns(redis_server: RedisServer) -> None:
     result = claim(redis_server, [{"name": "a"}], manage_users=False)
     assert numbers(result) == {"a": 1}
-    assert any("destroy the keys" in line for line in result["warnings"])
+    assert any("delete the keys" in line for line in result["warnings"])
     assert redis_server.admin().acl_users() == sorted(["default", ADMIN])
 
 
@@ -361,7 +363,7 @@ def test_release_spares_what_another_database_remembers(redis_server: RedisServe
     claim(redis_server, entries("a"))
     redis_server.admin(1).set("b:x", 1)
     result = claim(redis_server, absent("a", confirm="a"), known_claims=[{"name": "b", "redis_number": 1}])
-    refused(result, "name", "the Postgres database of 'b' remembers 1 too")
+    refused(result, "name", "the Postgres database of 'b' records 1 too")
     assert redis_server.admin(1).dbsize() == 1
     assert "a" in redis_server.admin().acl_users()
 

@@ -60,8 +60,8 @@ def test_numbers_in_use_are_found(instance: RedisServer) -> None:
     reading = ask(instance).reading
     assert reading
     assert (reading.claims, max(reading.numbers)) == ({"a": 20}, 25)
-    assert "number 25 has keys" in redis_instance.lowered(25, reading)
-    assert redis_instance.lowered(26, reading) == ""
+    assert "database 25 has keys" in redis_instance.too_few_databases(25, reading)
+    assert redis_instance.too_few_databases(26, reading) == ""
 
 
 def test_with_fewer_numbers_it_does_not_start_and_nothing_is_lost(instance: RedisServer) -> None:

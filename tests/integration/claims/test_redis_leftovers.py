@@ -38,7 +38,7 @@ def test_who_wants_the_number_of_a_user_hears_of_the_user(
     before = redis_server.snapshot()
     for check in (True, False):
         result = claim(redis_server, wanted, check, known_claims=remembered)
-        refused(result, "number", "the Redis user 'x' may select number 1", "ACL DELUSER x")
+        refused(result, "number", "the Redis user 'x' may select database 1", "ACL DELUSER x")
         assert redis_server.snapshot() == before
 
 

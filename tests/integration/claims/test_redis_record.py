@@ -46,7 +46,7 @@ def test_another_inventory_is_refused(redis_server: RedisServer, state: str, min
     wanted = entries("a") if state == "present" else absent("a", confirm="a")
     for check in (True, False):
         result = claim(redis_server, [*entries("new"), *wanted], check, owner=mine)
-        refused(result, "name", "its Redis number 1 belongs to another inventory", THEIRS, "take_over")
+        refused(result, "name", "its Redis database 1 belongs to another inventory", THEIRS, "take_over")
         assert redis_server.snapshot() == before
     assert redis_server.admin(1).dbsize() == 1
 
@@ -86,7 +86,7 @@ def test_a_record_of_an_earlier_version_is_adopted(redis_server: RedisServer) ->
 def test_a_claim_that_is_no_number_stops_everything(redis_server: RedisServer) -> None:
     redis_server.admin().hset(CLAIMS, "z", "one")
     result = claim(redis_server, entries("a"))
-    assert "the claim of z is no number: one" in result["msg"]
+    assert "the claim of z is not a number: one" in result["msg"]
     assert redis_server.record() == {"z": "one"}
 
 
@@ -140,7 +140,7 @@ def test_two_servers_at_one_address_are_for_a_person(redis_server: RedisServer) 
         {"name": name, "redis_number": 1, "redis_server": str(uuid.uuid4()), "redis_address": HERE} for name in "ab"
     ]
     result = claim(redis_server, entries("a"), known_claims=remembered, address=HERE)
-    assert "Postgres remembers 2 servers at its address" in result["msg"]
+    assert "Postgres records 2 servers at its address" in result["msg"]
     redis_server.admin().hset(CLAIMS, ":server", remembered[0]["redis_server"])
     assert numbers(claim(redis_server, entries("a"), known_claims=remembered, address=HERE)) == {"a": 1}
 
@@ -150,7 +150,7 @@ def test_a_number_with_keys_of_others_is_not_given_back(redis_server: RedisServe
     redis_server.admin(4).mset({"somebody's": "data", "a:x": 1})
     before = redis_server.snapshot()
     result = claim(redis_server, entries("a"), check, known_claims=[{"name": "a", "redis_number": 4}])
-    refused(result, "name", "Redis number 4 holds 1 keys that do not match its patterns", "'somebody's'")
+    refused(result, "name", "Redis database 4 has 1 keys that do not match its patterns", "'somebody's'")
     assert redis_server.snapshot() == before
     redis_server.admin(4).delete("somebody's")
     assert numbers(claim(redis_server, entries("a"), known_claims=[{"name": "a", "redis_number": 4}])) == {"a": 4}
@@ -162,7 +162,7 @@ def test_release_spares_keys_of_others(redis_server: RedisServer) -> None:
     before = redis_server.snapshot()
     for check in (True, False):
         result = claim(redis_server, absent("a", confirm="a"), check)
-        refused(result, "state", "holds 2 keys that do not match its patterns", "key_patterns")
+        refused(result, "state", "has 2 keys that do not match its patterns", "key_patterns")
         assert redis_server.snapshot() == before
     patterns = ["a:*", "lg:*", "not*"]
     assert claim(redis_server, absent("a", confirm="a", key_patterns=patterns))["databases"]["a"]["lost"] == {"keys": 3}

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import MARK
 
-# What a mark can hold beside the deployment's name.
+# The keys of a claim comment in addition to the deployment's name.
 _KINDS = {
     "redis_number": int,
     "redis_server": str,
@@ -26,12 +26,12 @@ _KINDS = {
 
 
 def encode_mark(mark: t.Mapping[str, t.Any]) -> str:
-    """Write the durable copy of a claim, as a comment that a person can read too."""
+    """Encode the durable copy of a claim as a comment that is readable for people too."""
     return json.dumps({MARK: dict(mark)}, sort_keys=True)
 
 
 def decode_mark(comment: str | None) -> dict[str, t.Any] | None:
-    """Read a durable copy; anything that is not one of ours is None, as a deployment may write what it likes."""
+    """Decode a durable copy; return None for any other comment, because a deployment may write what it likes."""
     try:
         content = json.loads(comment or "")
     except (ValueError, RecursionError):

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the module postgres_database_info tells."""
+"""The implementation of the module postgres_database_info."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
 
 
 def inspect(connection: Connection, params: Params, _check_mode: bool) -> dict[str, t.Any]:
-    """Read the durable claims, and with ``sizes`` how much they are used and what belongs to nobody."""
+    """Read the durable claims, and with ``sizes`` also how much they are used and the orphans."""
     world = read_world(connection, [])
     result: dict[str, t.Any] = {
         "changed": False,

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""From what is wanted and what Postgres said to actions. No I/O here."""
+"""Compute actions from the wanted deployments and the state of the server. No I/O here."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import Database, Role, World
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 
-# Settings of a login for its database alone, which it can make itself: they count more than those that we made.
+# Settings of a login for its database only, which it can make itself: they override ours.
 RESET_INSIDE = ("role", "search_path")
 FORBIDDEN = ("superuser", "createdb", "createrole", "replication", "bypassrls", "expires")
 
 
 @dataclass
 class Need:
-    """What one deployment lacks. Fields that are empty are in order."""
+    """What one deployment lacks; an empty field needs no change."""
 
     entry: Entry
     logins: Logins
@@ -43,7 +43,7 @@ class Need:
     change_database: list[str] = field(default_factory=list)
     revoke: tuple[str, ...] = ()  # roles that have rights on the database and must not
     extensions: list[str] = field(default_factory=list)
-    mark: dict[str, t.Any] | None = None  # the durable copy to write; None: it stands already
+    mark: dict[str, t.Any] | None = None  # the durable copy to write; None: it is up to date
     mark_why: str = ""
 
     @property
@@ -62,7 +62,7 @@ class Need:
         return second_login(self.name)
 
     def actions(self) -> list[dict[str, t.Any]]:
-        """List what is done, in this order."""
+        """List the actions, in their order."""
         common = {"name": self.name}
         steps: list[tuple[bool, dict[str, t.Any]]] = [
             (self.create_role, {"action": "create_role", "role": self.target}),
@@ -86,13 +86,13 @@ class Need:
 
 @dataclass
 class Plan:
-    """What has to be done for all."""
+    """The changes for all deployments."""
 
     needs: list[Need]
-    close: list[str]  # databases of others from which PUBLIC is shut out
+    close: list[str]  # databases of others on which PUBLIC loses the right to connect
 
     def actions(self) -> list[dict[str, t.Any]]:
-        """List what is done, in this order."""
+        """List the actions, in their order."""
         closing = [{"action": "revoke_public", "database": name} for name in self.close]
         return [action for need in self.needs for action in need.actions()] + closing
 
@@ -104,9 +104,9 @@ def make_plan(
     fitting: Fitting | None = None,
     owner: str | None = None,
 ) -> Plan:
-    """Compare what is wanted with what is; problems have been ruled out before.
+    """Compare the wanted deployments with the state of the server; problems must have been ruled out before.
 
-    ``fitting`` says which roles have the wanted password, where that is known already.
+    ``fitting`` is which roles have the wanted password, if that is already known.
     """
     known = compare_passwords(entries, world) if fitting is None else fitting
     return Plan(
@@ -128,7 +128,7 @@ def _need(entry: Entry, world: World, fitting: Fitting, owner: str | None) -> Ne
     if database is None:
         need.create_database = True
     else:
-        # The rights of the owner of before go with it.
+        # The rights of a previous owner are revoked too.
         need.revoke = tuple(name for name in database.grantees if name not in (target, second))
         need.change_database = _database_drift(database, target, need.revoke)
     _plan_mark(need, role, database, world, owner)
@@ -150,7 +150,7 @@ def _role_drift(need: Need, name: str, role: Role) -> list[str]:
 
 
 def _is_other_limit(entry: Entry, limit: int) -> bool:
-    """Whether a connection limit has to change; -1 is none at all."""
+    """Return whether the connection limit must change; -1 is no limit."""
     wanted = entry.get("connection_limit", -1)
     lower = wanted >= 0 and (limit < 0 or wanted < limit)
     return bool(wanted != limit and (not lower or entry.get("lower_connection_limit", True)))
@@ -161,7 +161,7 @@ def _plan_second(need: Need, name: str, role: Role | None) -> None:
         need.create_second = True
         return
     found = _role_drift(need, name, role)
-    # It may act as the owner, and does so from the first moment of a session: all that it makes is the owner's.
+    # It acts as the owner from the start of each session, so all objects that it creates belong to the owner.
     if need.target not in role.member_of:
         found.append("membership")
     if f"role={need.target}" not in role.settings:

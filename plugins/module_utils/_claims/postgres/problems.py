@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What stands in the way of a claim in Postgres: wrong lists, and what belongs to somebody else. No I/O here."""
+"""Problems that prevent a claim in Postgres: invalid entries, and objects of others. No I/O here."""
 
 from __future__ import annotations
 
@@ -27,23 +27,28 @@ Holders = t.Mapping[int, t.Sequence[t.Mapping[str, t.Any]]]
 
 
 def entry_problems(entries: t.Sequence[Entry]) -> t.Iterator[Problem]:
-    """Find what is wrong with the list itself."""
+    """Find problems of the list itself."""
     yield from name_problems(entry["name"] for entry in entries)
     asked: dict[int, str] = {}
     for entry in entries:
         name, number = entry["name"], entry.get("redis_number")
         if number and asked.setdefault(number, name) != name:
-            yield Problem(name, "redis_number", f"{number} is given to '{asked[number]}' too", "keep one of the two")
+            yield Problem(
+                name,
+                "redis_number",
+                f"Redis database {number} is also assigned to '{asked[number]}'",
+                "keep one of the two",
+            )
         for extension in entry.get("extensions") or ():
             if not EXTENSION.fullmatch(extension):
                 yield Problem(name, "extensions", f"{extension!r} is not the name of an extension", "correct it")
 
 
 def world_problems(entries: t.Sequence[Entry], world: World, owner: Owner) -> t.Iterator[Problem]:
-    """Find what stands in the way on the server."""
+    """Find problems on the server."""
     holders: dict[int, list[dict[str, t.Any]]] = {}
     for claim in claims_of(world):
-        if claim["redis_number"]:  # 0 is what deployments share in a cluster
+        if claim["redis_number"]:  # deployments in a cluster share database 0
             holders.setdefault(claim["redis_number"], []).append(claim)
     for entry in entries:
         yield from ownership_problems(entry, world, owner)
@@ -55,7 +60,7 @@ def world_problems(entries: t.Sequence[Entry], world: World, owner: Owner) -> t.
                     entry["name"],
                     "extensions",
                     f"the server does not have the extension '{extension}'",
-                    "install the package that brings it on the Postgres host, or leave it out",
+                    "install its package on the Postgres host, or leave it out",
                 )
 
 
@@ -66,7 +71,7 @@ def ownership_problems(entry: Entry, world: World, owner: Owner) -> t.Iterator[P
     role, database = world.roles.get(target), world.databases.get(target)
     other = world.roles.get(second)
     if world.me["name"] in (target, second):
-        yield Problem(name, "name", "it is the administrator's role in Postgres", "choose another name")
+        yield Problem(name, "name", "this is the administrator's role in Postgres", "choose another name")
     elif role is not None and not _is_for(role, name):
         yield _not_ours(name, "role", target)
     elif database is not None and not _is_for(database, name) and not (role and database.owner == target):
@@ -77,14 +82,14 @@ def ownership_problems(entry: Entry, world: World, owner: Owner) -> t.Iterator[P
         found = (remembered(name, world) or {}).get("owner")
         yield from filter(None, [owner.problem(name, f"Postgres database '{target}'", found)])
     if role is None and not entry.get("password") and entry.get("state", "present") == "present":
-        yield Problem(name, "password", "a new role needs one", "give a password")
+        yield Problem(name, "password", "a new role needs a password", "set one")
 
 
 def _not_ours(name: str, kind: str, target: str) -> Problem:
     return Problem(
         name,
         "name",
-        f"Postgres has a {kind} '{target}' which this collection did not make",
+        f"Postgres has a {kind} '{target}' which this collection did not create",
         f"choose another name, or rename that {kind}",
     )
 
@@ -98,14 +103,14 @@ def _number_problems(entry: Entry, world: World, holders: Holders) -> t.Iterator
     if number is None:
         return
     before = remembered(name, world) or {}
-    # Numbers of another server are other numbers.
+    # Database numbers of another server are different databases.
     moved = None not in (before.get("redis_server"), entry.get("redis_server")) and not _same_server(before, entry)
     if before.get("redis_number") not in (None, number) and not moved:
         yield Problem(
             name,
             "redis_number",
-            f"its Postgres database remembers number {before['redis_number']}, not {number}",
-            "find out which of the two holds its data, then correct the other record",
+            f"its Postgres database records Redis database {before['redis_number']}, not {number}",
+            "find out which of the two has its data, then correct the other record",
         )
         return
     for claim in holders.get(number, ()):
@@ -113,17 +118,17 @@ def _number_problems(entry: Entry, world: World, holders: Holders) -> t.Iterator
             yield Problem(
                 name,
                 "redis_number",
-                f"number {number} belongs to '{claim['name']}', whose Postgres database remembers it",
-                "claim the number with the module redis_database and known_claims",
+                f"Redis database {number} belongs to '{claim['name']}' according to its Postgres database",
+                "claim a database with the module redis_database and its option known_claims",
             )
             return
 
 
 def _aes_key_problems(entry: Entry, world: World, owner: Owner) -> t.Iterator[Problem]:
-    """Refuse another AES key than the one that is remembered, wherever the deployment has served with that."""
+    """Find an AES key that differs from the remembered one, on whatever host the deployment has served with that."""
     name, keys = entry["name"], entry.get("aes_keys")
     before = remembered(name, world) or {}
-    # The fingerprint is made with the owner's secret key, so that of a lost one can be compared with nothing.
+    # The fingerprint depends on the owner's secret key, so it cannot be compared if that key is lost.
     if before.get("owner") not in (None, owner.name, *owner.previous):
         return
     if keys is None or entry.get("accept_new_aes_key") or before.get("aes") in (None, *keys):
@@ -131,20 +136,20 @@ def _aes_key_problems(entry: Entry, world: World, owner: Owner) -> t.Iterator[Pr
     yield Problem(
         name,
         "langgraph_aes_key",
-        f"it is not the one that its Postgres database '{identifier(name)}' remembers, and what that one encrypted would be"
-        " unreadable",
-        "give that key back, or set accept_new_aes_key: true to lose what it encrypted",
+        f"it is not the key that its Postgres database '{identifier(name)}' records, and data encrypted with that key"
+        " would be unreadable",
+        "set that key again, or set accept_new_aes_key: true to give up the encrypted data",
     )
 
 
 def _same_server(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any]) -> bool:
-    """Whether two records can be of one Redis server: what names none can be of any."""
+    """Return whether two records can be of one Redis server; a record without a server can be of any."""
     servers = {one.get("redis_server"), other.get("redis_server")} - {None}
     return len(servers) < 2
 
 
 def remembered(name: str, world: World) -> dict[str, t.Any] | None:
-    """Give the durable copy: that of the role, which the deployment cannot change, else that of its database."""
+    """Return the durable copy: that of the role, which the deployment cannot change, else that of its database."""
     target = identifier(name)
     for item in (world.roles.get(target), world.databases.get(target)):
         if item is not None and _is_for(item, name):

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Everything that has to be known of a Postgres server, read with one query."""
+"""The state of a Postgres server, read with one query."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if t.TYPE_CHECKING:
 
 MINIMUM_VERSION = 140000
 
-# Databases in which a managed service keeps its own things, and which nobody else can do anything about.
+# Internal databases of managed services, which nobody else can change.
 OF_SERVICES = {"rdsadmin", "cloudsqladmin", "azure_maintenance", "azure_sys"}
 
-# Rows come as JSON, so that one round trip carries tables of different shapes. A comment that is longer than any mark is
-# none of ours; its database's owner may have made it as long as a table.
+# Rows are returned as JSON, so that one round trip transfers tables of different shapes. A comment that is longer than any
+# of ours is ignored; the owner of its database may have made it as long as a table.
 _QUERY = """
 WITH comments AS (
   SELECT objoid, classoid, CASE WHEN pg_catalog.octet_length(description) < 10000 THEN description END AS comment
@@ -73,7 +73,7 @@ SELECT pg_catalog.json_build_object(
 
 @dataclass(frozen=True)
 class Role:
-    """A role as it is."""
+    """A role on the server."""
 
     name: str
     login: bool
@@ -86,20 +86,20 @@ class Role:
     expires: bool
     verifier: str | None
     comment: str | None
-    member_of: tuple[str, ...] = ()  # as which it may act
-    settings: tuple[str, ...] = ()  # those of ALTER ROLE ... SET, as name=value
+    member_of: tuple[str, ...] = ()  # roles that it may act as
+    settings: tuple[str, ...] = ()  # of ALTER ROLE ... SET, as name=value
     sessions: int = 0
-    set_inside: tuple[str, ...] = ()  # those of ALTER ROLE ... IN DATABASE ... SET, as database:name
+    set_inside: tuple[str, ...] = ()  # of ALTER ROLE ... IN DATABASE ... SET, as database:name
 
     @property
     def mark(self) -> dict[str, t.Any] | None:
-        """The claim that stands in its comment. The role itself cannot change it, unlike that of its database."""
+        """The claim in its comment. The role itself cannot change it, unlike the comment of its database."""
         return decode_mark(self.comment)
 
 
 @dataclass(frozen=True)
 class Database:
-    """A database as it is."""
+    """A database on the server."""
 
     name: str
     owner: str
@@ -107,18 +107,18 @@ class Database:
     public: bool
     comment: str | None
     template: bool = False
-    foreign: bool = False  # it belongs to a superuser other than us, as those of a managed service do
-    grantees: tuple[str, ...] = ()  # who has rights on it beside its owner and PUBLIC
+    foreign: bool = False  # it belongs to another superuser, such as that of a managed service
+    grantees: tuple[str, ...] = ()  # roles with rights on it other than its owner and PUBLIC
 
     @property
     def mark(self) -> dict[str, t.Any] | None:
-        """The claim that stands in its comment."""
+        """The claim in its comment."""
         return decode_mark(self.comment)
 
 
 @dataclass(frozen=True)
 class World:
-    """What the server said before anything was decided."""
+    """The state of the server before any decision."""
 
     version: int
     max_connections: int
@@ -131,13 +131,13 @@ class World:
 
     @property
     def superuser(self) -> bool:
-        """Whether we are one."""
+        """Whether we are a superuser."""
         return bool(self.me["superuser"])
 
 
 def read_world(connection: Connection, names: t.Sequence[str], extensions: t.Iterable[str] = ()) -> World:
-    """Ask for roles of these names, all databases, and which of these extensions the server has."""
-    # Only a superuser may see verifiers, and this parameter is told at login, without a question.
+    """Read the roles of these names, all databases, and the available ones of these extensions."""
+    # Only a superuser may see verifiers; the server reports this parameter at login, without a query.
     superuser = connection.info.parameter_status("is_superuser") == "on"
     query = _QUERY.format(
         verifier="rolpassword" if superuser else "NULL::text", roles="pg_authid" if superuser else "pg_roles"
@@ -145,7 +145,7 @@ def read_world(connection: Connection, names: t.Sequence[str], extensions: t.Ite
     row = connection.execute(query, {"names": list(names), "extensions": sorted(set(extensions))}).fetchone()
     content = row[0] if row else {}
     if content["version"] < MINIMUM_VERSION:
-        raise ClaimError(f"Postgres {content['version'] // 10000} is too old: use 14 at least, better 15 or newer")
+        raise ClaimError(f"Postgres {content['version'] // 10000} is too old: use 14 or newer, preferably 15 or newer")
     lists = ("member_of", "settings", "set_inside")
     return World(
         version=content["version"],
@@ -161,17 +161,17 @@ def read_world(connection: Connection, names: t.Sequence[str], extensions: t.Ite
     )
 
 
-def demand_writable(world: World) -> None:
-    """Refuse a server that takes no writes, before anything fails half-way."""
+def require_writable(world: World) -> None:
+    """Raise ClaimError for a read-only server, before anything fails half-way."""
     if world.recovery:
         raise ClaimError(
-            "this Postgres is a replica, which takes no writes: give the address of its primary, as the writer's endpoint of"
-            " a managed service"
+            "this Postgres is a replica and read-only: use the address of its primary, such as the writer endpoint of a"
+            " managed service"
         )
     if world.read_only:
         raise ClaimError(
-            "this Postgres is read-only for us (default_transaction_read_only is on), as managed services make it when their"
-            " disk is full: make room there, or take the setting back"
+            "this Postgres is read-only for us (default_transaction_read_only is on); managed services set this when their"
+            " disk is full: free space there, or reset the setting"
         )
 
 
@@ -179,10 +179,10 @@ _REMEMBERED = ("redis_number", "redis_server", "redis_address", "owner")
 
 
 def claims_of(world: World) -> list[dict[str, t.Any]]:
-    """List the durable claims: those of marked roles, and of marked databases whose role is gone.
+    """Return the durable claims: those in comments of roles, and of databases whose role does not exist.
 
-    A deployment can rewrite the comment of its own database, so a mark counts only where it stands under its own name, and
-    that of a database only while nobody is there who could have written it.
+    A deployment can rewrite the comment of its own database, so a claim counts only on an object of its own name, and that of
+    a database only if no role exists that could have written it.
     """
     found: dict[str, dict[str, t.Any]] = {}
     for role in world.roles.values():
@@ -190,7 +190,7 @@ def claims_of(world: World) -> list[dict[str, t.Any]]:
         if mark is None or role.name != identifier(mark["deployment"]):
             continue
         database = world.databases.get(role.name)
-        # The deployment can take the mark from its database, which is its own all the same.
+        # The deployment can remove the comment of its database; the database is still its own.
         made = database is not None and (
             (database.mark or {}).get("deployment") == mark["deployment"]
             or (database.owner == role.name and database.allow)
@@ -209,7 +209,7 @@ def _claim(mark: t.Mapping[str, t.Any], **objects: str | None) -> dict[str, t.An
 
 
 def orphans_of(world: World) -> list[dict[str, t.Any]]:
-    """Find claims whose role or database is gone, and databases that nobody has claimed."""
+    """Find claims whose role or database does not exist, and databases that nobody has claimed."""
     claims = claims_of(world)
     claimed = {claim["database"] for claim in claims}
     roles = [
@@ -227,12 +227,12 @@ def orphans_of(world: World) -> list[dict[str, t.Any]]:
         for claim in claims
         if claim["role"] is None
     ]
-    half_made = {item["database"] for item in unfinished}
-    strangers = [
+    unfinished_names = {item["database"] for item in unfinished}
+    unclaimed = [
         {"kind": "database_without_claim", "name": None, "database": name}
         for name, database in sorted(world.databases.items())
-        if name not in claimed | half_made | {"postgres"} | OF_SERVICES
+        if name not in claimed | unfinished_names | {"postgres"} | OF_SERVICES
         and not database.template
         and not database.foreign
     ]
-    return [*roles, *unfinished, *no_roles, *strangers]
+    return [*roles, *unfinished, *no_roles, *unclaimed]

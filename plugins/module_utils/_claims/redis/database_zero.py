@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Keys that deployments have left in number 0, where every connection begins and no rule of Redis keeps it from writing."""
+"""Keys that deployments have left in database 0, where every connection starts and no rule of Redis prevents writing."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Owned = t.Callable[[str], t.Optional[str]]  # noqa: UP045 - Python 3.8
 
 
 def owner_of_key(names: t.Collection[str], world: World) -> Owned:
-    """Give a function that says of a key in number 0 of which of these deployments it is; None where that is not sure.
+    """Return a function that returns which of these deployments owns a key in database 0, or None if that is uncertain.
 
-    Our own keys are nobody's. A key that begins with the deployment's name and ":" is its own, another one that its user
-    may write only where no other user may have written it.
+    Our own keys have no owner. A key that begins with the deployment's name and ":" is its own; another key that its user
+    may write is its own only if no other user can have written it.
     """
     users = dict(user_of(line) for line in world.rules or ())
     mine = {name: matcher(key_patterns(users.get(name, ()))) for name in names}
@@ -49,7 +49,7 @@ def owner_of_key(names: t.Collection[str], world: World) -> Owned:
 
 
 def sweep(server: Server, names: t.Collection[str], world: World, delete: bool) -> Counter[str]:
-    """Count the keys in number 0 of each of these deployments, and delete them."""
+    """Count the keys in database 0 of each of these deployments, and delete them if ``delete`` is set."""
     found: Counter[str] = Counter()
     if not names:
         return found

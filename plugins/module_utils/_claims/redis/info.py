@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""List what is claimed in a Redis, how much it is used, and what belongs to nobody."""
+"""List the claims in a Redis server, how much they are used, and orphans."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.s
 
 
 def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) -> dict[str, t.Any]:
-    """Read everything; nothing is changed."""
+    """Read all claims and orphans; nothing is changed."""
     world = read_world(server, [])
     answer = server.script(INSPECT_SCRIPT, CLAIMS_KEY, record_input(world, params))
     try:
         clients = connected(server)
     except ClaimError:
-        clients = None  # a managed service that keeps this to itself
+        clients = None  # a managed service that hides this
     users = server.call("ACL", "USERS")
     keys = {int(item["number"]): int(item["keys"]) for item in answer["counts"] or ()}
     claims = [
@@ -56,7 +56,7 @@ def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) ->
 def orphans(
     claims: t.Sequence[t.Mapping[str, t.Any]], keys: t.Mapping[int, int], known: t.Mapping[str, int] | None
 ) -> list[dict[str, t.Any]]:
-    """Find numbers that hold keys of nobody, and claims that stand in one record only."""
+    """Find databases that have keys and no claim, and claims that are in one of the two records only."""
     recorded = {claim["name"]: claim["number"] for claim in claims}
     held = {*recorded.values(), *(known or {}).values()}
     found: list[dict[str, t.Any]] = [

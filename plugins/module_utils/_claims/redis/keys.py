@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Whose keys a number holds, and the deletion of a deployment's own; in steps, so that nobody else has to wait."""
+"""Classify the keys of a database, and delete those of its deployment; in steps, so that nobody else has to wait."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.c
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import matcher
 
-STEP = 1000  # keys a step and number
-ABREAST = 50  # numbers that are read in one round trip
+STEP = 1000  # keys per step and database
+PARALLEL = 50  # databases per round trip
 
 
 @dataclass
 class Content:
-    """What a number holds: how many keys that match its deployment's patterns, how many others, and one of these."""
+    """The content of a database: the count of keys that match its deployment's patterns, of others, and one of these."""
 
     own: int = 0
     strange: int = 0
     example: str = ""
 
     def problem(self, name: str, option: str, number: int) -> Problem | None:
-        """Refuse keys that are somebody else's."""
+        """Return the problem if the database has keys of somebody else."""
         if not self.strange:
             return None
         return Problem(
             name,
             option,
-            f"Redis number {number} holds {self.strange} keys that do not match its patterns, such as"
+            f"Redis database {number} has {self.strange} keys that do not match its patterns, such as"
             f" '{shown(self.example)}'",
-            "find out whose they are; if they are its own, name their pattern in key_patterns, else move them elsewhere",
+            "find out whose they are; if they are its own, add their pattern to key_patterns, otherwise move them elsewhere",
         )
 
 
-def look(server: Server, patterns: t.Mapping[int, t.Sequence[str]]) -> dict[int, Content]:
-    """Read all keys of some numbers, each by the patterns of its deployment."""
+def classify(server: Server, patterns: t.Mapping[int, t.Sequence[str]]) -> dict[int, Content]:
+    """Classify all keys of some databases by the patterns of their deployments."""
     found = {number: Content() for number in patterns}
     matchers = {number: matcher(each) for number, each in patterns.items()}
     for number, keys in scan(server, patterns):
@@ -55,7 +55,7 @@ def look(server: Server, patterns: t.Mapping[int, t.Sequence[str]]) -> dict[int,
 
 
 def delete(server: Server, patterns: t.Mapping[int, t.Sequence[str]]) -> None:
-    """Delete the keys that match, and no other."""
+    """Delete the keys that match, and no others."""
     matchers = {number: matcher(each) for number, each in patterns.items()}
     for number, keys in scan(server, patterns):
         own = [key for key in keys if matchers[number](key)]
@@ -64,15 +64,15 @@ def delete(server: Server, patterns: t.Mapping[int, t.Sequence[str]]) -> None:
 
 
 def unlink(server: Server, number: int, keys: t.Iterable[str]) -> None:
-    """Delete keys of a number."""
+    """Delete keys of a database."""
     _checked(server.pipeline([("SELECT", number), ("UNLINK", *keys), ("SELECT", 0)]))
 
 
 def scan(server: Server, numbers: t.Iterable[int]) -> t.Iterator[tuple[int, list[str]]]:
-    """Give the keys of numbers step by step; some may come twice, as with ``SCAN``."""
+    """Yield the keys of databases step by step; some may be repeated, as with ``SCAN``."""
     waiting, cursors = sorted(numbers), t.cast("dict[int, str]", {})
     while waiting or cursors:
-        while waiting and len(cursors) < ABREAST:
+        while waiting and len(cursors) < PARALLEL:
             cursors[waiting.pop(0)] = "0"
         batch: list[tuple[str | int, ...]] = []
         for number, cursor in cursors.items():
@@ -88,5 +88,5 @@ def scan(server: Server, numbers: t.Iterable[int]) -> t.Iterator[tuple[int, list
 def _checked(replies: t.Sequence[t.Any]) -> t.Sequence[t.Any]:
     for reply in replies:
         if isinstance(reply, Exception):
-            raise ClaimError(f"Redis does not let us look whose keys a number holds ({reply})")
+            raise ClaimError(f"Redis does not permit reading the keys of a database ({reply})")
     return replies

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the module redis_database does, between its options and its result."""
+"""The implementation of the module redis_database."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Params = t.Mapping[str, t.Any]
 
 
 def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]:
-    """Bring claims and users to where they should be, or say what would be done."""
+    """Bring claims and users to the wanted state, or report what would be done."""
     names = [entry["name"] for entry in params["databases"]]
     entries: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "present"]
     leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
@@ -61,61 +61,65 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
     shared = cluster.is_shared(server, world, params["allow_shared_number"])
     if shared:
         refuse(cluster.overlap_problems(entries, world.rules or ()))
-    hearing = users.refuse_channels(entries, world) if manage_users else []
-    releases = _release.look(server, leaving, world, params)
+    sharing_channels = users.refuse_channels(entries, world) if manage_users else []
+    releases = _release.plan_release(server, leaving, world, params)
     answer = claim(server, entries, world, params, dry=check_mode or world.no_users is not None, shared=shared)
     plan = make_plan(entries, answer, world, manage_users)
     users.refuse_without_rights(plan, world)
     if world.no_users is not None and not check_mode:
-        # Nothing is left to do about users, so that the claims can be made.
+        # No user has to be changed, so the claims can be made.
         answer = claim(server, entries, world, params, dry=False, shared=shared)
     ending = users.to_end(plan, world, entries, params["live_addresses"])
     plan.actions += [{"action": "end_sessions", "name": name} for name in sorted(ending)]
     others = _plans_of_other_nodes(server, entries, answer, world, names) if world.cluster and manage_users else []
-    unsafe = None
+    not_durable = None
     if not check_mode:
-        unsafe = _settle(server.home, world, bool(answer["writes"]))
+        not_durable = _make_durable(server.home, world, bool(answer["writes"]))
         for node, node_plan, node_world in [(server, plan, world), *others]:
             users.apply(node, node_plan, node_world, entries, params["live_addresses"])
-        released = _release.carry_out(server, releases, world, params, [other[0] for other in others])
-        unsafe = unsafe or (released and _settle(server.home, world, True)) or None
+        released = _release.apply_release(server, releases, world, params, [other[0] for other in others])
+        not_durable = not_durable or (released and _make_durable(server.home, world, True)) or None
     for _node, node_plan, _world in others:
         plan.actions += [action for action in node_plan.actions if action not in plan.actions]
     result = result_of(entries, plan, answer, manage_users)
     warnings = warnings_of(world, answer, manage_users) + cluster.warnings_of(shared)
-    warnings += redis_channels.warnings_of(hearing)
-    warnings += durable.warnings_of(unsafe)
+    warnings += redis_channels.warnings_of(sharing_channels)
+    warnings += durable.warnings_of(not_durable)
     for release in releases:
         result["databases"][release.name] = release.result()
         result["actions"] += release.actions()
-        # Check mode loses nothing anyway.
+        # Check mode deletes nothing anyway.
         warnings += filter(None, [None if check_mode else release.warning()])
-    result.update(server=answer.get("server"), address=params["address"], durable="postgres" if unsafe else "redis")
+    result.update(
+        server=answer.get("server"), address=params["address"], durable="postgres" if not_durable else "redis"
+    )
     return {**result, "changed": bool(result["actions"]), "diff": diff_of(plan, releases), "warnings": warnings}
 
 
 def claim(
     server: Server, entries: list[Entry], world: World, params: Params, dry: bool, shared: bool
 ) -> dict[str, t.Any]:
-    """Have the script decide; where it wants to give a number back that holds keys, look first whose they are."""
+    """Run the claims script; if it would restore a database number that has keys, check first whose keys they are."""
     owner = owner_of(params)
     question = script_input(entries, world, params, dry=dry, shared=shared, new_server=str(uuid.uuid4()))
     answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, question)
     refuse(script_problems(answer, owner))
     if answer["look"]:
-        looked = {item["name"]: int(item["number"]) for item in answer["look"]}
-        patterns = {looked[entry["name"]]: patterns_of(entry, world) for entry in entries if entry["name"] in looked}
-        found = _keys.look(server, patterns)
-        refuse(filter(None, (found[number].problem(name, "name", number) for name, number in looked.items())))
-        answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, {**question, "checked": list(looked)})
+        to_check = {item["name"]: int(item["number"]) for item in answer["look"]}
+        patterns = {
+            to_check[entry["name"]]: patterns_of(entry, world) for entry in entries if entry["name"] in to_check
+        }
+        found = _keys.classify(server, patterns)
+        refuse(filter(None, (found[number].problem(name, "name", number) for name, number in to_check.items())))
+        answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, {**question, "checked": list(to_check)})
         refuse(script_problems(answer, owner))
         if answer["look"]:
-            raise ClaimError("Redis changes while it is looked at. Nothing was claimed: run this again.")
+            raise ClaimError("Redis changed while its keys were read. Nothing was claimed: run again.")
     return answer
 
 
-def _settle(server: Server, world: World, written: bool) -> str | None:
-    """Wait for the disk, and put back what an interrupted run has left; give the reason where the server allows neither."""
+def _make_durable(server: Server, world: World, written: bool) -> str | None:
+    """Wait for the disk, and restore what an interrupted run has left; return the reason if the server permits neither."""
     if written:
         return durable.make_durable(server, world.append_only)
     if durable.SYNC_FIELD in world.fields:
@@ -126,7 +130,7 @@ def _settle(server: Server, world: World, written: bool) -> str | None:
 def _plans_of_other_nodes(
     server: Server, entries: list[Entry], answer: t.Mapping[str, t.Any], world: World, names: t.Sequence[str]
 ) -> list[tuple[Server, Plan, World]]:
-    """Plan the users of the other nodes of a cluster; each node keeps its own. Claims are not of a node."""
+    """Plan the users of the other nodes of a cluster; each node has its own. Claims are not per node."""
     plans = []
     for node in cluster.other_nodes(server):
         node_world = read_world(node, names)
@@ -136,7 +140,7 @@ def _plans_of_other_nodes(
 
 
 def run_module(module: AnsibleModule, work: t.Callable[[Server, Params, bool], dict[str, t.Any]]) -> t.NoReturn:
-    """Connect, work, and leave the module with a result or with one line per refusal."""
+    """Connect, run ``work``, and exit the module with its result or with one line per problem."""
     require(module, ("redis", REDIS_IMPORT_ERROR))
     try:
         server = connect(module.params)

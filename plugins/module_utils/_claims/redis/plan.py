@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""From what is wanted and what the server said to actions and refusals. No I/O here."""
+"""Compute actions and problems from the wanted deployments and the state of the server. No I/O here."""
 
 from __future__ import annotations
 
@@ -30,27 +30,32 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_r
 
 @dataclass
 class Plan:
-    """What has to be done, and why."""
+    """The actions, and the reasons for them."""
 
     numbers: dict[str, int]
     fresh: dict[str, dict[str, t.Any]]
     users: list[tuple[User, list[str]]] = field(default_factory=list)
     actions: list[dict[str, t.Any]] = field(default_factory=list)
     save: bool = False
-    retired: set[str] = field(default_factory=set)  # passwords of these end
-    retiring: set[str] = field(default_factory=set)  # these have others beside the wanted ones
-    reset: set[str] = field(default_factory=set)  # users that were there before the claim: their passwords are not ours
+    retired: set[str] = field(default_factory=set)  # deployments whose other passwords end
+    retiring: set[str] = field(default_factory=set)  # deployments with passwords in addition to the wanted ones
+    reset: set[str] = field(default_factory=set)  # users that existed before the claim: their passwords are not ours
 
 
 def entry_problems(entries: t.Sequence[Entry], manage_users: bool) -> t.Iterator[Problem]:
-    """Find what is wrong with the list itself."""
+    """Find problems of the list itself."""
     yield from name_problems(entry["name"] for entry in entries)
     asked: dict[int, str] = {}
     for entry in entries:
         name, number = entry["name"], entry.get("number")
         if number:
             if number in asked and asked[number] != name:
-                yield Problem(name, "number", f"{number} is asked for by '{asked[number]}' too", "choose another one")
+                yield Problem(
+                    name,
+                    "number",
+                    f"Redis database {number} is also requested by '{asked[number]}'",
+                    "choose another one",
+                )
             asked.setdefault(number, name)
         if manage_users and entry.get("state", "present") == "present":
             yield from _user_problems(entry)
@@ -59,9 +64,9 @@ def entry_problems(entries: t.Sequence[Entry], manage_users: bool) -> t.Iterator
 def _user_problems(entry: Entry) -> t.Iterator[Problem]:
     name = entry["name"]
     if name == "default":
-        yield Problem(name, "name", "that is the name of Redis's own default user", "choose another name")
+        yield Problem(name, "name", "this is the name of Redis's default user", "choose another name")
     if not entry.get("password"):
-        yield Problem(name, "password", "a Redis user needs one", "give a password, or set manage_users to false")
+        yield Problem(name, "password", "a Redis user needs a password", "set one, or set manage_users to false")
     for option in ("key_patterns", "channel_patterns"):
         for finding in pattern_findings(entry.get(option) or ()):
             yield Problem(name, option, finding, "use a pattern that begins with the deployment's own prefix")
@@ -70,7 +75,7 @@ def _user_problems(entry: Entry) -> t.Iterator[Problem]:
 
 
 def known_numbers(claims: t.Iterable[Entry], server: str | None = None) -> dict[str, int]:
-    """Give what Postgres remembers of this server; a claim without one was made by an earlier version and is its."""
+    """Return the claims that Postgres records for this server; a claim without a server, from an earlier version, is included."""
     return {
         claim["name"]: claim["redis_number"]
         for claim in claims
@@ -79,16 +84,16 @@ def known_numbers(claims: t.Iterable[Entry], server: str | None = None) -> dict[
 
 
 def world_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Problem]:
-    """Find deployments that would take the name of the user we are logged in as."""
+    """Find deployments that have the name of the user we are logged in as."""
     for entry in entries:
         if entry["name"] == world.me:
-            yield Problem(entry["name"], "name", "it is the administrator's user in Redis", "choose another name")
+            yield Problem(entry["name"], "name", "this is the administrator's user in Redis", "choose another name")
 
 
 def script_input(
     entries: t.Sequence[Entry], world: World, params: t.Mapping[str, t.Any], **more: t.Any
 ) -> dict[str, t.Any]:
-    """Write what the claims script is asked."""
+    """Build the input of the claims script."""
     wanted = [
         {
             "name": entry["name"],
@@ -102,7 +107,7 @@ def script_input(
 
 
 def record_input(world: World, params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Write what every script needs to read the record: the server, the inventory, and what Postgres remembers."""
+    """Build what every script needs to read the record: the server, the inventory, and the claims that Postgres records."""
     remembered = [
         {
             "name": claim["name"],
@@ -130,7 +135,7 @@ def _is_foreign(name: str, world: World) -> bool:
 
 
 def make_plan(entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], world: World, manage_users: bool) -> Plan:
-    """Work out what the users of the claimed numbers lack, and list everything that changes."""
+    """Compute what the users of the claimed databases lack, and list all changes."""
     plan = Plan(
         numbers={name: int(number) for name, number in (answer["numbers"] or {}).items()},
         fresh={item["name"]: item for item in answer["fresh"] or ()},
@@ -171,20 +176,20 @@ def _plan_user(entry: Entry, plan: Plan, world: World) -> None:
 
 
 def resets_of(answer: t.Mapping[str, t.Any]) -> list[str]:
-    """Give the deployments of which a user is there, but neither a record nor Postgres says that it is ours."""
+    """Return the deployments whose user exists although neither Redis nor Postgres records a claim."""
     return [item["name"] for item in answer["fresh"] or () if item.get("reset")]
 
 
 def wanted_hashes(entry: Entry) -> frozenset[str]:
-    """Give the SHA-256 of the passwords that an entry names."""
+    """Return the SHA-256 hashes of the passwords in an entry."""
     passwords = [entry["password"], *filter(None, [entry.get("previous_password")])]
     return frozenset(password_hash(password) for password in passwords)
 
 
 def wanted_user(entry: Entry, number: int, current: t.Mapping[str, t.Any] | None = None) -> User:
-    """Describe the user of a deployment; number 0 is given only where the server has no other.
+    """Return the wanted user of a deployment; database 0 is assigned only if the server has no other.
 
-    Passwords that the user has stay, until they are retired: a revision that runs may still connect with one.
+    Existing passwords are kept until they are retired, because a running revision may still connect with one.
     """
     kept = () if entry.get("retire") else (current or {}).get("passwords") or ()
     return User(
@@ -198,18 +203,18 @@ def wanted_user(entry: Entry, number: int, current: t.Mapping[str, t.Any] | None
 
 
 def is_shared(entry: Entry) -> bool:
-    """Say whether the channels of a deployment may meet those of others that say so too."""
+    """Return whether the channels of a deployment may overlap with those of others that permit it too."""
     return bool(entry.get("shared_channels"))
 
 
 def own_patterns(entry: Entry, option: str) -> list[str]:
-    """Give the patterns of a deployment; its name with ``:*`` where the option is left out."""
+    """Return the patterns of a deployment; its name and ``:*`` if the option is left out."""
     patterns = entry.get(option)
     return [f"{entry['name']}:*"] if patterns is None else list(patterns)
 
 
 def patterns_of(entry: Entry, world: World) -> list[str]:
-    """Give the patterns of all keys that a deployment may have made: those it names, and those of its user on the server."""
+    """Return the patterns of all keys that a deployment may have created: those in its entry, and those of its user."""
     named = entry.get("key_patterns")
     user = world.users.get(entry["name"])
     existing = sorted(user_patterns(user.get("keys"), "~")) if user and is_ours(user, world.sets) else []

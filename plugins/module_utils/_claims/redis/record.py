@@ -4,16 +4,16 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The record of claims in number 0 of Redis: names of its keys, and the Lua that reads it, with which every script begins.
+"""The record of claims in database 0 of Redis: its keys, and the Lua code that reads it, with which every script begins.
 
-The record is a hash: a field for each name, "NUMBER" or "NUMBER OWNER". Fields that begin with ":" are about the server.
+The record is a hash with a field per name, "NUMBER" or "NUMBER OWNER". Fields that begin with ":" are about the server.
 """
 
 from __future__ import annotations
 
 CLAIMS_KEY = "selfhost.langgraph:claims"
 UNSAVED_KEY = "selfhost.langgraph:acl-unsaved"
-# Beginning of the fields that name users which were there before the claim, so that their passwords are not ours.
+# Prefix of the fields that name users which existed before the claim, so that their passwords are not ours.
 RESET = ":reset:"
 
 READ_RECORD = """
@@ -29,7 +29,7 @@ local function selectable(number)
   return not redis.pcall('SELECT', number).err
 end
 
--- Where CONFIG is forbidden, the number of databases is found by trying: doubling, then halving.
+-- If CONFIG is forbidden, the number of databases is found by trial: doubling, then halving.
 local function find_databases()
   local low, high = 0, 1
   while selectable(high) do low, high = high, high * 2 end
@@ -41,7 +41,7 @@ local function find_databases()
   return high
 end
 
--- Give a function that counts the keys of a number.
+-- Return a function that counts the keys of a database.
 local function key_counter()
   local counts = {}
   local info = redis.pcall('INFO', 'keyspace')
@@ -73,19 +73,19 @@ for i = 1, #flat, 2 do
   elseif string.sub(field, 1, 1) ~= ':' then
     -- An owner with a space was written by an earlier version.
     local number, by = string.match(value, '^(%d+)$') or string.match(value, '^(%d+) '), string.match(value, '^%d+ (.+)$')
-    if not number then return redis.error_reply('the claim of ' .. field .. ' is no number: ' .. value) end
+    if not number then return redis.error_reply('the claim of ' .. field .. ' is not a number: ' .. value) end
     record[field], holder[tonumber(number)] = tonumber(number), field
     owner[field] = by
   end
 end
 
--- Users that may select a number: they outlive the record, and may be those of another inventory.
+-- Users that may select a database: they outlive the record, and may belong to another inventory.
 local users_of = {}
 for _, held in ipairs(input.held) do users_of[held.number] = held.names end
 
--- The servers that this one may be, if it has no UUID: those that Postgres remembers at its address, where it has lost all
--- data but what the deployments themselves have written since, or kept a record that agrees. That is in a number that is
--- remembered, or held by a user; or in number 0, in which every connection begins, and which therefore says nothing.
+-- If this server has no UUID, it may be one that Postgres records at its address, provided that it has a matching record,
+-- or has lost all data except what the deployments have written since. Such data is in a database that is remembered or
+-- that a user may select, or in database 0, where every connection starts and which therefore proves nothing.
 local function lost_servers()
   local candidates, fits = {}, {}
   for _, claim in ipairs(input.known) do
@@ -93,7 +93,7 @@ local function lost_servers()
       candidates[claim.server] = {numbers = {}, agrees = false}
     end
   end
-  local unnamed = {}  -- numbers of claims that name no server, and count as those of any
+  local unnamed = {}  -- databases of claims without a server, which count for any server
   for _, claim in ipairs(input.known) do
     local candidate = candidates[given(claim.server) or '']
     if candidate and given(claim.number) then
@@ -121,7 +121,7 @@ end
 local lost = server and {} or lost_servers()
 local here = server or #lost == 1 and lost[1] or nil
 
--- What Postgres remembers of this server. A claim that names none was made by an earlier version and counts as its.
+-- What Postgres remembers for this server. A claim without a server is from an earlier version and counts for this one.
 local known, keepers, known_owner = {}, {}, {}
 for _, claim in ipairs(input.known) do
   known_owner[claim.name] = given(claim.owner)
@@ -132,7 +132,7 @@ for _, claim in ipairs(input.known) do
   end
 end
 
--- Give the others for which Postgres remembers a number.
+-- Return the other deployments for which Postgres remembers a database.
 local function others_of(name, number)
   local others = {}
   for _, other in ipairs(keepers[number] or {}) do
@@ -141,7 +141,7 @@ local function others_of(name, number)
   return others
 end
 
--- Give a user of another name that may select a number.
+-- Return a user of another name that may select a database.
 local function other_user(name, number)
   for _, user in ipairs(users_of[number] or {}) do
     if user ~= name then return user end
@@ -156,7 +156,7 @@ end
 local allowed = {}
 for _, name in ipairs(input.owners) do allowed[name] = true end
 
--- Refuse what belongs to another inventory, in whichever of the two records.
+-- Refuse a claim of another inventory, in either of the two records.
 local function is_strange(name)
   local function strange(found) return found and not input.take_over and not allowed[found] end
   if strange(owner[name]) then refuse(name, 'owner', record[name], owner[name]) return true end

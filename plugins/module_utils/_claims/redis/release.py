@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Give back the number of a deployment that is gone: its keys first, then its user, and the number last."""
+"""Release the database of a removed deployment: its keys first, then its user, and the claim last."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problem
 
 @dataclass
 class Release:
-    """One deployment to release, and what is there of it."""
+    """One deployment to release, and what exists of it."""
 
     name: str
     confirmed: bool
@@ -41,16 +41,16 @@ class Release:
     keys: int
     clients: int
     user: bool
-    patterns: tuple[str, ...] = ()  # of its keys; those of others are never deleted
-    strange_keys: int = 0  # of others, in its number
+    patterns: tuple[str, ...] = ()  # patterns of its keys; keys of others are never deleted
+    strange_keys: int = 0  # keys of others in its database
 
     @property
     def needed(self) -> bool:
-        """Whether anything of it is left."""
+        """Return whether anything of it is left."""
         return self.number is not None or self.user
 
     def actions(self) -> list[dict[str, t.Any]]:
-        """List what is done, in this order."""
+        """List the actions, in their order."""
         if not (self.confirmed and self.needed):
             return []
         found: list[dict[str, t.Any]] = []
@@ -61,7 +61,7 @@ class Release:
         return found
 
     def result(self) -> dict[str, t.Any]:
-        """Describe it, in the words of the module's RETURN section."""
+        """Return its entry of the module's result."""
         gone = self.confirmed or not self.needed
         return {
             "number": None if gone else self.number,
@@ -73,21 +73,23 @@ class Release:
         }
 
     def warning(self) -> str | None:
-        """Say what was kept, and how to let it go."""
+        """Return a warning that says what was kept and how to release it."""
         if self.confirmed or not self.needed:
             return None
         return (
-            f"deployment '{self.name}': nothing was released. Its Redis number {self.number} holds {self.keys} keys, and"
-            f" {self.clients} clients are connected; with 'confirm: {self.name}' the keys, its user and its claim go."
+            f"deployment '{self.name}': nothing was released. Its Redis database {self.number} has {self.keys} keys, and"
+            f" {self.clients} clients are connected; set 'confirm: {self.name}' to delete the keys, its user and its claim."
         )
 
 
-def look(server: Server, entries: t.Sequence[Entry], world: World, params: t.Mapping[str, t.Any]) -> list[Release]:
-    """Find out what is there of the deployments that have to go, and refuse what must not be done."""
+def plan_release(
+    server: Server, entries: t.Sequence[Entry], world: World, params: t.Mapping[str, t.Any]
+) -> list[Release]:
+    """Find out what exists of the deployments to release, and refuse what must not be released."""
     if not entries:
         return []
     refuse(confirm_problems(entries))
-    found = _ask(server, [entry["name"] for entry in entries], world, params, dry=True)
+    found = _run_script(server, [entry["name"] for entry in entries], world, params, dry=True)
     clients = connected(server)
     releases = []
     for entry in entries:
@@ -109,18 +111,18 @@ def look(server: Server, entries: t.Sequence[Entry], world: World, params: t.Map
     return releases
 
 
-def _own_numbers(releases: t.Iterable[Release]) -> dict[int, tuple[str, ...]]:
+def _own_databases(releases: t.Iterable[Release]) -> dict[int, tuple[str, ...]]:
     return {release.number: release.patterns for release in releases if release.number}
 
 
-def _in_zero(releases: t.Iterable[Release]) -> list[str]:
-    """Name those of which the user could write in number 0, though it is not theirs."""
+def _using_database_zero(releases: t.Iterable[Release]) -> list[str]:
+    """Return those whose user can write in database 0, although it is not theirs."""
     return [release.name for release in releases if release.user and release.number != 0]
 
 
 def _count_own(server: Server, releases: t.Sequence[Release], world: World) -> list[Problem]:
-    """Count the keys of each, and refuse to go on where somebody else's are among them."""
-    content = _keys.look(server, _own_numbers(releases))
+    """Count the keys of each, and return a problem for each that has keys of somebody else."""
+    content = _keys.classify(server, _own_databases(releases))
     problems = []
     for release in releases:
         if release.number:
@@ -128,7 +130,7 @@ def _count_own(server: Server, releases: t.Sequence[Release], world: World) -> l
             problems.append(
                 release.confirmed and content[release.number].problem(release.name, "state", release.number)
             )
-    left = database_zero.sweep(server, _in_zero(releases), world, delete=False)
+    left = database_zero.sweep(server, _using_database_zero(releases), world, delete=False)
     for release in releases:
         release.keys += left[release.name]
     return [problem for problem in problems if problem]
@@ -148,10 +150,10 @@ def _masters(server: Server, world: World) -> list[Server]:
     return [server, *(cluster.other_nodes(server, masters=True) if world.cluster else [])]
 
 
-def _ask(
+def _run_script(
     server: Server, names: t.Sequence[str], world: World, params: t.Mapping[str, t.Any], dry: bool
 ) -> dict[str, int]:
-    """Have the script find the numbers of these names, and without ``dry`` free them; they hold nothing by then."""
+    """Run the script that finds the databases of these names and, unless ``dry``, frees them; they must be empty by then."""
     question = {**record_input(world, params), "wanted": names, "dry": dry}
     answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, question)
     refuse(script_problems(answer, owner_of(params)))
@@ -164,77 +166,77 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
             yield Problem(
                 release.name,
                 "state",
-                f"{release.clients} clients are connected to its Redis number {release.number}",
+                f"{release.clients} clients are connected to its Redis database {release.number}",
                 "stop the deployment first",
             )
 
 
 def _user_problems(releases: t.Iterable[Release], world: World) -> t.Iterator[Problem]:
-    """A user that would stay behind could use a number that is somebody else's by then."""
+    """Find users that would remain; they could use a database that belongs to somebody else later."""
     for release in releases:
         if release.confirmed and release.number is not None and not release.user and world.users.get(release.name):
             yield Problem(
                 release.name,
                 "state",
-                "its Redis user has rules that this collection did not write, and would stay behind",
-                f"claim it once more, or remove the user by ACL DELUSER {release.name}, and release it then",
+                "its Redis user has rules that this collection did not write, and would remain",
+                f"claim it again, or remove the user with ACL DELUSER {release.name}, then release it",
             )
 
 
 def connected(server: Server) -> list[dict[str, str]]:
-    """List who is connected, with the words that CLIENT LIST uses."""
+    """Return the connected clients, with the fields of CLIENT LIST."""
     reply = server.call("CLIENT", "LIST")
     if isinstance(reply, Exception):
-        raise ClaimError(f"Redis does not tell who is connected ({reply}), so this cannot be done safely")
+        raise ClaimError(f"Redis does not list its clients ({reply}), so nothing can be released safely")
     return [dict(word.partition("=")[::2] for word in line.split()) for line in str(reply).splitlines()]
 
 
 def count(clients: t.Iterable[t.Mapping[str, str]], name: str, number: int | None) -> int:
-    """Count who is connected as a user or to a number."""
+    """Count the clients that are connected as a user or to a database."""
     return sum(client.get("user") == name or (bool(number) and client.get("db") == str(number)) for client in clients)
 
 
-def carry_out(
+def apply_release(
     server: Server,
     releases: t.Sequence[Release],
     world: World,
     params: t.Mapping[str, t.Any],
     nodes: t.Sequence[Server] = (),
 ) -> bool:
-    """Lock the users out, look again for clients, and only then remove; every step can be repeated.
+    """Lock the users out, check for clients again, and only then remove; every step can be repeated.
 
-    Gives whether anything was released.
+    Return whether anything was released.
     """
     going = [release for release in releases if release.actions()]
     if not going:
         return False
     users = [release.name for release in going if release.user]
     everywhere = [server, *nodes]
-    _switch(everywhere, users, "off")
+    _switch_users(everywhere, users, "off")
     reach("release_users_off")
     clients = [client for node in everywhere for client in connected(node)]
     for release in going:
         release.clients = count(clients, release.name, release.number)
     late = list(_client_problems(going))
     if late:
-        _switch(everywhere, users, "on")
+        _switch_users(everywhere, users, "on")
         refuse(late)
-    # Before the user, whose patterns say which keys are its own, to whoever has to finish this.
-    _keys.delete(server, _own_numbers(going))
-    database_zero.sweep(server, _in_zero(going), world, delete=True)
+    # Keys go before the user, because a run that has to finish this needs the user's patterns to find them.
+    _keys.delete(server, _own_databases(going))
+    database_zero.sweep(server, _using_database_zero(going), world, delete=True)
     for release in going:
         if release.number == 0:
             cluster.sweep(_masters(server, world), release.patterns, delete=True)
     if users:
-        # A number is free only once its old user is gone from the aclfile too: a restart would bring it back.
+        # The database is free only when the old user is removed from the aclfile too: a restart would restore it.
         for node in everywhere:
             change_users(node, world, [("ACL", "DELUSER", *users)], save=world.acl_file != "")
     reach("release_users_gone")
-    _ask(server, [release.name for release in going], world, params, dry=False)
+    _run_script(server, [release.name for release in going], world, params, dry=False)
     return True
 
 
-def _switch(servers: t.Sequence[Server], users: t.Sequence[str], state: str) -> None:
+def _switch_users(servers: t.Sequence[Server], users: t.Sequence[str], state: str) -> None:
     for server in servers:
         for reply in server.pipeline([("ACL", "SETUSER", name, state) for name in users]):
             if isinstance(reply, Exception):

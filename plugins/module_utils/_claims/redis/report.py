@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What redis_database tells about its plan: result, diff and warnings. No I/O here."""
+"""The result, diff and warnings of redis_database. No I/O here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HIDDEN = "(hidden)"
 
 
 def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.Any], users: bool) -> dict[str, t.Any]:
-    """Describe the outcome, in the words of the module's RETURN section."""
+    """Return the outcome, as described in the module's RETURN section."""
     touched = {action["name"] for action in plan.actions if "name" in action}
     databases = {
         entry["name"]: {
@@ -39,7 +39,7 @@ def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.A
 
 
 def diff_of(plan: Plan, releases: t.Iterable[t.Any] = ()) -> dict[str, t.Any]:
-    """Show what changes, for ``--diff``; passwords are never in it."""
+    """Return the changes for ``--diff``; passwords are never in it."""
     before: dict[str, t.Any] = {}
     after: dict[str, t.Any] = {}
     for release in releases:
@@ -54,11 +54,11 @@ def diff_of(plan: Plan, releases: t.Iterable[t.Any] = ()) -> dict[str, t.Any]:
         new = what == ["user"]
         for part in ("password", "key_patterns", "channel_patterns", "commands") if new else what:
             before.setdefault(user.name, {})[part] = None if new else "(other)"
-            after.setdefault(user.name, {})[part] = _shown(user, part)
+            after.setdefault(user.name, {})[part] = _diff_value(user, part)
     return {"before": before, "after": after}
 
 
-def _shown(user: User, part: str) -> t.Any:
+def _diff_value(user: User, part: str) -> t.Any:
     return {
         "key_patterns": sorted(user.keys),
         "channel_patterns": sorted(user.channels),
@@ -68,40 +68,38 @@ def _shown(user: User, part: str) -> t.Any:
 
 
 def warnings_of(world: World, answer: t.Mapping[str, t.Any], manage_users: bool) -> list[str]:
-    """Say loudly what is not refused and yet not right."""
+    """Return warnings about conditions that are unsafe but not refused."""
     found = []
     if not manage_users:
         found.append(
-            "manage_users is false: every deployment that knows the Redis password can read and destroy the keys of"
-            " every other one. Numbers are still kept apart, by agreement only."
+            "manage_users is false: every deployment that knows the Redis password can read and delete the keys of"
+            " every other deployment. Databases are separated by convention only."
         )
     elif world.acl_file == "":
         found.append(
-            "Redis has no aclfile: the users of the deployments are lost when it restarts, and the deployments"
-            " cannot log in until this module has run again. Set 'aclfile' in redis.conf."
+            "Redis has no aclfile: a restart loses the users of the deployments, and the deployments cannot log in until"
+            " this module has run again. Set 'aclfile' in redis.conf."
         )
     if manage_users and world.rules is None:
         found.append(
-            "Redis does not list its users, so that channels of deployments that are not in the list could not be compared."
+            "Redis does not list its users, so the channels of deployments that are not in the list could not be compared."
         )
     if manage_users and world.open_default:
         found.append(
             "the default user of Redis is on and needs no password: everybody who reaches the server can read and"
-            " destroy everything, a deployment too, by the command RESET. Switch it off: ACL SETUSER default off."
+            " delete everything, and so can every deployment with the command RESET. Switch it off: ACL SETUSER default off."
         )
     if world.lossy_default:
         found.append(
-            "the default user of Redis lacks rights, and Redis keeps an append-only file: a restart reads the file as that"
-            " user and silently drops its transactions, claims too (redis#14541, valkey#3983). Give it all rights and keep"
+            "the default user of Redis lacks rights, and Redis keeps an append-only file: a restart loads the file as that"
+            " user and silently drops its transactions, including claims (redis#14541, valkey#3983). Give it all rights and keep"
             " it off: ACL SETUSER default off resetpass ~* &* +@all."
         )
     for item in answer["disputes"] or ():
         found.append(
-            f"deployment '{item['name']}': Redis and Postgres disagree about its number"
-            f" ({item['number']}, {item['other']}). Neither is given to anybody; find out where its data is."
+            f"deployment '{item['name']}': Redis and Postgres disagree about its database number"
+            f" ({item['number']}, {item['other']}). Neither is assigned to anybody; find out which one has its data."
         )
     for item in answer["stray"] or ():
-        found.append(
-            f"number {item['number']} is claimed by nobody, but holds {item['keys']} keys: it was passed over."
-        )
+        found.append(f"Redis database {item['number']} is not claimed, but has {item['keys']} keys: it was skipped.")
     return found

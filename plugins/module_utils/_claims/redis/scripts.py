@@ -4,10 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The one place where Redis DB numbers are decided: a Lua script that Redis runs as one step.
+"""The Lua scripts that assign Redis database numbers, which Redis runs atomically.
 
-It decides for the whole list, so that check mode (``dry``) and the real run cannot differ, and that no two callers
-can meet between looking and taking. It answers with codes; the words for people are made in Python.
+The claim script decides for the whole list, so that check mode (``dry``) and the real run cannot differ, and concurrent
+callers cannot conflict between reading and writing. It returns error codes; error_messages.py has the messages.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ local function give(name, number, how)
   end
 end
 
--- Where there is one number only, everybody has it.
+-- If the server has one database only, all deployments share it.
 local function share()
   for _, wanted in ipairs(input.wanted) do
     local name = wanted.name
@@ -70,7 +70,7 @@ local function share()
 end
 if input.shared then share() end
 
--- Names that have a number, or ask for one, come before those that take what is left.
+-- Names that have a database, or request one, come before those that get any free one.
 for _, wanted in ipairs(input.wanted) do
   local name, asked = wanted.name, given(wanted.number)
   local current = record[name] or known[name]
@@ -82,7 +82,7 @@ for _, wanted in ipairs(input.wanted) do
   elseif current then
     if free_for(name, current) then
       give(name, current, not record[name] and 'restored' or nil)
-      -- Whose keys these are cannot be said here: that takes longer than a script may.
+      -- Finding out whose keys these are would take longer than a script may run.
       if not record[name] and keys_in(current) > 0 and not checked[name] then
         table.insert(look, {name = name, number = current})
       end
@@ -125,7 +125,7 @@ for name, number in pairs(known) do
   end
 end
 
--- Records that get our owner, or the first one.
+-- Records that get our owner, in the place of another one or none.
 local adopted = {}
 for name, number in pairs(numbers) do
   if given(input.owner) and record[name] and owner[name] ~= input.owner then

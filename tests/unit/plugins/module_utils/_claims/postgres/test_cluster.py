@@ -128,7 +128,7 @@ PROBLEMS: dict[str, tuple[list[Cluster], dict[str, t.Any], dict[str, t.Any], lis
         [OURS],
         {},
         {"version": 15},
-        ["postgres_version is 15, and the cluster of the deployments is 17/langgraph: it moves no data"],
+        ["postgres_version is 15, but the cluster of the deployments is 17/langgraph: the role moves no data"],
     ),
     "two of ours": (
         [Cluster(15, "langgraph"), Cluster(17, "langgraph", {"port": "1"})],
@@ -143,7 +143,7 @@ PROBLEMS: dict[str, tuple[list[Cluster], dict[str, t.Any], dict[str, t.Any], lis
         {},
         {"making": 17, "filled": True},
         [
-            "Postgres 17/langgraph has databases, and /etc/postgresql/17/langgraph/being-made.conf says that it is only half"
+            "Postgres 17/langgraph has databases, but /etc/postgresql/17/langgraph/being-made.conf marks it as unfinished"
         ],
     ),
     "the port of a shop": (
@@ -158,7 +158,7 @@ PROBLEMS: dict[str, tuple[list[Cluster], dict[str, t.Any], dict[str, t.Any], lis
         {"15/main": ["a", "b"]},
         {},
         [
-            "Postgres 15/main has the databases of a, b, which an earlier version of the collection made there; move them"
+            "Postgres 15/main has the databases of a, b, which an earlier version of the collection created there; move them"
         ],
     ),
     "an earlier version that does not answer": (
@@ -166,7 +166,7 @@ PROBLEMS: dict[str, tuple[list[Cluster], dict[str, t.Any], dict[str, t.Any], lis
         {"15/main": None},
         {},
         [
-            "Postgres 15/main was set up by an earlier version of the collection, and cannot be asked for claims; start it"
+            "Postgres 15/main was set up by an earlier version of the collection and cannot be checked for claims; start it"
         ],
     ),
     "an earlier version without claims": ([EARLIER], {"15/main": []}, {"port": 5440}, []),

@@ -77,7 +77,11 @@ def test_what_could_not_be_tried_is_left_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("in_use", "finding", "remedy"),
     [
-        (None, "not all hosts have said which one they use", "take a host that is gone out of the inventory"),
+        (
+            None,
+            "not all hosts have reported which one they use",
+            "remove hosts that no longer exist from the inventory",
+        ),
         (["a", "a.b"], "have another password and are in use", "wait until the older of its revisions has ended"),
     ],
 )

@@ -36,7 +36,7 @@ class Answer:
 
 
 def test_13_is_refused() -> None:
-    with pytest.raises(ClaimError, match="Postgres 13 is too old: use 14 at least, better 15 or newer"):
+    with pytest.raises(ClaimError, match="Postgres 13 is too old: use 14 or newer, preferably 15 or newer"):
         read_world(t.cast("t.Any", Answer(130014)), ["a"])
 
 
@@ -44,4 +44,4 @@ def test_13_is_refused() -> None:
 def test_14_is_warned_of(version: int, warned: bool) -> None:
     world: World = read_world(t.cast("t.Any", Answer(version)), [])
     lines = warnings_of([], world, make_plan([], world))
-    assert any("Postgres 14 works, but 15 or newer is what is tested" in line for line in lines) == warned
+    assert any("Postgres 14 works, but only 15 and newer are tested" in line for line in lines) == warned

@@ -51,7 +51,7 @@ KEYS = st.sets(st.text("ab:", min_size=1, max_size=4), max_size=12)
 def test_only_what_matches_is_own_and_goes(numbers: dict[int, set[str]], patterns: list[str]) -> None:
     server, own = FakeServer(numbers), matcher(patterns)
     wanted = dict.fromkeys(numbers, patterns)
-    found = _keys.look(t.cast("t.Any", server), wanted)
+    found = _keys.classify(t.cast("t.Any", server), wanted)
     assert server.numbers == numbers, "looking changes nothing"
     for number, keys in numbers.items():
         strange = {key for key in keys if not own(key)}
@@ -63,15 +63,15 @@ def test_only_what_matches_is_own_and_goes(numbers: dict[int, set[str]], pattern
 
 def test_many_numbers_are_read_in_parts() -> None:
     server = FakeServer({number: {f"{key}" for key in range(10)} for number in range(1, 200)})
-    found = _keys.look(t.cast("t.Any", server), {number: ["*"] for number in server.numbers})
+    found = _keys.classify(t.cast("t.Any", server), {number: ["*"] for number in server.numbers})
     assert sum(content.own for content in found.values()) == 1990
-    assert server.longest <= 2 * _keys.ABREAST + 1
+    assert server.longest <= 2 * _keys.PARALLEL + 1
 
 
 @pytest.mark.parametrize("refuse", ["SCAN", "SELECT", "UNLINK"])
 def test_a_server_that_does_not_let_us_look_is_an_error(refuse: str) -> None:
     server = t.cast("t.Any", FakeServer({1: {"a"}}, refuse))
-    with pytest.raises(ClaimError, match="whose keys a number holds"):
+    with pytest.raises(ClaimError, match="reading the keys of a database"):
         _keys.delete(server, {1: ["*"]})
 
 
@@ -79,4 +79,4 @@ def test_the_refusal_shows_one_of_them() -> None:
     assert _keys.Content(own=3).problem("a", "state", 1) is None
     problem = _keys.Content(1, 2, "x:y").problem("a", "state", 1)
     assert problem is not None
-    assert "number 1 holds 2 keys that do not match its patterns, such as 'x:y'" in problem.finding
+    assert "database 1 has 2 keys that do not match its patterns, such as 'x:y'" in problem.finding
