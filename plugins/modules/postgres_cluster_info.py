@@ -162,7 +162,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     PSYCOPG_IMPORT_ERROR,
     connect,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import claims_of, read_world
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import claims_of, read_state
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import units
 
@@ -216,7 +216,7 @@ def claims_in(cluster: _cluster.Cluster) -> list[str] | None:
         return None
     try:
         with connect(login("postgres", cluster.socket_dir, cluster.port)) as connection:
-            return [str(claim["name"]) for claim in claims_of(read_world(connection, []))]
+            return [str(claim["name"]) for claim in claims_of(read_state(connection, []))]
     except (ClaimError, psycopg.Error):
         return None
 

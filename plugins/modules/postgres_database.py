@@ -144,7 +144,7 @@ options:
       computed from.
     type: bool
     default: false
-  close_databases:
+  revoke_public_connect:
     description:
       - Databases of others on which the rights of PUBLIC are revoked, so that the deployments cannot connect to them, usually
         V(postgres) and V(template1).
@@ -166,7 +166,7 @@ EXAMPLES = r"""
   selfhost.langgraph.postgres_database:
     peer_user: langgraph-postgres
     login_unix_socket: /run/langgraph-postgres
-    close_databases: [postgres, template1]
+    revoke_public_connect: [postgres, template1]
     databases:
       - name: support-bot
         password: "{{ vault_support_bot_postgres_password }}"
@@ -282,7 +282,7 @@ def main() -> None:
         argument_spec={
             **POSTGRES_ARGS,
             "databases": {"type": "list", "elements": "dict", "required": True, "options": database},
-            "close_databases": {"type": "list", "elements": "str", "default": []},
+            "revoke_public_connect": {"type": "list", "elements": "str", "default": []},
             "lock_timeout": {"type": "int", "default": 300},
             "owner": {"type": "str"},
             "previous_owners": {"type": "list", "elements": "str", "default": []},

@@ -37,7 +37,7 @@ def confirm_problems(entries: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[P
             )
 
 
-def refuse(problems: t.Iterable[Problem]) -> None:
+def raise_for_problems(problems: t.Iterable[Problem]) -> None:
     """Raise Refused if there is any problem."""
     found = list(problems)
     if found:

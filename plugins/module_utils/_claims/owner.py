@@ -16,7 +16,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
 OWNER = re.compile(r"[A-Za-z0-9_-]{1,64}")
-MARK = "selfhost.langgraph"  # the key of our JSON in comments, and the prefix of our keys in Redis
+NAMESPACE = "selfhost.langgraph"  # the key of our JSON in comments, and the prefix of our keys in Redis
 
 
 @dataclass(frozen=True)

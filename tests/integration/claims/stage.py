@@ -87,7 +87,7 @@ class Stage:
             for name, number in numbers.items()
         ]
         params = {**POSTGRES_DEFAULTS, **self.postgres_login, "databases": entries}
-        params |= {"close_databases": ["postgres", "template1"], "lock_timeout": 600}
+        params |= {"revoke_public_connect": ["postgres", "template1"], "lock_timeout": 600}
         params |= {"owner": OWNER, "previous_owners": [], "take_over": False}
         with postgres_connection.connect(params) as connection:
             return postgres_module.ensure(connection, params, False)

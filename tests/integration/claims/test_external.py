@@ -119,10 +119,10 @@ def make_manager(server: PostgresServer, rights: str) -> None:
 
 def test_a_login_that_is_no_superuser(postgres_server: PostgresServer) -> None:
     make_manager(postgres_server, "CREATEROLE CREATEDB")
-    result = managed(postgres_server, entries("a", "b", redis_number=None), close_databases=["postgres"])
+    result = managed(postgres_server, entries("a", "b", redis_number=None), revoke_public_connect=["postgres"])
     assert not result.get("failed"), result["msg"]
     assert any("REVOKE CONNECT ON DATABASE" in line for line in result["warnings"])
-    again = managed(postgres_server, entries("a", "b", redis_number=None), close_databases=["postgres"])
+    again = managed(postgres_server, entries("a", "b", redis_number=None), revoke_public_connect=["postgres"])
     assert again["actions"] == []
     with psycopg.connect(postgres_server.uri("a", f"{PASSWORD}-a", "a"), autocommit=True) as connection:
         connection.execute("CREATE TABLE mine (x int)")

@@ -52,15 +52,15 @@ def login(server: PostgresServer, name: str, database: str | None = None) -> psy
 def test_quartet(postgres_server: PostgresServer) -> None:
     wanted = [*entries("bot-a", redis_number=1, connection_limit=7), *entries("bot-b", extensions=["btree_gin"])]
     before = postgres_server.snapshot()
-    planned = claim(postgres_server, wanted, check=True, close_databases=CLOSED)
+    planned = claim(postgres_server, wanted, check=True, revoke_public_connect=CLOSED)
     assert postgres_server.snapshot() == before
-    result = claim(postgres_server, wanted, close_databases=CLOSED)
+    result = claim(postgres_server, wanted, revoke_public_connect=CLOSED)
     assert planned["changed"]
     for part in ("actions", "diff", "databases"):
         assert planned[part] == result[part]
     after = postgres_server.snapshot()
     for check in (True, False):
-        again = claim(postgres_server, wanted[::-1], check, close_databases=CLOSED)
+        again = claim(postgres_server, wanted[::-1], check, revoke_public_connect=CLOSED)
         assert (again["changed"], again["actions"], again["warnings"]) == (False, [], [])
     assert postgres_server.snapshot() == after
     assert result["databases"]["bot-a"]["redis_number"] == 1
@@ -217,9 +217,9 @@ def test_a_database_restored_from_a_dump_keeps_its_claim(postgres_server: Postgr
 
 def test_open_databases_and_memberships_are_warned_of(postgres_server: PostgresServer) -> None:
     result = claim(postgres_server, entries("a"))
-    assert any("'template1'" in line and "close_databases" in line for line in result["warnings"])
+    assert any("'template1'" in line and "revoke_public_connect" in line for line in result["warnings"])
     postgres_server.query("GRANT pg_execute_server_program TO a")
-    result = claim(postgres_server, entries("a"), close_databases=CLOSED)
+    result = claim(postgres_server, entries("a"), revoke_public_connect=CLOSED)
     assert len(result["warnings"]) == 1
     assert "pg_execute_server_program" in result["warnings"][0]
 

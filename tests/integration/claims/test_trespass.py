@@ -198,7 +198,7 @@ def shared_postgres(_postgres: PostgresServer) -> PostgresServer:
     """A Postgres with two deployments, and a database of somebody else."""
     _postgres.clean()
     databases = [{"name": name, "password": password} for name, password in PASSWORDS.items()]
-    options = {**_postgres.login(), "databases": databases, "close_databases": ["postgres", "template1"]}
+    options = {**_postgres.login(), "databases": databases, "revoke_public_connect": ["postgres", "template1"]}
     assert not run_module("postgres_database", options).get("failed")
     with psycopg.connect(_postgres.uri("victim", PASSWORDS["victim"], "victim"), autocommit=True) as connection:
         connection.execute("CREATE TABLE secret (x int)")

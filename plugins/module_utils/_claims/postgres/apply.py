@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.comment import encode_mark
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.comment import encode_claim_comment
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.extensions import create_extensions
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import (
     FORBIDDEN,
@@ -59,7 +59,7 @@ def apply_plan(connection: PatientSession, enter: Enter, plan: Plan, as_superuse
     for need in needs:
         if need.extensions:
             _create_extensions(need, enter)
-    _execute_all(connection, [part for need in needs for part in _mark_parts(need)])
+    _execute_all(connection, [part for need in needs for part in _claim_comment_parts(need)])
     _execute_all(connection, [_revoke(name) for name in plan.close])
     _retire(connection, [role for need in needs for role in need.logins.retire])
 
@@ -75,7 +75,9 @@ def _role_parts(need: Need, as_superuser: bool) -> t.Iterator[sql.Composable]:
     if need.create_role:
         yield _role("CREATE", need, need.target, ["login", "connection_limit", "password"])
         # In the same transaction: a role of ours is never without its comment.
-        yield _comment("ROLE", need.target, {key: value for key, value in _mark(need).items() if key != "extensions"})
+        yield _comment(
+            "ROLE", need.target, {key: value for key, value in _claim_comment(need).items() if key != "extensions"}
+        )
     elif set(need.change_role) - {"settings"}:
         yield _role("ALTER", need, need.target, need.change_role)
     if "settings" in need.change_role:
@@ -174,22 +176,22 @@ def _revoke(database: str) -> sql.Composable:
 
 def _create_extensions(need: Need, enter: Enter) -> None:
     """Create the missing extensions in the database, and record their actual versions in the comment."""
-    wanted = {name: _mark(need)["extensions"][name] for name in need.extensions}
+    wanted = {name: _claim_comment(need)["extensions"][name] for name in need.extensions}
     with enter(need.target) as inside:
-        _mark(need)["extensions"].update(create_extensions(inside, need.name, need.target, wanted))
+        _claim_comment(need)["extensions"].update(create_extensions(inside, need.name, need.target, wanted))
 
 
-def _mark(need: Need) -> dict[str, t.Any]:
-    return need.mark or {}
+def _claim_comment(need: Need) -> dict[str, t.Any]:
+    return need.claim_comment or {}
 
 
-def _mark_parts(need: Need) -> t.Iterator[sql.Composable]:
-    if need.mark is not None:
+def _claim_comment_parts(need: Need) -> t.Iterator[sql.Composable]:
+    if need.claim_comment is not None:
         for kind in ("ROLE", "DATABASE"):
-            yield _comment(kind, need.target, need.mark)
+            yield _comment(kind, need.target, need.claim_comment)
 
 
-def _comment(kind: str, target: str, mark: t.Mapping[str, t.Any]) -> sql.Composable:
+def _comment(kind: str, target: str, claim_comment: t.Mapping[str, t.Any]) -> sql.Composable:
     return sql.SQL("COMMENT ON {} {} IS {}").format(
-        sql.SQL(kind), sql.Identifier(target), sql.Literal(encode_mark(mark))
+        sql.SQL(kind), sql.Identifier(target), sql.Literal(encode_claim_comment(claim_comment))
     )

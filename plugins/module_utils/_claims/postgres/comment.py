@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import MARK
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import NAMESPACE
 
 # The keys of a claim comment in addition to the deployment's name.
 _KINDS = {
@@ -25,21 +25,21 @@ _KINDS = {
 }
 
 
-def encode_mark(mark: t.Mapping[str, t.Any]) -> str:
+def encode_claim_comment(claim_comment: t.Mapping[str, t.Any]) -> str:
     """Encode the durable copy of a claim as a comment that is readable for people too."""
-    return json.dumps({MARK: dict(mark)}, sort_keys=True)
+    return json.dumps({NAMESPACE: dict(claim_comment)}, sort_keys=True)
 
 
-def decode_mark(comment: str | None) -> dict[str, t.Any] | None:
+def decode_claim_comment(comment: str | None) -> dict[str, t.Any] | None:
     """Decode a durable copy; return None for any other comment, because a deployment may write what it likes."""
     try:
         content = json.loads(comment or "")
     except (ValueError, RecursionError):
         return None
-    mark = content.get(MARK) if isinstance(content, dict) else None
-    if not isinstance(mark, dict) or not isinstance(mark.get("deployment"), str):
+    claim_comment = content.get(NAMESPACE) if isinstance(content, dict) else None
+    if not isinstance(claim_comment, dict) or not isinstance(claim_comment.get("deployment"), str):
         return None
-    return mark if all(_fits(mark.get(key), kind) for key, kind in _KINDS.items()) else None
+    return claim_comment if all(_fits(claim_comment.get(key), kind) for key, kind in _KINDS.items()) else None
 
 
 def _fits(value: t.Any, kind: type) -> bool:

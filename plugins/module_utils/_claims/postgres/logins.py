@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.scram import matches
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import NAME_LENGTH, identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
@@ -57,48 +57,48 @@ def logins_of(name: str) -> tuple[str, str]:
     return identifier(name), second_login(name)
 
 
-def is_open(role: str, world: World) -> bool:
+def is_open(role: str, state: ServerState) -> bool:
     """Return whether a login as that role is possible; only a superuser sees whether it has a password."""
-    found = world.roles.get(role)
-    return found is not None and found.login and (found.verifier is not None or not world.superuser)
+    found = state.roles.get(role)
+    return found is not None and found.login and (found.verifier is not None or not state.superuser)
 
 
-def choose(entry: Entry, world: World, fitting: Fitting) -> Logins | None:
+def choose(entry: Entry, state: ServerState, fitting: Fitting) -> Logins | None:
     """Return the login that has the wanted password, else one that no revision uses; None if both are in use."""
     owner, second = names = logins_of(entry["name"])
-    if owner not in world.roles:
+    if owner not in state.roles:
         return Logins(owner, set_password=True)
     if not entry.get("password"):
-        return Logins(second if is_open(second, world) and not is_open(owner, world) else owner)
-    fit = [role for role in names if role in world.roles and fitting.get(role, True) is not False]
-    free = [role for role in names if not _used(role, entry, world)]
+        return Logins(second if is_open(second, state) and not is_open(owner, state) else owner)
+    fit = [role for role in names if role in state.roles and fitting.get(role, True) is not False]
+    free = [role for role in names if not _used(role, entry, state)]
     if not fit and not free:
         return None
     login = fit[0] if fit else free[0]
-    return Logins(login, not fit, *_closing(entry, world, [role for role in names if role not in (login, *fit)]))
+    return Logins(login, not fit, *_closing(entry, state, [role for role in names if role not in (login, *fit)]))
 
 
-def _used(role: str, entry: Entry, world: World) -> bool:
+def _used(role: str, entry: Entry, state: ServerState) -> bool:
     """Return whether revisions log in as that role; if that is unknown, whether a login is possible."""
     in_use = entry.get("logins_in_use")
-    return is_open(role, world) if in_use is None else role in in_use
+    return is_open(role, state) if in_use is None else role in in_use
 
 
-def _closing(entry: Entry, world: World, others: t.Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _closing(entry: Entry, state: ServerState, others: t.Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split the logins with another password into those to close now, and those that stay open for a while."""
     going = {
         role: bool(entry.get("retire")) and role not in (entry.get("logins_in_use") or ())
         for role in others
-        if is_open(role, world) or (role in world.roles and world.roles[role].sessions)
+        if is_open(role, state) or (role in state.roles and state.roles[role].sessions)
     }
     retire = tuple(role for role, goes in going.items() if goes)
-    return retire, tuple(role for role in going if role not in retire and is_open(role, world))
+    return retire, tuple(role for role in going if role not in retire and is_open(role, state))
 
 
-def login_problems(entries: t.Sequence[Entry], world: World, fitting: Fitting) -> t.Iterator[Problem]:
+def login_problems(entries: t.Sequence[Entry], state: ServerState, fitting: Fitting) -> t.Iterator[Problem]:
     """Find deployments of which both logins are in use with other passwords."""
     for entry in entries:
-        if choose(entry, world, fitting) is None:
+        if choose(entry, state, fitting) is None:
             yield _both_in_use(entry)
 
 
@@ -120,14 +120,14 @@ def _both_in_use(entry: Entry) -> Problem:
     )
 
 
-def compare_passwords(entries: t.Sequence[Entry], world: World) -> dict[str, bool | None]:
+def compare_passwords(entries: t.Sequence[Entry], state: ServerState) -> dict[str, bool | None]:
     """Compare all passwords in parallel: each takes 4,096 rounds of hashing, which run outside the interpreter's lock."""
     pairs = {
-        role: (world.roles[role].verifier, entry["password"])
+        role: (state.roles[role].verifier, entry["password"])
         for entry in entries
         if entry.get("password")
         for role in logins_of(entry["name"])
-        if role in world.roles
+        if role in state.roles
     }
     if len(pairs) < 4:
         results = [matches(*pair) for pair in pairs.values()]

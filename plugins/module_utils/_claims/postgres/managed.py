@@ -13,7 +13,7 @@ import secrets
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import Entry, logins_of
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
@@ -28,18 +28,18 @@ if t.TYPE_CHECKING:
     Login = t.Callable[[str, str, str], Connection]
 
 
-def privilege_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Problem]:
+def privilege_problems(entries: t.Sequence[Entry], state: ServerState) -> t.Iterator[Problem]:
     """Find rights that we lack for the objects to create, with the SQL that grants them."""
-    if world.superuser:
+    if state.superuser:
         return
-    me = world.me["name"]
+    me = state.me["name"]
     for entry in entries:
         target = identifier(entry["name"])
         lacking = [
             word
             for word, has, exists in (
-                ("CREATEROLE", world.me["createrole"], target in world.roles),
-                ("CREATEDB", world.me["createdb"], target in world.databases),
+                ("CREATEROLE", state.me["createrole"], target in state.roles),
+                ("CREATEDB", state.me["createdb"], target in state.databases),
             )
             if not has and not exists
         ]
@@ -52,17 +52,17 @@ def privilege_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[P
             )
 
 
-def closable(names: t.Sequence[str], world: World) -> list[str]:
+def closable(names: t.Sequence[str], state: ServerState) -> list[str]:
     """Return the databases on which we may revoke rights; that is, without those of other owners unless we are a superuser."""
     return [
         name
         for name in names
-        if world.superuser or (name in world.databases and world.databases[name].owner == world.me["name"])
+        if state.superuser or (name in state.databases and state.databases[name].owner == state.me["name"])
     ]
 
 
 def passwords_by_login(
-    entries: t.Sequence[Entry], world: World, login: Login
+    entries: t.Sequence[Entry], state: ServerState, login: Login
 ) -> tuple[dict[str, bool | None], dict[str, str]]:
     """Test each password by logging in, as only a superuser may see stored passwords; one connection per existing login.
 
@@ -73,7 +73,7 @@ def passwords_by_login(
     for entry in entries:
         target = identifier(entry["name"])
         for role in logins_of(entry["name"]):
-            if entry.get("password") and role in world.roles and target in world.databases:
+            if entry.get("password") and role in state.roles and target in state.databases:
                 fits[role], why = has_password(functools.partial(login, target, role), entry["password"])
                 unknown.update({role: why} if why else {})
     return fits, unknown
@@ -110,14 +110,14 @@ def _first_line(exc: Exception) -> str:
     return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
 
 
-def warnings_of(close: t.Sequence[str], world: World) -> list[str]:
+def warnings_of(close: t.Sequence[str], state: ServerState) -> list[str]:
     """Return warnings about what an administrator has to do for us."""
-    missing = [name for name in close if name not in closable(close, world) and name in world.databases]
+    missing = [name for name in close if name not in closable(close, state) and name in state.databases]
     return [
-        f"the database '{name}' belongs to '{world.databases[name].owner}', so only an administrator can revoke the"
+        f"the database '{name}' belongs to '{state.databases[name].owner}', so only an administrator can revoke the"
         f' access of the deployments: REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC'
         for name in missing
-        if world.databases[name].public and world.databases[name].allow
+        if state.databases[name].public and state.databases[name].allow
     ]
 
 

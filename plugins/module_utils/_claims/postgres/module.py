@@ -11,7 +11,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, Refused, refuse
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
+    ClaimError,
+    Refused,
+    raise_for_problems,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import managed
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import release as _release
@@ -32,7 +36,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import Plan, make_plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import (
     entry_problems,
-    world_problems,
+    state_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.report import (
     diff_of,
@@ -40,8 +44,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     warnings_of,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import (
-    World,
-    read_world,
+    ServerState,
+    read_state,
     require_writable,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.timeouts import PatientSession
@@ -64,7 +68,7 @@ Params = t.Mapping[str, t.Any]
 class StateAndPlan:
     """The state of the server, and the plan that follows from it."""
 
-    world: World
+    state: ServerState
     plan: Plan
     releases: list[_release.Release]
     unknown: dict[str, str]  # by role: why it is unknown whether it has the wanted password
@@ -76,7 +80,7 @@ class StateAndPlan:
 
 def ensure(connection: Connection, params: Params, check_mode: bool) -> dict[str, t.Any]:
     """Bring roles and databases to the wanted state, or report what would be done."""
-    refuse(entry_problems(params["databases"]))
+    raise_for_problems(entry_problems(params["databases"]))
     current = _read_and_plan(connection, params)
     if current.actions() and not check_mode:
         # Others may have made changes while we waited, so the plan is made again under the lock.
@@ -86,9 +90,9 @@ def ensure(connection: Connection, params: Params, check_mode: bool) -> dict[str
             if any(need.logins.retire for need in current.plan.needs):
                 # This also undoes what a session did with its rights before it was ended, such as granting them to others.
                 _apply(connection, params, _read_and_plan(connection, params))
-    result = result_of(current.plan, current.world)
-    warnings = warnings_of(params["databases"], current.world, current.plan)
-    warnings += managed.warnings_of(params["close_databases"], current.world)
+    result = result_of(current.plan, current.state)
+    warnings = warnings_of(params["databases"], current.state, current.plan)
+    warnings += managed.warnings_of(params["revoke_public_connect"], current.state)
     warnings += managed.unknown_warnings(current.unknown)
     for release in current.releases:
         result["databases"][release.name] = release.result()
@@ -100,9 +104,9 @@ def ensure(connection: Connection, params: Params, check_mode: bool) -> dict[str
 
 
 def _apply(connection: Connection, params: Params, current: StateAndPlan) -> None:
-    ours = [role.name for role in current.world.roles.values() if role.mark]
+    ours = [role.name for role in current.state.roles.values() if role.claim_comment]
     patient = PatientSession(connection, lambda: connect(params), ours)
-    apply_plan(patient, entering(params, current.world), current.plan, current.world.superuser)
+    apply_plan(patient, entering(params, current.state), current.plan, current.state.superuser)
     _release.apply_release(patient, current.releases)
 
 
@@ -111,27 +115,27 @@ def _read_and_plan(connection: Connection, params: Params) -> StateAndPlan:
     leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
     extensions = {extension for entry in entries for extension in entry["extensions"]}
     owner = Owner(params["owner"], tuple(params["previous_owners"]), params["take_over"])
-    world = read_world(
+    state = read_state(
         connection, [role for entry in params["databases"] for role in logins_of(entry["name"])], extensions
     )
-    require_writable(world)
-    refuse(world_problems(entries, world, owner))
-    refuse(managed.privilege_problems(entries, world))
-    releases = _release.plan_release(connection, entering(params, world), leaving, world, owner)
-    close = managed.closable(params["close_databases"], world)
+    require_writable(state)
+    raise_for_problems(state_problems(entries, state, owner))
+    raise_for_problems(managed.privilege_problems(entries, state))
+    releases = _release.plan_release(connection, entering(params, state), leaving, state, owner)
+    close = managed.closable(params["revoke_public_connect"], state)
     unknown: dict[str, str] = {}
-    fitting = compare_passwords(entries, world)
-    if not world.superuser:
+    fitting = compare_passwords(entries, state)
+    if not state.superuser:
         fitting, unknown = managed.passwords_by_login(
-            entries, world, lambda database, role, password: log_in(params, database, role, password)
+            entries, state, lambda database, role, password: log_in(params, database, role, password)
         )
-    refuse(login_problems(entries, world, fitting))
-    return StateAndPlan(world, make_plan(entries, world, close, fitting, owner.name), releases, unknown)
+    raise_for_problems(login_problems(entries, state, fitting))
+    return StateAndPlan(state, make_plan(entries, state, close, fitting, owner.name), releases, unknown)
 
 
-def entering(params: Params, world: World) -> t.Callable[[str], Connection]:
+def entering(params: Params, state: ServerState) -> t.Callable[[str], Connection]:
     """Return a function that connects to a database of a deployment as the current role."""
-    return lambda database: enter(params, database, world.me["name"])
+    return lambda database: enter(params, database, state.me["name"])
 
 
 def run_module(module: AnsibleModule, work: t.Callable[[Connection, Params, bool], dict[str, t.Any]]) -> t.NoReturn:

@@ -16,7 +16,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import (
     Database,
     Role,
-    World,
+    ServerState,
     claims_of,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier, name_problems
@@ -44,18 +44,18 @@ def entry_problems(entries: t.Sequence[Entry]) -> t.Iterator[Problem]:
                 yield Problem(name, "extensions", f"{extension!r} is not the name of an extension", "correct it")
 
 
-def world_problems(entries: t.Sequence[Entry], world: World, owner: Owner) -> t.Iterator[Problem]:
+def state_problems(entries: t.Sequence[Entry], state: ServerState, owner: Owner) -> t.Iterator[Problem]:
     """Find problems on the server."""
     holders: dict[int, list[dict[str, t.Any]]] = {}
-    for claim in claims_of(world):
+    for claim in claims_of(state):
         if claim["redis_number"]:  # deployments in a cluster share database 0
             holders.setdefault(claim["redis_number"], []).append(claim)
     for entry in entries:
-        yield from ownership_problems(entry, world, owner)
-        yield from _number_problems(entry, world, holders)
-        yield from _aes_key_problems(entry, world, owner)
+        yield from ownership_problems(entry, state, owner)
+        yield from _number_problems(entry, state, holders)
+        yield from _aes_key_problems(entry, state, owner)
         for extension in entry.get("extensions") or ():
-            if extension not in world.extensions:
+            if extension not in state.extensions:
                 yield Problem(
                     entry["name"],
                     "extensions",
@@ -64,22 +64,22 @@ def world_problems(entries: t.Sequence[Entry], world: World, owner: Owner) -> t.
                 )
 
 
-def ownership_problems(entry: Entry, world: World, owner: Owner) -> t.Iterator[Problem]:
+def ownership_problems(entry: Entry, state: ServerState, owner: Owner) -> t.Iterator[Problem]:
     """Find a role or database of that name that belongs to somebody else."""
     name = entry["name"]
     target, second = logins_of(name)
-    role, database = world.roles.get(target), world.databases.get(target)
-    other = world.roles.get(second)
-    if world.me["name"] in (target, second):
+    role, database = state.roles.get(target), state.databases.get(target)
+    other = state.roles.get(second)
+    if state.me["name"] in (target, second):
         yield Problem(name, "name", "this is the administrator's role in Postgres", "choose another name")
     elif role is not None and not _is_for(role, name):
         yield _not_ours(name, "role", target)
     elif database is not None and not _is_for(database, name) and not (role and database.owner == target):
         yield _not_ours(name, "database", target)
-    elif other is not None and (other.mark or {}).get("login_of") != target:
+    elif other is not None and (other.claim_comment or {}).get("login_of") != target:
         yield _not_ours(name, "role", second)
     else:
-        found = (remembered(name, world) or {}).get("owner")
+        found = (remembered(name, state) or {}).get("owner")
         yield from filter(None, [owner.problem(name, f"Postgres database '{target}'", found)])
     if role is None and not entry.get("password") and entry.get("state", "present") == "present":
         yield Problem(name, "password", "a new role needs a password", "set one")
@@ -95,14 +95,14 @@ def _not_ours(name: str, kind: str, target: str) -> Problem:
 
 
 def _is_for(item: Role | Database, name: str) -> bool:
-    return item.mark is not None and item.mark["deployment"] == name
+    return item.claim_comment is not None and item.claim_comment["deployment"] == name
 
 
-def _number_problems(entry: Entry, world: World, holders: Holders) -> t.Iterator[Problem]:
+def _number_problems(entry: Entry, state: ServerState, holders: Holders) -> t.Iterator[Problem]:
     name, number = entry["name"], entry.get("redis_number")
     if number is None:
         return
-    before = remembered(name, world) or {}
+    before = remembered(name, state) or {}
     # Database numbers of another server are different databases.
     moved = None not in (before.get("redis_server"), entry.get("redis_server")) and not _same_server(before, entry)
     if before.get("redis_number") not in (None, number) and not moved:
@@ -124,10 +124,10 @@ def _number_problems(entry: Entry, world: World, holders: Holders) -> t.Iterator
             return
 
 
-def _aes_key_problems(entry: Entry, world: World, owner: Owner) -> t.Iterator[Problem]:
+def _aes_key_problems(entry: Entry, state: ServerState, owner: Owner) -> t.Iterator[Problem]:
     """Find an AES key that differs from the remembered one, on whatever host the deployment has served with that."""
     name, keys = entry["name"], entry.get("aes_keys")
-    before = remembered(name, world) or {}
+    before = remembered(name, state) or {}
     # The fingerprint depends on the owner's secret key, so it cannot be compared if that key is lost.
     if before.get("owner") not in (None, owner.name, *owner.previous):
         return
@@ -148,10 +148,10 @@ def _same_server(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any]) -> bo
     return len(servers) < 2
 
 
-def remembered(name: str, world: World) -> dict[str, t.Any] | None:
+def remembered(name: str, state: ServerState) -> dict[str, t.Any] | None:
     """Return the durable copy: that of the role, which the deployment cannot change, else that of its database."""
     target = identifier(name)
-    for item in (world.roles.get(target), world.databases.get(target)):
+    for item in (state.roles.get(target), state.databases.get(target)):
         if item is not None and _is_for(item, name):
-            return item.mark
+            return item.claim_comment
     return None

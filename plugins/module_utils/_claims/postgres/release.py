@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
     ClaimError,
     confirm_problems,
-    refuse,
+    raise_for_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.grants_elsewhere import (
@@ -28,7 +28,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     second_login,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import ownership_problems
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
@@ -136,29 +136,29 @@ class Release:
 
 
 def plan_release(
-    connection: Connection, enter: Enter, entries: t.Sequence[Entry], world: World, owner: Owner
+    connection: Connection, enter: Enter, entries: t.Sequence[Entry], state: ServerState, owner: Owner
 ) -> list[Release]:
     """Find out what exists of the deployments to release, and refuse what must not be released."""
     if not entries:
         return []
-    refuse(confirm_problems(entries))
-    refuse(problem for entry in entries for problem in ownership_problems(entry, world, owner))
+    raise_for_problems(confirm_problems(entries))
+    raise_for_problems(problem for entry in entries for problem in ownership_problems(entry, state, owner))
     releases = [
         Release(
             name=entry["name"],
             confirmed=entry.get("confirm") is not None,
-            role=identifier(entry["name"]) in world.roles,
-            database=identifier(entry["name"]) in world.databases,
-            login=second_login(entry["name"]) in world.roles,
-            opened=tuple(role for role in logins_of(entry["name"]) if role in world.roles and world.roles[role].login),
+            role=identifier(entry["name"]) in state.roles,
+            database=identifier(entry["name"]) in state.databases,
+            login=second_login(entry["name"]) in state.roles,
+            opened=tuple(role for role in logins_of(entry["name"]) if role in state.roles and state.roles[role].login),
         )
         for entry in entries
     ]
-    refuse(elsewhere_problems(connection, [release.name for release in releases if release.confirmed]))
+    raise_for_problems(elsewhere_problems(connection, [release.name for release in releases if release.confirmed]))
     _count_clients(connection, releases)
-    refuse(_client_problems(releases))
+    raise_for_problems(_client_problems(releases))
     for release in releases:
-        if release.database and world.databases[release.target].allow:
+        if release.database and state.databases[release.target].allow:
             release.rows = count_rows(enter, release.target)
     return releases
 
@@ -213,7 +213,7 @@ def apply_release(connection: PatientSession, releases: t.Sequence[Release]) -> 
     late = list(_client_problems(going))
     if late:
         _permit_connections(connection, going, allowed=True)
-        refuse(late)
+        raise_for_problems(late)
     reach("release_locked_out")
     revoke_elsewhere(connection, [role for release in going for role in logins_of(release.name)])
     for release in going:

@@ -13,25 +13,25 @@ import typing as t
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import Entry, logins_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import Plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import remembered
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import OF_SERVICES, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import OF_SERVICES, ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 
 HIDDEN = "(hidden)"
 
 
-def result_of(plan: Plan, world: World) -> dict[str, t.Any]:
+def result_of(plan: Plan, state: ServerState) -> dict[str, t.Any]:
     """Return the outcome, as described in the module's RETURN section."""
     databases = {}
     for need in plan.needs:
-        mark = need.mark or remembered(need.name, world) or {}
+        claim_comment = need.claim_comment or remembered(need.name, state) or {}
         databases[need.name] = {
             "database": need.target,
             "role": need.target,
             "login": need.logins.login,
             "retired": list(need.logins.retire),
             "retiring": list(need.logins.retiring),
-            "redis_number": mark.get("redis_number"),
-            "extensions": mark.get("extensions", {}),
+            "redis_number": claim_comment.get("redis_number"),
+            "extensions": claim_comment.get("extensions", {}),
             "changed": bool(need.actions()),
         }
     actions = plan.actions()
@@ -49,29 +49,29 @@ def diff_of(plan: Plan, releases: t.Iterable[t.Any] = ()) -> dict[str, t.Any]:
             shown[action["action"]] = action.get("what") or action.get("extension") or action.get("role") or need.target
         if need.create_role or need.logins.set_password:
             shown["password"] = HIDDEN
-        if need.mark is not None:
-            shown["remember"] = need.mark
+        if need.claim_comment is not None:
+            shown["remember"] = need.claim_comment
     after = {name: shown for name, shown in after.items() if shown}
     if plan.close:
         after["revoke_public"] = plan.close
     return {"before": {name: {} for name in after}, "after": after}
 
 
-def warnings_of(entries: t.Sequence[Entry], world: World, plan: Plan) -> list[str]:
+def warnings_of(entries: t.Sequence[Entry], state: ServerState, plan: Plan) -> list[str]:
     """Return warnings about conditions that are unsafe but not refused."""
     found = []
     own = {identifier(entry["name"]) for entry in entries}
-    ours = own | {role.name for role in world.roles.values() if role.mark}
-    for name, database in sorted(world.databases.items()):
+    ours = own | {role.name for role in state.roles.values() if role.claim_comment}
+    for name, database in sorted(state.databases.items()):
         if database.public and database.allow and name not in ours | OF_SERVICES and name not in plan.close:
             found.append(
                 f"any role may connect to the database '{name}', including those of the deployments. Add it"
-                " to close_databases to revoke that right from PUBLIC."
+                " to revoke_public_connect to revoke that right from PUBLIC."
             )
-    for name in sorted({role for entry in entries for role in logins_of(entry["name"])} & set(world.roles)):
-        groups = ", ".join(group for group in world.roles[name].member_of if group not in own)
+    for name in sorted({role for entry in entries for role in logins_of(entry["name"])} & set(state.roles)):
+        groups = ", ".join(group for group in state.roles[name].member_of if group not in own)
         if groups:
             found.append(f"the role '{name}' is a member of {groups} and has their rights in addition to its own.")
-    if world.version < 150000:
-        found.append(f"Postgres {world.version // 10000} works, but only 15 and newer are tested.")
+    if state.version < 150000:
+        found.append(f"Postgres {state.version // 10000} works, but only 15 and newer are tested.")
     return found

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.comment import decode_mark
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.comment import decode_claim_comment
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 
 if t.TYPE_CHECKING:
@@ -92,9 +92,9 @@ class Role:
     set_inside: tuple[str, ...] = ()  # of ALTER ROLE ... IN DATABASE ... SET, as database:name
 
     @property
-    def mark(self) -> dict[str, t.Any] | None:
+    def claim_comment(self) -> dict[str, t.Any] | None:
         """The claim in its comment. The role itself cannot change it, unlike the comment of its database."""
-        return decode_mark(self.comment)
+        return decode_claim_comment(self.comment)
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ class Database:
     grantees: tuple[str, ...] = ()  # roles with rights on it other than its owner and PUBLIC
 
     @property
-    def mark(self) -> dict[str, t.Any] | None:
+    def claim_comment(self) -> dict[str, t.Any] | None:
         """The claim in its comment."""
-        return decode_mark(self.comment)
+        return decode_claim_comment(self.comment)
 
 
 @dataclass(frozen=True)
-class World:
+class ServerState:
     """The state of the server before any decision."""
 
     version: int
@@ -135,7 +135,7 @@ class World:
         return bool(self.me["superuser"])
 
 
-def read_world(connection: Connection, names: t.Sequence[str], extensions: t.Iterable[str] = ()) -> World:
+def read_state(connection: Connection, names: t.Sequence[str], extensions: t.Iterable[str] = ()) -> ServerState:
     """Read the roles of these names, all databases, and the available ones of these extensions."""
     # Only a superuser may see verifiers; the server reports this parameter at login, without a query.
     superuser = connection.info.parameter_status("is_superuser") == "on"
@@ -147,7 +147,7 @@ def read_world(connection: Connection, names: t.Sequence[str], extensions: t.Ite
     if content["version"] < MINIMUM_VERSION:
         raise ClaimError(f"Postgres {content['version'] // 10000} is too old: use 14 or newer, preferably 15 or newer")
     lists = ("member_of", "settings", "set_inside")
-    return World(
+    return ServerState(
         version=content["version"],
         max_connections=content["max_connections"],
         me=content["me"],
@@ -161,14 +161,14 @@ def read_world(connection: Connection, names: t.Sequence[str], extensions: t.Ite
     )
 
 
-def require_writable(world: World) -> None:
+def require_writable(state: ServerState) -> None:
     """Raise ClaimError for a read-only server, before anything fails half-way."""
-    if world.recovery:
+    if state.recovery:
         raise ClaimError(
             "this Postgres is a replica and read-only: use the address of its primary, such as the writer endpoint of a"
             " managed service"
         )
-    if world.read_only:
+    if state.read_only:
         raise ClaimError(
             "this Postgres is read-only for us (default_transaction_read_only is on); managed services set this when their"
             " disk is full: free space there, or reset the setting"
@@ -178,49 +178,53 @@ def require_writable(world: World) -> None:
 _REMEMBERED = ("redis_number", "redis_server", "redis_address", "owner")
 
 
-def claims_of(world: World) -> list[dict[str, t.Any]]:
+def claims_of(state: ServerState) -> list[dict[str, t.Any]]:
     """Return the durable claims: those in comments of roles, and of databases whose role does not exist.
 
     A deployment can rewrite the comment of its own database, so a claim counts only on an object of its own name, and that of
     a database only if no role exists that could have written it.
     """
     found: dict[str, dict[str, t.Any]] = {}
-    for role in world.roles.values():
-        mark = role.mark
-        if mark is None or role.name != identifier(mark["deployment"]):
+    for role in state.roles.values():
+        claim_comment = role.claim_comment
+        if claim_comment is None or role.name != identifier(claim_comment["deployment"]):
             continue
-        database = world.databases.get(role.name)
+        database = state.databases.get(role.name)
         # The deployment can remove the comment of its database; the database is still its own.
         made = database is not None and (
-            (database.mark or {}).get("deployment") == mark["deployment"]
+            (database.claim_comment or {}).get("deployment") == claim_comment["deployment"]
             or (database.owner == role.name and database.allow)
         )
-        found[mark["deployment"]] = _claim(mark, database=role.name if made else None, role=role.name)
-    for database in world.databases.values():
-        mark = database.mark
-        if mark is None or database.name != identifier(mark["deployment"]) or database.name in world.roles:
+        found[claim_comment["deployment"]] = _claim(claim_comment, database=role.name if made else None, role=role.name)
+    for database in state.databases.values():
+        claim_comment = database.claim_comment
+        if (
+            claim_comment is None
+            or database.name != identifier(claim_comment["deployment"])
+            or database.name in state.roles
+        ):
             continue
-        found.setdefault(mark["deployment"], _claim(mark, database=database.name, role=None))
+        found.setdefault(claim_comment["deployment"], _claim(claim_comment, database=database.name, role=None))
     return [found[name] for name in sorted(found)]
 
 
-def _claim(mark: t.Mapping[str, t.Any], **objects: str | None) -> dict[str, t.Any]:
-    return {"name": mark["deployment"], **objects, **{key: mark.get(key) for key in _REMEMBERED}}
+def _claim(claim_comment: t.Mapping[str, t.Any], **objects: str | None) -> dict[str, t.Any]:
+    return {"name": claim_comment["deployment"], **objects, **{key: claim_comment.get(key) for key in _REMEMBERED}}
 
 
-def orphans_of(world: World) -> list[dict[str, t.Any]]:
+def orphans_of(state: ServerState) -> list[dict[str, t.Any]]:
     """Find claims whose role or database does not exist, and databases that nobody has claimed."""
-    claims = claims_of(world)
+    claims = claims_of(state)
     claimed = {claim["database"] for claim in claims}
     roles = [
         {"kind": "role_without_database", "name": claim["name"], "database": None}
         for claim in claims
-        if claim["database"] is None and claim["role"] not in world.databases
+        if claim["database"] is None and claim["role"] not in state.databases
     ]
     unfinished = [
         {"kind": "unfinished_database", "name": claim["name"], "database": claim["role"]}
         for claim in claims
-        if claim["database"] is None and claim["role"] in world.databases
+        if claim["database"] is None and claim["role"] in state.databases
     ]
     no_roles = [
         {"kind": "database_without_role", "name": claim["name"], "database": claim["database"]}
@@ -230,7 +234,7 @@ def orphans_of(world: World) -> list[dict[str, t.Any]]:
     unfinished_names = {item["database"] for item in unfinished}
     unclaimed = [
         {"kind": "database_without_claim", "name": None, "database": name}
-        for name, database in sorted(world.databases.items())
+        for name, database in sorted(state.databases.items())
         if name not in claimed | unfinished_names | {"postgres"} | OF_SERVICES
         and not database.template
         and not database.foreign

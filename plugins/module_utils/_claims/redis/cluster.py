@@ -13,20 +13,20 @@ import typing as t
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import own_patterns
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, readable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import key_patterns, user_of
 
 
-def is_shared(server: Server, world: World, allowed: bool) -> bool:
+def single_db(server: Server, state: ServerState, allowed: bool) -> bool:
     """Return whether all deployments have to share database 0; raise ClaimError if the play does not allow that."""
-    if world.databases is None and "out of range" in str(server.call("EVAL", "return redis.call('SELECT', 1)", 0)):
-        world.databases = 1  # the server hides its configuration
-    if world.databases != 1:
+    if state.databases is None and "out of range" in str(server.call("EVAL", "return redis.call('SELECT', 1)", 0)):
+        state.databases = 1  # the server hides its configuration
+    if state.databases != 1:
         return False
     if not allowed:
-        why = "is in cluster mode and" if world.cluster else "is configured with one database and"
+        why = "is in cluster mode and" if state.cluster else "is configured with one database and"
         raise ClaimError(
             f"this Redis {why} has database 0 only, so deployments cannot get a database each. Use another Redis, or set"
             " allow_shared_number to true; deployments are then separated by their key prefixes (REDIS_KEY_PREFIX) alone."

@@ -11,35 +11,35 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import MARK
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import NAMESPACE
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import keys as _keys
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import matcher
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import key_patterns, user_of
 
 Owned = t.Callable[[str], t.Optional[str]]  # noqa: UP045 - Python 3.8
 
 
-def owner_of_key(names: t.Collection[str], world: World) -> Owned:
+def owner_of_key(names: t.Collection[str], state: ServerState) -> Owned:
     """Return a function that returns which of these deployments owns a key in database 0, or None if that is uncertain.
 
     Our own keys have no owner. A key that begins with the deployment's name and ":" is its own; another key that its user
     may write is its own only if no other user can have written it.
     """
-    users = dict(user_of(line) for line in world.rules or ())
+    users = dict(user_of(line) for line in state.rules or ())
     mine = {name: matcher(key_patterns(users.get(name, ()))) for name in names}
     others = matcher(
         [
             pattern
             for name, rights in users.items()
-            if name not in {*names, world.me} and not (name == "default" and "off" in rights)
+            if name not in {*names, state.me} and not (name == "default" and "off" in rights)
             for pattern in key_patterns(rights)
         ]
     )
 
     def owner(key: str) -> str | None:
-        if key.startswith(f"{MARK}:"):
+        if key.startswith(f"{NAMESPACE}:"):
             return None
         if key.partition(":")[0] in mine and ":" in key:
             return key.partition(":")[0]
@@ -48,12 +48,12 @@ def owner_of_key(names: t.Collection[str], world: World) -> Owned:
     return owner
 
 
-def sweep(server: Server, names: t.Collection[str], world: World, delete: bool) -> Counter[str]:
+def sweep(server: Server, names: t.Collection[str], state: ServerState, delete: bool) -> Counter[str]:
     """Count the keys in database 0 of each of these deployments, and delete them if ``delete`` is set."""
     found: Counter[str] = Counter()
     if not names:
         return found
-    owner = owner_of_key(names, world)
+    owner = owner_of_key(names, state)
     for _number, keys in _keys.scan(server, [0]):
         own = {key: name for key in keys if (name := owner(key))}
         found.update(own.values())

@@ -16,13 +16,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.p
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.release import connected, count
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.scripts import INSPECT_SCRIPT
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import read_world
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import read_state
 
 
 def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) -> dict[str, t.Any]:
     """Read all claims and orphans; nothing is changed."""
-    world = read_world(server, [])
-    answer = server.script(INSPECT_SCRIPT, CLAIMS_KEY, record_input(world, params))
+    state = read_state(server, [])
+    answer = server.script(INSPECT_SCRIPT, CLAIMS_KEY, record_input(state, params))
     try:
         clients = connected(server)
     except ClaimError:
@@ -48,7 +48,7 @@ def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) ->
         "orphans": orphans(claims, keys, known),
         "number_limit": int(answer["databases"]),
         "server": answer.get("server"),
-        "server_version": world.version,
+        "server_version": state.version,
         "warnings": [],
     }
 

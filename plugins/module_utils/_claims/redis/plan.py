@@ -21,7 +21,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.a
     user_patterns,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import RESET
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import name_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import SHARED_MARK
@@ -83,30 +83,30 @@ def known_numbers(claims: t.Iterable[Entry], server: str | None = None) -> dict[
     }
 
 
-def world_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Problem]:
+def state_problems(entries: t.Sequence[Entry], state: ServerState) -> t.Iterator[Problem]:
     """Find deployments that have the name of the user we are logged in as."""
     for entry in entries:
-        if entry["name"] == world.me:
+        if entry["name"] == state.me:
             yield Problem(entry["name"], "name", "this is the administrator's user in Redis", "choose another name")
 
 
 def script_input(
-    entries: t.Sequence[Entry], world: World, params: t.Mapping[str, t.Any], **more: t.Any
+    entries: t.Sequence[Entry], state: ServerState, params: t.Mapping[str, t.Any], **more: t.Any
 ) -> dict[str, t.Any]:
     """Build the input of the claims script."""
     wanted = [
         {
             "name": entry["name"],
             "number": entry.get("number"),
-            "foreign": _is_foreign(entry["name"], world),
-            "leftover": world.users.get(entry["name"]) is not None,
+            "foreign": _is_foreign(entry["name"], state),
+            "leftover": state.users.get(entry["name"]) is not None,
         }
         for entry in entries
     ]
-    return {**record_input(world, params), "wanted": wanted, "checked": [], **more}
+    return {**record_input(state, params), "wanted": wanted, "checked": [], **more}
 
 
-def record_input(world: World, params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def record_input(state: ServerState, params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Build what every script needs to read the record: the server, the inventory, and the claims that Postgres records."""
     remembered = [
         {
@@ -119,28 +119,30 @@ def record_input(world: World, params: t.Mapping[str, t.Any]) -> dict[str, t.Any
         for claim in sorted(params["known_claims"] or (), key=lambda claim: str(claim["name"]))
     ]
     return {
-        "databases": world.databases,
+        "databases": state.databases,
         "known": remembered,
         "address": params["address"],
         "owner": params.get("owner"),
         "owners": [*filter(None, [params.get("owner")]), *(params.get("previous_owners") or ())],
         "take_over": bool(params.get("take_over")),
-        "held": [{"number": number, "names": names} for number, names in numbers_of_users(world.rules or ()).items()],
+        "held": [{"number": number, "names": names} for number, names in numbers_of_users(state.rules or ()).items()],
     }
 
 
-def _is_foreign(name: str, world: World) -> bool:
-    user = world.users.get(name)
-    return user is not None and not is_ours(user, world.sets)
+def _is_foreign(name: str, state: ServerState) -> bool:
+    user = state.users.get(name)
+    return user is not None and not is_ours(user, state.sets)
 
 
-def make_plan(entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], world: World, manage_users: bool) -> Plan:
+def make_plan(
+    entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], state: ServerState, manage_users: bool
+) -> Plan:
     """Compute what the users of the claimed databases lack, and list all changes."""
     plan = Plan(
         numbers={name: int(number) for name, number in (answer["numbers"] or {}).items()},
         fresh={item["name"]: item for item in answer["fresh"] or ()},
     )
-    marked = {name[len(RESET) :] for name in world.fields if name.startswith(RESET)}
+    marked = {name[len(RESET) :] for name in state.fields if name.startswith(RESET)}
     plan.reset = {entry["name"] for entry in entries} & {*answer.get("reset", resets_of(answer)), *marked}
     adopted = {item["name"] for item in answer.get("adopted") or ()}
     if answer.get("marks"):
@@ -153,19 +155,19 @@ def make_plan(entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], world: 
         if name in adopted:
             plan.actions.append({"action": "set_owner", "name": name, "number": plan.numbers[name]})
         if manage_users:
-            _plan_user(entry, plan, world)
-    if manage_users and world.acl_file != "" and (plan.users or world.unsaved):
+            _plan_user(entry, plan, state)
+    if manage_users and state.acl_file != "" and (plan.users or state.unsaved):
         plan.save = True
         plan.actions.append({"action": "save_users"})
     return plan
 
 
-def _plan_user(entry: Entry, plan: Plan, world: World) -> None:
-    current = world.users.get(entry["name"])
+def _plan_user(entry: Entry, plan: Plan, state: ServerState) -> None:
+    current = state.users.get(entry["name"])
     if entry["name"] in plan.reset:
         entry = {**entry, "retire": True}
     user = wanted_user(entry, plan.numbers[entry["name"]], current)
-    what = differences(user, current, world.sets)
+    what = differences(user, current, state.sets)
     others = set((current or {}).get("passwords") or ()) - wanted_hashes(entry)
     if others:
         (plan.retired if entry.get("retire") else plan.retiring).add(user.name)
@@ -197,12 +199,14 @@ def wanted_user(entry: Entry, number: int, current: t.Mapping[str, t.Any] | None
         number=number or None,
         hashes=wanted_hashes(entry) | frozenset(kept),
         keys=frozenset(own_patterns(entry, "key_patterns")),
-        channels=frozenset([*own_patterns(entry, "channel_patterns"), *([SHARED_MARK] if is_shared(entry) else [])]),
+        channels=frozenset(
+            [*own_patterns(entry, "channel_patterns"), *([SHARED_MARK] if shares_channels(entry) else [])]
+        ),
         extra=tuple(entry.get("extra_commands") or ()),
     )
 
 
-def is_shared(entry: Entry) -> bool:
+def shares_channels(entry: Entry) -> bool:
     """Return whether the channels of a deployment may overlap with those of others that permit it too."""
     return bool(entry.get("shared_channels"))
 
@@ -213,11 +217,11 @@ def own_patterns(entry: Entry, option: str) -> list[str]:
     return [f"{entry['name']}:*"] if patterns is None else list(patterns)
 
 
-def patterns_of(entry: Entry, world: World) -> list[str]:
+def patterns_of(entry: Entry, state: ServerState) -> list[str]:
     """Return the patterns of all keys that a deployment may have created: those in its entry, and those of its user."""
     named = entry.get("key_patterns")
-    user = world.users.get(entry["name"])
-    existing = sorted(user_patterns(user.get("keys"), "~")) if user and is_ours(user, world.sets) else []
+    user = state.users.get(entry["name"])
+    existing = sorted(user_patterns(user.get("keys"), "~")) if user and is_ours(user, state.sets) else []
     if named is None and entry.get("state") == "absent" and existing:
         return existing
     return [*own_patterns(entry, "key_patterns"), *existing]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
     ClaimError,
     confirm_problems,
-    refuse,
+    raise_for_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import owner_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import cluster, database_zero
@@ -26,7 +26,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.e
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import patterns_of, record_input
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.scripts import RELEASE_SCRIPT
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import reach
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
@@ -83,17 +83,17 @@ class Release:
 
 
 def plan_release(
-    server: Server, entries: t.Sequence[Entry], world: World, params: t.Mapping[str, t.Any]
+    server: Server, entries: t.Sequence[Entry], state: ServerState, params: t.Mapping[str, t.Any]
 ) -> list[Release]:
     """Find out what exists of the deployments to release, and refuse what must not be released."""
     if not entries:
         return []
-    refuse(confirm_problems(entries))
-    found = _run_script(server, [entry["name"] for entry in entries], world, params, dry=True)
+    raise_for_problems(confirm_problems(entries))
+    found = _run_script(server, [entry["name"] for entry in entries], state, params, dry=True)
     clients = connected(server)
     releases = []
     for entry in entries:
-        name, user = entry["name"], world.users.get(entry["name"])
+        name, user = entry["name"], state.users.get(entry["name"])
         number = found.get(name)
         releases.append(
             Release(
@@ -102,12 +102,14 @@ def plan_release(
                 number=number,
                 keys=0,
                 clients=count(clients, name, number),
-                user=user is not None and is_ours(user, world.sets),
-                patterns=tuple(patterns_of(entry, world)),
+                user=user is not None and is_ours(user, state.sets),
+                patterns=tuple(patterns_of(entry, state)),
             )
         )
-    _count_shared(server, releases, world)
-    refuse([*_client_problems(releases), *_user_problems(releases, world), *_count_own(server, releases, world)])
+    _count_shared(server, releases, state)
+    raise_for_problems(
+        [*_client_problems(releases), *_user_problems(releases, state), *_count_own(server, releases, state)]
+    )
     return releases
 
 
@@ -120,7 +122,7 @@ def _using_database_zero(releases: t.Iterable[Release]) -> list[str]:
     return [release.name for release in releases if release.user and release.number != 0]
 
 
-def _count_own(server: Server, releases: t.Sequence[Release], world: World) -> list[Problem]:
+def _count_own(server: Server, releases: t.Sequence[Release], state: ServerState) -> list[Problem]:
     """Count the keys of each, and return a problem for each that has keys of somebody else."""
     content = _keys.classify(server, _own_databases(releases))
     problems = []
@@ -130,33 +132,33 @@ def _count_own(server: Server, releases: t.Sequence[Release], world: World) -> l
             problems.append(
                 release.confirmed and content[release.number].problem(release.name, "state", release.number)
             )
-    left = database_zero.sweep(server, _using_database_zero(releases), world, delete=False)
+    left = database_zero.sweep(server, _using_database_zero(releases), state, delete=False)
     for release in releases:
         release.keys += left[release.name]
     return [problem for problem in problems if problem]
 
 
-def _count_shared(server: Server, releases: t.Iterable[Release], world: World) -> None:
+def _count_shared(server: Server, releases: t.Iterable[Release], state: ServerState) -> None:
     sharing = [release for release in releases if release.number == 0]
     if sharing:
-        nodes = _masters(server, world)
+        nodes = _masters(server, state)
         clients = [client for node in nodes[1:] for client in connected(node)]
         for release in sharing:
             release.keys = cluster.sweep(nodes, release.patterns, delete=False)
             release.clients += count(clients, release.name, None)
 
 
-def _masters(server: Server, world: World) -> list[Server]:
-    return [server, *(cluster.other_nodes(server, masters=True) if world.cluster else [])]
+def _masters(server: Server, state: ServerState) -> list[Server]:
+    return [server, *(cluster.other_nodes(server, masters=True) if state.cluster else [])]
 
 
 def _run_script(
-    server: Server, names: t.Sequence[str], world: World, params: t.Mapping[str, t.Any], dry: bool
+    server: Server, names: t.Sequence[str], state: ServerState, params: t.Mapping[str, t.Any], dry: bool
 ) -> dict[str, int]:
     """Run the script that finds the databases of these names and, unless ``dry``, frees them; they must be empty by then."""
-    question = {**record_input(world, params), "wanted": names, "dry": dry}
+    question = {**record_input(state, params), "wanted": names, "dry": dry}
     answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, question)
-    refuse(script_problems(answer, owner_of(params)))
+    raise_for_problems(script_problems(answer, owner_of(params)))
     return {item["name"]: int(item["number"]) for item in answer["found"] or ()}
 
 
@@ -171,10 +173,10 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
             )
 
 
-def _user_problems(releases: t.Iterable[Release], world: World) -> t.Iterator[Problem]:
+def _user_problems(releases: t.Iterable[Release], state: ServerState) -> t.Iterator[Problem]:
     """Find users that would remain; they could use a database that belongs to somebody else later."""
     for release in releases:
-        if release.confirmed and release.number is not None and not release.user and world.users.get(release.name):
+        if release.confirmed and release.number is not None and not release.user and state.users.get(release.name):
             yield Problem(
                 release.name,
                 "state",
@@ -199,7 +201,7 @@ def count(clients: t.Iterable[t.Mapping[str, str]], name: str, number: int | Non
 def apply_release(
     server: Server,
     releases: t.Sequence[Release],
-    world: World,
+    state: ServerState,
     params: t.Mapping[str, t.Any],
     nodes: t.Sequence[Server] = (),
 ) -> bool:
@@ -220,19 +222,19 @@ def apply_release(
     late = list(_client_problems(going))
     if late:
         _switch_users(everywhere, users, "on")
-        refuse(late)
+        raise_for_problems(late)
     # Keys go before the user, because a run that has to finish this needs the user's patterns to find them.
     _keys.delete(server, _own_databases(going))
-    database_zero.sweep(server, _using_database_zero(going), world, delete=True)
+    database_zero.sweep(server, _using_database_zero(going), state, delete=True)
     for release in going:
         if release.number == 0:
-            cluster.sweep(_masters(server, world), release.patterns, delete=True)
+            cluster.sweep(_masters(server, state), release.patterns, delete=True)
     if users:
         # The database is free only when the old user is removed from the aclfile too: a restart would restore it.
         for node in everywhere:
-            change_users(node, world, [("ACL", "DELUSER", *users)], save=world.acl_file != "")
+            change_users(node, state, [("ACL", "DELUSER", *users)], save=state.acl_file != "")
     reach("release_users_gone")
-    _run_script(server, [release.name for release in going], world, params, dry=False)
+    _run_script(server, [release.name for release in going], state, params, dry=False)
     return True
 
 

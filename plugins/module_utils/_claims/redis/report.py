@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import User
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Plan
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 
 HIDDEN = "(hidden)"
 
@@ -67,7 +67,7 @@ def _diff_value(user: User, part: str) -> t.Any:
     }.get(part, HIDDEN)
 
 
-def warnings_of(world: World, answer: t.Mapping[str, t.Any], manage_users: bool) -> list[str]:
+def warnings_of(state: ServerState, answer: t.Mapping[str, t.Any], manage_users: bool) -> list[str]:
     """Return warnings about conditions that are unsafe but not refused."""
     found = []
     if not manage_users:
@@ -75,21 +75,21 @@ def warnings_of(world: World, answer: t.Mapping[str, t.Any], manage_users: bool)
             "manage_users is false: every deployment that knows the Redis password can read and delete the keys of"
             " every other deployment. Databases are separated by convention only."
         )
-    elif world.acl_file == "":
+    elif state.acl_file == "":
         found.append(
             "Redis has no aclfile: a restart loses the users of the deployments, and the deployments cannot log in until"
             " this module has run again. Set 'aclfile' in redis.conf."
         )
-    if manage_users and world.rules is None:
+    if manage_users and state.rules is None:
         found.append(
             "Redis does not list its users, so the channels of deployments that are not in the list could not be compared."
         )
-    if manage_users and world.open_default:
+    if manage_users and state.open_default:
         found.append(
             "the default user of Redis is on and needs no password: everybody who reaches the server can read and"
             " delete everything, and so can every deployment with the command RESET. Switch it off: ACL SETUSER default off."
         )
-    if world.lossy_default:
+    if state.lossy_default:
         found.append(
             "the default user of Redis lacks rights, and Redis keeps an append-only file: a restart loads the file as that"
             " user and silently drops its transactions, including claims (redis#14541, valkey#3983). Give it all rights and keep"

@@ -29,7 +29,7 @@ Entry = t.Mapping[str, t.Any]
 
 
 @dataclass
-class World:
+class ServerState:
     """The state of the server before any decision."""
 
     version: str
@@ -56,7 +56,7 @@ CATEGORIES = (
 ).split()
 
 
-def read_world(server: Server, names: t.Sequence[str]) -> World:
+def read_state(server: Server, names: t.Sequence[str]) -> ServerState:
     """Read the state in one round trip; raise ClaimError if the server is too old or does not permit managing users."""
     questions: list[tuple[str, ...]] = [
         ("INFO", "server"),
@@ -84,7 +84,7 @@ def read_world(server: Server, names: t.Sequence[str]) -> World:
     command_sets = CommandSets(
         {name: frozenset(reply) for name, reply in sets.items() if not isinstance(reply, Exception)}
     )
-    return World(
+    return ServerState(
         version=_version(facts),
         cluster=cluster,
         # Whatever is configured, a cluster has database 0 only.

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, refuse
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, raise_for_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.apply import ENDING, change_users
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Plan, is_shared, own_patterns
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import (
+    Plan,
+    own_patterns,
+    shares_channels,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY, RESET
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import (
     Listener,
@@ -30,23 +34,24 @@ CLOCKS_DIFFER_SECONDS = 10
 
 def _channels(entries: t.Sequence[Entry], rules: t.Iterable[str]) -> tuple[list[Problem], list[str]]:
     own = [
-        Listener(entry["name"], tuple(own_patterns(entry, "channel_patterns")), is_shared(entry)) for entry in entries
+        Listener(entry["name"], tuple(own_patterns(entry, "channel_patterns")), shares_channels(entry))
+        for entry in entries
     ]
     return channel_findings([*own, *listeners_of(rules, {entry["name"] for entry in entries})], OPTIONS)
 
 
-def refuse_channels(entries: t.Sequence[Entry], world: World) -> list[str]:
+def check_channels(entries: t.Sequence[Entry], state: ServerState) -> list[str]:
     """Refuse channels that overlap with those of others in the list or on the server; return the deployments that may."""
-    problems, together = _channels(entries, world.rules or ())
-    refuse(problems)
+    problems, together = _channels(entries, state.rules or ())
+    raise_for_problems(problems)
     return together
 
 
-def refuse_without_rights(plan: Plan, world: World) -> None:
+def require_user_rights(plan: Plan, state: ServerState) -> None:
     """Raise ClaimError before anything is claimed if users must be changed and cannot be."""
-    if world.no_users is not None and plan.users:
+    if state.no_users is not None and plan.users:
         raise ClaimError(
-            f"this Redis does not permit managing users ({world.no_users}). Log in as a user that may use ACL, or set"
+            f"this Redis does not permit managing users ({state.no_users}). Log in as a user that may use ACL, or set"
             " manage_users to false and accept that deployments are not isolated in Redis."
         )
 
@@ -54,28 +59,30 @@ def refuse_without_rights(plan: Plan, world: World) -> None:
 def apply(
     server: Server,
     plan: Plan,
-    world: World,
+    state: ServerState,
     entries: t.Sequence[Entry],
     live_addresses: t.Sequence[str] | None,
 ) -> None:
     """Set all users that differ from the wanted state, and end sessions of revoked passwords."""
-    ending = to_end(plan, world, entries, live_addresses)
+    ending = to_end(plan, state, entries, live_addresses)
     if plan.users or plan.save:
         commands = [("ACL", "SETUSER", user.name, *user.rules()) for user, _what in plan.users]
-        rules = change_users(server, world, commands, plan.save, ending)
+        rules = change_users(server, state, commands, plan.save, ending)
         problems = [] if rules is None else _channels(entries, rules)[0]
         if problems:
             # Another run created a user at the same time. It saw ours or we saw its; the later one yields.
-            change_users(server, world, [_undo(user.name, world) for user, _what in plan.users], plan.save)
-            refuse(problems)
+            change_users(server, state, [_undo(user.name, state) for user, _what in plan.users], plan.save)
+            raise_for_problems(problems)
     _end_sessions(server, ending, _since(entries), live_addresses)
-    if plan.reset and not world.cluster:
+    if plan.reset and not state.cluster:
         server.pipeline([("HDEL", CLAIMS_KEY, RESET + name) for name in sorted(plan.reset)])
 
 
-def to_end(plan: Plan, world: World, entries: t.Sequence[Entry], live_addresses: t.Sequence[str] | None) -> set[str]:
+def to_end(
+    plan: Plan, state: ServerState, entries: t.Sequence[Entry], live_addresses: t.Sequence[str] | None
+) -> set[str]:
     """Return the users whose sessions must end: their passwords end now, or ended in a run that was killed."""
-    names = plan.retired | {field[len(ENDING) :] for field in world.fields if field.startswith(ENDING)}
+    names = plan.retired | {field[len(ENDING) :] for field in state.fields if field.startswith(ENDING)}
     return names if live_addresses is not None else names & set(_since(entries))
 
 
@@ -85,8 +92,8 @@ def _since(entries: t.Sequence[Entry]) -> dict[str, int]:
     return {name: since for name, since in known if since is not None}
 
 
-def _undo(name: str, world: World) -> tuple[str, ...]:
-    for line in world.rules or ():
+def _undo(name: str, state: ServerState) -> tuple[str, ...]:
+    for line in state.rules or ():
         words = line.split()
         if words[1] == name:
             return ("ACL", "SETUSER", name, "reset", *words[2:])

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import make_plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.report import warnings_of
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World, read_world
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import ServerState, read_state
 
 ME = {"name": "postgres", "superuser": True, "createdb": True, "createrole": True}
 
@@ -37,11 +37,11 @@ class Answer:
 
 def test_13_is_refused() -> None:
     with pytest.raises(ClaimError, match="Postgres 13 is too old: use 14 or newer, preferably 15 or newer"):
-        read_world(t.cast("t.Any", Answer(130014)), ["a"])
+        read_state(t.cast("t.Any", Answer(130014)), ["a"])
 
 
 @pytest.mark.parametrize(("version", "warned"), [(140012, True), (150008, False), (170002, False)])
 def test_14_is_warned_of(version: int, warned: bool) -> None:
-    world: World = read_world(t.cast("t.Any", Answer(version)), [])
-    lines = warnings_of([], world, make_plan([], world))
+    state: ServerState = read_state(t.cast("t.Any", Answer(version)), [])
+    lines = warnings_of([], state, make_plan([], state))
     assert any("Postgres 14 works, but only 15 and newer are tested" in line for line in lines) == warned

@@ -21,7 +21,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.p
     patterns_of,
     wanted_user,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import SHARED_MARK
 
 SETS = CommandSets({"slow": frozenset({"get", "move", "select"}), "admin": frozenset({"acl|setuser"})})
@@ -34,8 +34,8 @@ def user(*passwords: str, **changes: t.Any) -> dict[str, t.Any]:
     return {**found, "commands": " ".join(template.commands()), "keys": "~x:*", "channels": "&a:*", **changes}
 
 
-def world(**users: dict[str, t.Any] | None) -> World:
-    return World("8.0", False, 16, "", False, False, False, "admin", SETS, users)
+def state(**users: dict[str, t.Any] | None) -> ServerState:
+    return ServerState("8.0", False, 16, "", False, False, False, "admin", SETS, users)
 
 
 def test_passwords_stay_until_they_are_retired() -> None:
@@ -58,7 +58,7 @@ def test_passwords_stay_until_they_are_retired() -> None:
 )
 def test_what_is_said_of_passwords(entry: dict[str, t.Any], retiring: set[str], retired: set[str]) -> None:
     answer = {"numbers": {"a": 1}, "fresh": [], "databases": 16}
-    plan = make_plan([entry], answer, world(a=user("old", "new", keys="~a:*")), True)
+    plan = make_plan([entry], answer, state(a=user("old", "new", keys="~a:*")), True)
     assert (plan.retiring, plan.retired) == (retiring, retired)
 
 
@@ -70,13 +70,13 @@ def test_consent_is_kept_with_the_user() -> None:
 
 def test_patterns_that_keys_may_have() -> None:
     gone = {"name": "a", "state": "absent"}
-    assert patterns_of(ENTRY, world()) == ["a:*"]
-    assert patterns_of(ENTRY, world(a=user())) == ["a:*", "x:*"]
-    assert patterns_of(gone, world()) == ["a:*"]
-    assert patterns_of(gone, world(a=user())) == ["x:*"]
-    assert patterns_of({**gone, "key_patterns": ["lg:*"]}, world(a=user())) == ["lg:*", "x:*"]
+    assert patterns_of(ENTRY, state()) == ["a:*"]
+    assert patterns_of(ENTRY, state(a=user())) == ["a:*", "x:*"]
+    assert patterns_of(gone, state()) == ["a:*"]
+    assert patterns_of(gone, state(a=user())) == ["x:*"]
+    assert patterns_of({**gone, "key_patterns": ["lg:*"]}, state(a=user())) == ["lg:*", "x:*"]
     # Somebody else's user says nothing of ours.
-    assert patterns_of(gone, world(a=user(commands="+@all", keys="~*"))) == ["a:*"]
+    assert patterns_of(gone, state(a=user(commands="+@all", keys="~*"))) == ["a:*"]
 
 
 def test_what_is_remembered_of_a_server() -> None:
