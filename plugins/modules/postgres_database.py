@@ -101,7 +101,7 @@ options:
         type: list
         elements: str
         default: []
-      redis_number:
+      redis_db:
         description:
           - Redis database number of the deployment, to be recorded. It is refused if another one is recorded for the
             deployment, or if it is recorded for another deployment.
@@ -171,7 +171,7 @@ EXAMPLES = r"""
       - name: support-bot
         password: "{{ vault_support_bot_postgres_password }}"
         connection_limit: 25
-        redis_number: "{{ claims.databases['support-bot'].number }}"
+        redis_db: "{{ claims.databases['support-bot'].redis_db }}"
       - name: research-agent
         password: "{{ vault_research_agent_postgres_password }}"
         extensions: [vector]
@@ -202,7 +202,7 @@ databases:
       description: Logins that have another password than O(databases[].password) and are still open.
       type: list
       elements: str
-    redis_number:
+    redis_db:
       description: The Redis database number that is recorded for it; null if there is none.
       type: int
     extensions:
@@ -227,7 +227,7 @@ databases:
       login: support_bot
       retired: []
       retiring: []
-      redis_number: 1
+      redis_db: 1
       extensions: {}
       changed: true
 actions:
@@ -270,7 +270,7 @@ def main() -> None:
         "connection_limit": {"type": "int", "default": -1},
         "lower_connection_limit": {"type": "bool", "default": True},
         "extensions": {"type": "list", "elements": "str", "default": []},
-        "redis_number": {"type": "int"},
+        "redis_db": {"type": "int"},
         "redis_server": {"type": "str"},
         "redis_address": {"type": "str"},
         "logins_in_use": {"type": "list", "elements": "str"},

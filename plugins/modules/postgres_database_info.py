@@ -58,7 +58,7 @@ claims:
     role:
       description: Its role; null if only the database exists, as after a restore from a dump.
       type: str
-    redis_number:
+    redis_db:
       description: Its Redis database number; null if none is recorded.
       type: int
     redis_server:
@@ -83,7 +83,7 @@ claims:
     - name: support-bot
       database: support_bot
       role: support_bot
-      redis_number: 1
+      redis_db: 1
       redis_server: 5b7a4c4e-5f0e-4f0c-9f4b-2f6f9a3d6c11
       redis_address: 172.29.0.1:6379
       owner: 3q2-7wAAAAAAAAAAAAAAAA

@@ -62,7 +62,7 @@ options:
       confirm:
         description: The name of the deployment again, to delete its keys with O(databases[].state=absent).
         type: str
-      number:
+      redis_db:
         description:
           - The database number that the deployment must have. It is refused if it belongs to another deployment, or if the
             database has keys and is not claimed.
@@ -132,7 +132,7 @@ options:
         description: Name of the deployment.
         type: str
         required: true
-      redis_number:
+      redis_db:
         description: Its Redis database number; null if it has none.
         type: int
       database:
@@ -209,7 +209,7 @@ EXAMPLES = r"""
       - name: support-bot
         password: "{{ vault_support_bot_redis_password }}"
       - name: research-agent
-        number: 7
+        redis_db: 7
         password: "{{ vault_research_agent_redis_password }}"
         key_patterns: ["lg:*"]
         channel_patterns: ["lg:run-fanout:*", "lg:thread-fanout:*"]
@@ -222,7 +222,7 @@ databases:
   returned: success
   type: dict
   contains:
-    number:
+    redis_db:
       description: Its Redis database number.
       type: int
     user:
@@ -252,15 +252,15 @@ databases:
       description: The number of C(keys) that were deleted.
       type: dict
   sample:
-    support-bot: {number: 1, user: support-bot, changed: true}
+    support-bot: {redis_db: 1, user: support-bot, changed: true}
 actions:
   description: The actions that were done, or in check mode would be done, in this order, with reasons.
   returned: success
   type: list
   elements: dict
   sample:
-    - {action: claim, name: support-bot, number: 1, why: free}
-    - {action: create_user, name: support-bot, number: 1, what: [user]}
+    - {action: claim, name: support-bot, redis_db: 1, why: free}
+    - {action: create_user, name: support-bot, redis_db: 1, what: [user]}
     - {action: save_users}
 number_limit:
   description: How many databases the server has, including the reserved 0.
@@ -293,7 +293,7 @@ problems:
   elements: dict
   sample:
     - deployment: support-bot
-      option: number
+      option: redis_db
       finding: Redis database 7 belongs to 'research-agent'
       remedy: choose another one, or leave it out
 """
@@ -314,7 +314,7 @@ def main() -> None:
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "confirm": {"type": "str"},
-        "number": {"type": "int"},
+        "redis_db": {"type": "int"},
         "password": {"type": "str", "no_log": True},
         "previous_password": {"type": "str", "no_log": True},
         "key_patterns": {"type": "list", "elements": "str", "no_log": False},

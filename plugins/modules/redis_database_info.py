@@ -34,7 +34,7 @@ options:
         description: Name of the deployment.
         type: str
         required: true
-      redis_number:
+      redis_db:
         description: Its Redis database number; null if it has none.
         type: int
       database:
@@ -84,7 +84,7 @@ claims:
     name:
       description: Name of the deployment.
       type: str
-    number:
+    redis_db:
       description: Its Redis database number.
       type: int
     key_count:
@@ -100,7 +100,7 @@ claims:
       description: Fingerprint of the inventory that made the claim; null if an earlier version made it.
       type: str
   sample:
-    - {name: support-bot, number: 1, key_count: 12, clients: 4, user: true, owner: null}
+    - {name: support-bot, redis_db: 1, key_count: 12, clients: 4, user: true, owner: null}
 orphans:
   description:
     - Databases without a claim, and claims without a database. The kind is V(keys_without_claim), and with O(known_claims) also
@@ -109,7 +109,7 @@ orphans:
   type: list
   elements: dict
   sample:
-    - {kind: keys_without_claim, name: null, number: 7, key_count: 3}
+    - {kind: keys_without_claim, name: null, redis_db: 7, key_count: 3}
 number_limit:
   description: How many databases the server has, including the reserved 0.
   returned: success

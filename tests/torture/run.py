@@ -122,9 +122,9 @@ def check(stage: Stage, names: t.Sequence[str], promised: t.Mapping[str, set[int
     found += [f"Redis users differ: {sorted(users ^ set(names))}"] if users != set(names) else []
     remembered = {item["name"]: item for item in stage.known()}
     found += [
-        f"{name}: Redis {claims.get(name)}, Postgres {item['redis_number']}"
+        f"{name}: Redis {claims.get(name)}, Postgres {item['redis_db']}"
         for name, item in remembered.items()
-        if claims.get(name) != item["redis_number"]
+        if claims.get(name) != item["redis_db"]
     ]
     rows = stage.postgres.query(
         "SELECT datname, pg_get_userbyid(datdba), datallowconn,"

@@ -57,7 +57,7 @@ class Stage:
         self, names: t.Sequence[str], known: list[dict[str, t.Any]], owner: str | None = OWNER
     ) -> dict[str, int]:
         """Call redis_database."""
-        empty = {"number": None, "previous_password": None, "key_patterns": None, "channel_patterns": None}
+        empty = {"redis_db": None, "previous_password": None, "key_patterns": None, "channel_patterns": None}
         entries = [
             {
                 "name": name,
@@ -77,14 +77,13 @@ class Stage:
         result = redis_module.ensure(server, params, False)
         server.close()
         self.server = result["server"]
-        return {name: item["number"] for name, item in result["databases"].items()}
+        return {name: item["redis_db"] for name, item in result["databases"].items()}
 
     def make_databases(self, numbers: t.Mapping[str, int]) -> dict[str, t.Any]:
         """Call postgres_database."""
         where = {"redis_server": self.server, "redis_address": ADDRESS, "extensions": [], "state": "present"}
         entries = [
-            {"name": name, "password": PASSWORD + name, "redis_number": number, **where}
-            for name, number in numbers.items()
+            {"name": name, "password": PASSWORD + name, "redis_db": number, **where} for name, number in numbers.items()
         ]
         params = {**POSTGRES_DEFAULTS, **self.postgres_login, "databases": entries}
         params |= {"revoke_public_connect": ["postgres", "template1"], "lock_timeout": 600}

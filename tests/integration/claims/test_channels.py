@@ -51,7 +51,7 @@ def test_shared_channels_need_the_consent_of_each(redis_server: RedisServer) -> 
     )
     # In a play of its own: the others are on the server, with their consent.
     alone = play("three", shared_channels=True)
-    assert alone["databases"]["three"]["number"] == 3
+    assert alone["databases"]["three"]["redis_db"] == 3
     assert any("hears the events" in line for line in alone["warnings"])
     assert "know no numbers" in play("four")["msg"]
     assert "know no numbers" in play("three")["msg"]

@@ -65,7 +65,7 @@ def test_redis_over_tls(new_redis: t.Callable[..., RedisServer], certificates: p
         server.admin().config_set(name, value)
     uri = {"login_uri": f"rediss://{ADMIN}:{ADMIN_PASSWORD}@localhost:{port}/7", "databases": entries("a")}
     result = run_module("redis_database", {**uri, "login_ca_file": str(certificates / "ca.pem")})
-    assert result["databases"]["a"]["number"] == 1
+    assert result["databases"]["a"]["redis_db"] == 1
     assert server.admin().exists("selfhost.langgraph:claims"), "the number in the URI is not used"
     result = run_module("redis_database", uri)
     assert "certificate" in result["msg"].lower()
@@ -119,10 +119,10 @@ def make_manager(server: PostgresServer, rights: str) -> None:
 
 def test_a_login_that_is_no_superuser(postgres_server: PostgresServer) -> None:
     make_manager(postgres_server, "CREATEROLE CREATEDB")
-    result = managed(postgres_server, entries("a", "b", redis_number=None), revoke_public_connect=["postgres"])
+    result = managed(postgres_server, entries("a", "b", redis_db=None), revoke_public_connect=["postgres"])
     assert not result.get("failed"), result["msg"]
     assert any("REVOKE CONNECT ON DATABASE" in line for line in result["warnings"])
-    again = managed(postgres_server, entries("a", "b", redis_number=None), revoke_public_connect=["postgres"])
+    again = managed(postgres_server, entries("a", "b", redis_db=None), revoke_public_connect=["postgres"])
     assert again["actions"] == []
     with psycopg.connect(postgres_server.uri("a", f"{PASSWORD}-a", "a"), autocommit=True) as connection:
         connection.execute("CREATE TABLE mine (x int)")
@@ -311,7 +311,7 @@ def test_redis_in_cluster_mode(cluster: list[RedisServer]) -> None:
     planned = run_module("redis_database", options, check=True)
     result = run_module("redis_database", options)
     assert planned["actions"] == result["actions"]
-    assert {item["number"] for item in result["databases"].values()} == {0}
+    assert {item["redis_db"] for item in result["databases"].values()} == {0}
     assert any("REDIS_KEY_PREFIX" in line for line in result["warnings"])
     assert run_module("redis_database", options)["actions"] == []
     for node in cluster:

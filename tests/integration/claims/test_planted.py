@@ -17,8 +17,8 @@ import pytest
 from servers import PostgresServer, run_module
 
 PASSWORD = "m-password"
-VICTIM = {"name": "victim", "password": "v-password", "redis_number": 2}
-MALLORY = {"name": "mallory", "password": PASSWORD, "redis_number": 1}
+VICTIM = {"name": "victim", "password": "v-password", "redis_db": 2}
+MALLORY = {"name": "mallory", "password": PASSWORD, "redis_db": 1}
 MANAGER = {"login_user": "manager", "login_password": "manager-password"}
 # Some places take a function only that says it changes nothing, so the one that does stands behind it.
 STRIKE = """
@@ -313,7 +313,7 @@ def test_planted(used_postgres: PostgresServer, kind: str, what: str) -> None:
     unharmed(used_postgres)
     for result in (info, kept, changed):
         assert not result.get("failed"), result["msg"]
-    assert {item["name"]: item["redis_number"] for item in info["claims"]} == {"mallory": 1, "victim": 2}
+    assert {item["name"]: item["redis_db"] for item in info["claims"]} == {"mallory": 1, "victim": 2}
     rows = next(item["rows"] for item in info["claims"] if item["name"] == "mallory")
     assert rows is not None
     if kind == "superuser":
@@ -383,7 +383,7 @@ def test_a_deployment_cannot_claim_what_is_not_its_own(postgres_server: Postgres
             mark = f'{{"selfhost.langgraph": {{"deployment": "{name}", "redis_number": 2, "owner": "EVIL"}}}}'
             connection.execute(psycopg.sql.SQL("COMMENT ON DATABASE mal_lory IS {}").format(psycopg.sql.Literal(mark)))
             claims = run_module("postgres_database_info", login)["claims"]
-            assert [(item["name"], item["redis_number"], item["owner"]) for item in claims] == [
+            assert [(item["name"], item["redis_db"], item["owner"]) for item in claims] == [
                 ("mal-lory", None, None),
                 ("victim", 2, None),
             ]

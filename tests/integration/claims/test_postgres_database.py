@@ -50,7 +50,7 @@ def login(server: PostgresServer, name: str, database: str | None = None) -> psy
 
 
 def test_quartet(postgres_server: PostgresServer) -> None:
-    wanted = [*entries("bot-a", redis_number=1, connection_limit=7), *entries("bot-b", extensions=["btree_gin"])]
+    wanted = [*entries("bot-a", redis_db=1, connection_limit=7), *entries("bot-b", extensions=["btree_gin"])]
     before = postgres_server.snapshot()
     planned = claim(postgres_server, wanted, check=True, revoke_public_connect=CLOSED)
     assert postgres_server.snapshot() == before
@@ -63,7 +63,7 @@ def test_quartet(postgres_server: PostgresServer) -> None:
         again = claim(postgres_server, wanted[::-1], check, revoke_public_connect=CLOSED)
         assert (again["changed"], again["actions"], again["warnings"]) == (False, [], [])
     assert postgres_server.snapshot() == after
-    assert result["databases"]["bot-a"]["redis_number"] == 1
+    assert result["databases"]["bot-a"]["redis_db"] == 1
     assert postgres_server.query("SELECT extversion FROM pg_extension WHERE extname = 'btree_gin'", database="bot_b")
     role = postgres_server.query(
         "SELECT rolcanlogin, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls, rolconnlimit"
@@ -79,12 +79,12 @@ def test_quartet(postgres_server: PostgresServer) -> None:
 
 
 def test_info(postgres_server: PostgresServer) -> None:
-    claim(postgres_server, [*entries("b", redis_number=2, redis_server="one"), *entries("a")])
+    claim(postgres_server, [*entries("b", redis_db=2, redis_server="one"), *entries("a")])
     result = run_module("postgres_database_info", postgres_server.login())
     nobody = {"redis_address": None, "owner": None}
     assert result["claims"] == [
-        {"name": "a", "database": "a", "role": "a", "redis_number": None, "redis_server": None, **nobody},
-        {"name": "b", "database": "b", "role": "b", "redis_number": 2, "redis_server": "one", **nobody},
+        {"name": "a", "database": "a", "role": "a", "redis_db": None, "redis_server": None, **nobody},
+        {"name": "b", "database": "b", "role": "b", "redis_db": 2, "redis_server": "one", **nobody},
     ]
     assert result["max_connections"] == 120
     assert not result["changed"]
@@ -127,15 +127,15 @@ def test_verifiers_are_those_of_postgres(postgres_server: PostgresServer) -> Non
         ("SELECT 1", [{"name": "b"}], "password", ["needs a password"]),
         ("SELECT 1", entries("b", extensions=["nothing"]), "extensions", ["'b'", "'nothing'", "package"]),
         ("SELECT 1", entries("b", extensions=['x"y']), "extensions", ["not the name"]),
-        ("SELECT 1", entries("a", redis_number=2), "redis_number", ["records Redis database 1, not 2"]),
-        ("SELECT 1", entries("b", redis_number=1), "redis_number", ["belongs to 'a'"]),
-        ("SELECT 1", entries("b", "c", redis_number=5), "redis_number", ["also assigned to 'b'"]),
+        ("SELECT 1", entries("a", redis_db=2), "redis_db", ["records Redis database 1, not 2"]),
+        ("SELECT 1", entries("b", redis_db=1), "redis_db", ["belongs to 'a'"]),
+        ("SELECT 1", entries("b", "c", redis_db=5), "redis_db", ["also assigned to 'b'"]),
     ],
 )
 def test_refusals_change_nothing(
     postgres_server: PostgresServer, sql: str, wanted: t.Any, option: str, words: list[str]
 ) -> None:
-    claim(postgres_server, entries("a", redis_number=1))
+    claim(postgres_server, entries("a", redis_db=1))
     postgres_server.query(sql)
     before = postgres_server.snapshot()
     for check in (True, False):
@@ -175,14 +175,14 @@ def test_drift_is_cured(postgres_server: PostgresServer, sql: str) -> None:
 
 
 def test_a_deployment_cannot_forge_a_claim(postgres_server: PostgresServer) -> None:
-    claim(postgres_server, [*entries("a", redis_number=1), *entries("b", redis_number=2)])
+    claim(postgres_server, [*entries("a", redis_db=1), *entries("b", redis_db=2)])
     with login(postgres_server, "a") as connection:
         for forged in ('"b", "redis_number": 1', '"a", "redis_number": 2', '"ghost", "redis_number": 9'):
             connection.execute(
                 'COMMENT ON DATABASE a IS \'{"selfhost.langgraph": {"deployment": %s}}\'' % forged  # noqa: UP031
             )
             result = run_module("postgres_database_info", postgres_server.login())
-            assert {item["name"]: item["redis_number"] for item in result["claims"]} == {"a": 1, "b": 2}
+            assert {item["name"]: item["redis_db"] for item in result["claims"]} == {"a": 1, "b": 2}
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("COMMENT ON ROLE a IS NULL")
     result = claim(postgres_server, entries("a"))
@@ -199,18 +199,18 @@ def test_what_a_crash_leaves_is_finished(postgres_server: PostgresServer) -> Non
         for step in steps[:number]:
             postgres_server.query(step)
         info = run_module("postgres_database_info", postgres_server.login())
-        assert [item["redis_number"] for item in info["claims"]] == [4]
-        assert done(claim(postgres_server, entries("a", redis_number=4)))
+        assert [item["redis_db"] for item in info["claims"]] == [4]
+        assert done(claim(postgres_server, entries("a", redis_db=4)))
         login(postgres_server, "a").close()
-        assert done(claim(postgres_server, entries("a", redis_number=4))) == []
+        assert done(claim(postgres_server, entries("a", redis_db=4))) == []
 
 
 def test_a_database_restored_from_a_dump_keeps_its_claim(postgres_server: PostgresServer) -> None:
     postgres_server.query("CREATE DATABASE a")
     postgres_server.query('COMMENT ON DATABASE a IS \'{"selfhost.langgraph": {"deployment": "a", "redis_number": 4}}\'')
     info = run_module("postgres_database_info", postgres_server.login())
-    assert [(item["name"], item["redis_number"], item["role"]) for item in info["claims"]] == [("a", 4, None)]
-    refused(claim(postgres_server, entries("a", redis_number=3)), "redis_number", "records Redis database 4")
+    assert [(item["name"], item["redis_db"], item["role"]) for item in info["claims"]] == [("a", 4, None)]
+    refused(claim(postgres_server, entries("a", redis_db=3)), "redis_db", "records Redis database 4")
     claim(postgres_server, entries("a"))
     assert postgres_server.query("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'a'") == [("a",)]
 
@@ -406,9 +406,9 @@ def owner_of(server: PostgresServer) -> list[str | None]:
 
 
 def test_an_owner_is_remembered_and_an_earlier_claim_adopted(postgres_server: PostgresServer) -> None:
-    claim(postgres_server, entries("a", redis_number=1))
+    claim(postgres_server, entries("a", redis_db=1))
     assert owner_of(postgres_server) == [None]
-    adopted = claim(postgres_server, entries("a", redis_number=1), owner=OURS)
+    adopted = claim(postgres_server, entries("a", redis_db=1), owner=OURS)
     assert done(adopted) == ["remember"]
     assert owner_of(postgres_server) == [OURS]
     assert done(claim(postgres_server, entries("a"), owner=OURS)) == []
@@ -416,7 +416,7 @@ def test_an_owner_is_remembered_and_an_earlier_claim_adopted(postgres_server: Po
 
 @pytest.mark.parametrize("more", [{"owner": OURS}, {}, {"owner": OURS, "previous_owners": [BEFORE]}])
 def test_what_belongs_to_another_inventory_is_refused(postgres_server: PostgresServer, more: dict[str, t.Any]) -> None:
-    claim(postgres_server, entries("a", redis_number=1), owner=THEIRS)
+    claim(postgres_server, entries("a", redis_db=1), owner=THEIRS)
     before = postgres_server.snapshot()
     for wanted in ([{**entries("a")[0], "password": "theirs"}], absent("a"), absent("a", confirm="a")):
         for check in (True, False):
@@ -427,7 +427,7 @@ def test_what_belongs_to_another_inventory_is_refused(postgres_server: PostgresS
 
 @pytest.mark.parametrize("more", [{"previous_owners": [BEFORE, THEIRS]}, {"take_over": True}])
 def test_who_proves_the_owner_of_before_gets_it(postgres_server: PostgresServer, more: dict[str, t.Any]) -> None:
-    claim(postgres_server, entries("a", redis_number=1), owner=THEIRS)
+    claim(postgres_server, entries("a", redis_db=1), owner=THEIRS)
     assert done(claim(postgres_server, entries("a"), owner=OURS, **more)) == ["remember"]
     assert owner_of(postgres_server) == [OURS]
     assert done(claim(postgres_server, absent("a", confirm="a"), owner=OURS)) == ["drop_database", "drop_role"]
@@ -441,17 +441,15 @@ def test_taking_over_without_an_owner_keeps_the_one_there(postgres_server: Postg
 
 def test_another_redis_has_other_numbers(postgres_server: PostgresServer) -> None:
     first = {"redis_server": "uuid-1", "redis_address": "172.29.0.1:6379"}
-    claim(postgres_server, entries("a", redis_number=7, **first) + entries("b", redis_number=1, **first))
-    moved = claim(postgres_server, entries("a", redis_number=1, redis_server="uuid-2", redis_address="other:6379"))
+    claim(postgres_server, entries("a", redis_db=7, **first) + entries("b", redis_db=1, **first))
+    moved = claim(postgres_server, entries("a", redis_db=1, redis_server="uuid-2", redis_address="other:6379"))
     assert done(moved) == ["remember"]
     info = run_module("postgres_database_info", postgres_server.login())["claims"]
-    assert [(item["redis_number"], item["redis_server"], item["redis_address"]) for item in info] == [
+    assert [(item["redis_db"], item["redis_server"], item["redis_address"]) for item in info] == [
         (1, "uuid-2", "other:6379"),
         (1, "uuid-1", "172.29.0.1:6379"),
     ]
-    refused(
-        claim(postgres_server, entries("c", redis_number=1, redis_server="uuid-1")), "redis_number", "belongs to 'b'"
-    )
+    refused(claim(postgres_server, entries("c", redis_db=1, redis_server="uuid-1")), "redis_db", "belongs to 'b'")
 
 
 def new_password(**more: t.Any) -> list[dict[str, t.Any]]:

@@ -57,8 +57,8 @@ def script(_redis: RedisServer) -> t.Callable[..., tuple[dict[str, t.Any], Claim
             _numbered(_redis, number).set("x", 1)
         question = {
             "databases": DATABASES,
-            "wanted": [{"name": name, "number": number, "foreign": False} for name, number in wanted],
-            "known": [*others, *({"name": name, "number": number} for name, number in known.items())],
+            "wanted": [{"name": name, "db": number, "foreign": False} for name, number in wanted],
+            "remembered": [*others, *({"name": name, "db": number} for name, number in known.items())],
             "dry": dry,
             # Whose keys a number holds is looked at before.
             "checked": [name for name, _number in wanted],
@@ -66,7 +66,7 @@ def script(_redis: RedisServer) -> t.Callable[..., tuple[dict[str, t.Any], Claim
             "owners": [OURS, BEFORE],
             "take_over": False,
             "new_server": "unused",
-            "held": [{"number": number, "names": [name]} for number, name in (held or {}).items()],
+            "held": [{"db": number, "names": [name]} for number, name in (held or {}).items()],
         }
         answer = json.loads(admin.eval(CLAIM_SCRIPT, 1, CLAIMS, json.dumps(question)))
         return answer, {name: int(value.split()[0]) for name, value in _redis.record().items()}
@@ -105,7 +105,7 @@ def test_properties(
     if answer["problems"]:
         assert after == record, "all or nothing"
         return
-    given_numbers = answer["numbers"]
+    given_numbers = answer["dbs"]
     assert after == {**record, **given_numbers}, "nobody else's claim changes"
     assert set(given_numbers) == {name for name, _number in wanted}
     assert len(set(after.values())) == len(after), "no number has two names"
@@ -139,7 +139,7 @@ def test_refusals_are_justified(
     answer, _actions = script(record, known, full, wanted)
     asked = dict(wanted)
     for problem in answer["problems"] or ():
-        name, number = problem["name"], problem.get("number")
+        name, number = problem["name"], problem.get("db")
         current = record.get(name, known.get(name))
         justified = {
             "disagree": record.get(name) != known.get(name),
@@ -160,8 +160,8 @@ def test_refusals_are_justified(
 def test_claims_of_another_server_count_for_nothing(
     script: t.Any, record: Claims, known: Claims, elsewhere: Claims, full: set[int], wanted: t.Any
 ) -> None:
-    others = [{"name": name, "number": number, "server": ELSEWHERE} for name, number in elsewhere.items()]
-    here = [{"name": name, "number": number, "server": HERE} for name, number in known.items()]
+    others = [{"name": name, "db": number, "server": ELSEWHERE} for name, number in elsewhere.items()]
+    here = [{"name": name, "db": number, "server": HERE} for name, number in known.items()]
     assert script(record, {}, full, wanted, others=[*others, *here]) == script(record, known, full, wanted)
 
 
@@ -191,5 +191,5 @@ def test_a_number_that_a_user_may_select_goes_to_nobody_else(
     script: t.Any, record: Claims, known: Claims, wanted: list[tuple[str, int | None]], held: dict[int, str]
 ) -> None:
     answer, _after = script(record, known, set(), wanted, held=held)
-    for name, number in ({} if answer["problems"] else answer["numbers"]).items():
+    for name, number in ({} if answer["problems"] else answer["dbs"]).items():
         assert held.get(number, name) == name or record.get(name) == number

@@ -55,11 +55,11 @@ def test_what_it_runs_with_is_what_the_role_wrote(instance: RedisServer) -> None
 
 
 def test_numbers_in_use_are_found(instance: RedisServer) -> None:
-    claim(instance, [{**entries("a")[0], "number": 20}])
+    claim(instance, [{**entries("a")[0], "redis_db": 20}])
     instance.admin(25).set("somebody's", "1")
     reading = ask(instance).reading
     assert reading
-    assert (reading.claims, max(reading.numbers)) == ({"a": 20}, 25)
+    assert (reading.claims, max(reading.dbs)) == ({"a": 20}, 25)
     assert "database 25 has keys" in redis_instance.too_few_databases(25, reading)
     assert redis_instance.too_few_databases(26, reading) == ""
 

@@ -27,7 +27,7 @@ def test_the_number_of_a_user_is_not_given_to_others(redis_server: RedisServer) 
 
 @pytest.mark.parametrize(
     ("wanted", "remembered"),
-    [(entries("b", number=1), []), (entries("b"), [{"name": "b", "redis_number": 1}])],
+    [(entries("b", redis_db=1), []), (entries("b"), [{"name": "b", "redis_db": 1}])],
     ids=["asked for", "given back"],
 )
 def test_who_wants_the_number_of_a_user_hears_of_the_user(
@@ -38,7 +38,7 @@ def test_who_wants_the_number_of_a_user_hears_of_the_user(
     before = redis_server.snapshot()
     for check in (True, False):
         result = claim(redis_server, wanted, check, known_claims=remembered)
-        refused(result, "number", "the Redis user 'x' may select database 1", "ACL DELUSER x")
+        refused(result, "redis_db", "the Redis user 'x' may select database 1", "ACL DELUSER x")
         assert redis_server.snapshot() == before
 
 
@@ -73,7 +73,7 @@ def test_numbers_without_a_server_are_its_numbers_too(redis_server: RedisServer)
     assert (numbers(found), found["server"]) == (numbers(old), old["server"])
 
 
-@pytest.mark.parametrize("remembered", [[], [{"name": "a", "redis_number": 1, "owner": OURS}]])
+@pytest.mark.parametrize("remembered", [[], [{"name": "a", "redis_db": 1, "owner": OURS}]])
 def test_the_password_of_a_leftover_user_ends(redis_server: RedisServer, remembered: Wanted) -> None:
     """It stays where Postgres says that the user is ours."""
     claim(redis_server, entries("a"), owner=THEIRS)

@@ -16,7 +16,7 @@ import pytest
 from servers import COLLECTION, PostgresServer, run_module
 
 PASSWORD = "a-password-of-the-deployment"
-BOT = {"name": "support-bot", "password": PASSWORD, "redis_number": 3, "extensions": ["ltree", "bloom"]}
+BOT = {"name": "support-bot", "password": PASSWORD, "redis_db": 3, "extensions": ["ltree", "bloom"]}
 PLANTED = """
 CREATE FUNCTION strike() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
@@ -74,7 +74,7 @@ def dump(postgres_server: PostgresServer) -> str:
 
 def test_a_restore_as_the_role(postgres_server: PostgresServer, dump: str) -> None:
     made = claim(postgres_server, {"name": "support-bot", "extensions": BOT["extensions"]}, take_over=True)
-    assert made["databases"]["support-bot"]["redis_number"] == 3
+    assert made["databases"]["support-bot"]["redis_db"] == 3
     postgres_server.query("ALTER ROLE support_bot PASSWORD 'for-the-restore'")  # psql's \\password
     way = ["--host=127.0.0.1", "--username=support_bot", "--dbname=support_bot"]
     run(postgres_server, "pg_restore", [*documented("pg_restore"), *way, dump], PGPASSWORD="for-the-restore")
@@ -87,7 +87,7 @@ def test_a_restore_as_the_role(postgres_server: PostgresServer, dump: str) -> No
         owner = "SELECT tableowner FROM pg_tables WHERE tablename = 'thread'"
         assert connection.execute(owner).fetchone() == ("support_bot",)
     claims = run_module("postgres_database_info", postgres_server.login())["claims"]
-    assert [(item["redis_number"], item["owner"]) for item in claims] == [(3, "o" * 22)]
+    assert [(item["redis_db"], item["owner"]) for item in claims] == [(3, "o" * 22)]
 
 
 def test_a_role_that_is_set_is_no_fence(postgres_server: PostgresServer, dump: str) -> None:

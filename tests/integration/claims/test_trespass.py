@@ -28,7 +28,7 @@ def both(_redis: RedisServer) -> RedisServer:
     databases = [{"name": name, "password": password} for name, password in PASSWORDS.items()]
     databases.append({"name": "fixed", "password": "f-password", **OPEN_RUNTIME})
     result = run_module("redis_database", {**_redis.login(), "databases": databases})
-    assert [item["number"] for item in result["databases"].values()] == [1, 2, 3]
+    assert [item["redis_db"] for item in result["databases"].values()] == [1, 2, 3]
     _redis.admin(2).set("victim:secret", "x")
     _redis.admin().execute_command("FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() end)")
     return _redis

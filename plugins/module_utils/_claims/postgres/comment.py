@@ -13,7 +13,8 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import NAMESPACE
 
-# The keys of a claim comment in addition to the deployment's name.
+# The keys of a claim comment in addition to the deployment's name. It is stored on servers, so the option redis_db stays
+# redis_number in it.
 _KINDS = {
     "redis_number": int,
     "redis_server": str,

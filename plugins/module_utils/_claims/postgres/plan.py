@@ -200,9 +200,10 @@ def _plan_claim_comment(
     had = {} if database is None else dict(old.get("extensions") or {})
     need.extensions = [name for name in need.entry.get("extensions") or () if name not in had]
     claim_comment = {**old, "deployment": need.name}
-    for key in ("redis_number", "redis_server", "redis_address"):
-        if need.entry.get(key) is not None:
-            claim_comment[key] = need.entry[key]
+    options = {"redis_db": "redis_number", "redis_server": "redis_server", "redis_address": "redis_address"}
+    for option, key in options.items():
+        if need.entry.get(option) is not None:
+            claim_comment[key] = need.entry[option]
     if owner is not None:
         claim_comment["owner"] = owner
     if need.entry.get("aes_keys") is not None:

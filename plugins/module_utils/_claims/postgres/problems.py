@@ -23,7 +23,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names i
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
 EXTENSION = re.compile(r"[a-z_][a-z0-9_-]*")
-Holders = t.Mapping[int, t.Sequence[t.Mapping[str, t.Any]]]
+ClaimsByDb = t.Mapping[int, t.Sequence[t.Mapping[str, t.Any]]]
 
 
 def entry_problems(entries: t.Sequence[Entry]) -> t.Iterator[Problem]:
@@ -31,12 +31,12 @@ def entry_problems(entries: t.Sequence[Entry]) -> t.Iterator[Problem]:
     yield from name_problems(entry["name"] for entry in entries)
     asked: dict[int, str] = {}
     for entry in entries:
-        name, number = entry["name"], entry.get("redis_number")
-        if number and asked.setdefault(number, name) != name:
+        name, db = entry["name"], entry.get("redis_db")
+        if db and asked.setdefault(db, name) != name:
             yield Problem(
                 name,
-                "redis_number",
-                f"Redis database {number} is also assigned to '{asked[number]}'",
+                "redis_db",
+                f"Redis database {db} is also assigned to '{asked[db]}'",
                 "keep one of the two",
             )
         for extension in entry.get("extensions") or ():
@@ -46,13 +46,13 @@ def entry_problems(entries: t.Sequence[Entry]) -> t.Iterator[Problem]:
 
 def state_problems(entries: t.Sequence[Entry], state: ServerState, owner: Owner) -> t.Iterator[Problem]:
     """Find problems on the server."""
-    holders: dict[int, list[dict[str, t.Any]]] = {}
+    claims_by_db: dict[int, list[dict[str, t.Any]]] = {}
     for claim in claims_of(state):
-        if claim["redis_number"]:  # deployments in a cluster share database 0
-            holders.setdefault(claim["redis_number"], []).append(claim)
+        if claim["redis_db"]:  # deployments in a cluster share database 0
+            claims_by_db.setdefault(claim["redis_db"], []).append(claim)
     for entry in entries:
         yield from ownership_problems(entry, state, owner)
-        yield from _number_problems(entry, state, holders)
+        yield from _redis_db_problems(entry, state, claims_by_db)
         yield from _aes_key_problems(entry, state, owner)
         for extension in entry.get("extensions") or ():
             if extension not in state.extensions:
@@ -98,27 +98,27 @@ def _is_for(item: Role | Database, name: str) -> bool:
     return item.claim_comment is not None and item.claim_comment["deployment"] == name
 
 
-def _number_problems(entry: Entry, state: ServerState, holders: Holders) -> t.Iterator[Problem]:
-    name, number = entry["name"], entry.get("redis_number")
-    if number is None:
+def _redis_db_problems(entry: Entry, state: ServerState, claims_by_db: ClaimsByDb) -> t.Iterator[Problem]:
+    name, db = entry["name"], entry.get("redis_db")
+    if db is None:
         return
     before = remembered(name, state) or {}
     # Database numbers of another server are different databases.
     moved = None not in (before.get("redis_server"), entry.get("redis_server")) and not _same_server(before, entry)
-    if before.get("redis_number") not in (None, number) and not moved:
+    if before.get("redis_number") not in (None, db) and not moved:
         yield Problem(
             name,
-            "redis_number",
-            f"its Postgres database records Redis database {before['redis_number']}, not {number}",
+            "redis_db",
+            f"its Postgres database records Redis database {before['redis_number']}, not {db}",
             "find out which of the two has its data, then correct the other record",
         )
         return
-    for claim in holders.get(number, ()):
+    for claim in claims_by_db.get(db, ()):
         if claim["name"] != name and _same_server(claim, entry):
             yield Problem(
                 name,
-                "redis_number",
-                f"Redis database {number} belongs to '{claim['name']}' according to its Postgres database",
+                "redis_db",
+                f"Redis database {db} belongs to '{claim['name']}' according to its Postgres database",
                 "claim a database with the module redis_database and its option known_claims",
             )
             return

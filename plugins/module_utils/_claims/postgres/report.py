@@ -30,7 +30,7 @@ def result_of(plan: Plan, state: ServerState) -> dict[str, t.Any]:
             "login": need.logins.login,
             "retired": list(need.logins.retire),
             "retiring": list(need.logins.retiring),
-            "redis_number": claim_comment.get("redis_number"),
+            "redis_db": claim_comment.get("redis_number"),
             "extensions": claim_comment.get("extensions", {}),
             "changed": bool(need.actions()),
         }

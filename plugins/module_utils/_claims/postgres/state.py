@@ -175,7 +175,12 @@ def require_writable(state: ServerState) -> None:
         )
 
 
-_REMEMBERED = ("redis_number", "redis_server", "redis_address", "owner")
+_REMEMBERED = {
+    "redis_db": "redis_number",
+    "redis_server": "redis_server",
+    "redis_address": "redis_address",
+    "owner": "owner",
+}
 
 
 def claims_of(state: ServerState) -> list[dict[str, t.Any]]:
@@ -209,7 +214,11 @@ def claims_of(state: ServerState) -> list[dict[str, t.Any]]:
 
 
 def _claim(claim_comment: t.Mapping[str, t.Any], **objects: str | None) -> dict[str, t.Any]:
-    return {"name": claim_comment["deployment"], **objects, **{key: claim_comment.get(key) for key in _REMEMBERED}}
+    return {
+        "name": claim_comment["deployment"],
+        **objects,
+        **{name: claim_comment.get(key) for name, key in _REMEMBERED.items()},
+    }
 
 
 def orphans_of(state: ServerState) -> list[dict[str, t.Any]]:

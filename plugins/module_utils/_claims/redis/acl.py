@@ -56,7 +56,7 @@ class User:
     """A Redis user as it should be. Passwords appear as their SHA-256 only."""
 
     name: str
-    number: int | None  # None: the server has one database only, and patterns alone separate the deployments
+    db: int | None  # None: the server has one database only, and patterns alone separate the deployments
     hashes: frozenset[str]
     keys: frozenset[str]
     channels: frozenset[str]
@@ -64,7 +64,7 @@ class User:
 
     def commands(self) -> list[str]:
         """Return the command rules, in the order in which they apply."""
-        numbered = ["-select"] if self.number is None else ["-select", f"+select|{self.number}"]
+        numbered = ["-select"] if self.db is None else ["-select", f"+select|{self.db}"]
         escapes = [f"-{name}" for name in ESCAPES]
         allowed = [f"+{name}" for name in (*_HARMLESS, *self.extra)]
         return ["+@all", "-@admin", "-@dangerous", *numbered, *escapes, *allowed]
@@ -128,7 +128,7 @@ def differences(user: User, current: t.Mapping[str, t.Any] | None, sets: Command
         found.append("key_patterns")
     if user_patterns(current.get("channels"), "&") != user.channels:
         found.append("channel_patterns")
-    if _allowed_on_server(current, user.number, sets) != _allowed_by_rules(user, sets) or current.get("selectors"):
+    if _allowed_on_server(current, user.db, sets) != _allowed_by_rules(user, sets) or current.get("selectors"):
         found.append("commands")
     return found
 
@@ -159,11 +159,11 @@ def template_commands(user: User, sets: CommandSets) -> frozenset[str]:
 
 def _allowed_by_rules(user: User, sets: CommandSets) -> frozenset[str]:
     # The same string for all users without extra commands, so that a thousand of them cost one evaluation.
-    return sets.allowed(" ".join(user.commands()).replace(f"+select|{user.number}", "+select|N"))
+    return sets.allowed(" ".join(user.commands()).replace(f"+select|{user.db}", "+select|N"))
 
 
-def _allowed_on_server(current: t.Mapping[str, t.Any], number: int | None, sets: CommandSets) -> frozenset[str]:
-    text = re.sub(rf"\+select\|{number}(?![0-9])", "+select|N", str(current.get("commands", "")))
+def _allowed_on_server(current: t.Mapping[str, t.Any], db: int | None, sets: CommandSets) -> frozenset[str]:
+    text = re.sub(rf"\+select\|{db}(?![0-9])", "+select|N", str(current.get("commands", "")))
     return sets.allowed(text)
 
 

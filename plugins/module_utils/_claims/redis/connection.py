@@ -40,7 +40,7 @@ REDIS_ARGS: dict[str, t.Any] = {
 # What postgres_database_info returns for a claim, so that its list can be passed on unchanged.
 KNOWN_CLAIM: dict[str, t.Any] = {
     "name": {"type": "str", "required": True},
-    "redis_number": {"type": "int"},
+    "redis_db": {"type": "int"},
     **{key: {"type": "str"} for key in ("database", "role", "redis_server", "redis_address", "owner")},
 }
 REDIS_EXCLUSIVE = [

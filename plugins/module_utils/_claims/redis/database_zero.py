@@ -54,7 +54,7 @@ def sweep(server: Server, names: t.Collection[str], state: ServerState, delete: 
     if not names:
         return found
     owner = owner_of_key(names, state)
-    for _number, keys in _keys.scan(server, [0]):
+    for _db, keys in _keys.scan(server, [0]):
         own = {key: name for key in keys if (name := owner(key))}
         found.update(own.values())
         if delete and own:

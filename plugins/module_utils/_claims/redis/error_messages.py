@@ -28,61 +28,61 @@ def script_problems(answer: t.Mapping[str, t.Any], owner: Owner) -> t.Iterator[P
 
 
 def _of_owner(item: t.Mapping[str, t.Any], owner: Owner) -> Problem | None:
-    name, number = str(item["name"]), item.get("number")
+    name, db = str(item["name"]), item.get("db")
     if item["code"] == "owner":
-        return owner.problem(name, f"Redis database {number}", item["other"])
+        return owner.problem(name, f"Redis database {db}", item["other"])
     if item["code"] == "database_owner":
         return owner.problem(name, f"Postgres database '{identifier(name)}'", item["other"])
     return None
 
 
 def _problem_from_code(item: t.Mapping[str, t.Any], databases: int) -> Problem:
-    name, number, other, keys = item["name"], item.get("number"), item.get("other"), item.get("keys")
+    name, db, other, keys = item["name"], item.get("db"), item.get("other"), item.get("keys")
     option, finding, remedy = {
         "disagree": (
             "name",
-            f"Redis records database {number} for it, but its Postgres database records {other}",
+            f"Redis records database {db} for it, but its Postgres database records {other}",
             "find out which of the two has its data, then correct the other record",
         ),
         "moves": (
-            "number",
-            f"it already has Redis database {number} and cannot move to {other}",
-            f"set it to {number}, or leave it out",
+            "redis_db",
+            f"it already has Redis database {db} and cannot move to {other}",
+            f"set it to {db}, or leave it out",
         ),
-        "held": ("number", f"Redis database {number} belongs to '{other}'", "choose another one, or leave it out"),
+        "held": ("redis_db", f"Redis database {db} belongs to '{other}'", "choose another one, or leave it out"),
         "remembered": (
-            "number",
-            f"Redis database {number} belongs to '{other}' according to its Postgres database",
+            "redis_db",
+            f"Redis database {db} belongs to '{other}' according to its Postgres database",
             "choose another one, or leave it out",
         ),
         "user": (
-            "number",
-            f"the Redis user '{other}' may select database {number}",
+            "redis_db",
+            f"the Redis user '{other}' may select database {db}",
             f"choose another one, or leave it out; if nobody needs that user, remove it with ACL DELUSER {other}",
         ),
         "twice": (
             "known_claims",
-            f"Redis database {number} is recorded for it and for {_listed(other)}",
+            f"Redis database {db} is recorded for it and for {_listed(other)}",
             "find out whose data it has and correct the comment of the other database",
         ),
         "shared": (
             "name",
-            f"Redis records database {number} for it, but the Postgres database of '{other}' records {number} too",
+            f"Redis records database {db} for it, but the Postgres database of '{other}' records {db} too",
             "find out whose keys it has, then correct the other record",
         ),
         "range": (
-            "number",
-            f"Redis database {number} does not exist: the server has 1 to {databases - 1}, and 0 is reserved",
+            "redis_db",
+            f"Redis database {db} does not exist: the server has 1 to {databases - 1}, and 0 is reserved",
             "choose one in that range, or raise 'databases' in redis.conf",
         ),
         "occupied": (
-            "number",
-            f"Redis database {number} is not claimed, but has {keys} keys",
+            "redis_db",
+            f"Redis database {db} is not claimed, but has {keys} keys",
             "choose another one, or find out whose keys they are and empty it",
         ),
         "left": (
             "state",
-            f"{keys} keys were written to its Redis database {number} while it was released",
+            f"{keys} keys were written to its Redis database {db} while it was released",
             "find out which client writes there, then run again; its user is already removed",
         ),
         "foreign": (

@@ -57,7 +57,7 @@ class Reading:
     # Database numbers by deployment.
     claims: dict[str, int] = field(default_factory=dict)
     # Database numbers that have keys.
-    numbers: list[int] = field(default_factory=list)
+    dbs: list[int] = field(default_factory=list)
 
 
 def queries(names: t.Collection[str]) -> list[tuple[str, ...]]:
@@ -75,7 +75,7 @@ def read_replies(replies: t.Sequence[Reply]) -> Reading:
     return Reading(
         settings={str(name): str(value) for name, value in as_mapping(settings).items()},
         claims=claimed(as_mapping(record)),
-        numbers=sorted(int(name[2:]) for name in fields if name.startswith("db") and name[2:].isdigit()),
+        dbs=sorted(int(name[2:]) for name in fields if name.startswith("db") and name[2:].isdigit()),
     )
 
 
@@ -120,8 +120,8 @@ def differences(wanted: t.Mapping[str, str], running: t.Mapping[str, str]) -> di
 
 def too_few_databases(databases: int, reading: Reading) -> str:
     """Return why the server needs more databases, or "": it would load the keys of a missing database into another one."""
-    held = {number: f"is claimed by '{name}'" for name, number in reading.claims.items()}
-    used = dict.fromkeys(reading.numbers, "has keys") | held
+    held = {db: f"is claimed by '{name}'" for name, db in reading.claims.items()}
+    used = dict.fromkeys(reading.dbs, "has keys") | held
     highest = max(used, default=0)
     if highest < databases:
         return ""

@@ -28,14 +28,14 @@ class Content:
     strange: int = 0
     example: str = ""
 
-    def problem(self, name: str, option: str, number: int) -> Problem | None:
+    def problem(self, name: str, option: str, db: int) -> Problem | None:
         """Return the problem if the database has keys of somebody else."""
         if not self.strange:
             return None
         return Problem(
             name,
             option,
-            f"Redis database {number} has {self.strange} keys that do not match its patterns, such as"
+            f"Redis database {db} has {self.strange} keys that do not match its patterns, such as"
             f" '{shown(self.example)}'",
             "find out whose they are; if they are its own, add their pattern to key_patterns, otherwise move them elsewhere",
         )
@@ -43,11 +43,11 @@ class Content:
 
 def classify(server: Server, patterns: t.Mapping[int, t.Sequence[str]]) -> dict[int, Content]:
     """Classify all keys of some databases by the patterns of their deployments."""
-    found = {number: Content() for number in patterns}
-    matchers = {number: matcher(each) for number, each in patterns.items()}
-    for number, keys in scan(server, patterns):
-        content = found[number]
-        strange = [key for key in keys if not matchers[number](key)]
+    found = {db: Content() for db in patterns}
+    matchers = {db: matcher(each) for db, each in patterns.items()}
+    for db, keys in scan(server, patterns):
+        content = found[db]
+        strange = [key for key in keys if not matchers[db](key)]
         content.own += len(keys) - len(strange)
         content.strange += len(strange)
         content.example = content.example or (strange[0] if strange else "")
@@ -56,33 +56,33 @@ def classify(server: Server, patterns: t.Mapping[int, t.Sequence[str]]) -> dict[
 
 def delete(server: Server, patterns: t.Mapping[int, t.Sequence[str]]) -> None:
     """Delete the keys that match, and no others."""
-    matchers = {number: matcher(each) for number, each in patterns.items()}
-    for number, keys in scan(server, patterns):
-        own = [key for key in keys if matchers[number](key)]
+    matchers = {db: matcher(each) for db, each in patterns.items()}
+    for db, keys in scan(server, patterns):
+        own = [key for key in keys if matchers[db](key)]
         if own:
-            unlink(server, number, own)
+            unlink(server, db, own)
 
 
-def unlink(server: Server, number: int, keys: t.Iterable[str]) -> None:
+def unlink(server: Server, db: int, keys: t.Iterable[str]) -> None:
     """Delete keys of a database."""
-    _checked(server.pipeline([("SELECT", number), ("UNLINK", *keys), ("SELECT", 0)]))
+    _checked(server.pipeline([("SELECT", db), ("UNLINK", *keys), ("SELECT", 0)]))
 
 
-def scan(server: Server, numbers: t.Iterable[int]) -> t.Iterator[tuple[int, list[str]]]:
+def scan(server: Server, dbs: t.Iterable[int]) -> t.Iterator[tuple[int, list[str]]]:
     """Yield the keys of databases step by step; some may be repeated, as with ``SCAN``."""
-    waiting, cursors = sorted(numbers), t.cast("dict[int, str]", {})
+    waiting, cursors = sorted(dbs), t.cast("dict[int, str]", {})
     while waiting or cursors:
         while waiting and len(cursors) < PARALLEL:
             cursors[waiting.pop(0)] = "0"
         batch: list[tuple[str | int, ...]] = []
-        for number, cursor in cursors.items():
-            batch += [("SELECT", number), ("SCAN", cursor, "COUNT", STEP)]
+        for db, cursor in cursors.items():
+            batch += [("SELECT", db), ("SCAN", cursor, "COUNT", STEP)]
         replies = _checked(server.pipeline([*batch, ("SELECT", 0)]))[1::2]
-        for number, (cursor, keys) in zip(list(cursors), replies):
-            yield number, list(keys)
-            cursors[number] = str(cursor)
-            if cursors[number] == "0":
-                del cursors[number]
+        for db, (cursor, keys) in zip(list(cursors), replies):
+            yield db, list(keys)
+            cursors[db] = str(cursor)
+            if cursors[db] == "0":
+                del cursors[db]
 
 
 def _checked(replies: t.Sequence[t.Any]) -> t.Sequence[t.Any]:

@@ -112,18 +112,16 @@ def claim(
     question = script_input(entries, state, params, dry=dry, shared=shared, new_server=str(uuid.uuid4()))
     answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, question)
     raise_for_problems(script_problems(answer, owner))
-    if answer["look"]:
-        to_check = {item["name"]: int(item["number"]) for item in answer["look"]}
+    if answer["to_check"]:
+        to_check = {item["name"]: int(item["db"]) for item in answer["to_check"]}
         patterns = {
             to_check[entry["name"]]: patterns_of(entry, state) for entry in entries if entry["name"] in to_check
         }
         found = _keys.classify(server, patterns)
-        raise_for_problems(
-            filter(None, (found[number].problem(name, "name", number) for name, number in to_check.items()))
-        )
+        raise_for_problems(filter(None, (found[db].problem(name, "name", db) for name, db in to_check.items())))
         answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, {**question, "checked": list(to_check)})
         raise_for_problems(script_problems(answer, owner))
-        if answer["look"]:
+        if answer["to_check"]:
             raise ClaimError("Redis changed while its keys were read. Nothing was claimed: run again.")
     return answer
 

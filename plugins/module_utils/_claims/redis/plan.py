@@ -32,7 +32,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_r
 class Plan:
     """The actions, and the reasons for them."""
 
-    numbers: dict[str, int]
+    dbs: dict[str, int]
     fresh: dict[str, dict[str, t.Any]]
     users: list[tuple[User, list[str]]] = field(default_factory=list)
     actions: list[dict[str, t.Any]] = field(default_factory=list)
@@ -47,16 +47,16 @@ def entry_problems(entries: t.Sequence[Entry], manage_users: bool) -> t.Iterator
     yield from name_problems(entry["name"] for entry in entries)
     asked: dict[int, str] = {}
     for entry in entries:
-        name, number = entry["name"], entry.get("number")
-        if number:
-            if number in asked and asked[number] != name:
+        name, db = entry["name"], entry.get("redis_db")
+        if db:
+            if db in asked and asked[db] != name:
                 yield Problem(
                     name,
-                    "number",
-                    f"Redis database {number} is also requested by '{asked[number]}'",
+                    "redis_db",
+                    f"Redis database {db} is also requested by '{asked[db]}'",
                     "choose another one",
                 )
-            asked.setdefault(number, name)
+            asked.setdefault(db, name)
         if manage_users and entry.get("state", "present") == "present":
             yield from _user_problems(entry)
 
@@ -74,12 +74,12 @@ def _user_problems(entry: Entry) -> t.Iterator[Problem]:
         yield Problem(name, "extra_commands", finding, "leave it out")
 
 
-def known_numbers(claims: t.Iterable[Entry], server: str | None = None) -> dict[str, int]:
+def known_dbs(claims: t.Iterable[Entry], server: str | None = None) -> dict[str, int]:
     """Return the claims that Postgres records for this server; a claim without a server, from an earlier version, is included."""
     return {
-        claim["name"]: claim["redis_number"]
+        claim["name"]: claim["redis_db"]
         for claim in claims
-        if claim.get("redis_number") is not None and claim.get("redis_server") in (None, server)
+        if claim.get("redis_db") is not None and claim.get("redis_server") in (None, server)
     }
 
 
@@ -97,7 +97,7 @@ def script_input(
     wanted = [
         {
             "name": entry["name"],
-            "number": entry.get("number"),
+            "db": entry.get("redis_db"),
             "foreign": _is_foreign(entry["name"], state),
             "leftover": state.users.get(entry["name"]) is not None,
         }
@@ -111,7 +111,7 @@ def record_input(state: ServerState, params: t.Mapping[str, t.Any]) -> dict[str,
     remembered = [
         {
             "name": claim["name"],
-            "number": claim.get("redis_number"),
+            "db": claim.get("redis_db"),
             "server": claim.get("redis_server"),
             "address": claim.get("redis_address"),
             "owner": claim.get("owner"),
@@ -120,12 +120,12 @@ def record_input(state: ServerState, params: t.Mapping[str, t.Any]) -> dict[str,
     ]
     return {
         "databases": state.databases,
-        "known": remembered,
+        "remembered": remembered,
         "address": params["address"],
         "owner": params.get("owner"),
         "owners": [*filter(None, [params.get("owner")]), *(params.get("previous_owners") or ())],
         "take_over": bool(params.get("take_over")),
-        "held": [{"number": number, "names": names} for number, names in numbers_of_users(state.rules or ()).items()],
+        "held": [{"db": db, "names": names} for db, names in numbers_of_users(state.rules or ()).items()],
     }
 
 
@@ -139,7 +139,7 @@ def make_plan(
 ) -> Plan:
     """Compute what the users of the claimed databases lack, and list all changes."""
     plan = Plan(
-        numbers={name: int(number) for name, number in (answer["numbers"] or {}).items()},
+        dbs={name: int(db) for name, db in (answer["dbs"] or {}).items()},
         fresh={item["name"]: item for item in answer["fresh"] or ()},
     )
     marked = {name[len(RESET) :] for name in state.fields if name.startswith(RESET)}
@@ -151,9 +151,9 @@ def make_plan(
         name = entry["name"]
         if name in plan.fresh:
             why = plan.fresh[name]["how"]
-            plan.actions.append({"action": "claim", "name": name, "number": plan.numbers[name], "why": why})
+            plan.actions.append({"action": "claim", "name": name, "redis_db": plan.dbs[name], "why": why})
         if name in adopted:
-            plan.actions.append({"action": "set_owner", "name": name, "number": plan.numbers[name]})
+            plan.actions.append({"action": "set_owner", "name": name, "redis_db": plan.dbs[name]})
         if manage_users:
             _plan_user(entry, plan, state)
     if manage_users and state.acl_file != "" and (plan.users or state.unsaved):
@@ -166,7 +166,7 @@ def _plan_user(entry: Entry, plan: Plan, state: ServerState) -> None:
     current = state.users.get(entry["name"])
     if entry["name"] in plan.reset:
         entry = {**entry, "retire": True}
-    user = wanted_user(entry, plan.numbers[entry["name"]], current)
+    user = wanted_user(entry, plan.dbs[entry["name"]], current)
     what = differences(user, current, state.sets)
     others = set((current or {}).get("passwords") or ()) - wanted_hashes(entry)
     if others:
@@ -174,7 +174,7 @@ def _plan_user(entry: Entry, plan: Plan, state: ServerState) -> None:
     if what:
         plan.users.append((user, what))
         action = "create_user" if current is None else "change_user"
-        plan.actions.append({"action": action, "name": user.name, "number": user.number, "what": what})
+        plan.actions.append({"action": action, "name": user.name, "redis_db": user.db, "what": what})
 
 
 def resets_of(answer: t.Mapping[str, t.Any]) -> list[str]:
@@ -188,7 +188,7 @@ def wanted_hashes(entry: Entry) -> frozenset[str]:
     return frozenset(password_hash(password) for password in passwords)
 
 
-def wanted_user(entry: Entry, number: int, current: t.Mapping[str, t.Any] | None = None) -> User:
+def wanted_user(entry: Entry, db: int, current: t.Mapping[str, t.Any] | None = None) -> User:
     """Return the wanted user of a deployment; database 0 is assigned only if the server has no other.
 
     Existing passwords are kept until they are retired, because a running revision may still connect with one.
@@ -196,7 +196,7 @@ def wanted_user(entry: Entry, number: int, current: t.Mapping[str, t.Any] | None
     kept = () if entry.get("retire") else (current or {}).get("passwords") or ()
     return User(
         name=entry["name"],
-        number=number or None,
+        db=db or None,
         hashes=wanted_hashes(entry) | frozenset(kept),
         keys=frozenset(own_patterns(entry, "key_patterns")),
         channels=frozenset(

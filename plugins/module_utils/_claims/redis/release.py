@@ -37,7 +37,7 @@ class Release:
 
     name: str
     confirmed: bool
-    number: int | None
+    db: int | None
     keys: int
     clients: int
     user: bool
@@ -47,7 +47,7 @@ class Release:
     @property
     def needed(self) -> bool:
         """Return whether anything of it is left."""
-        return self.number is not None or self.user
+        return self.db is not None or self.user
 
     def actions(self) -> list[dict[str, t.Any]]:
         """List the actions, in their order."""
@@ -56,15 +56,15 @@ class Release:
         found: list[dict[str, t.Any]] = []
         if self.user:
             found.append({"action": "delete_user", "name": self.name})
-        if self.number is not None:
-            found.append({"action": "release", "name": self.name, "number": self.number, "keys": self.keys})
+        if self.db is not None:
+            found.append({"action": "release", "name": self.name, "redis_db": self.db, "keys": self.keys})
         return found
 
     def result(self) -> dict[str, t.Any]:
         """Return its entry of the module's result."""
         gone = self.confirmed or not self.needed
         return {
-            "number": None if gone else self.number,
+            "redis_db": None if gone else self.db,
             "user": self.name if self.user and not gone else None,
             "changed": bool(self.actions()),
             "clients": self.clients,
@@ -77,7 +77,7 @@ class Release:
         if self.confirmed or not self.needed:
             return None
         return (
-            f"deployment '{self.name}': nothing was released. Its Redis database {self.number} has {self.keys} keys, and"
+            f"deployment '{self.name}': nothing was released. Its Redis database {self.db} has {self.keys} keys, and"
             f" {self.clients} clients are connected; set 'confirm: {self.name}' to delete the keys, its user and its claim."
         )
 
@@ -94,14 +94,14 @@ def plan_release(
     releases = []
     for entry in entries:
         name, user = entry["name"], state.users.get(entry["name"])
-        number = found.get(name)
+        db = found.get(name)
         releases.append(
             Release(
                 name=name,
                 confirmed=entry.get("confirm") is not None,
-                number=number,
+                db=db,
                 keys=0,
-                clients=count(clients, name, number),
+                clients=count(clients, name, db),
                 user=user is not None and is_ours(user, state.sets),
                 patterns=tuple(patterns_of(entry, state)),
             )
@@ -114,12 +114,12 @@ def plan_release(
 
 
 def _own_databases(releases: t.Iterable[Release]) -> dict[int, tuple[str, ...]]:
-    return {release.number: release.patterns for release in releases if release.number}
+    return {release.db: release.patterns for release in releases if release.db}
 
 
 def _using_database_zero(releases: t.Iterable[Release]) -> list[str]:
     """Return those whose user can write in database 0, although it is not theirs."""
-    return [release.name for release in releases if release.user and release.number != 0]
+    return [release.name for release in releases if release.user and release.db != 0]
 
 
 def _count_own(server: Server, releases: t.Sequence[Release], state: ServerState) -> list[Problem]:
@@ -127,11 +127,9 @@ def _count_own(server: Server, releases: t.Sequence[Release], state: ServerState
     content = _keys.classify(server, _own_databases(releases))
     problems = []
     for release in releases:
-        if release.number:
-            release.keys, release.strange_keys = content[release.number].own, content[release.number].strange
-            problems.append(
-                release.confirmed and content[release.number].problem(release.name, "state", release.number)
-            )
+        if release.db:
+            release.keys, release.strange_keys = content[release.db].own, content[release.db].strange
+            problems.append(release.confirmed and content[release.db].problem(release.name, "state", release.db))
     left = database_zero.sweep(server, _using_database_zero(releases), state, delete=False)
     for release in releases:
         release.keys += left[release.name]
@@ -139,7 +137,7 @@ def _count_own(server: Server, releases: t.Sequence[Release], state: ServerState
 
 
 def _count_shared(server: Server, releases: t.Iterable[Release], state: ServerState) -> None:
-    sharing = [release for release in releases if release.number == 0]
+    sharing = [release for release in releases if release.db == 0]
     if sharing:
         nodes = _masters(server, state)
         clients = [client for node in nodes[1:] for client in connected(node)]
@@ -159,7 +157,7 @@ def _run_script(
     question = {**record_input(state, params), "wanted": names, "dry": dry}
     answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, question)
     raise_for_problems(script_problems(answer, owner_of(params)))
-    return {item["name"]: int(item["number"]) for item in answer["found"] or ()}
+    return {item["name"]: int(item["db"]) for item in answer["found"] or ()}
 
 
 def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
@@ -168,7 +166,7 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
             yield Problem(
                 release.name,
                 "state",
-                f"{release.clients} clients are connected to its Redis database {release.number}",
+                f"{release.clients} clients are connected to its Redis database {release.db}",
                 "stop the deployment first",
             )
 
@@ -176,7 +174,7 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
 def _user_problems(releases: t.Iterable[Release], state: ServerState) -> t.Iterator[Problem]:
     """Find users that would remain; they could use a database that belongs to somebody else later."""
     for release in releases:
-        if release.confirmed and release.number is not None and not release.user and state.users.get(release.name):
+        if release.confirmed and release.db is not None and not release.user and state.users.get(release.name):
             yield Problem(
                 release.name,
                 "state",
@@ -193,9 +191,9 @@ def connected(server: Server) -> list[dict[str, str]]:
     return [dict(word.partition("=")[::2] for word in line.split()) for line in str(reply).splitlines()]
 
 
-def count(clients: t.Iterable[t.Mapping[str, str]], name: str, number: int | None) -> int:
+def count(clients: t.Iterable[t.Mapping[str, str]], name: str, db: int | None) -> int:
     """Count the clients that are connected as a user or to a database."""
-    return sum(client.get("user") == name or (bool(number) and client.get("db") == str(number)) for client in clients)
+    return sum(client.get("user") == name or (bool(db) and client.get("db") == str(db)) for client in clients)
 
 
 def apply_release(
@@ -218,7 +216,7 @@ def apply_release(
     reach("release_users_off")
     clients = [client for node in everywhere for client in connected(node)]
     for release in going:
-        release.clients = count(clients, release.name, release.number)
+        release.clients = count(clients, release.name, release.db)
     late = list(_client_problems(going))
     if late:
         _switch_users(everywhere, users, "on")
@@ -227,7 +225,7 @@ def apply_release(
     _keys.delete(server, _own_databases(going))
     database_zero.sweep(server, _using_database_zero(going), state, delete=True)
     for release in going:
-        if release.number == 0:
+        if release.db == 0:
             cluster.sweep(_masters(server, state), release.patterns, delete=True)
     if users:
         # The database is free only when the old user is removed from the aclfile too: a restart would restore it.

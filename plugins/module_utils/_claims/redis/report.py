@@ -22,7 +22,7 @@ def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.A
     touched = {action["name"] for action in plan.actions if "name" in action}
     databases = {
         entry["name"]: {
-            "number": plan.numbers[entry["name"]],
+            "redis_db": plan.dbs[entry["name"]],
             "user": entry["name"] if users else None,
             "changed": entry["name"] in touched,
             "retiring": entry["name"] in plan.retiring,
@@ -44,12 +44,12 @@ def diff_of(plan: Plan, releases: t.Iterable[t.Any] = ()) -> dict[str, t.Any]:
     after: dict[str, t.Any] = {}
     for release in releases:
         if release.actions():
-            before[release.name] = {"number": release.number, "keys": release.keys}
+            before[release.name] = {"redis_db": release.db, "keys": release.keys}
             after[release.name] = None
     for action in plan.actions:
         if action["action"] == "claim":
-            before.setdefault(action["name"], {})["number"] = None
-            after.setdefault(action["name"], {})["number"] = action["number"]
+            before.setdefault(action["name"], {})["redis_db"] = None
+            after.setdefault(action["name"], {})["redis_db"] = action["redis_db"]
     for user, what in plan.users:
         new = what == ["user"]
         for part in ("password", "key_patterns", "channel_patterns", "commands") if new else what:
@@ -98,8 +98,8 @@ def warnings_of(state: ServerState, answer: t.Mapping[str, t.Any], manage_users:
     for item in answer["disputes"] or ():
         found.append(
             f"deployment '{item['name']}': Redis and Postgres disagree about its database number"
-            f" ({item['number']}, {item['other']}). Neither is assigned to anybody; find out which one has its data."
+            f" ({item['db']}, {item['other']}). Neither is assigned to anybody; find out which one has its data."
         )
     for item in answer["stray"] or ():
-        found.append(f"Redis database {item['number']} is not claimed, but has {item['keys']} keys: it was skipped.")
+        found.append(f"Redis database {item['db']} is not claimed, but has {item['keys']} keys: it was skipped.")
     return found

@@ -142,8 +142,8 @@ def _facts(info: Reply) -> dict[str, t.Any]:
 
 def _version(facts: t.Mapping[str, t.Any]) -> str:
     version = str(facts.get("redis_version", ""))
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers and numbers < MINIMUM_VERSION:
+    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if parts and parts < MINIMUM_VERSION:
         raise ClaimError(f"Redis {version} is too old: users cannot be restricted to one database. Use 7.0 or newer.")
     # Valkey reports the compatible version of Redis, and its own.
     return str(facts.get("valkey_version", version))

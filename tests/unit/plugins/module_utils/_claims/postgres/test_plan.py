@@ -177,7 +177,7 @@ entries = st.lists(
             "password": st.sampled_from(["p", "q"]),
             "connection_limit": st.sampled_from([-1, 5]),
             "extensions": st.lists(st.sampled_from(["vector", "ltree"]), unique=True),
-            "redis_number": st.one_of(st.none(), st.integers(1, 4)),
+            "redis_db": st.one_of(st.none(), st.integers(1, 4)),
             "redis_server": st.sampled_from([None, "one", "two"]),
             "logins_in_use": st.sampled_from([None, [], ["OWNER"], ["SECOND"], ["OWNER", "SECOND"]]),
             "retire": st.booleans(),
@@ -221,7 +221,7 @@ def test_a_plan_cures_everything_once(state: ServerState, wanted: list[dict[str,
     # What was promised before is what stands there then, and every bystander is as it was.
     for name, item in result_of(plan, state)["databases"].items():
         claim_comment = decode_claim_comment(after.databases[item["database"]].comment) or {}
-        assert (claim_comment["deployment"], claim_comment.get("redis_number")) == (name, item["redis_number"])
+        assert (claim_comment["deployment"], claim_comment.get("redis_number")) == (name, item["redis_db"])
     named = {role for entry in wanted for role in logins_of(entry["name"])}
     assert {name: role for name, role in after.roles.items() if name not in named} == {
         name: role for name, role in state.roles.items() if name not in named
@@ -237,8 +237,8 @@ def test_no_number_gets_two_names(state: ServerState, wanted: list[dict[str, t.A
             for one in claims
             for other in claims
             if one["name"] != other["name"]
-            and one["redis_number"] is not None
-            and one["redis_number"] == other["redis_number"]
+            and one["redis_db"] is not None
+            and one["redis_db"] == other["redis_db"]
             and one["redis_server"] == other["redis_server"]
         }
 
@@ -258,15 +258,15 @@ def test_what_is_not_ours_is_never_planned_for(state: ServerState, wanted: list[
             assert identifier(entry["name"]) in refused
 
 
-def test_a_mark_counts_under_its_own_name_only() -> None:
+def test_a_claim_comment_counts_under_its_own_name_only() -> None:
     forged = encode_claim_comment({"deployment": "b-c", "redis_number": 7})
     honest = encode_claim_comment({"deployment": "b-c", "redis_number": 2})
     role = Role("b_c", True, *[False] * 5, -1, False, None, honest)
     state = state_of([role], [Database("a", "a", True, False, forged), Database("b_c", "b_c", True, False, forged)])
-    assert [(claim["name"], claim["redis_number"]) for claim in claims_of(state)] == [("b-c", 2)]
+    assert [(claim["name"], claim["redis_db"]) for claim in claims_of(state)] == [("b-c", 2)]
 
 
-def test_comments_of_others_are_not_marks() -> None:
+def test_comments_of_others_are_not_claim_comments() -> None:
     for comment in (
         None,
         "",

@@ -89,13 +89,13 @@ def test_differences(running: dict[str, str], expected: dict[str, t.Any]) -> Non
     ],
 )
 def test_numbers_with_keys_are_kept(databases: int, why: str) -> None:
-    said = instance.too_few_databases(databases, Reading(claims={"bot": 20}, numbers=[0, 1, 30]))
+    said = instance.too_few_databases(databases, Reading(claims={"bot": 20}, dbs=[0, 1, 30]))
     assert why in said
     assert bool(said) == bool(why)
 
 
 def test_a_claimed_number_is_kept_without_a_key() -> None:
-    said = instance.too_few_databases(16, Reading(claims={"bot": 20, "small": 3}, numbers=[0, 20]))
+    said = instance.too_few_databases(16, Reading(claims={"bot": 20, "small": 3}, dbs=[0, 20]))
     assert said == (
         "redis_databases: 16 is too low, because database 20 is claimed by 'bot': set it to 21 or more, or remove that deployment "
         "first; nothing was changed"

@@ -16,7 +16,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.a
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.error_messages import script_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import (
-    known_numbers,
+    known_dbs,
     make_plan,
     patterns_of,
     wanted_user,
@@ -57,7 +57,7 @@ def test_passwords_stay_until_they_are_retired() -> None:
     ],
 )
 def test_what_is_said_of_passwords(entry: dict[str, t.Any], retiring: set[str], retired: set[str]) -> None:
-    answer = {"numbers": {"a": 1}, "fresh": [], "databases": 16}
+    answer = {"dbs": {"a": 1}, "fresh": [], "databases": 16}
     plan = make_plan([entry], answer, state(a=user("old", "new", keys="~a:*")), True)
     assert (plan.retiring, plan.retired) == (retiring, retired)
 
@@ -81,22 +81,22 @@ def test_patterns_that_keys_may_have() -> None:
 
 def test_what_is_remembered_of_a_server() -> None:
     claims = [
-        {"name": "old", "redis_number": 1},
-        {"name": "here", "redis_number": 2, "redis_server": "u"},
-        {"name": "elsewhere", "redis_number": 3, "redis_server": "v"},
-        {"name": "none", "redis_number": None, "redis_server": "u"},
+        {"name": "old", "redis_db": 1},
+        {"name": "here", "redis_db": 2, "redis_server": "u"},
+        {"name": "elsewhere", "redis_db": 3, "redis_server": "v"},
+        {"name": "none", "redis_db": None, "redis_server": "u"},
     ]
-    assert known_numbers(claims, "u") == {"old": 1, "here": 2}
-    assert known_numbers(claims) == {"old": 1}
+    assert known_dbs(claims, "u") == {"old": 1, "here": 2}
+    assert known_dbs(claims) == {"old": 1}
 
 
 def test_codes_in_words() -> None:
     answer = {
         "databases": 16,
         "problems": [
-            {"name": "a-b", "code": "owner", "number": 3, "other": "them"},
+            {"name": "a-b", "code": "owner", "db": 3, "other": "them"},
             {"name": "a-b", "code": "database_owner", "other": "them"},
-            {"name": "a-b", "code": "twice", "number": 3, "other": ["x", "y"]},
+            {"name": "a-b", "code": "twice", "db": 3, "other": ["x", "y"]},
         ],
     }
     lines = [str(problem) for problem in script_problems(answer, Owner("us"))]
