@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The info modules: every claim with its size and clients, and everything orphaned."""
+"""The info modules: all claims with their sizes and clients, and all orphans."""
 
 from __future__ import annotations
 

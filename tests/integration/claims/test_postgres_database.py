@@ -92,13 +92,13 @@ def test_info(postgres_server: PostgresServer) -> None:
 
 def test_the_log_holds_no_password(postgres_server: PostgresServer) -> None:
     claim(postgres_server, entries("a"))
-    log = (postgres_server.folder / "log").read_text()
+    log = (postgres_server.directory / "log").read_text()
     assert "CREATE ROLE" in log
     assert SECRET not in log
 
 
 def test_verifiers_are_those_of_postgres(postgres_server: PostgresServer) -> None:
-    """Postgres makes the verifier, the module recognises the password, whatever characters it has."""
+    """The module recognises a password whose verifier Postgres computed, whatever characters it has."""
     passwords = {
         "ascii": "x y",
         "umlaut": "pässwörd",
@@ -191,7 +191,7 @@ def test_a_deployment_cannot_forge_a_claim(postgres_server: PostgresServer) -> N
 
 
 def test_what_a_crash_leaves_is_finished(postgres_server: PostgresServer) -> None:
-    """The states between the steps, made by hand; the torture test reaches them by killing."""
+    """The states between the steps, created by hand; the torture test reaches them by killing."""
     comment = 'COMMENT ON ROLE a IS \'{"selfhost.langgraph": {"deployment": "a", "redis_number": 4}}\''
     steps = [f"CREATE ROLE a; {comment}", "CREATE DATABASE a OWNER a ALLOW_CONNECTIONS false"]
     for number in (1, 2):
@@ -255,7 +255,7 @@ def test_the_lock_is_waited_for_with_patience(postgres_server: PostgresServer) -
 
 
 def test_a_session_without_a_client_does_not_keep_the_lock(postgres_server: PostgresServer) -> None:
-    """One that lost power says nothing; by its system's settings the server would ask after two hours."""
+    """A client that lost power sends nothing; with the system's settings the server would notice after two hours."""
     with postgres_server.admin() as connection, lock(connection, 1):
         shown = {
             name: connection.execute(f"SHOW tcp_keepalives_{name}").fetchone() for name in ("idle", "interval", "count")
@@ -264,7 +264,7 @@ def test_a_session_without_a_client_does_not_keep_the_lock(postgres_server: Post
 
 
 def test_another_aes_key_is_refused_over_all_hosts(postgres_server: PostgresServer) -> None:
-    """Nothing that serves is asked: Postgres remembers it."""
+    """No running deployment is queried: Postgres records the fingerprint."""
     with_key = entries("a", aes_keys=["fingerprint"])
     assert done(claim(postgres_server, entries("a"))) != []
     assert done(claim(postgres_server, with_key)) == ["remember"]
@@ -280,7 +280,7 @@ def test_another_aes_key_is_refused_over_all_hosts(postgres_server: PostgresServ
 
 
 def test_a_limit_is_not_lowered_under_a_revision_that_needs_it(postgres_server: PostgresServer) -> None:
-    """Of whichever login it has; a run that says that none does lowers it."""
+    """On both logins; a run that reports no such revision lowers it."""
     claim(postgres_server, entries("a", connection_limit=9))
     limit = "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'a'"
     kept = claim(postgres_server, entries("a", connection_limit=5, lower_connection_limit=False))
@@ -294,7 +294,7 @@ def test_a_limit_is_not_lowered_under_a_revision_that_needs_it(postgres_server: 
 def test_peer_login_without_any_password(postgres_server: PostgresServer) -> None:
     if not peer_user_can_be_tried():
         pytest.skip("needs root and a server of this machine")
-    options = {"login_unix_socket": str(postgres_server.folder), "login_port": postgres_server.port}
+    options = {"login_unix_socket": str(postgres_server.directory), "login_port": postgres_server.port}
     wanted = {**options, "peer_user": "postgres", "databases": entries("a", extensions=["ltree"])}
     assert not run_module("postgres_database", wanted).get("failed")
     result = run_module("postgres_database", {**wanted, "peer_user": "nobody-of-that-name"})
@@ -353,7 +353,7 @@ def test_release_lets_a_query_end(postgres_server: PostgresServer) -> None:
 
 def test_release_counts_no_process_of_the_server(postgres_server: PostgresServer) -> None:
     claim(postgres_server, entries("a"))
-    # A table that autovacuum takes up at once and never finishes.
+    # A table that autovacuum starts to process at once and never finishes.
     slow = "autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_limit = 1"
     with login(postgres_server, "a") as connection:
         connection.execute(
@@ -484,7 +484,7 @@ def test_two_logins_alternate(postgres_server: PostgresServer) -> None:
         assert connection.execute(owners).fetchone() == ("a",)
     limits = "SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname LIKE 'a%' ORDER BY 1"
     assert postgres_server.query(limits) == [("a", 5), ("a.b", 5)]
-    # Both are in use while the revision of before drains: nothing is closed.
+    # Both are in use while the previous revision drains: nothing is closed.
     both = new_password(connection_limit=5, logins_in_use=["a", "a.b"], retire=True)
     assert done(claim(postgres_server, both)) == []
     retiring = new_password(connection_limit=5, logins_in_use=["a.b"], retire=True)
@@ -520,7 +520,7 @@ def test_a_third_password_waits_for_a_free_login(postgres_server: PostgresServer
 
 
 def test_an_unknown_change_of_the_password_leaves_it(postgres_server: PostgresServer) -> None:
-    """Somebody changed it by hand: a running revision may have that one, so the wanted one goes to the other login."""
+    """Somebody changed it by hand: a running revision may use that password, so the other login gets the wanted one."""
     for statement in ("ALTER ROLE a PASSWORD 'x'", "SET password_encryption = md5; ALTER ROLE a PASSWORD 'x'"):
         postgres_server.clean()
         claim(postgres_server, entries("a"))
@@ -589,7 +589,7 @@ def test_a_name_of_63_letters_has_two_logins(postgres_server: PostgresServer) ->
 
 
 def test_extensions_are_used_by_their_bare_names(postgres_server: PostgresServer) -> None:
-    """Those that a superuser made, and those that the migrations make; from both logins."""
+    """Extensions that a superuser created, and those that the migrations create; from both logins."""
     claim(postgres_server, entries("a", extensions=["ltree", "btree_gin", "cube", "bloom"]))
     made = "SELECT nspname, extname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace ORDER BY 2"
     ours = [("langgraph_extensions", name) for name in ("bloom", "btree_gin", "cube", "ltree")]
@@ -612,7 +612,7 @@ def test_extensions_are_used_by_their_bare_names(postgres_server: PostgresServer
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("CREATE FUNCTION langgraph_extensions.f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
         connection.close()
-    # What is there already stays where it is, as those that an earlier version made in public.
+    # Existing extensions stay in their schema, such as those that an earlier version created in public.
     assert done(claim(postgres_server, new_password(extensions=["hstore"]))) == ["create_extension", "remember"]
     assert ("public", "hstore") in postgres_server.query(made, database="a")
 

@@ -162,7 +162,7 @@ def test_disagreements_about_others_are_reported(redis_server: RedisServer) -> N
 
 
 def test_users_and_claims_outlive_a_restart(redis_server: RedisServer) -> None:
-    # Two at once, so that the append-only file holds them as a transaction.
+    # Two at once, so that they are one transaction in the append-only file.
     claim(redis_server, entries("a", "b"))
     redis_server.restart()
     assert redis_server.client("a", f"{SECRET}-a", 1).ping()
@@ -177,7 +177,7 @@ def test_a_default_user_without_rights_loses_data_and_is_warned_of(new_redis: t.
     result = claim(server, entries("a", "b"))
     assert any("default user" in line and "append-only" in line for line in result["warnings"])
     server.restart()
-    # What the warning is about: once the server is cured of it, take the warning away.
+    # The bug that the warning is about: when the server is fixed, remove the warning.
     assert server.record() == {}
 
 

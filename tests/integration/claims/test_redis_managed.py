@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Redis servers of others, which forbid some of what an administrator may do elsewhere."""
+"""Managed Redis servers, which forbid some commands of an administrator."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the record in number 0 says beyond numbers: whose a claim is, which server this is; and whose keys a number holds."""
+"""The record in database 0 in addition to numbers: the owner of a claim, the UUID of the server; and the owner of keys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HERE, ELSEWHERE = "redis.internal:6379", "other.internal:6379"
 
 
 def known(result: dict[str, t.Any], address: str | None = HERE, **more: t.Any) -> list[dict[str, t.Any]]:
-    """What Postgres would remember of a run."""
+    """Return what Postgres would record of a run."""
     return [
         {"name": name, "redis_db": number, "redis_server": result["server"], "redis_address": address, **more}
         for name, number in numbers(result).items()
@@ -93,7 +93,7 @@ def test_a_claim_that_is_no_number_stops_everything(redis_server: RedisServer) -
 def test_another_server_means_new_numbers(redis_server: RedisServer, new_redis: t.Callable[..., RedisServer]) -> None:
     first = new_redis()
     old = claim(first, [*entries("b"), *entries("a", redis_db=9)], address=HERE)
-    # An application of somebody else's uses number 1 of the other one.
+    # Another application uses database 1 of the other server.
     redis_server.admin(1).set("somebody's", "data")
     new = claim(redis_server, entries("a", "b"), known_claims=known(old), address=ELSEWHERE)
     assert numbers(new) == {"a": 2, "b": 3}
@@ -207,7 +207,7 @@ def test_sessions_from_elsewhere_end_with_their_password(redis_server: RedisServ
 
 
 def test_sessions_through_the_socket_end_by_their_age() -> None:
-    """The data proxy's have no address, and those of revisions that serve are among them: none is older than these."""
+    """Sessions of the data proxy have no address, and include those of serving revisions: none is older than these."""
     place = f"/tmp/claims-{os.getpid()}.sock"
     server = RedisServer(options=("--unixsocket", place))
     try:
@@ -223,7 +223,7 @@ def test_sessions_through_the_socket_end_by_their_age() -> None:
         assert connection.read_response()
         with pytest.raises(Exception, match=r"closed|reset"):
             distant.read_response()
-        # Without addresses, as of a service that others run: a session that began before the oldest container did.
+        # Without addresses, as with a managed service: a session that began before the oldest container.
         done = claim(server, [{**retired, "password": "newer", "sessions_since": now + 60}])
         assert [action["action"] for action in done["actions"] if action["action"] != "save_users"] == [
             "change_user",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Start-up options: ours count, whatever the login brings along."""
+"""Start-up options: ours override those of the login."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two logins that alternate: who gets a new password, and who is closed."""
+"""Two logins that alternate: which one gets a new password, and which one is closed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERIFIERS = {password: make_verifier(password, b"salt", 1) for password in ("old
 
 
 def state_of(owner: str | None, second: str | None = None, superuser: bool = True, sessions: int = 0) -> ServerState:
-    """A server with the logins of deployment 'a': passwords, 'closed', or None where there is no such role."""
+    """Return a server with the logins of deployment 'a': a password, 'closed', or None if the role does not exist."""
     roles = {}
     for name, password in (("a", owner), ("a.b", second)):
         if password is not None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plans of Postgres, played on a model of a server: what is planned cures everything, and only once."""
+"""Plans of Postgres, applied to a model of a server: a plan corrects everything, and a second plan is empty."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def plan_of(wanted: list[dict[str, t.Any]], state: ServerState) -> t.Any:
 
 
 def changed_role(role: Role, need: Need, what: t.Sequence[str]) -> Role:
-    """Do with a role what ALTER ROLE does."""
+    """Change a role as ALTER ROLE does."""
     changes: dict[str, t.Any] = {bit: False for bit in what if bit in FORBIDDEN}
     if {"login", "password"} & set(what):
         changes["login"] = True
@@ -84,7 +84,7 @@ def changed_role(role: Role, need: Need, what: t.Sequence[str]) -> Role:
 
 
 def apply(state: ServerState, needs: t.Sequence[Need]) -> ServerState:
-    """Play needs on the model."""
+    """Apply needs to the model."""
     roles, databases = dict(state.roles), dict(state.databases)
     for need in needs:
         role = roles.get(need.target) or Role(need.target, False, *[False] * 5, -1, False, None, None)
@@ -218,7 +218,7 @@ def test_a_plan_cures_everything_once(state: ServerState, wanted: list[dict[str,
         right = {name for name in still_open if after.roles[name].verifier == VERIFIERS[entry["password"]]}
         assert still_open - right == set(outcome["retiring"])
         assert not (entry["retire"] and still_open - right - used), "nothing else stays open"
-    # What was promised before is what stands there then, and every bystander is as it was.
+    # The result is what is recorded afterwards, and all other roles are unchanged.
     for name, item in result_of(plan, state)["databases"].items():
         claim_comment = decode_claim_comment(after.databases[item["database"]].comment) or {}
         assert (claim_comment["deployment"], claim_comment.get("redis_number")) == (name, item["redis_db"])
@@ -297,7 +297,7 @@ def test_comments_of_others_are_not_claim_comments() -> None:
 def test_an_aes_key_that_is_remembered(
     remembered: dict[str, str], wanted: dict[str, t.Any], refused: bool, then: str | None
 ) -> None:
-    """Wherever the deployment has served, and whether it serves now."""
+    """Whether or not the deployment serves now, on any host."""
     claim_comment = encode_claim_comment({"deployment": "a", "owner": OURS, **remembered})
     role = Role("a", True, *[False] * 5, -1, False, VERIFIERS["p"], claim_comment)
     state = state_of([role], [Database("a", "a", False, True, claim_comment)])
@@ -321,7 +321,7 @@ def test_an_aes_key_of_a_lost_secret_key_cannot_be_compared() -> None:
     assert (need.claim_comment or {}).get("aes") == "two"
 
 
-# The role's limit, the wanted one, whether it may be lowered -> whether it changes.
+# The role's limit, the wanted limit, whether it may be lowered -> whether it changes.
 CONNECTION_LIMITS = [
     (96, 96, True, False),
     (96, 200, False, True),
@@ -337,7 +337,7 @@ CONNECTION_LIMITS = [
 
 @pytest.mark.parametrize(("has", "wanted", "lower", "changes"), CONNECTION_LIMITS)
 def test_a_limit_is_lowered_only_where_it_may_be(has: int, wanted: int, lower: bool, changes: bool) -> None:
-    """Of both logins: a revision that runs may have either."""
+    """On both logins: a running revision may use either."""
     claim_comment = encode_claim_comment({"deployment": "a"})
     rights = [False] * 5
     owner = Role("a", True, *rights, has, False, VERIFIERS["p"], claim_comment)

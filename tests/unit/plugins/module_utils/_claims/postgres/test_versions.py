@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Postgres versions that are refused or warned of: no such server is at hand, so its answer is played."""
+"""Postgres versions that are refused or warned about: the reply is simulated, as no such server is available."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ME = {"name": "postgres", "superuser": True, "createdb": True, "createrole": Tru
 
 
 class Answer:
-    """A server that gives one answer."""
+    """A server that returns one row."""
 
     def __init__(self, version: int) -> None:
         self.version = version

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the role redis reads of its own server, and what it refuses for it."""
+"""What the role redis reads from its own server, and the changes that it refuses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ REPLIES = [
 
 
 class Denied(Exception):
-    """An answer that a server may give to a single question."""
+    """An error that a server may return for a single command."""
 
 
 def test_replies_are_understood_as_redis_py_gives_them() -> None:
@@ -70,7 +70,7 @@ def test_a_file_is_read_as_redis_reads_it() -> None:
         (RUNNING, {}),
         (RUNNING | {"databases": "16"}, {"databases": {"wanted": "64", "running": "16"}}),
         (RUNNING | {"save": "3600 1"}, {"save": {"wanted": "", "running": "3600 1"}}),
-        # As another spelling of the same, and as a path with a link in it.
+        # As another spelling of the same value, and as a path with a link in it.
         (RUNNING | {"appendonly": "YES", "dir": "/var/lib/../lib/langgraph-redis"}, {}),
         # What a server does not report cannot be compared.
         ({"databases": "64"}, {}),
@@ -109,7 +109,7 @@ def test_numbers_are_not_lowered_while_nobody_can_ask(before: str, refused: bool
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
-    """A host of this directory, with an instance that answers REPLIES; gives what it answers with, by socket."""
+    """Simulate a host with an instance that returns REPLIES; return the replies by socket, to change them."""
     answers: dict[str, t.Any] = {str(tmp_path / "redis.sock"): REPLIES}
 
     class Client:
@@ -144,7 +144,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
 
 
 def parameters(tmp_path: Path, **more: t.Any) -> dict[str, t.Any]:
-    """The module's parameters for this directory."""
+    """Return the module's parameters for this directory."""
     names = {"config_file": "langgraph.conf", "acl_file": "users.acl", "password_file": "admin.password"}
     paths = {key: str(tmp_path / name) for key, name in {**names, "unix_socket": "redis.sock"}.items()}
     given = {"implementation": "redis", "databases": 64, "settings": {"databases": 64}, **paths}
@@ -152,7 +152,7 @@ def parameters(tmp_path: Path, **more: t.Any) -> dict[str, t.Any]:
 
 
 def look(tmp_path: Path, **more: t.Any) -> dict[str, t.Any]:
-    """What the module gives for this directory."""
+    """Return the module's result for this directory."""
     return redis_instance_info.inspect(parameters(tmp_path, **more))
 
 
@@ -307,7 +307,7 @@ def test_claims_in_the_distributions_server_are_refused_by_name(
     said = look(tmp_path)["refusal"]
     assert said.startswith(f"the claims of bot-a, bot-b are in the distribution's {implementation} ({config}), where")
     assert "docs/move-services.md" in said
-    # One that never had a claim is in nobody's way.
+    # A server that never had a claim is no obstacle.
     host[str(tmp_path / implementation / "socket")] = [{}, {":server": "x"}, {}]
     assert look(tmp_path)["refusal"] == ""
 
@@ -321,7 +321,7 @@ def test_who_has_moved_may_keep_the_file_of_before(tmp_path: Path) -> None:
 
 def test_a_password_that_does_not_fit_is_said(tmp_path: Path, host: dict[str, t.Any]) -> None:
     class AuthenticationError(Exception):
-        """As redis-py's."""
+        """Like that of redis-py."""
 
     host[str(tmp_path / "redis.sock")] = AuthenticationError()
     assert "admin.password does not have the password that Redis expects" in look(tmp_path)["refusal"]

@@ -15,7 +15,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_g
 
 
 class FakeServer:
-    """Numbers with keys, of which each step of SCAN gives three."""
+    """Databases with keys, of which each step of SCAN returns three."""
 
     def __init__(self, dbs: t.Mapping[int, t.Collection[str]], refuse: str = "") -> None:
         self.dbs = {db: set(keys) for db, keys in dbs.items()}
@@ -52,7 +52,7 @@ def test_only_what_matches_is_own_and_goes(dbs: dict[int, set[str]], patterns: l
     server, own = FakeServer(dbs), matcher(patterns)
     wanted = dict.fromkeys(dbs, patterns)
     found = _keys.classify(t.cast("t.Any", server), wanted)
-    assert server.dbs == dbs, "looking changes nothing"
+    assert server.dbs == dbs, "classifying changes nothing"
     for db, keys in dbs.items():
         strange = {key for key in keys if not own(key)}
         assert (found[db].own, found[db].strange) == (len(keys) - len(strange), len(strange))

@@ -75,7 +75,7 @@ def test_patterns_that_keys_may_have() -> None:
     assert patterns_of(gone, state()) == ["a:*"]
     assert patterns_of(gone, state(a=user())) == ["x:*"]
     assert patterns_of({**gone, "key_patterns": ["lg:*"]}, state(a=user())) == ["lg:*", "x:*"]
-    # Somebody else's user says nothing of ours.
+    # The user of somebody else has no patterns of ours.
     assert patterns_of(gone, state(a=user(commands="+@all", keys="~*"))) == ["a:*"]
 
 
