@@ -120,8 +120,8 @@ def being_made(root: str = CONFIG_ROOT) -> int | None:
 def holds_databases(version: int, root: str = DATA_ROOT) -> bool:
     """Return whether our cluster has more databases than a new one; it need not run."""
     directory = f"{root}/{version}/{CLUSTER}"
-    numbers = (int(entry) for entry in _entries(f"{directory}/base") if entry.isdecimal())
-    return any(number >= _FIRST_DATABASE for number in numbers) or bool(_entries(f"{directory}/pg_tblspc"))
+    oids = (int(entry) for entry in _entries(f"{directory}/base") if entry.isdecimal())
+    return any(oid >= _FIRST_DATABASE for oid in oids) or bool(_entries(f"{directory}/pg_tblspc"))
 
 
 def installed(root: str = PROGRAMS) -> list[int]:
