@@ -88,11 +88,11 @@ options:
           - Only this check uses it. Changing it does not affect the container.
         type: str
         choices: [lite, enterprise, none]
-      redis_number:
+      redis_db:
         description:
-          - Redis database number to claim. Left out, the deployment keeps the number that it has, and a new one gets
-            the lowest that is free.
-          - A deployment cannot move to another number. A change is refused when the claim is made.
+          - Redis database number to claim. If omitted, the deployment keeps its database number, and a new deployment gets
+            the lowest free one.
+          - A deployment cannot move to another database. A change is refused when the claim is made.
         type: int
       redis_key_patterns:
         description:

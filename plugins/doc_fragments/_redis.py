@@ -8,17 +8,17 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of the way to Redis; in sync with plugins/module_utils/_claims/redis/connection.py."""
+    """Options of the connection to Redis; in sync with plugins/module_utils/_claims/redis/connection.py."""
 
     DOCUMENTATION = r"""
 options:
   login_uri:
     description:
-      - The whole way as a URI, C(redis://), C(rediss://) for TLS, or C(unix://), with the administrator's user and password.
-      - Its path is ignored, claims live in number 0.
+      - The connection as a URI, C(redis://), C(rediss://) for TLS, or C(unix://), with the administrator's user and password.
+      - Its path is ignored, because claims are recorded in database 0.
     type: str
   login_unix_socket:
-    description: Path of the server's Unix socket. It takes the place of O(login_host) and O(login_port).
+    description: Path of the server's Unix socket. It is used instead of O(login_host) and O(login_port).
     type: path
   login_host:
     description: Host of the server.
@@ -35,20 +35,20 @@ options:
     description: Password of O(login_user).
     type: str
   login_password_file:
-    description: File, where the module runs, that holds the password of O(login_user).
+    description: File with the password of O(login_user), on the host that the module runs on.
     type: path
   login_tls:
-    description: Whether to speak TLS with O(login_host).
+    description: Whether to use TLS with O(login_host).
     type: bool
     default: false
   login_ca_file:
-    description: Certificates to trust, where the server's own is not signed by an authority that the system trusts.
+    description: CA certificates to trust, if the server's certificate is not signed by a CA that the system trusts.
     type: path
   login_timeout:
-    description: Seconds to wait for the connection and for each answer.
+    description: Seconds to wait for the connection and for each reply.
     type: int
     default: 30
 requirements:
-  - The Python library C(redis) 4.3 or newer where the module runs (Debian's C(python3-redis)).
+  - The Python library C(redis) 4.3 or newer on the host that the module runs on (Debian's C(python3-redis)).
   - Redis 7.0 or newer, or Valkey.
 """

@@ -12,18 +12,18 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives each deployment of a list a database of its own and a role that owns it, without any further right. Both are named
-    like the deployment, with C(_) in the place of C(-).
-  - Nobody else may connect to the database, from its first moment on. It is made closed, and opened once PUBLIC is shut out.
-  - Rights on the database that its owner or somebody else has given to other roles are taken back, and the sessions that came in
-    by them are ended. Members of the deployment's role keep theirs.
-  - No statement waits for a lock without limit. A session of a deployment that keeps one for more than five seconds is ended; one
-    of somebody else is named in a refusal.
+  - Creates for each deployment of a list a database of its own and a role that owns it and has no other rights. Both have the
+    name of the deployment, with C(_) instead of C(-).
+  - Nobody else may connect to the database at any time. It is created closed, and opened after the rights of PUBLIC are revoked.
+  - Rights on the database that its owner or somebody else has granted to other roles are revoked, and the sessions that used
+    them are ended. Members of the deployment's role keep their rights.
+  - No statement waits for a lock without limit. A session of a deployment that holds one for more than five seconds is ended; a
+    session of somebody else is named in the error.
   - Passwords are sent as SCRAM verifiers that are computed by the module, so the clear text reaches neither the server nor
     its log, and an unchanged password is recognised.
-  - The claim, with the deployment's Redis number, is kept as a comment of the role and of the database, see
-    M(selfhost.langgraph.postgres_database_info). The comment of the role counts, as the deployment cannot change it.
-  - A role or database of that name that this collection did not make is refused.
+  - The claim, with the deployment's Redis database number, is stored as a comment of the role and of the database, see
+    M(selfhost.langgraph.postgres_database_info). The comment of the role is authoritative, as the deployment cannot change it.
+  - A role or database of that name that this collection did not create is refused.
   - The module can be interrupted at any point; the next run finishes the work. Several runs at once take turns.
   - The number of round trips of a run that changes nothing is the same for one deployment and for a thousand. For this,
     extensions are known from the comment; one that was dropped by hand is not noticed.
@@ -44,7 +44,7 @@ attributes:
     support: full
 options:
   databases:
-    description: The deployments. One that is not in the list is left alone.
+    description: The deployments. Deployments that are not in the list are not changed.
     type: list
     elements: dict
     required: true
@@ -55,45 +55,45 @@ options:
         required: true
       state:
         description:
-          - With V(present) it has its database and its role.
-          - With V(absent) nothing is lost unless O(databases[].confirm) says so. The module reports what would be lost. With it,
-            and when no client is connected, the database is dropped, and the role with its claim last. Clients have five
-            seconds to leave; processes of the server, such as autovacuum, are none.
+          - With V(present) the deployment has its database and its role.
+          - With V(absent) nothing is deleted without O(databases[].confirm), and the module reports what would be lost. With
+            it, and if no client is connected, the database is dropped, and last the role with its claim. Clients have five
+            seconds to disconnect; processes of the server, such as autovacuum, do not count as clients.
         type: str
         choices: [present, absent]
         default: present
       confirm:
-        description: The name of the deployment once more, to have its database dropped with O(databases[].state=absent).
+        description: The name of the deployment again, to drop its database with O(databases[].state=absent).
         type: str
       password:
         description:
-          - Password of its role. Required for a new role; left out, an existing role keeps the one it has.
-          - A deployment has two logins that alternate, as a Postgres role has one password at a time. Where neither has this
-            password, the login that no revision uses gets it, and RV(databases.login) says which one to log in as. The
-            password of before stays valid until O(databases[].retire).
+          - Password of its role. Required for a new role; if omitted, an existing role keeps its password.
+          - A deployment has two logins that alternate, because a Postgres role has one password at a time. If neither has this
+            password, the login that no revision uses gets it, and RV(databases.login) is the one to log in as. The previous
+            password stays valid until O(databases[].retire).
         type: str
       logins_in_use:
         description:
-          - Roles that revisions of the deployment log in as, on all hosts together. Only a login that is not among them gets a
-            new password.
-          - Left out, it is not known. An existing login then keeps its password, and the second one gets the new one.
+          - Roles that revisions of the deployment log in as, on all hosts. Only a login that is not in this list gets a new
+            password.
+          - If omitted, this is unknown. An existing login then keeps its password, and the second login gets the new one.
         type: list
         elements: str
       retire:
         description:
-          - Whether to close the logins of the deployment that neither have O(databases[].password) nor stand in
+          - Whether to close the logins of the deployment that neither have O(databases[].password) nor are in
             O(databases[].logins_in_use). They lose their password and the right to log in, and their sessions end.
-          - It takes O(databases[].password); without it nothing is retired.
+          - It requires O(databases[].password); without it nothing is retired.
         type: bool
         default: false
       connection_limit:
-        description: How many connections the role may hold at once; V(-1) is no limit.
+        description: How many connections the role may have at once; V(-1) is no limit.
         type: int
         default: -1
       lower_connection_limit:
         description:
-          - Whether O(databases[].connection_limit) may be lower than what the role has. With V(false) the role keeps the higher one,
-            as while revisions run that were made with it.
+          - Whether O(databases[].connection_limit) may lower the limit of the role. With V(false) the role keeps the higher
+            one, for example while revisions run that were created with it.
         type: bool
         default: true
       extensions:
@@ -101,38 +101,38 @@ options:
         type: list
         elements: str
         default: []
-      redis_number:
+      redis_db:
         description:
-          - Redis database number of the deployment, to be remembered. It is refused if another one is remembered for it, or
-            if it is remembered for another deployment.
+          - Redis database number of the deployment, to be recorded. It is refused if another one is recorded for the
+            deployment, or if it is recorded for another deployment.
         type: int
       redis_server:
         description:
-          - Identity of the Redis server that the number is of, to be remembered, as RV(selfhost.langgraph.redis_database#module:server)
-            gives it.
+          - UUID of the Redis server that has the database, to be recorded, as returned in
+            RV(selfhost.langgraph.redis_database#module:server).
         type: str
       redis_address:
         description:
-          - Where deployments reach that Redis server, to be remembered, as
-            RV(selfhost.langgraph.redis_database#module:address) gives it.
+          - Address at which deployments reach that Redis server, to be recorded, as returned in
+            RV(selfhost.langgraph.redis_database#module:address).
         type: str
       aes_keys:
         description:
-          - Fingerprint of the deployment's AES key, to be remembered, and behind it those that the same key had under
-            O(previous_owners). Empty where it has no key. Another one than is remembered is refused.
-          - Every role of the server can read it, so make it with a secret. M(selfhost.langgraph.deployment_check) does.
-          - Left out, what is remembered stays and is not compared.
+          - Fingerprint of the deployment's AES key, to be recorded, followed by those of the same key under O(previous_owners).
+            Empty if it has no key. A fingerprint other than the recorded one is refused.
+          - Every role of the server can read it, so compute it with a secret, as M(selfhost.langgraph.deployment_check) does.
+          - If omitted, the recorded fingerprint is kept and not compared.
         type: list
         elements: str
       accept_new_aes_key:
-        description: Whether to remember another AES key than before.
+        description: Whether to accept and record another AES key than before.
         type: bool
         default: false
   owner:
     description:
-      - Fingerprint of the inventory that the claims belong to, to be remembered with each of them. A claim that has another
-        owner is refused, and nothing is changed. One that has none, as earlier versions made it, gets this one.
-      - Left out, only claims without an owner can be changed.
+      - Fingerprint of the inventory that the claims belong to, to be recorded with each of them. A claim that has another
+        owner is refused, and nothing is changed. A claim without an owner, from an earlier version, gets this one.
+      - If omitted, only claims without an owner can be changed.
     type: str
   previous_owners:
     description: Fingerprints that O(owner) had before. Claims that have one of them get O(owner).
@@ -140,14 +140,15 @@ options:
     elements: str
     default: []
   take_over:
-    description: Whether claims of any owner get O(owner), as after the loss of the key that the fingerprint is made from.
+    description: Whether claims of any owner get O(owner), for example after the loss of the key that the fingerprint is
+      computed from.
     type: bool
     default: false
-  close_databases:
+  revoke_public_connect:
     description:
-      - Databases of others from which the right of PUBLIC to connect is taken, so that the deployments cannot connect to them
-        either, usually V(postgres) and V(template1).
-      - Roles that are no superusers and use these databases need a C(GRANT CONNECT) of their own then.
+      - Databases of others on which the rights of PUBLIC are revoked, so that the deployments cannot connect to them, usually
+        V(postgres) and V(template1).
+      - Roles that are not superusers and use these databases then need a C(GRANT CONNECT) of their own.
     type: list
     elements: str
     default: []
@@ -161,16 +162,16 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Two deployments on one Postgres
+- name: Claim a Postgres database for each of two deployments
   selfhost.langgraph.postgres_database:
     peer_user: langgraph-postgres
     login_unix_socket: /run/langgraph-postgres
-    close_databases: [postgres, template1]
+    revoke_public_connect: [postgres, template1]
     databases:
       - name: support-bot
         password: "{{ vault_support_bot_postgres_password }}"
         connection_limit: 25
-        redis_number: "{{ claims.databases['support-bot'].number }}"
+        redis_db: "{{ claims.databases['support-bot'].redis_db }}"
       - name: research-agent
         password: "{{ vault_research_agent_postgres_password }}"
         extensions: [vector]
@@ -178,7 +179,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 databases:
-  description: Name of each deployment with what it holds.
+  description: The claims, by name of the deployment.
   returned: success
   type: dict
   contains:
@@ -191,21 +192,21 @@ databases:
     login:
       description:
         - Role to log in as with O(databases[].password). It is the owner itself, or the second login, with the name of the
-          owner and C(.b), which acts as the owner from the first moment of each session.
+          owner and C(.b), which acts as the owner from the start of each session.
       type: str
     retired:
-      description: Logins that were closed, because they do not have O(databases[].password) any more.
+      description: Logins that were closed, because they no longer have O(databases[].password).
       type: list
       elements: str
     retiring:
-      description: Logins that have another password than O(databases[].password), and are still open.
+      description: Logins that have another password than O(databases[].password) and are still open.
       type: list
       elements: str
-    redis_number:
-      description: The Redis number that is remembered for it; null where there is none.
+    redis_db:
+      description: The Redis database number that is recorded for it; null if there is none.
       type: int
     extensions:
-      description: Extensions that were created for it, with the version of that time.
+      description: Extensions that were created for it, with their versions at that time.
       type: dict
     changed:
       description: Whether anything changed for it.
@@ -226,11 +227,11 @@ databases:
       login: support_bot
       retired: []
       retiring: []
-      redis_number: 1
+      redis_db: 1
       extensions: {}
       changed: true
 actions:
-  description: What was done, or in check mode would be done, and why.
+  description: The actions that were done, or in check mode would be done, with reasons.
   returned: success
   type: list
   elements: dict
@@ -239,14 +240,14 @@ actions:
     - {action: create_database, database: support_bot, name: support-bot}
     - {action: remember, database: support_bot, why: new, name: support-bot}
 problems:
-  description: Why nothing was changed.
+  description: The reasons why nothing was changed.
   returned: when something was refused
   type: list
   elements: dict
   sample:
     - deployment: support-bot
       option: name
-      finding: Postgres has a role 'support_bot' which this collection did not make
+      finding: Postgres has a role 'support_bot' which this collection did not create
       remedy: choose another name, or rename that role
 """
 
@@ -260,7 +261,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible
 
 
 def main() -> None:
-    """Read the options and hand over."""
+    """Run the module."""
     database = {
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -269,7 +270,7 @@ def main() -> None:
         "connection_limit": {"type": "int", "default": -1},
         "lower_connection_limit": {"type": "bool", "default": True},
         "extensions": {"type": "list", "elements": "str", "default": []},
-        "redis_number": {"type": "int"},
+        "redis_db": {"type": "int"},
         "redis_server": {"type": "str"},
         "redis_address": {"type": "str"},
         "logins_in_use": {"type": "list", "elements": "str"},
@@ -281,7 +282,7 @@ def main() -> None:
         argument_spec={
             **POSTGRES_ARGS,
             "databases": {"type": "list", "elements": "dict", "required": True, "options": database},
-            "close_databases": {"type": "list", "elements": "str", "default": []},
+            "revoke_public_connect": {"type": "list", "elements": "str", "default": []},
             "lock_timeout": {"type": "int", "default": 300},
             "owner": {"type": "str"},
             "previous_owners": {"type": "list", "elements": "str", "default": []},

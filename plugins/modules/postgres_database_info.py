@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: postgres_database_info
-short_description: List the claims that a Postgres server remembers
+short_description: List the claims that a Postgres server records
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Lists the deployments that have a database here, with the Redis numbers that are remembered for them. Give
-    RV(claims) to O(selfhost.langgraph.redis_database#module:known_claims), so that losing Redis loses no claim.
+  - Lists the deployments that have a database on this server, with the Redis database numbers that are recorded for them. Pass
+    RV(claims) to O(selfhost.langgraph.redis_database#module:known_claims), so that no claim is lost with Redis.
 extends_documentation_fragment:
   - selfhost.langgraph._postgres
   - selfhost.langgraph._attributes
@@ -25,8 +25,8 @@ attributes:
 options:
   sizes:
     description:
-      - Whether to tell the size, rows and clients of each database, and what belongs to nobody. This takes a connection to each
-        database, as rows are counted inside only.
+      - Whether to return the size, rows and clients of each database, and orphans. This takes a connection to each database,
+        because rows can only be counted from inside.
     type: bool
     default: false
 seealso:
@@ -35,7 +35,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Which deployments does this server know?
+- name: List the claims in Postgres
   selfhost.langgraph.postgres_database_info:
     peer_user: langgraph-postgres
     login_unix_socket: /run/langgraph-postgres
@@ -44,7 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 claims:
-  description: The deployments, in the order of their names.
+  description: The deployments, sorted by name.
   returned: success
   type: list
   elements: dict
@@ -53,28 +53,28 @@ claims:
       description: Name of the deployment.
       type: str
     database:
-      description: Its database; null where only the role is left, or was made before a crash.
+      description: Its database; null if only the role is left, or was created before a crash.
       type: str
     role:
-      description: Its role; null where only the database is there, as after a restore from a dump.
+      description: Its role; null if only the database exists, as after a restore from a dump.
       type: str
-    redis_number:
-      description: Its Redis database number; null where none is remembered.
+    redis_db:
+      description: Its Redis database number; null if none is recorded.
       type: int
     redis_server:
-      description: Identity of the Redis server that the number is of; null where none is remembered.
+      description: UUID of the Redis server that has the database; null if none is recorded.
       type: str
     redis_address:
-      description: Where deployments reached that Redis server; null where it is not remembered.
+      description: Address at which deployments reached that Redis server; null if none is recorded.
       type: str
     owner:
-      description: Fingerprint of the inventory that it belongs to; null where an earlier version made it.
+      description: Fingerprint of the inventory that it belongs to; null if an earlier version made it.
       type: str
     bytes:
       description: Size of its database, with O(sizes=true).
       type: int
     rows:
-      description: Rows in its tables, as the server estimates them, with O(sizes=true); null where it lets nobody in.
+      description: Rows in its tables, as estimated by the server, with O(sizes=true); null if it accepts no connections.
       type: int
     clients:
       description: How many clients are connected to its database or as its role, with O(sizes=true).
@@ -83,13 +83,14 @@ claims:
     - name: support-bot
       database: support_bot
       role: support_bot
-      redis_number: 1
+      redis_db: 1
       redis_server: 5b7a4c4e-5f0e-4f0c-9f4b-2f6f9a3d6c11
       redis_address: 172.29.0.1:6379
       owner: 3q2-7wAAAAAAAAAAAAAAAA
 orphans:
   description:
-    - What belongs to nobody. The kind is V(role_without_database), V(unfinished_database), which the next run finishes,
+    - Incomplete claims, and databases without a claim. The kind is V(role_without_database), V(unfinished_database), which the
+      next run finishes,
       V(database_without_role), as after a restore from a dump, or V(database_without_claim).
   returned: with O(sizes=true)
   type: list
@@ -97,7 +98,7 @@ orphans:
   sample:
     - {kind: database_without_claim, name: null, database: wiki}
 max_connections:
-  description: How many connections the server takes.
+  description: How many connections the server accepts.
   returned: success
   type: int
   sample: 100
@@ -119,7 +120,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible
 
 
 def main() -> None:
-    """Read the options and hand over."""
+    """Run the module."""
     module = UnloggedModule(
         argument_spec={**POSTGRES_ARGS, "sizes": {"type": "bool", "default": False}},
         mutually_exclusive=POSTGRES_EXCLUSIVE,

@@ -12,13 +12,13 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives each deployment of a list a Redis database number of its own, and a Redis user that can select this number only,
-    touch its own key and channel patterns only, and use no dangerous command.
-  - The claims are recorded in number 0 of the server itself, which is reserved for them, in the hash
-    C(selfhost.langgraph:claims). One script decides about the whole list as one step, so that several callers at once
-    never get the same number. Either every name gets what it asks for, or none does and nothing changes.
-  - A new number is the lowest one that nobody claims, that holds no key, that no other user of the server may select, and that
-    O(known_claims) does not name.
+  - Assigns each deployment of a list a Redis database of its own, and a Redis user that can select this database only,
+    use its own key and channel patterns only, and run no dangerous command.
+  - The claims are recorded in database 0 of the server itself, which is reserved for them, in the hash
+    C(selfhost.langgraph:claims). One script decides atomically about the whole list, so concurrent callers never get the
+    same database. Either every name gets what it requests, or none does and nothing changes.
+  - A new database number is the lowest one that is not claimed, whose database is empty, that no other user of the server may
+    select, and that O(known_claims) does not contain.
   - The number of round trips is the same for one name and for a thousand.
 extends_documentation_fragment:
   - selfhost.langgraph._redis
@@ -27,7 +27,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - The same script decides, and leaves out the writing.
+      - The same script decides, and writes nothing.
   diff_mode:
     support: full
     details:
@@ -39,7 +39,7 @@ attributes:
     support: full
 options:
   databases:
-    description: The deployments. One that is not in the list is left alone.
+    description: The deployments. Deployments that are not in the list are not changed.
     type: list
     elements: dict
     required: true
@@ -50,77 +50,80 @@ options:
         required: true
       state:
         description:
-          - With V(present) it has its number and its user.
-          - With V(absent) nothing is lost unless O(databases[].confirm) says so. The module reports what would be lost. With it,
-            and when no client is connected, the number is emptied, the user removed, and only then the number is freed.
-          - Keys that the deployment left in number 0 go too, where its name and C(:) begin them or no other user may have written
-            them.
+          - With V(present) the deployment has its database and its user.
+          - With V(absent) nothing is deleted without O(databases[].confirm), and the module reports what would be lost. With
+            it, and if no client is connected, the keys are deleted, the user is removed, and only then the database number is
+            freed.
+          - Keys that the deployment left in database 0 are deleted too, if they begin with its name and C(:) or no other user may
+            have written them.
         type: str
         choices: [present, absent]
         default: present
       confirm:
-        description: The name of the deployment once more, to have its keys deleted with O(databases[].state=absent).
+        description: The name of the deployment again, to delete its keys with O(databases[].state=absent).
         type: str
-      number:
+      redis_db:
         description:
-          - The number it must have. It is refused if it belongs to another deployment or holds keys that nobody has claimed.
-          - Left out, the deployment keeps its number, and a new one gets the lowest that is free.
+          - The database number that the deployment must have. It is refused if it belongs to another deployment, or if the
+            database has keys and is not claimed.
+          - If omitted, the deployment keeps its database number, and a new deployment gets the lowest free one.
         type: int
       password:
         description:
-          - Password of its user. Redis keeps and gets the SHA-256 of it only. Required unless O(manage_users=false).
+          - Password of its user. Only its SHA-256 is sent and stored. Required unless O(manage_users=false).
         type: str
       previous_password:
         description:
-          - A second password that is valid too, and stays valid with O(databases[].retire=true).
+          - A second valid password, which stays valid with O(databases[].retire=true).
         type: str
       key_patterns:
         description:
-          - Patterns of the keys that its user may touch. The default is the name with C(:*) after it.
+          - Patterns of the keys that its user may use. The default is the name and C(:*).
         type: list
         elements: str
       channel_patterns:
         description:
-          - Patterns of the channels that its user may use. Channels ignore numbers. The default is the name with C(:*) after it.
-          - A pattern that the deployment subscribes to (C(PSUBSCRIBE)) must stand here literally.
+          - Patterns of the channels that its user may use. Channels are not per database. The default is the name and C(:*).
+          - A pattern that the deployment subscribes to (C(PSUBSCRIBE)) must be listed literally.
         type: list
         elements: str
       shared_channels:
         description:
-          - Whether its channels may meet those of another deployment that has this set too, as with servers of fixed channels.
-            Each then hears the other's events, and can forge them; the module warns of it.
-          - Left V(false), channel patterns that meet those of any other user of the server are refused.
+          - Whether its channels may overlap with those of another deployment that has this set too, as with servers that use
+            fixed channels. Each then receives the other's events, and can forge them; the module warns about it.
+          - With V(false), channel patterns that overlap with those of any other user of the server are refused.
         type: bool
         default: false
       retire:
         description:
-          - Whether passwords other than O(databases[].password) and O(databases[].previous_password) end.
-          - With V(false) the wanted one is added, and those that the user has stay valid, so that a revision that still
-            carries one of them can connect.
-          - Passwords of a user that is there before the claim end in any case, unless O(known_claims) has the claim.
+          - Whether passwords other than O(databases[].password) and O(databases[].previous_password) are revoked.
+          - With V(false) the wanted password is added, and existing passwords stay valid, so that a revision that still
+            uses one of them can connect.
+          - Passwords of a user that existed before the claim are revoked in any case, unless O(known_claims) has the claim.
         type: bool
         default: false
       sessions_since:
         description:
-          - When the oldest running container of the deployment was created, in seconds since the epoch. Where passwords end
-            (O(databases[].retire)), sessions of the user that began before that are closed. No container that runs has one of
-            them, so they were opened with a password that ended.
-          - A session counts as older when it began at least ten seconds earlier, as the clocks of two hosts differ.
-          - Left out, no session is closed for its age.
+          - When the oldest running container of the deployment was created, in seconds since the epoch. If passwords are revoked
+            (O(databases[].retire)), sessions of the user that began earlier are closed. No running container has such a session,
+            so it was opened with a revoked password.
+          - A session must have begun at least ten seconds earlier, because the clocks of two hosts differ.
+          - If omitted, no session is closed because of its age.
         type: int
       extra_commands:
         description:
-          - Commands to allow beyond the usual ones, such as V(info). Those that reach other numbers, other clients or the server
-            itself are refused, and so are containers of such commands (V(client)); name the one that is needed, as
-            V(client|no-touch).
+          - Commands to allow beyond the usual ones, such as V(info). Commands that reach other databases, other clients or the
+            server itself are refused, and so are containers of such commands (V(client)); list the subcommand that is needed,
+            such as V(client|no-touch).
         type: list
         elements: str
         default: []
   known_claims:
     description:
-      - What another record remembers, usually RV(selfhost.langgraph.postgres_database_info#module:claims).
-      - Numbers in it are not given to others. A deployment that has lost its record in Redis gets back the number that stands
-        here. Where the two records disagree about a deployment of the list, the module fails and changes nothing.
+      - The claims in the other record, usually RV(selfhost.langgraph.postgres_database_info#module:claims).
+      - Database numbers in it are not assigned to other deployments. A deployment that has lost its record in Redis gets the
+        database number in this list back. If the two records disagree about a deployment in O(databases), the module fails and
+        changes nothing.
     type: list
     elements: dict
     default: []
@@ -129,66 +132,66 @@ options:
         description: Name of the deployment.
         type: str
         required: true
-      redis_number:
-        description: The number that it holds; null where it has none.
+      redis_db:
+        description: Its Redis database number; null if it has none.
         type: int
       database:
-        description: Not used; it is here so that the list can be passed on as it is.
+        description: Not used; accepted so that the list can be passed on unchanged.
         type: str
       role:
-        description: Not used; it is here so that the list can be passed on as it is.
+        description: Not used; accepted so that the list can be passed on unchanged.
         type: str
       redis_server:
         description:
-          - UUID of the Redis server that the number is of, as RV(server) gave it. A number of another server counts for nothing.
-          - Null counts as this server's; that is what an earlier version has written.
+          - UUID of the Redis server that has the database, as in RV(server). Databases of other servers are ignored.
+          - Null counts as this server; earlier versions recorded no UUID.
         type: str
       redis_address:
         description:
-          - Where that server was reached, as O(address).
+          - Address of that server, as in O(address).
         type: str
       owner:
         description: Fingerprint of the inventory that made the claim.
         type: str
   address:
     description:
-      - How the deployments reach this server, V(HOST:PORT) or the path of a socket. It is returned as RV(address), to be kept
+      - How the deployments reach this server, V(HOST:PORT) or the path of a socket. It is returned as RV(address), to be stored
         with the claims.
-      - A server without a UUID, at the address that stands in O(known_claims), that is empty but for what the deployments may have
-        written, has lost its data. It gets its UUID and its numbers back.
+      - A server has lost its data if it has no UUID, is at an address in O(known_claims), and is empty except for what the
+        deployments may have written. Its UUID and its claims are then restored.
     type: str
   owner:
     description:
       - Fingerprint of the inventory. It is recorded with each claim.
-      - It is made of 1 to 64 letters, digits, C(-) and C(_).
-      - A claim without one is adopted. A claim with another one is refused, and nothing changes.
+      - It consists of 1 to 64 letters, digits, C(-) and C(_).
+      - A claim without an owner is adopted. A claim with another owner is refused, and nothing changes.
     type: str
   previous_owners:
-    description: Fingerprints of which the claims are adopted, as after a change of the secret key.
+    description: Fingerprints whose claims are adopted, for example after a change of the secret key.
     type: list
     elements: str
     default: []
   take_over:
-    description: Whether to adopt claims of any owner, as after the secret key was lost.
+    description: Whether to adopt claims of any owner, for example after the secret key was lost.
     type: bool
     default: false
   live_addresses:
     description:
-      - IP addresses from which running revisions may still be connected. Where passwords ended (O(databases[].retire)),
-        connections of the user from all other addresses are closed. One through the server's socket has none, and stays.
-      - Left out, no connection is closed for its address.
+      - IP addresses from which running revisions may still be connected. If passwords are revoked (O(databases[].retire)),
+        connections of the user from all other addresses are closed. Connections to the server's socket have no address and stay.
+      - If omitted, no connection is closed because of its address.
     type: list
     elements: str
   allow_shared_number:
     description:
-      - Whether deployments may share number 0 where the server has no other, as in cluster mode. They are kept apart by their
-        key patterns only then, which must not meet, and each server needs its own C(REDIS_KEY_PREFIX).
-      - Users are made on every node of the cluster.
+      - Whether deployments may share database 0 if the server has no other, as in cluster mode. They are then separated by their
+        key patterns only, which must not overlap, and each server needs its own C(REDIS_KEY_PREFIX).
+      - Users are created on every node of the cluster.
     type: bool
     default: false
   manage_users:
     description:
-      - Whether to make users. V(false) is for managed services without ACL, and leaves the deployments open to each other.
+      - Whether to create users. V(false) is for managed services without ACL; deployments are then not isolated in Redis.
     type: bool
     default: true
 seealso:
@@ -197,7 +200,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Two deployments on one Redis
+- name: Claim a Redis database for each of two deployments
   selfhost.langgraph.redis_database:
     login_unix_socket: /run/langgraph-redis/redis.sock
     login_user: langgraph-admin
@@ -206,7 +209,7 @@ EXAMPLES = r"""
       - name: support-bot
         password: "{{ vault_support_bot_redis_password }}"
       - name: research-agent
-        number: 7
+        redis_db: 7
         password: "{{ vault_research_agent_redis_password }}"
         key_patterns: ["lg:*"]
         channel_patterns: ["lg:run-fanout:*", "lg:thread-fanout:*"]
@@ -215,11 +218,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 databases:
-  description: Name of each deployment with what it holds.
+  description: The claims, by name of the deployment.
   returned: success
   type: dict
   contains:
-    number:
+    redis_db:
       description: Its Redis database number.
       type: int
     user:
@@ -232,15 +235,15 @@ databases:
       description: Whether passwords other than the wanted ones are still valid.
       type: bool
     retired:
-      description: Whether such passwords ended in this run.
+      description: Whether such passwords were revoked in this run.
       type: bool
     clients:
-      description: How many clients are connected as its user or to its number, with O(databases[].state=absent).
+      description: How many clients are connected as its user or to its database, with O(databases[].state=absent).
       type: int
     strange_keys:
       description:
-        - How many keys its number holds that match none of its patterns, with O(databases[].state=absent). Where there are
-          any, a confirmed one is refused.
+        - How many keys in its database match none of its patterns, with O(databases[].state=absent). If there are any, a
+          confirmed release is refused.
       type: int
     would_lose:
       description: The number of C(keys) that a confirmed O(databases[].state=absent) would delete.
@@ -249,23 +252,23 @@ databases:
       description: The number of C(keys) that were deleted.
       type: dict
   sample:
-    support-bot: {number: 1, user: support-bot, changed: true}
+    support-bot: {redis_db: 1, user: support-bot, changed: true}
 actions:
-  description: What was done, or in check mode would be done, in this order, and why.
+  description: The actions that were done, or in check mode would be done, in this order, with reasons.
   returned: success
   type: list
   elements: dict
   sample:
-    - {action: claim, name: support-bot, number: 1, why: free}
-    - {action: create_user, name: support-bot, number: 1, what: [user]}
+    - {action: claim, name: support-bot, redis_db: 1, why: free}
+    - {action: create_user, name: support-bot, redis_db: 1, what: [user]}
     - {action: save_users}
 number_limit:
-  description: How many numbers the server has, the reserved 0 included.
+  description: How many databases the server has, including the reserved 0.
   returned: success
   type: int
   sample: 256
 server:
-  description: UUID of the server, kept in its number 0; null in check mode where it has none yet.
+  description: UUID of the server, stored in its database 0; null in check mode if it has none yet.
   returned: success
   type: str
   sample: 5b3e1f9c-0f3e-4b7e-9d53-0a3f0b7e9f11
@@ -276,23 +279,23 @@ address:
   sample: redis.internal:6379
 durable:
   description:
-    - Where the claims of this run are safe. V(redis) means that the server has them on disk (C(WAITAOF), or
+    - Where the claims of this run are durable. V(redis) means that the server has them on disk (C(WAITAOF), or
       C(appendfsync always) during the call), or that nothing was written.
-    - V(postgres) means that the server allows neither or keeps no append-only file. The copy in Postgres then is the
+    - V(postgres) means that the server permits neither or keeps no append-only file. The copy in Postgres is then the
       durable record.
   returned: success
   type: str
   sample: redis
 problems:
-  description: Why nothing was changed.
+  description: The reasons why nothing was changed.
   returned: when something was refused
   type: list
   elements: dict
   sample:
     - deployment: support-bot
-      option: number
-      finding: number 7 belongs to 'research-agent'
-      remedy: ask for another number, or for none
+      option: redis_db
+      finding: Redis database 7 belongs to 'research-agent'
+      remedy: choose another one, or leave it out
 """
 
 
@@ -306,12 +309,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible
 
 
 def main() -> None:
-    """Read the options and hand over."""
+    """Run the module."""
     database = {
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "confirm": {"type": "str"},
-        "number": {"type": "int"},
+        "redis_db": {"type": "int"},
         "password": {"type": "str", "no_log": True},
         "previous_password": {"type": "str", "no_log": True},
         "key_patterns": {"type": "list", "elements": "str", "no_log": False},

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redis_database_info
-short_description: List the claims of a Redis server, their size, and what belongs to nobody
+short_description: List the claims of a Redis server, their size, and orphans
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Lists every deployment that holds a database number here, with its keys and clients, and everything orphaned.
+  - Lists every deployment that has a database on this server, with its keys and clients, and orphans.
   - The number of round trips does not depend on the number of claims.
 extends_documentation_fragment:
   - selfhost.langgraph._redis
@@ -25,8 +25,8 @@ attributes:
 options:
   known_claims:
     description:
-      - What Postgres remembers, usually RV(selfhost.langgraph.postgres_database_info#module:claims). With it, claims that stand
-        in one of the two records only are found too.
+      - The claims that Postgres records, usually RV(selfhost.langgraph.postgres_database_info#module:claims). With it, claims
+        that are in only one of the two records are found too.
     type: list
     elements: dict
     suboptions:
@@ -34,22 +34,22 @@ options:
         description: Name of the deployment.
         type: str
         required: true
-      redis_number:
-        description: The number that it holds; null where it has none.
+      redis_db:
+        description: Its Redis database number; null if it has none.
         type: int
       database:
-        description: Not used; it is here so that the list can be passed on as it is.
+        description: Not used; accepted so that the list can be passed on unchanged.
         type: str
       role:
-        description: Not used; it is here so that the list can be passed on as it is.
+        description: Not used; accepted so that the list can be passed on unchanged.
         type: str
       redis_server:
         description:
-          - UUID of the Redis server that the number is of. Claims of other servers are left out.
-          - Null counts as this server's.
+          - UUID of the Redis server that has the database. Claims of other servers are ignored.
+          - Null counts as this server.
         type: str
       redis_address:
-        description: Where that server was reached.
+        description: Address of that server.
         type: str
       owner:
         description: Fingerprint of the inventory that made the claim.
@@ -57,7 +57,7 @@ options:
   address:
     description:
       - How the deployments reach this server, as in M(selfhost.langgraph.redis_database). An empty server without a UUID, at
-        the address that stands in O(known_claims), has lost its data.
+        an address in O(known_claims), has lost its data.
     type: str
 seealso:
   - module: selfhost.langgraph.redis_database
@@ -65,7 +65,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Who holds what?
+- name: List the claims in Redis
   selfhost.langgraph.redis_database_info:
     login_unix_socket: /run/langgraph-redis/redis.sock
     login_user: langgraph-admin
@@ -76,7 +76,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 claims:
-  description: The deployments, in the order of their names.
+  description: The deployments, sorted by name.
   returned: success
   type: list
   elements: dict
@@ -84,44 +84,44 @@ claims:
     name:
       description: Name of the deployment.
       type: str
-    number:
+    redis_db:
       description: Its Redis database number.
       type: int
     key_count:
-      description: How many keys are in it.
+      description: How many keys are in its database.
       type: int
     clients:
-      description: How many clients are connected as its user or to its number; null where the server does not say.
+      description: How many clients are connected as its user or to its database; null if the server does not report it.
       type: int
     user:
-      description: Whether its Redis user exists; null where the server does not say.
+      description: Whether its Redis user exists; null if the server does not report it.
       type: bool
     owner:
-      description: Fingerprint of the inventory that made the claim; null where an earlier version made it.
+      description: Fingerprint of the inventory that made the claim; null if an earlier version made it.
       type: str
   sample:
-    - {name: support-bot, number: 1, key_count: 12, clients: 4, user: true, owner: null}
+    - {name: support-bot, redis_db: 1, key_count: 12, clients: 4, user: true, owner: null}
 orphans:
   description:
-    - What belongs to nobody. The kind is V(keys_without_claim), and with O(known_claims) also V(claim_without_database),
-      V(database_without_claim), where Redis has lost the record, and V(disagreement).
+    - Databases without a claim, and claims without a database. The kind is V(keys_without_claim), and with O(known_claims) also
+      V(claim_without_database), V(database_without_claim), if Redis has lost the record, and V(disagreement).
   returned: success
   type: list
   elements: dict
   sample:
-    - {kind: keys_without_claim, name: null, number: 7, key_count: 3}
+    - {kind: keys_without_claim, name: null, redis_db: 7, key_count: 3}
 number_limit:
-  description: How many numbers the server has, the reserved 0 included.
+  description: How many databases the server has, including the reserved 0.
   returned: success
   type: int
   sample: 256
 server:
-  description: UUID of the server, kept in its number 0; null where it has none yet.
+  description: UUID of the server, stored in its database 0; null if it has none yet.
   returned: success
   type: str
   sample: 5b3e1f9c-0f3e-4b7e-9d53-0a3f0b7e9f11
 server_version:
-  description: Version of the server, as it says itself.
+  description: Version that the server reports.
   returned: success
   type: str
   sample: 8.0.2
@@ -138,7 +138,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible
 
 
 def main() -> None:
-    """Read the options and hand over."""
+    """Run the module."""
     module = UnloggedModule(
         argument_spec={
             **REDIS_ARGS,

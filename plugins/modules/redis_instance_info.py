@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redis_instance_info
-short_description: Read what the Redis of the role redis runs with, and why a change of it would be refused
+short_description: Read the running settings of the role's Redis instance, and reasons to refuse a change
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Reads the instance of Redis or Valkey that the role P(selfhost.langgraph.redis#role) has made, or that it is about to make.
-    It compares what the server runs with, and not what a file says, so that a run that was killed is finished by the next one.
+  - Reads the Redis or Valkey instance that the role P(selfhost.langgraph.redis#role) has created or is about to create.
+    It compares the running settings, not those in the file, so that the next run finishes the work of a run that was killed.
   - Works on a host that has no Redis yet.
 extends_documentation_fragment:
   - selfhost.langgraph._attributes
@@ -24,16 +24,16 @@ attributes:
     support: full
 options:
   implementation:
-    description: The server that is wanted.
+    description: The wanted server.
     type: str
     choices: [redis, valkey]
     default: redis
   databases:
-    description: How many numbers it is to have.
+    description: How many databases it must have.
     type: int
     required: true
   settings:
-    description: Directives that the server is to run with, to compare with what it reports.
+    description: Directives that the server must run with, to compare with the values that it reports.
     type: dict
     default: {}
   config_file:
@@ -41,11 +41,11 @@ options:
     type: path
     default: /etc/langgraph-redis/langgraph.conf
   acl_file:
-    description: Its file of users.
+    description: Its ACL file.
     type: path
     default: /var/lib/langgraph-redis/users.acl
   unix_socket:
-    description: Its socket. Where the configuration file names another one, that is used.
+    description: Its socket. If the configuration file has another one, that one is used.
     type: path
     default: /run/langgraph-redis/redis.sock
   password_file:
@@ -55,63 +55,63 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Does Redis run with what it is to run with?
+- name: Check whether Redis runs with its settings
   selfhost.langgraph.redis_instance_info:
     databases: 256
     settings:
       appendonly: "yes"
       maxmemory-policy: noeviction
-  register: look
+  register: redis
 """
 
 RETURN = r"""
 refusal:
-  description: One line that says why the role must not go on; empty where nothing is in the way.
+  description: One line that says why the role must not continue; empty if it may.
   returned: always
   type: str
-  sample: "redis_databases: 16 is too low, for number 20 holds the claim of 'bot': set it to 21 or more, or remove that
+  sample: "redis_databases: 16 is too low, because database 20 is claimed by 'bot': set it to 21 or more, or remove that
     deployment first; nothing was changed"
 configured:
   description: Whether the host has a configuration file of the instance.
   returned: always
   type: bool
 prepared:
-  description: Whether it has what is made once, the administrator's password and the file of users.
+  description: Whether it has the files that are created once, the administrator's password and the ACL file.
   returned: always
   type: bool
 answers:
-  description: Whether the server answers the administrator.
+  description: Whether the server accepts the administrator's login and responds.
   returned: always
   type: bool
 unit:
-  description: How its unit is, as in RV(selfhost.langgraph.unit_info#module:units).
+  description: State of its unit, as in RV(selfhost.langgraph.unit_info#module:units).
   returned: always
   type: dict
 different:
-  description: Those of O(settings) with which the server does not run.
+  description: Those of O(settings) that the server does not run with.
   returned: always
   type: dict
   sample: {databases: {wanted: "256", running: "64"}}
 restart:
-  description: Whether the server has to be started or restarted to run with what it is to run with.
+  description: Whether the server must be started or restarted to run with its settings.
   returned: always
   type: bool
 restart_because:
-  description: Directives and files with which a server that runs does not run yet.
+  description: Directives and files that the running server has not loaded yet.
   returned: always
   type: list
   elements: str
   sample: [databases]
 silent:
-  description: One line that says why a server that runs, or listens, and does not answer is not restarted. Empty where it answers, or
-    has to be restarted for one of its files. In check mode also where the role would install the library first.
+  description: One line that says why a server that runs, or listens, and does not respond is not restarted. Empty if it
+    responds, or must be restarted because of one of its files; in check mode also if the role would install the library first.
   returned: always
   type: str
-  sample: "Redis at /run/langgraph-redis/redis.sock does not answer (MISCONF Errors writing to the AOF file: No space left on
-    device), and is not restarted, as that would interrupt all deployments and may not help: cure that, or restart it yourself
+  sample: "Redis at /run/langgraph-redis/redis.sock does not respond (MISCONF Errors writing to the AOF file: No space left on
+    device) and is not restarted, as that would interrupt all deployments and may not help: fix the cause, or restart it yourself
     (systemctl restart redis-server@langgraph.service), and run the play again"
 claims:
-  description: Deployments that hold a number, with the number.
+  description: Database numbers, by name of the deployment.
   returned: always
   type: dict
   sample: {support-bot: 1}
@@ -138,21 +138,21 @@ TIMEOUT = 10
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a server says, or why it says nothing."""
+class Response:
+    """The response of a server, or why there is none."""
 
     reading: Reading | None
     why: str = ""
-    # Whether it answers, but not to us.
-    stranger: bool = False
-    # Whether somebody listens on its socket.
-    heard: bool = False
-    # Whether we have what it takes to ask.
-    able: bool = True
+    # Whether it responds, but refuses our password.
+    login_refused: bool = False
+    # Whether a server listens on its socket.
+    listening: bool = False
+    # Whether the library that queries it is installed.
+    has_library: bool = True
 
 
-def knock(path: str) -> str:
-    """Why nobody listens on a socket. The library would try for ten seconds before it says so."""
+def connection_error(path: str) -> str:
+    """Return why nothing listens on a socket, or "". The library would retry for ten seconds before it reports that."""
     try:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(TIMEOUT)
@@ -162,32 +162,32 @@ def knock(path: str) -> str:
     return ""
 
 
-def ask(path: str, password_file: str, names: t.Collection[str]) -> Asked:
-    """What a server says through its socket, or why it says nothing."""
+def query(path: str, password_file: str, names: t.Collection[str]) -> Response:
+    """Query a server through its socket."""
     if REDIS_IMPORT_ERROR is not None:
-        return Asked(None, "python3-redis is missing", able=False)
-    silent = knock(path)
-    if silent:
-        return Asked(None, silent)
-    way = {"login_uri": None, "login_unix_socket": path, "login_ca_file": None, "login_timeout": TIMEOUT}
+        return Response(None, "python3-redis is missing", has_library=False)
+    error_text = connection_error(path)
+    if error_text:
+        return Response(None, error_text)
+    connection = {"login_uri": None, "login_unix_socket": path, "login_ca_file": None, "login_timeout": TIMEOUT}
     login = {"login_user": instance.ADMINISTRATOR, "login_password": None, "login_password_file": password_file}
     try:
-        server = connect({**way, **login})
+        server = connect({**connection, **login})
         try:
-            replies = server.pipeline(instance.questions(names))
+            replies = server.pipeline(instance.queries(names))
         finally:
             server.close()
     except ClaimError as error:
-        return Asked(None, str(error), type(error.__cause__).__name__ == "AuthenticationError", heard=True)
-    # A busy server does not say what is in use; that is not the same as nothing.
+        return Response(None, str(error), type(error.__cause__).__name__ == "AuthenticationError", listening=True)
+    # A busy server does not report what is in use; that does not mean that nothing is.
     refused = [str(reply) for reply in replies[1:] if isinstance(reply, Exception)]
     if refused:
-        return Asked(None, refused[0], heard=True)
-    return Asked(instance.read_replies(replies), heard=True)
+        return Response(None, refused[0], listening=True)
+    return Response(instance.read_replies(replies), listening=True)
 
 
 def written(path: str) -> dict[str, str] | None:
-    """The directives of a file; None where it is missing."""
+    """Return the directives of a file, or None if it does not exist."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return instance.directives(file.read())
@@ -195,71 +195,71 @@ def written(path: str) -> dict[str, str] | None:
         return None
 
 
-def refusal(params: t.Mapping[str, t.Any], config: t.Mapping[str, str] | None, asked: Asked) -> str:
-    """Why the role must not go on, whatever it would do first."""
+def refusal(params: t.Mapping[str, t.Any], config: t.Mapping[str, str] | None, response: Response) -> str:
+    """Return why the role must not continue, or ""."""
     wanted, files = params["implementation"], (params["password_file"], params["acl_file"])
     for there in instance.IMPLEMENTATIONS:
         if there != wanted and os.path.exists(instance.drop_in_of(there)):
-            return instance.other(wanted, there)
-    # Who has moved has the claims here, and maybe the file of before.
-    if asked.reading is None or not asked.reading.claims:
+            return instance.other_implementation(wanted, there)
+    # After a move the claims are here, and the earlier version's file may still exist.
+    if response.reading is None or not response.reading.claims:
         for earlier in map(instance.earlier_of, instance.IMPLEMENTATIONS):
-            said = refusal_of_earlier(earlier)
-            if said:
-                return said
+            reason = refusal_of_earlier(earlier)
+            if reason:
+                return reason
     missing = os.path.exists(params["acl_file"]) and not os.path.exists(params["password_file"])
-    if missing or asked.stranger:
+    if missing or response.login_refused:
         return instance.no_password(*files, missing)
     if config is None:
         return ""
-    if asked.reading is None:
-        return instance.not_asked(params["databases"], config, asked.why)
-    return instance.lowered(params["databases"], asked.reading)
+    if response.reading is None:
+        return instance.unknown_databases(params["databases"], config, response.why)
+    return instance.too_few_databases(params["databases"], response.reading)
 
 
 def refusal_of_earlier(earlier: instance.Earlier) -> str:
-    """Why nothing is made beside a server that an earlier version has configured."""
+    """Return why no instance is created next to a server that an earlier version configured, or ""."""
     before = written(earlier.config)
     if before is None:
         return ""
-    asked = ask(before.get("unixsocket", earlier.socket), earlier.password_file, ())
-    if asked.reading is None:
-        return instance.not_asked_for_claims(earlier, asked.why)
-    return instance.moved(earlier, asked.reading)
+    response = query(before.get("unixsocket", earlier.socket), earlier.password_file, ())
+    if response.reading is None:
+        return instance.unknown_claims(earlier, response.why)
+    return instance.claims_elsewhere(earlier, response.reading)
 
 
-def silence(name: str, path: str, unit: t.Mapping[str, t.Any], asked: Asked, check_mode: bool) -> str:
-    """Why a server that does not answer is left alone; nothing where one of its files is a reason for a restart."""
-    there = unit["active"] or unit["starting"] or asked.heard
-    if asked.reading is not None or not there or unit["stale"]:
+def silence(name: str, path: str, unit: t.Mapping[str, t.Any], response: Response, check_mode: bool) -> str:
+    """Return why a server that does not respond is not restarted, or "" if one of its files requires a restart."""
+    there = unit["active"] or unit["starting"] or response.listening
+    if response.reading is not None or not there or unit["stale"]:
         return ""
-    # The play itself would install the library first.
-    if check_mode and not asked.able:
+    # The play would install the library first.
+    if check_mode and not response.has_library:
         return ""
-    return instance.silent(name, path, asked.why)
+    return instance.not_responding(name, path, response.why)
 
 
-def look(params: t.Mapping[str, t.Any], check_mode: bool = False) -> dict[str, t.Any]:
-    """Everything that the role has to know, before it writes and after it."""
+def inspect(params: t.Mapping[str, t.Any], check_mode: bool = False) -> dict[str, t.Any]:
+    """Return what the role needs to know, before and after it writes."""
     config = written(params["config_file"])
-    # The process that runs has the socket of the file that it read, whatever is wanted now.
+    # The running process has the socket of the file that it read, whatever is wanted now.
     path = (config or {}).get("unixsocket", params["unix_socket"])
-    asked = Asked(None) if config is None else ask(path, params["password_file"], params["settings"])
+    response = Response(None) if config is None else query(path, params["password_file"], params["settings"])
     name = instance.unit_of(params["implementation"])
-    # An upgrade of the package writes the distribution's unit anew, and is no reason to interrupt the deployments.
+    # An upgrade of the package rewrites the distribution's unit, which is no reason to interrupt the deployments.
     files = (params["config_file"], instance.drop_in_of(params["implementation"]))
     unit = units.look([units.Wanted(name, files, unit_files=False)])[name]
-    reading = asked.reading or Reading()
+    reading = response.reading or Reading()
     settings = {str(key): str(value) for key, value in params["settings"].items()}
     different = instance.differences(settings, reading.settings)
     return {
-        "refusal": refusal(params, config, asked),
+        "refusal": refusal(params, config, response),
         "configured": config is not None,
         "prepared": all(os.path.exists(params[key]) for key in ("password_file", "acl_file")),
-        "answers": asked.reading is not None,
+        "answers": response.reading is not None,
         "unit": unit,
         "different": different,
-        "silent": "" if config is None else silence(name, path, unit, asked, check_mode),
+        "silent": "" if config is None else silence(name, path, unit, response, check_mode),
         "restart": not (unit["active"] or unit["starting"]) or unit["stale"] or bool(different),
         "restart_because": [*different, *unit["stale_because"]],
         "claims": reading.claims,
@@ -267,7 +267,7 @@ def look(params: t.Mapping[str, t.Any], check_mode: bool = False) -> dict[str, t
 
 
 def main() -> None:
-    """Look and report."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "implementation": {
@@ -286,9 +286,9 @@ def main() -> None:
     )
     require(module, wished=[("redis", REDIS_IMPORT_ERROR)])
     try:
-        module.exit_json(**look(module.params, module.check_mode))
+        module.exit_json(**inspect(module.params, module.check_mode))
     except (OSError, systemd.SystemdError) as error:
-        module.fail_json(msg=f"cannot look at Redis: {error}")
+        module.fail_json(msg=f"cannot read the state of Redis: {error}")
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def deployment_table(
             continue
         answer = health.get(name)
         state = "-" if answer is None else "healthy" if answer["ok"] else "UNHEALTHY"
-        number = str(numbers.get(name, {}).get("number") or "-")
+        number = str(numbers.get(name, {}).get("redis_db") or "-")
         rows.append(
             (name, _shown_url(deployment), number, deployment["database"], deployment["image"], revision, state)
         )

@@ -3,10 +3,10 @@
 
 """Fifty processes claim two hundred deployments at once on real servers, and are killed at random points.
 
-Each process does what the role does: it reads the durable claims, claims numbers, and makes databases, for a random
-share of the names, so that most names are claimed by several processes. Most of the processes get SIGKILL at a random
-moment. What is left must be such that the same calls finish the work: no duplicate, nothing lost, nothing leaked.
-A failure prints the seed that replays it (the moments of the kills are drawn from it; the scheduling is the system's).
+Each process does what the role does: it reads the durable claims, claims Redis databases, and creates Postgres databases, for
+a random share of the names, so that most names are claimed by several processes. Most of the processes get SIGKILL at a
+random time. The same calls must then finish the work: no duplicate, nothing lost, nothing leaked.
+A failure prints the seed that replays it (it determines the times of the kills; the scheduling is the system's).
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ import servers  # noqa: E402
 from stage import OWNER, Stage  # noqa: E402
 
 PROCESSES, NAMES, SHARE = 50, 200, 24
-# Processes of another inventory, and how many names they are after: each is refused, whatever else happens.
+# Processes of another inventory, and how many names each tries to claim: all are refused, whatever else happens.
 STRANGERS, COVETED = 8, 10
 
 
 def start(stage: Stage, names: t.Sequence[str]) -> int:
-    """Play in a process of its own; give its id."""
+    """Run a play in a process of its own; return its ID."""
     child = os.fork()
     if child:
         return child
@@ -69,12 +69,12 @@ def trespass(stage: Stage, names: t.Sequence[str]) -> int:
 
 
 def storm(stage: Stage, chance: random.Random, names: t.Sequence[str]) -> tuple[int, int]:
-    """Start all processes, kill some; say how many were killed and how many failed by themselves."""
+    """Start all processes, kill some; return how many were killed and how many failed by themselves."""
     shares = [chance.sample(names, SHARE) for _process in range(PROCESSES)]
     children = {start(stage, share): share for share in shares}
     strangers = {trespass(stage, names[:COVETED]) for _stranger in range(STRANGERS)}
     children |= {child: [] for child in strangers}
-    # The claims take the first second, CREATE DATABASE, one process after the other, the rest.
+    # The claims take the first second; CREATE DATABASE, one process after another, takes the rest.
     plans = sorted(
         (chance.uniform(0.0, chance.choice((1.0, 8.0))), child)
         for child in children
@@ -104,14 +104,14 @@ def _finished(stage: Stage) -> t.Iterator[str]:
 
 
 def check(stage: Stage, names: t.Sequence[str], promised: t.Mapping[str, set[int]]) -> list[str]:
-    """Find everything that is double, lost, leaked or unfinished."""
+    """Find everything that is duplicate, lost, leaked or unfinished."""
     found = []
     record = stage.redis.record()
     claims = {name: int(value.split()[0]) for name, value in record.items()}
     found += [f"{name} belongs to {value}" for name, value in record.items() if value.split()[1:] != [OWNER]]
     twice = [number for number, count in collections.Counter(claims.values()).items() if count > 1]
-    found += [f"number {number} has two names" for number in twice]
-    found += [f"{name} has no number" for name in set(names) - set(claims)]
+    found += [f"Redis database {number} has two names" for number in twice]
+    found += [f"{name} has no database number" for name in set(names) - set(claims)]
     found += [f"{name} was leaked into Redis" for name in set(claims) - set(names)]
     found += [
         f"{name} was promised {given} and has {claims.get(name)}"
@@ -122,9 +122,9 @@ def check(stage: Stage, names: t.Sequence[str], promised: t.Mapping[str, set[int
     found += [f"Redis users differ: {sorted(users ^ set(names))}"] if users != set(names) else []
     remembered = {item["name"]: item for item in stage.known()}
     found += [
-        f"{name}: Redis {claims.get(name)}, Postgres {item['redis_number']}"
+        f"{name}: Redis {claims.get(name)}, Postgres {item['redis_db']}"
         for name, item in remembered.items()
-        if claims.get(name) != item["redis_number"]
+        if claims.get(name) != item["redis_db"]
     ]
     rows = stage.postgres.query(
         "SELECT datname, pg_get_userbyid(datdba), datallowconn,"
@@ -139,7 +139,7 @@ def check(stage: Stage, names: t.Sequence[str], promised: t.Mapping[str, set[int
 
 
 def play_round(stage: Stage, seed: int) -> str:
-    """Storm, finish, check, lose Redis, check again."""
+    """Run all processes, finish, check, lose Redis, check again."""
     chance = random.Random(seed)
     names = [f"n{number}" for number in range(NAMES)]
     began = time.monotonic()
@@ -156,10 +156,10 @@ def play_round(stage: Stage, seed: int) -> str:
     stage.redis.admin().flushall()
     numbers = stage.claim_numbers(["newcomer"], stage.known())
     if str(numbers["newcomer"]) in before.values():
-        problems.append("after FLUSHALL a newcomer got a number that was held")
+        problems.append("after FLUSHALL a new deployment got a database number that was claimed")
     stage.claim_numbers(names, stage.known())
     after = {name: number for name, number in stage.redis.record().items() if name != "newcomer"}
-    problems += ["after FLUSHALL the numbers changed"] if after != before else []
+    problems += ["after FLUSHALL the database numbers changed"] if after != before else []
     if problems:
         raise AssertionError("\n".join(problems[:20]))
     before_claim = PROCESSES + 2 - len(list(_finished(stage)))
@@ -167,7 +167,7 @@ def play_round(stage: Stage, seed: int) -> str:
 
 
 def main() -> int:
-    """Play the rounds."""
+    """Run the rounds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seed", type=int, default=None)

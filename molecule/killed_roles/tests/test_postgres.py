@@ -75,7 +75,7 @@ def test_what_is_down_or_changed_by_hand_comes_back(world, postgres):
 @pytest.mark.essential("trixie")
 def test_what_would_lose_or_disturb_a_cluster_is_refused(world, postgres):
     ours = version(world)
-    refused(postgres({"postgres_version": 14}), f"and the cluster of the deployments is {ours}/langgraph")
+    refused(postgres({"postgres_version": 14}), f"but the cluster of the deployments is {ours}/langgraph")
     refused(postgres({"postgres_settings": {"Port": 1}}), "postgres_settings has port, which the role itself says")
     before = started(world)
     bad = postgres({"postgres_settings": {"shared_buffers": "many"}})

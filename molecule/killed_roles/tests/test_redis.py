@@ -69,7 +69,7 @@ def test_no_number_in_use_is_taken_away(world, redis):
         refused(redis({"redis_databases": highest}, *arguments), f"redis_databases: {highest} is too low")
     world.redis("-n", "200", "SET", "somebodys", "1")
     try:
-        refused(redis({"redis_databases": 200}), "for number 200 has keys: set it to 201 or more")
+        refused(redis({"redis_databases": 200}), "because database 200 has keys: set it to 201 or more")
     finally:
         world.redis("-n", "200", "DEL", "somebodys")
     assert world.host.check_output(f"sha256sum {SETTINGS}; systemctl show {UNIT} -p MainPID") == before

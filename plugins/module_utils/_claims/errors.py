@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Errors that both claim modules share: the refusal, and what it is for both."""
+"""Errors and refusals that the Redis and the Postgres claim modules share."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problem
 
 
 class ClaimError(Exception):
-    """The server cannot be used as asked; the text is for the person at the keyboard."""
+    """The server cannot be used as requested; the message is shown to the user."""
 
 
 class Refused(ClaimError, _problems.Refused):
-    """The request must not be carried out, so nothing was changed."""
+    """The request was refused, and nothing was changed."""
 
 
 def confirm_problems(entries: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[Problem]:
-    """Find confirmations that do not name what they confirm."""
+    """Find entries whose confirmation is not the name of the deployment."""
     for entry in entries:
         if entry.get("confirm") not in (None, entry["name"]):
             yield Problem(
                 entry["name"],
                 "confirm",
-                f"it says '{entry['confirm']}', which is not the deployment's name",
-                "repeat the name to have its data deleted, or leave it out to keep them",
+                f"'{entry['confirm']}' is not the deployment's name",
+                "set it to the name to delete the deployment's data, or leave it out to keep the data",
             )
 
 
-def refuse(problems: t.Iterable[Problem]) -> None:
-    """Raise when there is any problem."""
+def raise_for_problems(problems: t.Iterable[Problem]) -> None:
+    """Raise Refused if there is any problem."""
     found = list(problems)
     if found:
         raise Refused(found)

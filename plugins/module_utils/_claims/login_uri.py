@@ -12,16 +12,16 @@ import re
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
 
-# user:password@host:port,host:port/path?options, where what a password must not hold raw cannot stand.
+# user:password@host:port,host:port/path?options, without characters that a password must not contain unencoded.
 _URI = re.compile(
     r"[a-z+]+://([^@:/?#\s]*(:[^@:/?#\s]*)?@)?(\[[0-9A-Fa-f:.]+\]|[^@:/?#\s,]*)(:[0-9]*)?(,[^@/?#\s]*)?(/[^@?#\s]*)?(\?[^@#\s]*)?"
 )
 
 
 def demand_uri(uri: str) -> None:
-    """Refuse what is read wrongly: libraries take a raw '/' or '@' in a password for its end, and print the rest."""
+    """Raise ClaimError for a URI that libraries misread: an unencoded '/' or '@' ends the password, and the rest is printed."""
     if not _URI.fullmatch(uri):
         raise ClaimError(
-            "login_uri is not SCHEME://USER:PASSWORD@HOST:PORT/...; percent-encode what is special in the password, as"
+            "login_uri is not in the form SCHEME://USER:PASSWORD@HOST:PORT/...; percent-encode special characters in the password:"
             " '@' (%40), '/' (%2F), ':' (%3A), '#' (%23) and '?' (%3F)"
         )

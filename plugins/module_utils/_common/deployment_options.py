@@ -50,7 +50,7 @@ OPTIONS: dict[str, Option] = {
     "state": Option("str", default="present", choices=("present", "absent")),
     "edition": Option("str", choices=("lite", "enterprise", "none")),
     # Backing services
-    "redis_number": Option("int", minimum=1),
+    "redis_db": Option("int", minimum=1),
     "redis_key_patterns": Option("list"),
     "redis_channel_patterns": Option("list"),
     "redis_shared_channels": Option("bool", default=False),

@@ -79,14 +79,14 @@ def shared_problems(checked: t.Sequence[Values], surroundings: Surroundings) -> 
     yield from _without_proxy(present, surroundings.proxy)
     yield from _may_reach(present, {values["name"] for values in checked}, surroundings)
     taken = "number {value} is also asked for by '{other}'"
-    yield from _twice(present, "redis_number", taken, "leave it out and the collection gives a free one")
+    yield from _twice(present, "redis_db", taken, "leave it out and the collection gives a free one")
     prefixes = list(_prefix_twice(present))
     yield from prefixes
     if not prefixes:
         yield from channel_findings(_listeners(present), CHANNEL_OPTIONS)[0]
     yield from _port_taken(present, {values["name"] for values in checked}, surroundings)
     yield from _connections(present, surroundings)
-    yield from _redis_numbers(present, surroundings.redis_databases)
+    yield from _redis_dbs(present, surroundings.redis_databases)
 
 
 def _twice(checked: t.Sequence[Values], option: str, finding: str, remedy: str) -> t.Iterator[Problem]:
@@ -251,18 +251,18 @@ def _connections(present: t.Sequence[Values], surroundings: Surroundings) -> t.I
         yield Problem(largest["_label"], option, finding, remedy)
 
 
-def _redis_numbers(present: t.Sequence[Values], databases: int | None) -> t.Iterator[Problem]:
+def _redis_dbs(present: t.Sequence[Values], databases: int | None) -> t.Iterator[Problem]:
     if databases is None:
         return
     if len(present) > databases - 1:
         first_without = present[databases - 1]["_label"] if databases > 0 else present[0]["_label"]
         finding = f"the list has {len(present)} deployments, and Redis {databases - 1} numbers beside the reserved 0"
-        yield Problem(first_without, "redis_number", finding, f"set redis_databases to {len(present) + 1} or more")
+        yield Problem(first_without, "redis_db", finding, f"set redis_databases to {len(present) + 1} or more")
     for values in present:
-        number = values["redis_number"]
+        number = values["redis_db"]
         if number is not None and number >= databases:
             remedy = f"choose 1 to {databases - 1}, or raise redis_databases"
-            yield Problem(values["_label"], "redis_number", f"{number} is out of range", remedy)
+            yield Problem(values["_label"], "redis_db", f"{number} is out of range", remedy)
 
 
 def image_problems(checked: t.Sequence[Values], images: t.Collection[str] | None) -> t.Iterator[Problem]:

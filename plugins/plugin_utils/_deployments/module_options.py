@@ -31,7 +31,7 @@ def redis_databases(deployments: Deployments, use: rotation.Use | None = None) -
     return [
         {
             "name": deployment["name"],
-            "number": deployment["redis_number"],
+            "redis_db": deployment["redis_db"],
             "password": deployment["redis_password"],
             "key_patterns": deployment["redis_key_patterns"],
             "channel_patterns": deployment["redis_channel_patterns"],
@@ -63,7 +63,7 @@ def postgres_databases(
             "connection_limit": deployment["connection_limit"],
             "lower_connection_limit": rotation.fits_limit(deployment, use),
             "extensions": deployment["extensions"],
-            "redis_number": numbers[deployment["name"]]["number"],
+            "redis_db": numbers[deployment["name"]]["redis_db"],
             "redis_server": server,
             "redis_address": address,
             "logins_in_use": logins[deployment["name"]],
@@ -124,7 +124,7 @@ def _credentials(
         "REDIS_URI": redis_uri(
             redis["host"],
             int(redis["port"]),
-            numbers[name]["number"],
+            numbers[name]["redis_db"],
             user,
             password,
             tls=boolean(redis["tls"]),

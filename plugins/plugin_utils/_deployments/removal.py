@@ -38,7 +38,7 @@ class Part:
     @property
     def known(self) -> bool:
         """Whether the host or a record of its services has the deployment."""
-        records = (self.in_postgres, ("database", "role")), (self.in_redis, ("number", "user"))
+        records = (self.in_postgres, ("database", "role")), (self.in_redis, ("redis_db", "user"))
         return (
             bool(self.revisions)
             or self.serves
@@ -168,7 +168,7 @@ def _strangers(name: str, parts: t.Iterable[Part]) -> str:
     """Refuse, before it is stopped, what Redis would refuse afterwards: keys of others in its number."""
     for part in _leaders(parts):
         if part.in_redis.get("strange_keys"):
-            keys, number = part.in_redis["strange_keys"], part.in_redis["number"]
+            keys, number = part.in_redis["strange_keys"], part.in_redis["redis_db"]
             finding = f"its Redis number {number} holds {keys} keys that match none of its key patterns"
             remedy = """find out whose they are; its own go with it by -e '{"key_patterns": ["lg:*"]}', others have to move"""
             return str(Problem(name, "confirm", finding, remedy))
@@ -212,8 +212,8 @@ def _things(name: str, parts: t.Sequence[Part]) -> str:
             )
         elif part.in_postgres.get("role") is not None:
             found.append(f"the Postgres role '{identifier(name)}'")
-        if part.in_redis.get("number") is not None:
-            found.append(f"{part.in_redis['would_lose']['keys']} keys of Redis number {part.in_redis['number']}")
+        if part.in_redis.get("redis_db") is not None:
+            found.append(f"{part.in_redis['would_lose']['keys']} keys of Redis number {part.in_redis['redis_db']}")
         elif part.in_redis.get("user") is not None:
             found.append(f"the Redis user '{name}'")
     for part in parts:

@@ -212,7 +212,7 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         if values["state"] == "absent"
         else public_url(values["tls"], bind_address, values["port"], _public_prefix(values, surroundings)),
         "drain_seconds": drain,
-        "redis_number": values["redis_number"],
+        "redis_db": values["redis_db"],
         "redis_password": redis_password,
         "redis_key_patterns": key_patterns(values),
         "redis_channel_patterns": channel_patterns(values),

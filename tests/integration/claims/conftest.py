@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Real servers for the tests of the claims, one of each kind for a whole run."""
+"""Real servers for the tests of the claims, one of each kind per test run."""
 
 from __future__ import annotations
 
@@ -42,27 +42,27 @@ def _postgres() -> t.Iterator[servers.Program]:
 
 @pytest.fixture
 def redis_server(_redis: servers.RedisServer) -> t.Iterator[servers.RedisServer]:
-    """A Redis like new."""
+    """Return a Redis in its initial state."""
     _redis.clean()
     return _redis
 
 
 @pytest.fixture
 def postgres_server(_postgres: servers.PostgresServer) -> servers.PostgresServer:
-    """A Postgres like new."""
+    """Return a Postgres in its initial state."""
     _postgres.clean()
     return _postgres
 
 
 @pytest.fixture
 def used_postgres(_postgres: servers.PostgresServer) -> servers.PostgresServer:
-    """A Postgres as the last test left it."""
+    """Return a Postgres in the state in which the last test left it."""
     return _postgres
 
 
 @pytest.fixture
 def new_redis() -> t.Iterator[t.Callable[..., servers.RedisServer]]:
-    """Make a Redis of one's own, with other settings."""
+    """Return a function that starts another Redis with other settings."""
     started: list[servers.RedisServer] = []
 
     def make(**options: t.Any) -> servers.RedisServer:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Throwaway Redis and Postgres servers on loopback, and the modules run against them as processes.
+"""Temporary Redis and Postgres servers on loopback, and modules that run against them as processes.
 
-CLAIMS_ROOTFS names a folder with another Debian, whose servers are started with chroot (as root), so that one machine
-can try the versions of several releases. CLAIMS_REDIS names another server program, such as valkey-server.
+CLAIMS_ROOTFS names a directory with another Debian, whose servers are started with chroot (as root), so that one machine
+can test the versions of several releases. CLAIMS_REDIS names another server program, such as valkey-server.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ COLLECTION = HERE.parents[2]
 
 
 class MissingProgram(Exception):
-    """A server is not installed; the text says what to install."""
+    """A server is not installed; the message names what to install."""
 
 
 def free_port() -> int:
-    """Find a port of loopback that nobody listens on."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def collection_path() -> str:
-    """Give a folder from which the collection can be imported, as `make` prepares it or made here."""
+    """Return a directory from which the collection can be imported, created by `make` or here."""
     for known in (COLLECTION / "build" / "collections", *COLLECTION.parents[2:3]):
         if (known / "ansible_collections" / "selfhost" / "langgraph" / "plugins").is_dir():
             return str(known)
@@ -62,17 +62,17 @@ def collection_path() -> str:
 
 
 class Program:
-    """A server process with a folder of its own, both gone after `stop`."""
+    """A server process with a directory of its own; `stop` removes both."""
 
     user = "nobody"
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="claims-", dir=os.path.join(ROOTFS, "tmp")))
-        self.inside = "/" + os.path.relpath(self.folder, ROOTFS)
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="claims-", dir=os.path.join(ROOTFS, "tmp")))
+        self.inside = "/" + os.path.relpath(self.directory, ROOTFS)
         self.process: subprocess.Popen[bytes] | None = None
         if os.getuid() == 0:
-            shutil.chown(self.folder, *self._ids())
+            shutil.chown(self.directory, *self._ids())
 
     def _ids(self) -> tuple[int, int]:
         for line in pathlib.Path(ROOTFS, "etc/passwd").read_text().splitlines():
@@ -82,7 +82,7 @@ class Program:
         raise MissingProgram(f"there is no user '{self.user}' below {ROOTFS}: install its server")
 
     def command(self, words: t.Sequence[str]) -> tuple[list[str], dict[str, t.Any]]:
-        """Give the command and the arguments of subprocess that run it as the server's user, in its Debian."""
+        """Return the command and the subprocess arguments that run it as the server's user, in its Debian."""
         if os.getuid() != 0:
             return list(words), {}
         uid, gid = self._ids()
@@ -91,13 +91,13 @@ class Program:
         return list(words), {"user": uid, "group": gid, "extra_groups": []}
 
     def spawn(self, words: t.Sequence[str]) -> None:
-        """Start the server; its output goes to a file in its folder."""
+        """Start the server; its output is written to a file in its directory."""
         words, more = self.command(words)
-        with open(self.folder / "log", "ab") as log:
+        with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen(words, stdout=log, stderr=log, cwd="/", **more)
 
     def wait(self, ready: t.Callable[[], object], errors: tuple[type[Exception], ...], seconds: float = 20) -> None:
-        """Wait until the server answers."""
+        """Wait until the server responds."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -105,19 +105,19 @@ class Program:
                 return
             except errors as exc:
                 if time.monotonic() > deadline or (self.process and self.process.poll() is not None):
-                    raise RuntimeError((self.folder / "log").read_text()[-2000:]) from exc
+                    raise RuntimeError((self.directory / "log").read_text()[-2000:]) from exc
                 time.sleep(0.02)
 
     def halt(self, how: int = signal.SIGTERM) -> None:
-        """Stop the process and keep its folder."""
+        """Stop the process and keep its directory."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
             self.process.wait(30)
 
     def stop(self) -> None:
-        """Stop the process and remove its folder."""
+        """Stop the process and remove its directory."""
         self.halt(signal.SIGQUIT if isinstance(self, PostgresServer) else signal.SIGKILL)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 class RedisServer(Program):
@@ -130,12 +130,12 @@ class RedisServer(Program):
         if not shutil.which(REDIS_PROGRAM, path=os.path.join(ROOTFS, "usr/bin")):
             raise MissingProgram(f"{REDIS_PROGRAM} is missing: apt-get install {REDIS_PROGRAM}")
         self.databases, self.options, self.acl_file = databases, options, acl_file
-        self.users = self.folder / "users.acl"
+        self.users = self.directory / "users.acl"
         self.write_users()
         self.start()
 
     def write_users(self) -> None:
-        """Write the users that a fresh server has: nobody but the administrator."""
+        """Write the users of a new server: only the administrator."""
         self.users.write_text(
             f"user default off resetpass ~* &* +@all\nuser {ADMIN} on >{ADMIN_PASSWORD} ~* &* +@all\n"
         )
@@ -143,7 +143,7 @@ class RedisServer(Program):
             os.chown(self.users, *self._ids())
 
     def start(self) -> None:
-        """Start it, with what its folder holds."""
+        """Start the server with the data in its directory."""
         inside = ["--aclfile", f"{self.inside}/users.acl"] if self.acl_file else []
         if not self.acl_file:
             rules = ["on", f">{ADMIN_PASSWORD}", "~*", "&*", "+@all"]
@@ -154,17 +154,17 @@ class RedisServer(Program):
         self.wait(lambda: self.admin().ping(), (redis.RedisError,))
 
     def restart(self, keep_data: bool = True, keep_users: bool = True) -> None:
-        """Restart it, as after a crash; without data it is like a new machine."""
+        """Restart the server, as after a crash; without data it is like a new machine."""
         self.halt(signal.SIGKILL)
         if not keep_data:
-            for path in self.folder.glob("appendonly*"):
+            for path in self.directory.glob("appendonly*"):
                 shutil.rmtree(path)
         if not keep_users:
             self.write_users()
         self.start()
 
     def client(self, user: str, password: str, number: int = 0) -> redis.Redis[str]:
-        """Connect as somebody."""
+        """Connect as a user."""
         return redis.Redis(
             host="127.0.0.1", port=self.port, username=user, password=password, db=number, decode_responses=True
         )
@@ -174,23 +174,23 @@ class RedisServer(Program):
         return self.client(ADMIN, ADMIN_PASSWORD, number)
 
     def login(self) -> dict[str, t.Any]:
-        """Give the module options that lead here."""
+        """Return the module options that connect to this server."""
         return {"login_port": self.port, "login_user": ADMIN, "login_password": ADMIN_PASSWORD}
 
     def record(self) -> dict[str, str]:
-        """Give the claims, without what the record holds of the server itself."""
+        """Return the claims, without the fields of the record about the server itself."""
         fields = self.admin().hgetall("selfhost.langgraph:claims")
         return {name: value for name, value in fields.items() if not name.startswith(":")}
 
     def snapshot(self) -> t.Any:
-        """Give everything that a claim could change, to compare."""
+        """Return everything that a claim could change, for comparison."""
         admin = self.admin()
         return sorted(admin.execute_command("ACL", "LIST")), {key: admin.dump(key) for key in _quiet_keys(admin)}
 
     def clean(self) -> None:
-        """Make it like new."""
+        """Reset the server to its initial state."""
         admin = self.admin()
-        # A client object that waits for Python's collector is still connected, to a number that has to be released.
+        # A client object that waits for Python's garbage collector is still connected to a database that must be released.
         admin.client_kill_filter(skipme=True, _type="normal")
         admin.flushall()
         for user in admin.acl_users():
@@ -207,7 +207,7 @@ def _quiet_keys(client: redis.Redis[str]) -> list[str]:
 
 
 class PostgresServer(Program):
-    """A Postgres that asks for SCRAM over TCP and for peer over its socket."""
+    """A Postgres that requires SCRAM over TCP and peer authentication over its socket."""
 
     user = "postgres"
 
@@ -217,7 +217,7 @@ class PostgresServer(Program):
         if not found:
             raise MissingProgram("the Postgres server is missing: apt-get install postgresql")
         self.binaries = "/" + os.path.relpath(os.path.dirname(found[-1]), ROOTFS)
-        (self.folder / "pw").write_text(ADMIN_PASSWORD)
+        (self.directory / "pw").write_text(ADMIN_PASSWORD)
         words = [f"{self.binaries}/initdb", "-D", f"{self.inside}/data", "-U", "postgres", "--pwfile"]
         words += [f"{self.inside}/pw", "--auth-local=peer", "--auth-host=scram-sha-256", "--no-sync", "-E", "UTF8"]
         words, more = self.command([*words, "--locale=C"])
@@ -226,7 +226,7 @@ class PostgresServer(Program):
         self.start()
 
     def start(self) -> None:
-        """Start it, with what its folder holds."""
+        """Start the server with the data in its directory."""
         words = [f"{self.binaries}/postgres", "-D", f"{self.inside}/data", "-p", str(self.port), "-k", self.inside]
         for name, value in self.settings.items():
             words += ["-c", f"{name}={value}"]
@@ -234,7 +234,7 @@ class PostgresServer(Program):
         self.wait(lambda: self.admin().close(), (psycopg.Error,))
 
     def uri(self, user: str, password: str, database: str) -> str:
-        """Give the way here."""
+        """Return the connection string."""
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
     def admin(self, database: str = "postgres") -> psycopg.Connection[t.Any]:
@@ -242,17 +242,17 @@ class PostgresServer(Program):
         return psycopg.connect(self.uri("postgres", ADMIN_PASSWORD, database), autocommit=True)
 
     def login(self) -> dict[str, t.Any]:
-        """Give the module options that lead here."""
+        """Return the module options that connect to this server."""
         return {"login_host": "127.0.0.1", "login_port": self.port, "login_password": ADMIN_PASSWORD}
 
     def query(self, text: str, *values: t.Any, database: str = "postgres") -> list[t.Any]:
-        """Ask as the administrator."""
+        """Run a query as the administrator."""
         with self.admin(database) as connection:
             cursor = connection.execute(text, values or None)
             return cursor.fetchall() if cursor.description else []
 
     def snapshot(self) -> t.Any:
-        """Give everything that a claim could change, to compare."""
+        """Return everything that a claim could change, for comparison."""
         roles = "SELECT to_json(a), shobj_description(oid, 'pg_authid') FROM pg_authid a ORDER BY oid"
         databases = (
             "SELECT datname, datdba, datallowconn, datacl::text, shobj_description(oid, 'pg_database')"
@@ -261,7 +261,7 @@ class PostgresServer(Program):
         return self.query(roles), self.query(databases)
 
     def clean(self) -> None:
-        """Make it like new."""
+        """Reset the server to its initial state."""
         with self.admin() as connection:
             for (name,) in connection.execute(
                 "SELECT datname FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')"
@@ -281,7 +281,7 @@ def _warning_text(item: t.Any) -> str:
 
 
 class ModuleRun:
-    """A module as a process of its own, forked from this one, so that nothing has to be imported again."""
+    """A module in a process of its own, forked from this one, so that nothing has to be imported again."""
 
     def __init__(self, module: str, options: t.Mapping[str, t.Any], check: bool = False) -> None:
         path = collection_path()
@@ -300,7 +300,7 @@ class ModuleRun:
         sys.stdout = os.fdopen(1, "w", encoding="utf-8")
         sys.stderr = os.fdopen(2, "w", encoding="utf-8")
         try:
-            # As sent by the controller: everything goes through JSON.
+            # As sent by the controller: all options are serialized as JSON.
             with patch_module_args(json.loads(json.dumps(arguments))):
                 module.main()
         except SystemExit:
@@ -313,7 +313,7 @@ class ModuleRun:
             os._exit(0)
 
     def result(self) -> dict[str, t.Any]:
-        """Wait for the end and give the module's result."""
+        """Wait for the end and return the module's result."""
         os.waitpid(self.pid, 0)
         self._output.seek(0)
         text = self._output.read()
@@ -322,16 +322,16 @@ class ModuleRun:
             result = json.loads(text)
         except ValueError as exc:
             raise AssertionError(f"no JSON: {text}") from exc
-        # Newer ansible-core sends warnings as objects.
+        # Newer ansible-core returns warnings as objects.
         lines = [_warning_text(item) for item in result.get("warnings", [])]
         return {**result, "warnings": lines, "_text": text}
 
 
 def run_module(module: str, options: t.Mapping[str, t.Any], check: bool = False) -> dict[str, t.Any]:
-    """Run a module and give its result."""
+    """Run a module and return its result."""
     return ModuleRun(module, options, check).result()
 
 
 def peer_user_can_be_tried() -> bool:
-    """Tell whether this process can become the server's user."""
+    """Return whether this process can become the server's user."""
     return os.getuid() == 0 and ROOTFS == "/" and pwd.getpwnam("postgres") is not None

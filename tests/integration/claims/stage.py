@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Both servers and the calls that a play makes on them, without a process for each module."""
+"""Both servers and the module calls of a play, without one process per module."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ POSTGRES_DEFAULTS = {name: spec.get("default") for name, spec in postgres_connec
 
 
 class Stage:
-    """The two servers, and the calls that a play makes on them."""
+    """The two servers, and the module calls of a play."""
 
     def __init__(self, databases: int = 512) -> None:
         self.redis = servers.RedisServer(databases=databases)
         self.postgres = servers.PostgresServer({"log_statement": "none", "max_connections": "150"})
         self.redis_login, self.postgres_login = self.redis.login(), self.postgres.login()
         self.server: str | None = None
-        self.acknowledged = self.redis.folder / "acknowledged"
+        self.acknowledged = self.redis.directory / "acknowledged"
 
     def close(self) -> None:
-        """Remove both."""
+        """Remove both servers."""
         self.redis.stop()
         self.postgres.stop()
 
@@ -57,7 +57,7 @@ class Stage:
         self, names: t.Sequence[str], known: list[dict[str, t.Any]], owner: str | None = OWNER
     ) -> dict[str, int]:
         """Call redis_database."""
-        empty = {"number": None, "previous_password": None, "key_patterns": None, "channel_patterns": None}
+        empty = {"redis_db": None, "previous_password": None, "key_patterns": None, "channel_patterns": None}
         entries = [
             {
                 "name": name,
@@ -77,23 +77,22 @@ class Stage:
         result = redis_module.ensure(server, params, False)
         server.close()
         self.server = result["server"]
-        return {name: item["number"] for name, item in result["databases"].items()}
+        return {name: item["redis_db"] for name, item in result["databases"].items()}
 
     def make_databases(self, numbers: t.Mapping[str, int]) -> dict[str, t.Any]:
         """Call postgres_database."""
         where = {"redis_server": self.server, "redis_address": ADDRESS, "extensions": [], "state": "present"}
         entries = [
-            {"name": name, "password": PASSWORD + name, "redis_number": number, **where}
-            for name, number in numbers.items()
+            {"name": name, "password": PASSWORD + name, "redis_db": number, **where} for name, number in numbers.items()
         ]
         params = {**POSTGRES_DEFAULTS, **self.postgres_login, "databases": entries}
-        params |= {"close_databases": ["postgres", "template1"], "lock_timeout": 600}
+        params |= {"revoke_public_connect": ["postgres", "template1"], "lock_timeout": 600}
         params |= {"owner": OWNER, "previous_owners": [], "take_over": False}
         with postgres_connection.connect(params) as connection:
             return postgres_module.ensure(connection, params, False)
 
     def play(self, names: t.Sequence[str]) -> None:
-        """Do all of it, and write down what was promised, as soon as it was."""
+        """Make all calls, and record the assigned database numbers immediately."""
         numbers = self.claim_numbers(names, self.known())
         with open(self.acknowledged, "a", encoding="utf-8") as file:
             file.write(json.dumps(numbers) + "\n")

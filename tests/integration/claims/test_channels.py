@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Channels know no numbers: patterns that meet are refused, in the list, on the server, and between two plays at once."""
+"""Channels are not per database: overlapping patterns are refused in the list, on the server, and between concurrent plays."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def test_shared_channels_need_the_consent_of_each(redis_server: RedisServer) -> 
         "can read and forge the events" in line and "one, two" in line
         for line in play("one", "two", shared_channels=True)["warnings"]
     )
-    # In a play of its own: the others are on the server, with their consent.
+    # In a play of its own: the others are on the server and permit sharing.
     alone = play("three", shared_channels=True)
-    assert alone["databases"]["three"]["number"] == 3
+    assert alone["databases"]["three"]["redis_db"] == 3
     assert any("can read and forge the events" in line for line in alone["warnings"])
     assert "not separated by database" in play("four")["msg"]
     assert "not separated by database" in play("three")["msg"]

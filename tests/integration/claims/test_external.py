@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Servers that others run: TLS, few rights, a pooler, Redis in cluster mode."""
+"""Managed servers: TLS, few rights, a pooler, Redis in cluster mode."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def entries(*names: str, **more: t.Any) -> list[dict[str, t.Any]]:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """An authority of one's own and a certificate of localhost."""
-    folder = tmp_path_factory.mktemp("tls")
+    """Create a CA and a certificate for localhost."""
+    directory = tmp_path_factory.mktemp("tls")
     if not shutil.which("openssl"):
         pytest.fail("openssl is missing: apt-get install openssl", pytrace=False)
     for words in (
@@ -36,16 +36,16 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         "req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost",
         "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem -days 2 -extfile names",
     ):
-        (folder / "names").write_text("subjectAltName=DNS:localhost\n")
-        subprocess.run(["openssl", *words.split()], cwd=folder, check=True, capture_output=True)
-    return folder
+        (directory / "names").write_text("subjectAltName=DNS:localhost\n")
+        subprocess.run(["openssl", *words.split()], cwd=directory, check=True, capture_output=True)
+    return directory
 
 
-def give(server: servers.Program, folder: pathlib.Path) -> str:
-    """Copy the certificate to where the server can read it."""
+def give(server: servers.Program, directory: pathlib.Path) -> str:
+    """Copy the certificate to a directory that the server can read."""
     for name in ("cert.pem", "key.pem", "ca.pem"):
-        target = server.folder / name
-        shutil.copy(folder / name, target)
+        target = server.directory / name
+        shutil.copy(directory / name, target)
         os.chmod(target, 0o600)
         if os.getuid() == 0:
             os.chown(target, *server._ids())
@@ -65,7 +65,7 @@ def test_redis_over_tls(new_redis: t.Callable[..., RedisServer], certificates: p
         server.admin().config_set(name, value)
     uri = {"login_uri": f"rediss://{ADMIN}:{ADMIN_PASSWORD}@localhost:{port}/7", "databases": entries("a")}
     result = run_module("redis_database", {**uri, "login_ca_file": str(certificates / "ca.pem")})
-    assert result["databases"]["a"]["number"] == 1
+    assert result["databases"]["a"]["redis_db"] == 1
     assert server.admin().exists("selfhost.langgraph:claims"), "the number in the URI is not used"
     result = run_module("redis_database", uri)
     assert "certificate" in result["msg"].lower()
@@ -95,7 +95,7 @@ def test_postgres_over_tls(postgres_with_tls: PostgresServer, certificates: path
     bad = run_module("postgres_database", {**options, "login_uri": good.replace("@localhost", "@127.0.0.1")})
     assert 'does not match host name "127.0.0.1"' in bad["msg"]
     assert ADMIN_PASSWORD not in bad["_text"]
-    # With a URI the options say the same as its parameters do, as the role langgraph has it.
+    # With a URI the options have the same effect as its parameters, as used by the role langgraph.
     apart = {"login_uri": way, "login_ca_file": str(certificates / "ca.pem"), "databases": options["databases"]}
     again = run_module("postgres_database", apart)
     assert (again.get("msg"), again.get("changed")) == (None, False)
@@ -119,10 +119,10 @@ def make_manager(server: PostgresServer, rights: str) -> None:
 
 def test_a_login_that_is_no_superuser(postgres_server: PostgresServer) -> None:
     make_manager(postgres_server, "CREATEROLE CREATEDB")
-    result = managed(postgres_server, entries("a", "b", redis_number=None), close_databases=["postgres"])
+    result = managed(postgres_server, entries("a", "b", redis_db=None), revoke_public_connect=["postgres"])
     assert not result.get("failed"), result["msg"]
     assert any("REVOKE CONNECT ON DATABASE" in line for line in result["warnings"])
-    again = managed(postgres_server, entries("a", "b", redis_number=None), close_databases=["postgres"])
+    again = managed(postgres_server, entries("a", "b", redis_db=None), revoke_public_connect=["postgres"])
     assert again["actions"] == []
     with psycopg.connect(postgres_server.uri("a", f"{PASSWORD}-a", "a"), autocommit=True) as connection:
         connection.execute("CREATE TABLE mine (x int)")
@@ -147,7 +147,7 @@ def test_two_logins_of_an_administrator_who_is_no_superuser(postgres_server: Pos
     with psycopg.connect(postgres_server.uri("a.b", "new", "a"), autocommit=True) as connection:
         connection.execute("CREATE TABLE mine (x int)")
         assert connection.execute("SELECT tableowner FROM pg_tables WHERE tablename = 'mine'").fetchone() == ("a",)
-    # The password is not at fault where the role is full, or its comment in the way.
+    # The password is not wrong if the role has reached its connection limit, or its comment is in the way.
     postgres_server.query('ALTER ROLE "a.b" CONNECTION LIMIT 0')
     full = managed(postgres_server, [{**new, "connection_limit": 0}])
     assert "password" not in [word for action in full["actions"] for word in action.get("what", [])]
@@ -163,18 +163,18 @@ def test_two_logins_of_an_administrator_who_is_no_superuser(postgres_server: Pos
 
 
 def test_a_refusal_that_is_not_the_passwords_resets_none(postgres_server: PostgresServer) -> None:
-    """As a pg_hba.conf that lets the deployment in from elsewhere only."""
+    """Refuse the deployment from here, like a pg_hba.conf that accepts it from another host only."""
     make_manager(postgres_server, "CREATEROLE CREATEDB")
     managed(postgres_server, entries("a"))
     before = postgres_server.snapshot()
-    rules = postgres_server.folder / "data" / "pg_hba.conf"
+    rules = postgres_server.directory / "data" / "pg_hba.conf"
     text = rules.read_text()
     try:
         rules.write_text(f"host all a 127.0.0.1/32 reject\n{text}")
         postgres_server.query("SELECT pg_reload_conf()")
         result = managed(postgres_server, entries("a"))
         assert result["actions"] == []
-        untried = "whether the role 'a' has the wanted password could not be tried"
+        untried = "could not test whether the role 'a' has the wanted password"
         assert any(untried in line for line in result["warnings"])
     finally:
         rules.write_text(text)
@@ -190,7 +190,7 @@ def test_a_full_role_keeps_its_password(postgres_server: PostgresServer) -> None
 
 
 def test_a_replica_is_refused(postgres_server: PostgresServer) -> None:
-    data = postgres_server.folder / "data"
+    data = postgres_server.directory / "data"
     postgres_server.halt()
     (data / "standby.signal").touch()
     os.chown(data / "standby.signal", *postgres_server._ids())
@@ -237,7 +237,7 @@ def test_an_extension_that_only_a_superuser_may_create(postgres_server: Postgres
     make_manager(postgres_server, "CREATEROLE CREATEDB")
     wanted = entries("a", extensions=["pg_stat_statements"])
     result = managed(postgres_server, wanted)
-    assert "have an administrator run in the database 'a': CREATE EXTENSION \"pg_stat_statements\"" in result["msg"]
+    assert "ask an administrator to run in the database 'a': CREATE EXTENSION \"pg_stat_statements\"" in result["msg"]
     postgres_server.query('CREATE EXTENSION "pg_stat_statements"', database="a")
     result = managed(postgres_server, wanted)
     assert "pg_stat_statements" in result["databases"]["a"]["extensions"]
@@ -245,7 +245,7 @@ def test_an_extension_that_only_a_superuser_may_create(postgres_server: Postgres
 
 
 class PgBouncer(servers.Program):
-    """A pooler in front of a Postgres."""
+    """Start a pooler in front of a Postgres."""
 
     user = "postgres"
 
@@ -254,8 +254,8 @@ class PgBouncer(servers.Program):
         if not shutil.which("pgbouncer", path=os.path.join(servers.ROOTFS, "usr/sbin")):
             self.stop()
             raise servers.MissingProgram("pgbouncer is missing: apt-get install pgbouncer")
-        (self.folder / "users").write_text(f'"postgres" "{ADMIN_PASSWORD}"\n')
-        (self.folder / "ini").write_text(
+        (self.directory / "users").write_text(f'"postgres" "{ADMIN_PASSWORD}"\n')
+        (self.directory / "ini").write_text(
             f"[databases]\n* = host=127.0.0.1 port={behind.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
             f"listen_port = {self.port}\nauth_type = scram-sha-256\nauth_file = {self.inside}/users\nunix_socket_dir =\n{more}"
         )
@@ -282,7 +282,7 @@ def test_pgbouncer_in_between_is_refused(postgres_server: PostgresServer, more: 
 
 @pytest.fixture
 def cluster(new_redis: t.Callable[..., RedisServer]) -> list[RedisServer]:
-    """Three masters of a cluster, each with its ACL file."""
+    """Start three masters of a cluster, each with its ACL file."""
     buses = [servers.free_port() for _port in range(3)]
     nodes = [new_redis(options=["--cluster-enabled", "yes", "--cluster-port", str(bus)]) for bus in buses]
     for number, node in enumerate(nodes):
@@ -311,7 +311,7 @@ def test_redis_in_cluster_mode(cluster: list[RedisServer]) -> None:
     planned = run_module("redis_database", options, check=True)
     result = run_module("redis_database", options)
     assert planned["actions"] == result["actions"]
-    assert {item["number"] for item in result["databases"].values()} == {0}
+    assert {item["redis_db"] for item in result["databases"].values()} == {0}
     assert any("REDIS_KEY_PREFIX" in line for line in result["warnings"])
     assert run_module("redis_database", options)["actions"] == []
     for node in cluster:
@@ -323,9 +323,9 @@ def test_redis_in_cluster_mode(cluster: list[RedisServer]) -> None:
         "save_users",
     ]
     meeting = run_module("redis_database", {**options, "databases": entries("c", key_patterns=["a:c:*"])})
-    assert "meet those of 'a'" in meeting["msg"]
+    assert "overlaps with that of 'a'" in meeting["msg"]
     meeting = run_module("redis_database", {**options, "databases": entries("c", "d", key_patterns=["lg:*"])})
-    assert "meet those of" in meeting["msg"]
+    assert "overlaps with that of" in meeting["msg"]
 
 
 def test_release_in_cluster_mode(cluster: list[RedisServer]) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a deployment does with its own rights to keep an administrator from revoking, changing or removing something."""
+"""A deployment uses its own rights to prevent an administrator from revoking, changing or removing something."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def log_in(server: PostgresServer, role: str, password: str, database: str, auto
 
 
 def rotated(server: PostgresServer) -> None:
-    """Both logins of 'aa' are open, the one of before with a password that has leaked; 'bb' is somebody else."""
+    """Both logins of 'aa' are open, the previous one with a leaked password; 'bb' is another deployment."""
     done(claim(server, entry("aa"), entry("bb")))
     assert done(claim(server, entry("aa", NEW, logins_in_use=["aa"]))) == ["create_login"]
 
@@ -72,13 +72,13 @@ def test_an_open_transaction_does_not_hold_up_a_change(postgres_server: Postgres
     )
     assert done(run.result()) == ["remember"]
     hostile.close()
-    # What serves and is in nobody's way goes on.
+    # Sessions that serve and block nobody continue.
     assert serving.execute("SELECT 1").fetchone() == (1,)
     assert done(claim(postgres_server, entry("aa", NEW, logins_in_use=["aa.b"]), entry("bb"))) == []
 
 
 def test_a_deployment_does_not_hold_up_another(postgres_server: PostgresServer) -> None:
-    """What a transaction grants to a role keeps that role from being dropped while the transaction is open."""
+    """A grant to a role in an open transaction prevents dropping that role."""
     done(claim(postgres_server, entry("aa"), entry("bb")))
     hostile = log_in(postgres_server, "aa", f"{OLD}aa", "aa", autocommit=False)
     hostile.execute("GRANT CONNECT ON DATABASE aa TO bb")
@@ -113,7 +113,7 @@ def test_a_session_that_ends_in_time_is_waited_for(postgres_server: PostgresServ
 
 @pytest.mark.parametrize("what", ["bb", "PUBLIC"])
 def test_rights_that_a_deployment_gives_away_are_taken_back(postgres_server: PostgresServer, what: str) -> None:
-    """A leaked password could keep its way in past its rotation, by way of another deployment."""
+    """A leaked password could keep access after its rotation through another deployment."""
     rotated(postgres_server)
     leaked = log_in(postgres_server, "aa", f"{OLD}aa", "aa")
     leaked.execute("CREATE TABLE secret (x text)")
@@ -251,7 +251,7 @@ def test_an_administrator_who_is_no_superuser_is_not_held_up(postgres_server: Po
 
 
 def test_what_is_given_away_at_the_last_moment_is_taken_back(postgres_server: PostgresServer) -> None:
-    """Between the look and the end of the session that is retired: here it grants while the run waits for it."""
+    """Between the plan and the end of the retired session: here it grants while the run waits for it."""
     rotated(postgres_server)
     leaked = log_in(postgres_server, "aa", f"{OLD}aa", "aa", autocommit=False)
     leaked.execute("GRANT CONNECT ON DATABASE aa TO bb")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The info modules: every claim with its size and clients, and everything orphaned."""
+"""The info modules: all claims with their sizes and clients, and all orphans."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def test_redis_database_info(redis_server: RedisServer) -> None:
     result = run_module("redis_database_info", redis_server.login())
     assert redis_server.snapshot() == before
     assert result["claims"] == [
-        {"name": "a", "number": 2, "key_count": 2, "clients": 1, "user": True, "owner": None},
-        {"name": "b", "number": 1, "key_count": 0, "clients": 0, "user": True, "owner": None},
-        {"name": "c", "number": 3, "key_count": 0, "clients": 0, "user": True, "owner": None},
+        {"name": "a", "redis_db": 2, "key_count": 2, "clients": 1, "user": True, "owner": None},
+        {"name": "b", "redis_db": 1, "key_count": 0, "clients": 0, "user": True, "owner": None},
+        {"name": "c", "redis_db": 3, "key_count": 0, "clients": 0, "user": True, "owner": None},
     ]
-    assert result["orphans"] == [{"kind": "keys_without_claim", "name": None, "number": 9, "key_count": 1}]
+    assert result["orphans"] == [{"kind": "keys_without_claim", "name": None, "redis_db": 9, "key_count": 1}]
     assert (result["number_limit"], result["changed"]) == (64, False)
     facts = redis_server.admin().info("server")
     assert result["server_version"] == facts.get("valkey_version", facts["redis_version"])
-    known = [{"name": name, "redis_number": number} for name, number in (("a", 2), ("b", 5), ("d", 9))]
+    known = [{"name": name, "redis_db": number} for name, number in (("a", 2), ("b", 5), ("d", 9))]
     result = run_module("redis_database_info", {**redis_server.login(), "known_claims": known})
     assert [(item["kind"], item["name"], item["key_count"]) for item in result["orphans"]] == [
         ("disagreement", "b", 0),

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a deployment plants in its own database for an administrator to step on: none of it may ever run as one.
+"""Objects that a deployment plants in its own database: none of them may ever run with an administrator's rights.
 
-Every case plants something as the deployment's own role, then runs all that the collection does in that database with an
-administrator's rights. The planted function writes into the server's log as whom it ran, and tries to make its role a
-superuser.
+Every case plants something as the deployment's own role, then does everything that the collection does in that database with
+an administrator's rights. The planted function logs the role that it runs as in the server's log, and tries to make its own
+role a superuser.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import pytest
 from servers import PostgresServer, run_module
 
 PASSWORD = "m-password"
-VICTIM = {"name": "victim", "password": "v-password", "redis_number": 2}
-MALLORY = {"name": "mallory", "password": PASSWORD, "redis_number": 1}
+VICTIM = {"name": "victim", "password": "v-password", "redis_db": 2}
+MALLORY = {"name": "mallory", "password": PASSWORD, "redis_db": 1}
 MANAGER = {"login_user": "manager", "login_password": "manager-password"}
-# Some places take a function only that says it changes nothing, so the one that does stands behind it.
+# Some places accept only functions that are declared immutable, so the striking function is called by such a one.
 STRIKE = """
 CREATE FUNCTION public.strike_now() RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
@@ -36,18 +36,18 @@ PATH = "ALTER DATABASE mallory SET search_path = public, pg_catalog"
 
 
 def shadow(view: str) -> list[str]:
-    """A view over the catalog of the same name, every column of which is reached through the planted function."""
+    """Return a view over the catalog of the same name whose columns all call the planted function."""
     return [PATH, f"CREATE VIEW public.{view} AS SELECT c.* FROM pg_catalog.{view} c WHERE public.strike() = 1"]
 
 
 def function(signature: str, result: str, body: str) -> list[str]:
-    """A function that is found before the server's own, and answers like it."""
+    """Return a function that is found before the server's own and returns the same."""
     text = f"CREATE FUNCTION public.{signature} RETURNS {result} LANGUAGE plpgsql AS $$ BEGIN"
     return [PATH, f"{text} PERFORM public.strike(); RETURN {body}; END $$"]
 
 
 def operator(symbol: str, left: str, right: str) -> list[str]:
-    """An operator that is found before the server's own, and answers like it."""
+    """Return an operator that is found before the server's own and returns the same."""
     body = f"$1 OPERATOR(pg_catalog.{symbol}) $2"
     return [
         *function(f"op(a {left}, b {right})", "boolean", body),
@@ -56,7 +56,7 @@ def operator(symbol: str, left: str, right: str) -> list[str]:
 
 
 def aggregate(name: str, kind: str) -> list[str]:
-    """An aggregate that is found before the server's own."""
+    """Return an aggregate that is found before the server's own."""
     return [
         *function(f"step(state bigint, value {kind})", "bigint", "$1 + 1"),
         f'CREATE AGGREGATE public.{name}({kind}) (SFUNC = public.step, STYPE = bigint, INITCOND = "0")'.replace(
@@ -130,7 +130,7 @@ PLANTED: dict[str, list[str]] = {
         "CREATE TEXT SEARCH CONFIGURATION public.planted (COPY = pg_catalog.simple)",
         "ALTER DATABASE mallory SET default_text_search_config = 'public.planted'",
     ],
-    # Settings for all who enter.
+    # Settings for all sessions of the database.
     "search path of the role": ["ALTER ROLE mallory SET search_path = public, pg_catalog", *shadow("pg_class")[1:]],
     "search path of the role in the database": [
         "ALTER ROLE mallory IN DATABASE mallory SET search_path = public, pg_catalog",
@@ -151,7 +151,7 @@ PLANTED: dict[str, list[str]] = {
     "default_table_access_method": ["ALTER DATABASE mallory SET default_table_access_method = 'nothing'"],
     "local_preload_libraries": ["ALTER DATABASE mallory SET local_preload_libraries = 'nothing'"],
     "check_function_bodies": ["ALTER DATABASE mallory SET check_function_bodies = off"],
-    # Things of its own that run code when somebody looks at them.
+    # Objects of its own that run code when they are read.
     "expression of an index": [
         "CREATE TABLE public.t (x int)",
         "CREATE INDEX ON public.t ((x + public.strike()))",
@@ -174,7 +174,7 @@ PLANTED: dict[str, list[str]] = {
         "CREATE TABLE public.t (x int)",
         "CREATE STATISTICS public.s ON (x + public.strike()), x FROM public.t",
     ],
-    # Where extensions go.
+    # Schemas of extensions.
     "schema called like ours": ["CREATE SCHEMA langgraph_extensions", *operator("=", "oid", "oid")],
     "schema called like ours that all may write to": [
         "CREATE SCHEMA langgraph_extensions",
@@ -184,7 +184,7 @@ PLANTED: dict[str, list[str]] = {
         "CREATE FUNCTION public.get_raw_page(text, int8) RETURNS bytea LANGUAGE sql AS 'SELECT NULL::bytea FROM public.strike()'"
     ],
     "extension that another needs": ["CREATE SCHEMA mine", "CREATE EXTENSION cube SCHEMA mine"],
-    # Comments, which are read as claims.
+    # Comments that are read as claims.
     "comment with another owner": [
         '{"selfhost.langgraph": {"deployment": "mallory", "owner": "EVIL", "redis_number": 2}}'
     ],
@@ -216,13 +216,13 @@ def plant(server: PostgresServer, statements: t.Sequence[str]) -> None:
 
 
 def ran_as(server: PostgresServer) -> set[str]:
-    """As whom the planted function ran, by the server's own log."""
-    log = (server.folder / "log").read_text(errors="replace")
+    """Return the roles that the planted function ran as, from the server's log."""
+    log = (server.directory / "log").read_text(errors="replace")
     return {line.split()[-1] for line in log.splitlines() if "PLANTED RAN AS " in line and "%" not in line}
 
 
 def step_on_it(server: PostgresServer, login: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
-    """Do all that the collection does with an administrator's rights in a deployment's database, or about it."""
+    """Do everything that the collection does with an administrator's rights in or to a deployment's database."""
     more = {**login, "lock_timeout": 5}
     return [
         run_module("postgres_database_info", {**login, "sizes": True}),
@@ -236,7 +236,7 @@ def step_on_it(server: PostgresServer, login: t.Mapping[str, t.Any]) -> list[dic
     ]
 
 
-# What could matter more, or otherwise, to an administrator who is no superuser but may act as the deployment.
+# Cases that matter more, or differently, for an administrator who is not a superuser but may act as the deployment.
 BOTH = [
     "view pg_class",
     "view pg_extension",
@@ -253,15 +253,15 @@ BOTH = [
     "extension that another needs",
     "comment with another owner",
 ]
-# What stops us, too: it is refused in one line, and the deployment alone is the worse for it.
+# Cases that stop us too: they are refused in one line, and harm the deployment only.
 STOPS = {"schema called like ours", "schema called like ours that all may write to"}
 CASES = [("superuser", what) for what in PLANTED] + [("no superuser", what) for what in BOTH]
 
 
 def two_deployments(server: PostgresServer, kind: str) -> dict[str, t.Any]:
-    """Make them, and give the login of who made them."""
+    """Create the deployments, and return the login of the role that created them."""
     server.query("CREATE ROLE manager LOGIN PASSWORD 'manager-password' CREATEROLE CREATEDB")
-    (server.folder / "log").write_text("")
+    (server.directory / "log").write_text("")
     login = server.login() if kind == "superuser" else {**server.login(), **MANAGER}
     result = run_module("postgres_database", {**login, "databases": [MALLORY, VICTIM]})
     assert not result.get("failed"), result["msg"]
@@ -269,7 +269,7 @@ def two_deployments(server: PostgresServer, kind: str) -> dict[str, t.Any]:
 
 
 def like_new(server: PostgresServer, kind: str) -> dict[str, t.Any]:
-    """Give the two deployments as they were made. Making them anew takes longer than all the rest of a case."""
+    """Return the two deployments in their initial state. Creating them again takes longer than the rest of a case."""
     if server.query("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = 'manager'") != [(kind,)]:
         server.clean()
         login = two_deployments(server, kind)
@@ -291,7 +291,7 @@ def like_new(server: PostgresServer, kind: str) -> dict[str, t.Any]:
         connection.execute("DROP EXTENSION IF EXISTS pageinspect, ltree, earthdistance, cube CASCADE")
         connection.execute("DROP SCHEMA IF EXISTS langgraph_extensions, mine, public CASCADE")
         connection.execute("CREATE SCHEMA public AUTHORIZATION pg_database_owner")
-    (server.folder / "log").write_text("")
+    (server.directory / "log").write_text("")
     return server.login() if kind == "superuser" else {**server.login(), **MANAGER}
 
 
@@ -313,7 +313,7 @@ def test_planted(used_postgres: PostgresServer, kind: str, what: str) -> None:
     unharmed(used_postgres)
     for result in (info, kept, changed):
         assert not result.get("failed"), result["msg"]
-    assert {item["name"]: item["redis_number"] for item in info["claims"]} == {"mallory": 1, "victim": 2}
+    assert {item["name"]: item["redis_db"] for item in info["claims"]} == {"mallory": 1, "victim": 2}
     rows = next(item["rows"] for item in info["claims"] if item["name"] == "mallory")
     assert rows is not None
     if kind == "superuser":
@@ -324,7 +324,7 @@ def test_planted(used_postgres: PostgresServer, kind: str, what: str) -> None:
 
 
 def test_the_trap_springs_where_somebody_steps_on_it(postgres_server: PostgresServer) -> None:
-    """Else none of the cases could fail."""
+    """Otherwise none of the cases could fail."""
     two_deployments(postgres_server, "superuser")
     plant(postgres_server, PLANTED["view pg_class"])
     with postgres_server.admin("mallory") as connection:
@@ -333,8 +333,8 @@ def test_the_trap_springs_where_somebody_steps_on_it(postgres_server: PostgresSe
     assert postgres_server.query("SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'") == [(True,)]
 
 
-# Functions that fit better than the server's own, though these come first: for a server where all may create things in the
-# database that administrators log in to, as Postgres 14 lets them.
+# Functions that match better than the server's own, though these come first: for a server where all roles may create objects
+# in the database that administrators log in to, as in Postgres 14.
 BETTER_FITTING = {
     "shobj_description": "shobj_description(a oid, b text) RETURNS text",
     "pg_advisory_lock": "pg_advisory_lock(a int) RETURNS int",
@@ -374,7 +374,7 @@ def test_a_deployment_cannot_hold_the_lock(postgres_server: PostgresServer) -> N
 
 
 def test_a_deployment_cannot_claim_what_is_not_its_own(postgres_server: PostgresServer) -> None:
-    """Neither a number that its role's comment leaves open, nor one under a name that is nearly its own."""
+    """It can claim neither a database number that its role's comment lacks, nor one under a similar name."""
     login = postgres_server.login()
     databases = [{"name": "mal-lory", "password": PASSWORD}, VICTIM]
     run_module("postgres_database", {**login, "databases": databases})
@@ -383,7 +383,7 @@ def test_a_deployment_cannot_claim_what_is_not_its_own(postgres_server: Postgres
             mark = f'{{"selfhost.langgraph": {{"deployment": "{name}", "redis_number": 2, "owner": "EVIL"}}}}'
             connection.execute(psycopg.sql.SQL("COMMENT ON DATABASE mal_lory IS {}").format(psycopg.sql.Literal(mark)))
             claims = run_module("postgres_database_info", login)["claims"]
-            assert [(item["name"], item["redis_number"], item["owner"]) for item in claims] == [
+            assert [(item["name"], item["redis_db"], item["owner"]) for item in claims] == [
                 ("mal-lory", None, None),
                 ("victim", 2, None),
             ]
@@ -391,7 +391,7 @@ def test_a_deployment_cannot_claim_what_is_not_its_own(postgres_server: Postgres
 
 
 def test_the_second_login_is_no_way_out(postgres_server: PostgresServer) -> None:
-    """It may leave the owner's role, and gains nothing by it; what it did to itself is cured."""
+    """It may leave the owner's role, and gains nothing by it; the change is reverted."""
     login = two_deployments(postgres_server, "superuser")
     new = {**MALLORY, "password": "new"}
     assert (

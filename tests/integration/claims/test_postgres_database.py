@@ -50,20 +50,20 @@ def login(server: PostgresServer, name: str, database: str | None = None) -> psy
 
 
 def test_quartet(postgres_server: PostgresServer) -> None:
-    wanted = [*entries("bot-a", redis_number=1, connection_limit=7), *entries("bot-b", extensions=["btree_gin"])]
+    wanted = [*entries("bot-a", redis_db=1, connection_limit=7), *entries("bot-b", extensions=["btree_gin"])]
     before = postgres_server.snapshot()
-    planned = claim(postgres_server, wanted, check=True, close_databases=CLOSED)
+    planned = claim(postgres_server, wanted, check=True, revoke_public_connect=CLOSED)
     assert postgres_server.snapshot() == before
-    result = claim(postgres_server, wanted, close_databases=CLOSED)
+    result = claim(postgres_server, wanted, revoke_public_connect=CLOSED)
     assert planned["changed"]
     for part in ("actions", "diff", "databases"):
         assert planned[part] == result[part]
     after = postgres_server.snapshot()
     for check in (True, False):
-        again = claim(postgres_server, wanted[::-1], check, close_databases=CLOSED)
+        again = claim(postgres_server, wanted[::-1], check, revoke_public_connect=CLOSED)
         assert (again["changed"], again["actions"], again["warnings"]) == (False, [], [])
     assert postgres_server.snapshot() == after
-    assert result["databases"]["bot-a"]["redis_number"] == 1
+    assert result["databases"]["bot-a"]["redis_db"] == 1
     assert postgres_server.query("SELECT extversion FROM pg_extension WHERE extname = 'btree_gin'", database="bot_b")
     role = postgres_server.query(
         "SELECT rolcanlogin, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls, rolconnlimit"
@@ -79,12 +79,12 @@ def test_quartet(postgres_server: PostgresServer) -> None:
 
 
 def test_info(postgres_server: PostgresServer) -> None:
-    claim(postgres_server, [*entries("b", redis_number=2, redis_server="one"), *entries("a")])
+    claim(postgres_server, [*entries("b", redis_db=2, redis_server="one"), *entries("a")])
     result = run_module("postgres_database_info", postgres_server.login())
     nobody = {"redis_address": None, "owner": None}
     assert result["claims"] == [
-        {"name": "a", "database": "a", "role": "a", "redis_number": None, "redis_server": None, **nobody},
-        {"name": "b", "database": "b", "role": "b", "redis_number": 2, "redis_server": "one", **nobody},
+        {"name": "a", "database": "a", "role": "a", "redis_db": None, "redis_server": None, **nobody},
+        {"name": "b", "database": "b", "role": "b", "redis_db": 2, "redis_server": "one", **nobody},
     ]
     assert result["max_connections"] == 120
     assert not result["changed"]
@@ -92,13 +92,13 @@ def test_info(postgres_server: PostgresServer) -> None:
 
 def test_the_log_holds_no_password(postgres_server: PostgresServer) -> None:
     claim(postgres_server, entries("a"))
-    log = (postgres_server.folder / "log").read_text()
+    log = (postgres_server.directory / "log").read_text()
     assert "CREATE ROLE" in log
     assert SECRET not in log
 
 
 def test_verifiers_are_those_of_postgres(postgres_server: PostgresServer) -> None:
-    """Postgres makes the verifier, the module recognises the password, whatever characters it has."""
+    """The module recognises a password whose verifier Postgres computed, whatever characters it has."""
     passwords = {
         "ascii": "x y",
         "umlaut": "pässwörd",
@@ -119,23 +119,23 @@ def test_verifiers_are_those_of_postgres(postgres_server: PostgresServer) -> Non
 @pytest.mark.parametrize(
     ("sql", "wanted", "option", "words"),
     [
-        ("CREATE ROLE b", entries("b"), "name", ["role 'b'", "did not make"]),
-        ("CREATE DATABASE b", entries("b"), "name", ["database 'b'", "did not make"]),
+        ("CREATE ROLE b", entries("b"), "name", ["role 'b'", "did not create"]),
+        ("CREATE DATABASE b", entries("b"), "name", ["database 'b'", "did not create"]),
         ("SELECT 1", entries("postgres"), "name", ["administrator"]),
         ("SELECT 1", entries("b", "b"), "name", ["twice"]),
         ("SELECT 1", entries("B"), "name", ["lower-case"]),
-        ("SELECT 1", [{"name": "b"}], "password", ["needs one"]),
+        ("SELECT 1", [{"name": "b"}], "password", ["needs a password"]),
         ("SELECT 1", entries("b", extensions=["nothing"]), "extensions", ["'b'", "'nothing'", "package"]),
         ("SELECT 1", entries("b", extensions=['x"y']), "extensions", ["not the name"]),
-        ("SELECT 1", entries("a", redis_number=2), "redis_number", ["remembers number 1, not 2"]),
-        ("SELECT 1", entries("b", redis_number=1), "redis_number", ["belongs to 'a'"]),
-        ("SELECT 1", entries("b", "c", redis_number=5), "redis_number", ["given to 'b' too"]),
+        ("SELECT 1", entries("a", redis_db=2), "redis_db", ["records Redis database 1, not 2"]),
+        ("SELECT 1", entries("b", redis_db=1), "redis_db", ["belongs to 'a'"]),
+        ("SELECT 1", entries("b", "c", redis_db=5), "redis_db", ["also assigned to 'b'"]),
     ],
 )
 def test_refusals_change_nothing(
     postgres_server: PostgresServer, sql: str, wanted: t.Any, option: str, words: list[str]
 ) -> None:
-    claim(postgres_server, entries("a", redis_number=1))
+    claim(postgres_server, entries("a", redis_db=1))
     postgres_server.query(sql)
     before = postgres_server.snapshot()
     for check in (True, False):
@@ -175,14 +175,14 @@ def test_drift_is_cured(postgres_server: PostgresServer, sql: str) -> None:
 
 
 def test_a_deployment_cannot_forge_a_claim(postgres_server: PostgresServer) -> None:
-    claim(postgres_server, [*entries("a", redis_number=1), *entries("b", redis_number=2)])
+    claim(postgres_server, [*entries("a", redis_db=1), *entries("b", redis_db=2)])
     with login(postgres_server, "a") as connection:
         for forged in ('"b", "redis_number": 1', '"a", "redis_number": 2', '"ghost", "redis_number": 9'):
             connection.execute(
                 'COMMENT ON DATABASE a IS \'{"selfhost.langgraph": {"deployment": %s}}\'' % forged  # noqa: UP031
             )
             result = run_module("postgres_database_info", postgres_server.login())
-            assert {item["name"]: item["redis_number"] for item in result["claims"]} == {"a": 1, "b": 2}
+            assert {item["name"]: item["redis_db"] for item in result["claims"]} == {"a": 1, "b": 2}
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("COMMENT ON ROLE a IS NULL")
     result = claim(postgres_server, entries("a"))
@@ -191,7 +191,7 @@ def test_a_deployment_cannot_forge_a_claim(postgres_server: PostgresServer) -> N
 
 
 def test_what_a_crash_leaves_is_finished(postgres_server: PostgresServer) -> None:
-    """The states between the steps, made by hand; the torture test reaches them by killing."""
+    """The states between the steps, created by hand; the torture test reaches them by killing."""
     comment = 'COMMENT ON ROLE a IS \'{"selfhost.langgraph": {"deployment": "a", "redis_number": 4}}\''
     steps = [f"CREATE ROLE a; {comment}", "CREATE DATABASE a OWNER a ALLOW_CONNECTIONS false"]
     for number in (1, 2):
@@ -199,27 +199,27 @@ def test_what_a_crash_leaves_is_finished(postgres_server: PostgresServer) -> Non
         for step in steps[:number]:
             postgres_server.query(step)
         info = run_module("postgres_database_info", postgres_server.login())
-        assert [item["redis_number"] for item in info["claims"]] == [4]
-        assert done(claim(postgres_server, entries("a", redis_number=4)))
+        assert [item["redis_db"] for item in info["claims"]] == [4]
+        assert done(claim(postgres_server, entries("a", redis_db=4)))
         login(postgres_server, "a").close()
-        assert done(claim(postgres_server, entries("a", redis_number=4))) == []
+        assert done(claim(postgres_server, entries("a", redis_db=4))) == []
 
 
 def test_a_database_restored_from_a_dump_keeps_its_claim(postgres_server: PostgresServer) -> None:
     postgres_server.query("CREATE DATABASE a")
     postgres_server.query('COMMENT ON DATABASE a IS \'{"selfhost.langgraph": {"deployment": "a", "redis_number": 4}}\'')
     info = run_module("postgres_database_info", postgres_server.login())
-    assert [(item["name"], item["redis_number"], item["role"]) for item in info["claims"]] == [("a", 4, None)]
-    refused(claim(postgres_server, entries("a", redis_number=3)), "redis_number", "remembers number 4")
+    assert [(item["name"], item["redis_db"], item["role"]) for item in info["claims"]] == [("a", 4, None)]
+    refused(claim(postgres_server, entries("a", redis_db=3)), "redis_db", "records Redis database 4")
     claim(postgres_server, entries("a"))
     assert postgres_server.query("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'a'") == [("a",)]
 
 
 def test_open_databases_and_memberships_are_warned_of(postgres_server: PostgresServer) -> None:
     result = claim(postgres_server, entries("a"))
-    assert any("'template1'" in line and "close_databases" in line for line in result["warnings"])
+    assert any("'template1'" in line and "revoke_public_connect" in line for line in result["warnings"])
     postgres_server.query("GRANT pg_execute_server_program TO a")
-    result = claim(postgres_server, entries("a"), close_databases=CLOSED)
+    result = claim(postgres_server, entries("a"), revoke_public_connect=CLOSED)
     assert len(result["warnings"]) == 1
     assert "pg_execute_server_program" in result["warnings"][0]
 
@@ -255,7 +255,7 @@ def test_the_lock_is_waited_for_with_patience(postgres_server: PostgresServer) -
 
 
 def test_a_session_without_a_client_does_not_keep_the_lock(postgres_server: PostgresServer) -> None:
-    """One that lost power says nothing; by its system's settings the server would ask after two hours."""
+    """A client that lost power sends nothing; with the system's settings the server would notice after two hours."""
     with postgres_server.admin() as connection, lock(connection, 1):
         shown = {
             name: connection.execute(f"SHOW tcp_keepalives_{name}").fetchone() for name in ("idle", "interval", "count")
@@ -264,7 +264,7 @@ def test_a_session_without_a_client_does_not_keep_the_lock(postgres_server: Post
 
 
 def test_another_aes_key_is_refused_over_all_hosts(postgres_server: PostgresServer) -> None:
-    """Nothing that serves is asked: Postgres remembers it."""
+    """No running deployment is queried: Postgres records the fingerprint."""
     with_key = entries("a", aes_keys=["fingerprint"])
     assert done(claim(postgres_server, entries("a"))) != []
     assert done(claim(postgres_server, with_key)) == ["remember"]
@@ -280,7 +280,7 @@ def test_another_aes_key_is_refused_over_all_hosts(postgres_server: PostgresServ
 
 
 def test_a_limit_is_not_lowered_under_a_revision_that_needs_it(postgres_server: PostgresServer) -> None:
-    """Of whichever login it has; a run that says that none does lowers it."""
+    """On both logins; a run that reports no such revision lowers it."""
     claim(postgres_server, entries("a", connection_limit=9))
     limit = "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'a'"
     kept = claim(postgres_server, entries("a", connection_limit=5, lower_connection_limit=False))
@@ -294,7 +294,7 @@ def test_a_limit_is_not_lowered_under_a_revision_that_needs_it(postgres_server: 
 def test_peer_login_without_any_password(postgres_server: PostgresServer) -> None:
     if not peer_user_can_be_tried():
         pytest.skip("needs root and a server of this machine")
-    options = {"login_unix_socket": str(postgres_server.folder), "login_port": postgres_server.port}
+    options = {"login_unix_socket": str(postgres_server.directory), "login_port": postgres_server.port}
     wanted = {**options, "peer_user": "postgres", "databases": entries("a", extensions=["ltree"])}
     assert not run_module("postgres_database", wanted).get("failed")
     result = run_module("postgres_database", {**wanted, "peer_user": "nobody-of-that-name"})
@@ -353,7 +353,7 @@ def test_release_lets_a_query_end(postgres_server: PostgresServer) -> None:
 
 def test_release_counts_no_process_of_the_server(postgres_server: PostgresServer) -> None:
     claim(postgres_server, entries("a"))
-    # A table that autovacuum takes up at once and never finishes.
+    # A table that autovacuum starts to process at once and never finishes.
     slow = "autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_limit = 1"
     with login(postgres_server, "a") as connection:
         connection.execute(
@@ -386,7 +386,7 @@ def test_release_refuses_what_is_not_ours(postgres_server: PostgresServer) -> No
     postgres_server.query("CREATE ROLE a")
     postgres_server.query("CREATE DATABASE b")
     for name in ("a", "b"):
-        refused(claim(postgres_server, absent(name, confirm=name)), "name", "did not make")
+        refused(claim(postgres_server, absent(name, confirm=name)), "name", "did not create")
 
 
 def test_release_finishes_what_a_crash_left(postgres_server: PostgresServer) -> None:
@@ -406,9 +406,9 @@ def owner_of(server: PostgresServer) -> list[str | None]:
 
 
 def test_an_owner_is_remembered_and_an_earlier_claim_adopted(postgres_server: PostgresServer) -> None:
-    claim(postgres_server, entries("a", redis_number=1))
+    claim(postgres_server, entries("a", redis_db=1))
     assert owner_of(postgres_server) == [None]
-    adopted = claim(postgres_server, entries("a", redis_number=1), owner=OURS)
+    adopted = claim(postgres_server, entries("a", redis_db=1), owner=OURS)
     assert done(adopted) == ["remember"]
     assert owner_of(postgres_server) == [OURS]
     assert done(claim(postgres_server, entries("a"), owner=OURS)) == []
@@ -416,7 +416,7 @@ def test_an_owner_is_remembered_and_an_earlier_claim_adopted(postgres_server: Po
 
 @pytest.mark.parametrize("more", [{"owner": OURS}, {}, {"owner": OURS, "previous_owners": [BEFORE]}])
 def test_what_belongs_to_another_inventory_is_refused(postgres_server: PostgresServer, more: dict[str, t.Any]) -> None:
-    claim(postgres_server, entries("a", redis_number=1), owner=THEIRS)
+    claim(postgres_server, entries("a", redis_db=1), owner=THEIRS)
     before = postgres_server.snapshot()
     for wanted in ([{**entries("a")[0], "password": "theirs"}], absent("a"), absent("a", confirm="a")):
         for check in (True, False):
@@ -427,7 +427,7 @@ def test_what_belongs_to_another_inventory_is_refused(postgres_server: PostgresS
 
 @pytest.mark.parametrize("more", [{"previous_owners": [BEFORE, THEIRS]}, {"take_over": True}])
 def test_who_proves_the_owner_of_before_gets_it(postgres_server: PostgresServer, more: dict[str, t.Any]) -> None:
-    claim(postgres_server, entries("a", redis_number=1), owner=THEIRS)
+    claim(postgres_server, entries("a", redis_db=1), owner=THEIRS)
     assert done(claim(postgres_server, entries("a"), owner=OURS, **more)) == ["remember"]
     assert owner_of(postgres_server) == [OURS]
     assert done(claim(postgres_server, absent("a", confirm="a"), owner=OURS)) == ["drop_database", "drop_role"]
@@ -441,17 +441,15 @@ def test_taking_over_without_an_owner_keeps_the_one_there(postgres_server: Postg
 
 def test_another_redis_has_other_numbers(postgres_server: PostgresServer) -> None:
     first = {"redis_server": "uuid-1", "redis_address": "172.29.0.1:6379"}
-    claim(postgres_server, entries("a", redis_number=7, **first) + entries("b", redis_number=1, **first))
-    moved = claim(postgres_server, entries("a", redis_number=1, redis_server="uuid-2", redis_address="other:6379"))
+    claim(postgres_server, entries("a", redis_db=7, **first) + entries("b", redis_db=1, **first))
+    moved = claim(postgres_server, entries("a", redis_db=1, redis_server="uuid-2", redis_address="other:6379"))
     assert done(moved) == ["remember"]
     info = run_module("postgres_database_info", postgres_server.login())["claims"]
-    assert [(item["redis_number"], item["redis_server"], item["redis_address"]) for item in info] == [
+    assert [(item["redis_db"], item["redis_server"], item["redis_address"]) for item in info] == [
         (1, "uuid-2", "other:6379"),
         (1, "uuid-1", "172.29.0.1:6379"),
     ]
-    refused(
-        claim(postgres_server, entries("c", redis_number=1, redis_server="uuid-1")), "redis_number", "belongs to 'b'"
-    )
+    refused(claim(postgres_server, entries("c", redis_db=1, redis_server="uuid-1")), "redis_db", "belongs to 'b'")
 
 
 def new_password(**more: t.Any) -> list[dict[str, t.Any]]:
@@ -486,7 +484,7 @@ def test_two_logins_alternate(postgres_server: PostgresServer) -> None:
         assert connection.execute(owners).fetchone() == ("a",)
     limits = "SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname LIKE 'a%' ORDER BY 1"
     assert postgres_server.query(limits) == [("a", 5), ("a.b", 5)]
-    # Both are in use while the revision of before drains: nothing is closed.
+    # Both are in use while the previous revision drains: nothing is closed.
     both = new_password(connection_limit=5, logins_in_use=["a", "a.b"], retire=True)
     assert done(claim(postgres_server, both)) == []
     retiring = new_password(connection_limit=5, logins_in_use=["a.b"], retire=True)
@@ -522,7 +520,7 @@ def test_a_third_password_waits_for_a_free_login(postgres_server: PostgresServer
 
 
 def test_an_unknown_change_of_the_password_leaves_it(postgres_server: PostgresServer) -> None:
-    """Somebody changed it by hand: a running revision may have that one, so the wanted one goes to the other login."""
+    """Somebody changed it by hand: a running revision may use that password, so the other login gets the wanted one."""
     for statement in ("ALTER ROLE a PASSWORD 'x'", "SET password_encryption = md5; ALTER ROLE a PASSWORD 'x'"):
         postgres_server.clean()
         claim(postgres_server, entries("a"))
@@ -556,7 +554,7 @@ def test_drift_of_the_second_login_is_cured(postgres_server: PostgresServer, sql
 def test_a_stranger_with_the_name_of_the_second_login_is_refused(postgres_server: PostgresServer) -> None:
     claim(postgres_server, entries("a"))
     postgres_server.query('CREATE ROLE "a.b" LOGIN')
-    refused(claim(postgres_server, new_password()), "name", "role 'a.b'", "did not make")
+    refused(claim(postgres_server, new_password()), "name", "role 'a.b'", "did not create")
 
 
 def test_sessions_that_a_killed_retirement_left_are_ended(postgres_server: PostgresServer) -> None:
@@ -591,7 +589,7 @@ def test_a_name_of_63_letters_has_two_logins(postgres_server: PostgresServer) ->
 
 
 def test_extensions_are_used_by_their_bare_names(postgres_server: PostgresServer) -> None:
-    """Those that a superuser made, and those that the migrations make; from both logins."""
+    """Extensions that a superuser created, and those that the migrations create; from both logins."""
     claim(postgres_server, entries("a", extensions=["ltree", "btree_gin", "cube", "bloom"]))
     made = "SELECT nspname, extname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace ORDER BY 2"
     ours = [("langgraph_extensions", name) for name in ("bloom", "btree_gin", "cube", "ltree")]
@@ -614,7 +612,7 @@ def test_extensions_are_used_by_their_bare_names(postgres_server: PostgresServer
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("CREATE FUNCTION langgraph_extensions.f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
         connection.close()
-    # What is there already stays where it is, as those that an earlier version made in public.
+    # Existing extensions stay in their schema, such as those that an earlier version created in public.
     assert done(claim(postgres_server, new_password(extensions=["hstore"]))) == ["create_extension", "remember"]
     assert ("public", "hstore") in postgres_server.query(made, database="a")
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Properties of the claims script, which is the one brain that decides about numbers: hypothesis and a real Redis."""
+"""Properties of the claims script, which assigns all database numbers: hypothesis and a real Redis."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Claims = dict[str, int]
 
 
 def distinct(limit: int) -> st.SearchStrategy[Claims]:
-    """Names with numbers, no number twice."""
+    """Names with distinct database numbers."""
     pairs = st.lists(st.tuples(NAMES, st.integers(1, limit)), unique_by=(lambda p: p[0], lambda p: p[1]), max_size=5)
     return pairs.map(dict)
 
@@ -57,16 +57,16 @@ def script(_redis: RedisServer) -> t.Callable[..., tuple[dict[str, t.Any], Claim
             _numbered(_redis, number).set("x", 1)
         question = {
             "databases": DATABASES,
-            "wanted": [{"name": name, "number": number, "foreign": False} for name, number in wanted],
-            "known": [*others, *({"name": name, "number": number} for name, number in known.items())],
+            "wanted": [{"name": name, "db": number, "foreign": False} for name, number in wanted],
+            "remembered": [*others, *({"name": name, "db": number} for name, number in known.items())],
             "dry": dry,
-            # Whose keys a number holds is looked at before.
+            # Whose keys a database has is checked beforehand.
             "checked": [name for name, _number in wanted],
             "owner": OURS if owners is not None else None,
             "owners": [OURS, BEFORE],
             "take_over": False,
             "new_server": "unused",
-            "held": [{"number": number, "names": [name]} for number, name in (held or {}).items()],
+            "held": [{"db": number, "names": [name]} for number, name in (held or {}).items()],
         }
         answer = json.loads(admin.eval(CLAIM_SCRIPT, 1, CLAIMS, json.dumps(question)))
         return answer, {name: int(value.split()[0]) for name, value in _redis.record().items()}
@@ -76,7 +76,7 @@ def script(_redis: RedisServer) -> t.Callable[..., tuple[dict[str, t.Any], Claim
 
 @pytest.fixture(scope="module")
 def owners_now(_redis: RedisServer) -> t.Callable[[], dict[str, str]]:
-    """Give the owner that stands in each claim, or nothing."""
+    """Return a function that returns the owner of each claim, or an empty string."""
     return lambda: {name: value.partition(" ")[2] for name, value in _redis.record().items()}
 
 
@@ -105,7 +105,7 @@ def test_properties(
     if answer["problems"]:
         assert after == record, "all or nothing"
         return
-    given_numbers = answer["numbers"]
+    given_numbers = answer["dbs"]
     assert after == {**record, **given_numbers}, "nobody else's claim changes"
     assert set(given_numbers) == {name for name, _number in wanted}
     assert len(set(after.values())) == len(after), "no number has two names"
@@ -124,7 +124,7 @@ def test_properties(
 
 
 def _lowest(record: Claims, known: Claims, full: set[int], wanted: t.Any, numbers: Claims) -> None:
-    """Those who asked for nothing got the lowest ones, in the order of the list."""
+    """Names that requested no database number get the lowest ones, in the order of the list."""
     new = [name for name, asked in wanted if asked is None and name not in record and name not in known]
     taken = {*record.values(), *known.values(), *full, *(numbers[name] for name in numbers if name not in new)}
     free = (number for number in range(1, DATABASES) if number not in taken)
@@ -139,7 +139,7 @@ def test_refusals_are_justified(
     answer, _actions = script(record, known, full, wanted)
     asked = dict(wanted)
     for problem in answer["problems"] or ():
-        name, number = problem["name"], problem.get("number")
+        name, number = problem["name"], problem.get("db")
         current = record.get(name, known.get(name))
         justified = {
             "disagree": record.get(name) != known.get(name),
@@ -160,15 +160,15 @@ def test_refusals_are_justified(
 def test_claims_of_another_server_count_for_nothing(
     script: t.Any, record: Claims, known: Claims, elsewhere: Claims, full: set[int], wanted: t.Any
 ) -> None:
-    others = [{"name": name, "number": number, "server": ELSEWHERE} for name, number in elsewhere.items()]
-    here = [{"name": name, "number": number, "server": HERE} for name, number in known.items()]
+    others = [{"name": name, "db": number, "server": ELSEWHERE} for name, number in elsewhere.items()]
+    here = [{"name": name, "db": number, "server": HERE} for name, number in known.items()]
     assert script(record, {}, full, wanted, others=[*others, *here]) == script(record, known, full, wanted)
 
 
 @thorough
 @given(distinct(7), wanted_lists, st.dictionaries(NAMES, st.sampled_from([OURS, BEFORE, THEIRS])))
 def test_owners(owners_now: t.Any, script: t.Any, record: Claims, wanted: t.Any, owners: dict[str, str]) -> None:
-    """What belongs to another inventory is refused and stays as it is; everything else that is wanted becomes ours."""
+    """Claims of another inventory are refused and unchanged; all other wanted claims become ours."""
     names = {name for name, _number in wanted}
     answer, after = script(record, {}, set(), wanted, owners=owners)
     strange = {name for name in names if name in record and owners.get(name) == THEIRS}
@@ -191,5 +191,5 @@ def test_a_number_that_a_user_may_select_goes_to_nobody_else(
     script: t.Any, record: Claims, known: Claims, wanted: list[tuple[str, int | None]], held: dict[int, str]
 ) -> None:
     answer, _after = script(record, known, set(), wanted, held=held)
-    for name, number in ({} if answer["problems"] else answer["numbers"]).items():
+    for name, number in ({} if answer["problems"] else answer["dbs"]).items():
         assert held.get(number, name) == name or record.get(name) == number

@@ -28,7 +28,7 @@ def claim(server: RedisServer, wanted: list[dict[str, t.Any]], check: bool = Fal
 
 def numbers(result: dict[str, t.Any]) -> dict[str, int]:
     assert not result.get("failed"), result["msg"]
-    return {name: item["number"] for name, item in result["databases"].items()}
+    return {name: item["redis_db"] for name, item in result["databases"].items()}
 
 
 def refused(result: dict[str, t.Any], option: str, *words: str) -> None:
@@ -64,41 +64,41 @@ def test_third_deployment_leaves_the_others_alone(redis_server: RedisServer) -> 
 
 
 def test_asked_numbers_go_first(redis_server: RedisServer) -> None:
-    assert numbers(claim(redis_server, [*entries("a"), *entries("b", number=1)])) == {"a": 2, "b": 1}
+    assert numbers(claim(redis_server, [*entries("a"), *entries("b", redis_db=1)])) == {"a": 2, "b": 1}
 
 
 def test_occupied_and_known_numbers_are_passed_over(redis_server: RedisServer) -> None:
     redis_server.admin(1).set("somebody's", "data")
-    result = claim(redis_server, entries("a"), known_claims=[{"name": "z", "redis_number": 2}])
+    result = claim(redis_server, entries("a"), known_claims=[{"name": "z", "redis_db": 2}])
     assert numbers(result) == {"a": 3}
-    assert any("number 1 is claimed by nobody, but holds 1 keys" in line for line in result["warnings"])
+    assert any("Redis database 1 is not claimed, but has 1 keys" in line for line in result["warnings"])
 
 
 @pytest.mark.parametrize(
     ("wanted", "known", "option", "words"),
     [
-        (entries("b", number=1), [], "number", ["'b'", "belongs to 'a'"]),
-        (entries("b", number=5), [], "number", ["'b'", "holds 1 keys"]),
-        (entries("b", number=0), [], "number", ["does not exist", "1 to 63"]),
-        (entries("b", number=64), [], "number", ["does not exist"]),
-        (entries("a", number=2), [], "number", ["holds number 1 already"]),
-        (entries("b", number=9), [("z", 9)], "number", ["belongs to 'z'", "Postgres"]),
-        (entries("a"), [("a", 4)], "name", ["recorded number 1", "remembers 4"]),
-        (entries("a"), [("a", 1), ("z", 1)], "known_claims", ["remembered for it and for 'z'"]),
-        (entries("z"), [("z", 1)], "number", ["belongs to 'a'"]),
+        (entries("b", redis_db=1), [], "redis_db", ["'b'", "belongs to 'a'"]),
+        (entries("b", redis_db=5), [], "redis_db", ["'b'", "has 1 keys"]),
+        (entries("b", redis_db=0), [], "redis_db", ["does not exist", "1 to 63"]),
+        (entries("b", redis_db=64), [], "redis_db", ["does not exist"]),
+        (entries("a", redis_db=2), [], "redis_db", ["already has Redis database 1"]),
+        (entries("b", redis_db=9), [("z", 9)], "redis_db", ["belongs to 'z'", "Postgres"]),
+        (entries("a"), [("a", 4)], "name", ["records database 1", "records 4"]),
+        (entries("a"), [("a", 1), ("z", 1)], "known_claims", ["recorded for it and for 'z'"]),
+        (entries("z"), [("z", 1)], "redis_db", ["belongs to 'a'"]),
         (entries("b", "b"), [], "name", ["twice"]),
         (entries("B"), [], "name", ["lower-case"]),
         (entries("b" * 64), [], "name", ["63"]),
-        (entries("b", "c", number=7), [], "number", ["asked for by 'b'"]),
+        (entries("b", "c", redis_db=7), [], "redis_db", ["requested by 'b'"]),
         (entries("default"), [], "name", ["default user"]),
         (entries(ADMIN), [], "name", ["administrator"]),
-        (entries("stranger"), [], "name", ["did not make", "ACL DELUSER"]),
-        (entries("b", key_patterns=["*"]), [], "key_patterns", ["claims of all deployments"]),
-        (entries("b", key_patterns=["self*:claims"]), [], "key_patterns", ["claims of all deployments"]),
+        (entries("stranger"), [], "name", ["did not create", "ACL DELUSER"]),
+        (entries("b", key_patterns=["*"]), [], "key_patterns", ["record of all claims"]),
+        (entries("b", key_patterns=["self*:claims"]), [], "key_patterns", ["record of all claims"]),
         (entries("b", key_patterns=["a b"]), [], "key_patterns", ["white space"]),
         (entries("b", extra_commands=["flushall"]), [], "extra_commands", ["beyond"]),
         (entries("b", extra_commands=["select|3"]), [], "extra_commands", ["not the name"]),
-        ([{"name": "b"}], [], "password", ["needs one"]),
+        ([{"name": "b"}], [], "password", ["needs a password"]),
     ],
 )
 def test_refusals_change_nothing(
@@ -108,7 +108,7 @@ def test_refusals_change_nothing(
     redis_server.admin(5).set("somebody's", "data")
     redis_server.admin().acl_setuser("stranger", enabled=True, nopass=True, commands=["+get"], keys=["x*"])
     before = redis_server.snapshot()
-    remembered = [{"name": name, "redis_number": number} for name, number in known]
+    remembered = [{"name": name, "redis_db": number} for name, number in known]
     for check in (True, False):
         result = claim(redis_server, [*entries("innocent"), *wanted], check, known_claims=remembered)
         refused(result, option, *words)
@@ -117,7 +117,9 @@ def test_refusals_change_nothing(
 
 def test_full(new_redis: t.Callable[..., RedisServer]) -> None:
     server = new_redis(databases=3)
-    refused(claim(server, entries("a", "b", "c")), "name", "'c'", "none of the numbers 1 to 2 is free", "databases")
+    refused(
+        claim(server, entries("a", "b", "c")), "name", "'c'", "none of the Redis databases 1 to 2 is free", "databases"
+    )
     assert numbers(claim(server, entries("a", "b"))) == {"a": 1, "b": 2}
 
 
@@ -132,15 +134,15 @@ def test_limit_is_found_where_config_and_info_are_forbidden(
     options = {"login_port": server.port, "login_user": "managed", "login_password": "pw", "databases": entries("a")}
     result = run_module("redis_database", options)
     if databases == 2:
-        refused(result, "name", "none of the numbers 1 to 1 is free")
+        refused(result, "name", "none of the Redis databases 1 to 1 is free")
     else:
         assert (numbers(result), result["number_limit"]) == ({"a": 2}, databases)
 
 
 @pytest.mark.parametrize("loss", ["flushall", "restart", "new machine"])
 def test_losing_redis_loses_no_claim(redis_server: RedisServer, loss: str) -> None:
-    old = numbers(claim(redis_server, [*entries("a", "b"), *entries("c", number=9)]))
-    known = [{"name": name, "redis_number": number} for name, number in old.items()]
+    old = numbers(claim(redis_server, [*entries("a", "b"), *entries("c", redis_db=9)]))
+    known = [{"name": name, "redis_db": number} for name, number in old.items()]
     if loss == "flushall":
         redis_server.admin().flushall()
     else:
@@ -154,13 +156,13 @@ def test_losing_redis_loses_no_claim(redis_server: RedisServer, loss: str) -> No
 
 def test_disagreements_about_others_are_reported(redis_server: RedisServer) -> None:
     claim(redis_server, entries("a"))
-    result = claim(redis_server, entries("b"), known_claims=[{"name": "a", "redis_number": 5}])
+    result = claim(redis_server, entries("b"), known_claims=[{"name": "a", "redis_db": 5}])
     assert any("'a'" in line and "disagree" in line for line in result["warnings"])
     assert numbers(result) == {"b": 2}
 
 
 def test_users_and_claims_outlive_a_restart(redis_server: RedisServer) -> None:
-    # Two at once, so that the append-only file holds them as a transaction.
+    # Two at once, so that they are one transaction in the append-only file.
     claim(redis_server, entries("a", "b"))
     redis_server.restart()
     assert redis_server.client("a", f"{SECRET}-a", 1).ping()
@@ -175,7 +177,7 @@ def test_a_default_user_without_rights_loses_data_and_is_warned_of(new_redis: t.
     result = claim(server, entries("a", "b"))
     assert any("default user" in line and "append-only" in line for line in result["warnings"])
     server.restart()
-    # What the warning is about: once the server is cured of it, take the warning away.
+    # The bug that the warning is about: when the server is fixed, remove the warning.
     assert server.record() == {}
 
 
@@ -212,7 +214,7 @@ def test_an_open_default_user_is_warned_of(redis_server: RedisServer) -> None:
 def test_without_users_it_warns(redis_server: RedisServer) -> None:
     result = claim(redis_server, [{"name": "a"}], manage_users=False)
     assert numbers(result) == {"a": 1}
-    assert any("destroy the keys" in line for line in result["warnings"])
+    assert any("delete the keys" in line for line in result["warnings"])
     assert redis_server.admin().acl_users() == sorted(["default", ADMIN])
 
 
@@ -225,14 +227,14 @@ DRIFT = {
 }
 
 
-@pytest.mark.parametrize("what", [*DRIFT, "number"])
+@pytest.mark.parametrize("what", [*DRIFT, "redis_db"])
 def test_drift_is_cured(redis_server: RedisServer, what: str) -> None:
     claim(redis_server, entries("a", "b"))
     redis_server.admin().execute_command("ACL", "SETUSER", "a", DRIFT.get(what, "+select|7"))
     for check in (True, False):
         result = claim(redis_server, entries("a", "b"), check)
-        change = {"action": "change_user", "name": "a", "number": 1}
-        assert result["actions"][0] == {**change, "what": ["commands" if what == "number" else what]}
+        change = {"action": "change_user", "name": "a", "redis_db": 1}
+        assert result["actions"][0] == {**change, "what": ["commands" if what == "redis_db" else what]}
         assert not result["databases"]["b"]["changed"]
     assert not claim(redis_server, entries("a", "b"))["changed"]
 
@@ -294,7 +296,7 @@ def test_release(redis_server: RedisServer) -> None:
     redis_server.admin(1).mset({"a:x": 1, "a:y": 2})
     before = redis_server.snapshot()
     kept = claim(redis_server, absent("a"))
-    assert (kept["changed"], kept["databases"]["a"]["would_lose"], kept["databases"]["a"]["number"]) == (
+    assert (kept["changed"], kept["databases"]["a"]["would_lose"], kept["databases"]["a"]["redis_db"]) == (
         False,
         {"keys": 2},
         1,
@@ -352,16 +354,16 @@ def test_release_finishes_what_a_crash_left(redis_server: RedisServer) -> None:
 def test_release_of_a_lost_claim_does_not_touch_its_new_holder(redis_server: RedisServer) -> None:
     claim(redis_server, entries("b"))
     redis_server.admin(1).set("b:x", 1)
-    result = claim(redis_server, absent("a", confirm="a"), known_claims=[{"name": "a", "redis_number": 1}])
-    refused(result, "number", "belongs to 'b'")
+    result = claim(redis_server, absent("a", confirm="a"), known_claims=[{"name": "a", "redis_db": 1}])
+    refused(result, "redis_db", "belongs to 'b'")
     assert redis_server.admin(1).dbsize() == 1
 
 
 def test_release_spares_what_another_database_remembers(redis_server: RedisServer) -> None:
     claim(redis_server, entries("a"))
     redis_server.admin(1).set("b:x", 1)
-    result = claim(redis_server, absent("a", confirm="a"), known_claims=[{"name": "b", "redis_number": 1}])
-    refused(result, "name", "the Postgres database of 'b' remembers 1 too")
+    result = claim(redis_server, absent("a", confirm="a"), known_claims=[{"name": "b", "redis_db": 1}])
+    refused(result, "name", "the Postgres database of 'b' records 1 too")
     assert redis_server.admin(1).dbsize() == 1
     assert "a" in redis_server.admin().acl_users()
 

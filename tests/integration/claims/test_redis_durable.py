@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A claim counts as made once Redis has it on disk, and the module says so where Redis does not."""
+"""A claim is complete when Redis has it on disk, and the module warns if Redis does not confirm that."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MANAGED = ["~*", "&*", "+@all"]
 
 
 def managed(server: RedisServer, *forbidden: str) -> dict[str, t.Any]:
-    """Log in as somebody who may not do everything."""
+    """Log in as a user with restricted rights."""
     server.admin().execute_command("ACL", "SETUSER", "managed", "reset", "on", ">pw", *MANAGED, *forbidden)
     return {"login_port": server.port, "login_user": "managed", "login_password": "pw"}
 
 
 def commands(server: RedisServer, work: t.Callable[[], t.Any]) -> list[str]:
-    """Give the commands that the server got meanwhile."""
+    """Return the commands that the server received meanwhile."""
     seen: list[str] = []
     with server.admin().monitor() as monitor:
         work()
@@ -47,7 +47,7 @@ def test_a_claim_waits_for_the_disk_once(redis_server: RedisServer) -> None:
     seen = commands(redis_server, lambda: results.append(claim(redis_server, entries("a", "b", "c"))))
     assert results[0]["durable"] == "redis"
     waits = [line for line in seen if line.startswith("WAITAOF")]
-    # MONITOR shows CONFIG of later versions only; what was is written into the record first.
+    # MONITOR shows CONFIG in later versions only; the previous value is written into the record first.
     syncs = [line for line in seen if line.startswith(f"HSET {CLAIMS} {SYNC} everysec")]
     if has_waitaof(redis_server):
         assert (len(waits), syncs) == (1, [])
@@ -140,12 +140,12 @@ def test_the_price_at_a_thousand_names_is_one_wait(new_redis: t.Callable[..., Re
     first = time.monotonic() - began
     began = time.monotonic()
     assert not claim(server, entries(*names))["changed"]
-    # The wait is for the next fsync, which comes each second.
+    # The run waits for the next fsync, which happens every second.
     assert first - (time.monotonic() - began) < 8
 
 
 def test_a_disk_that_does_not_answer_is_not_waited_for_without_end(new_redis: t.Callable[..., RedisServer]) -> None:
-    """With appendfsync no, WAITAOF alone would wait for the system."""
+    """With appendfsync no, WAITAOF alone would wait for the operating system."""
     server = new_redis(options=["--appendfsync", "no"])
     timer = threading.Timer(30, server.halt, [signal.SIGKILL])
     timer.start()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stays when the record of Redis is lost: users, with a right to a number and a password, and keys in number 0."""
+"""What remains when the record of Redis is lost: users with passwords and a right to a database, and keys in database 0."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_number_of_a_user_is_not_given_to_others(redis_server: RedisServer) 
 
 @pytest.mark.parametrize(
     ("wanted", "remembered"),
-    [(entries("b", number=1), []), (entries("b"), [{"name": "b", "redis_number": 1}])],
+    [(entries("b", redis_db=1), []), (entries("b"), [{"name": "b", "redis_db": 1}])],
     ids=["asked for", "given back"],
 )
 def test_who_wants_the_number_of_a_user_hears_of_the_user(
@@ -38,7 +38,7 @@ def test_who_wants_the_number_of_a_user_hears_of_the_user(
     before = redis_server.snapshot()
     for check in (True, False):
         result = claim(redis_server, wanted, check, known_claims=remembered)
-        refused(result, "number", "the Redis user 'x' may select number 1", "ACL DELUSER x")
+        refused(result, "redis_db", "the Redis user 'x' may select database 1", "ACL DELUSER x")
         assert redis_server.snapshot() == before
 
 
@@ -50,7 +50,7 @@ def test_a_right_too_many_does_not_stop_the_holder_of_a_number(redis_server: Red
 
 
 def test_what_deployments_wrote_after_a_loss_stops_no_restore(redis_server: RedisServer) -> None:
-    """In number 0, where every connection begins, and in the number of another inventory's deployment."""
+    """In database 0, where every connection starts, and in the database of another inventory's deployment."""
     claim(redis_server, entries("x"), owner=THEIRS)
     old = claim(redis_server, entries("a", "b", "c"), owner=OURS, address=HERE)
     redis_server.restart(keep_data=False)
@@ -73,9 +73,9 @@ def test_numbers_without_a_server_are_its_numbers_too(redis_server: RedisServer)
     assert (numbers(found), found["server"]) == (numbers(old), old["server"])
 
 
-@pytest.mark.parametrize("remembered", [[], [{"name": "a", "redis_number": 1, "owner": OURS}]])
+@pytest.mark.parametrize("remembered", [[], [{"name": "a", "redis_db": 1, "owner": OURS}]])
 def test_the_password_of_a_leftover_user_ends(redis_server: RedisServer, remembered: Wanted) -> None:
-    """It stays where Postgres says that the user is ours."""
+    """It stays if Postgres records that the user is ours."""
     claim(redis_server, entries("a"), owner=THEIRS)
     redis_server.restart(keep_data=False)
     claim(redis_server, [{"name": "a", "password": "another"}], owner=OURS, known_claims=remembered)
@@ -90,7 +90,7 @@ def test_the_password_of_a_leftover_user_ends(redis_server: RedisServer, remembe
 
 def test_the_password_of_a_leftover_user_ends_after_a_killed_run(redis_server: RedisServer) -> None:
     claim(redis_server, entries("a"))
-    # What a run leaves that is killed between its claim and its change of the user.
+    # The state that a run leaves when it is killed between its claim and its change of the user.
     redis_server.admin().hset(CLAIMS, ":reset:a", "1")
     wanted = [{"name": "a", "password": "another"}]
     claim(redis_server, wanted)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Redis servers of others, which forbid some of what an administrator may do elsewhere."""
+"""Managed Redis servers, which forbid some commands of an administrator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_without_the_right_to_change_users_nothing_is_claimed(redis_server: Redi
     for check in (True, False):
         result = run_module("redis_database", {**login, "databases": entries("a")}, check)
         assert result["failed"]
-        assert "does not let us manage users" in result["msg"]
+        assert "does not permit managing users" in result["msg"]
         assert "manage_users to false" in result["msg"]
         assert redis_server.snapshot() == before
     assert numbers(run_module("redis_database", {**login, "databases": [{"name": "a"}], "manage_users": False})) == {
@@ -50,7 +50,7 @@ def test_one_number_is_found_where_config_is_forbidden(new_redis: t.Callable[...
     result = run_module("redis_database", options)
     if allowed:
         assert numbers(result) == {"a": 0, "b": 0}
-        assert any("share Redis number 0" in line for line in result["warnings"])
+        assert any("share Redis database 0" in line for line in result["warnings"])
     else:
-        assert "has number 0 only" in result["msg"]
+        assert "has database 0 only" in result["msg"]
         assert server.record() == {}

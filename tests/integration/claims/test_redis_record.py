@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the record in number 0 says beyond numbers: whose a claim is, which server this is; and whose keys a number holds."""
+"""The record in database 0 in addition to numbers: the owner of a claim, the UUID of the server; and the owner of keys."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ HERE, ELSEWHERE = "redis.internal:6379", "other.internal:6379"
 
 
 def known(result: dict[str, t.Any], address: str | None = HERE, **more: t.Any) -> list[dict[str, t.Any]]:
-    """What Postgres would remember of a run."""
+    """Return what Postgres would record of a run."""
     return [
-        {"name": name, "redis_number": number, "redis_server": result["server"], "redis_address": address, **more}
+        {"name": name, "redis_db": number, "redis_server": result["server"], "redis_address": address, **more}
         for name, number in numbers(result).items()
     ]
 
@@ -32,7 +32,7 @@ def test_a_claim_has_an_owner(redis_server: RedisServer) -> None:
     assert redis_server.record() == {"a": f"1 {OURS}"}
     assert not claim(redis_server, entries("a"), owner=OURS)["changed"]
     info = run_module("redis_database_info", redis_server.login())
-    assert [(item["name"], item["number"], item["owner"]) for item in info["claims"]] == [("a", 1, OURS)]
+    assert [(item["name"], item["redis_db"], item["owner"]) for item in info["claims"]] == [("a", 1, OURS)]
     assert info["server"] == done["server"] == redis_server.admin().hget(CLAIMS, ":server")
 
 
@@ -46,14 +46,14 @@ def test_another_inventory_is_refused(redis_server: RedisServer, state: str, min
     wanted = entries("a") if state == "present" else absent("a", confirm="a")
     for check in (True, False):
         result = claim(redis_server, [*entries("new"), *wanted], check, owner=mine)
-        refused(result, "name", "its Redis number 1 belongs to another inventory", THEIRS, "take_over")
+        refused(result, "name", "its Redis database 1 belongs to another inventory", THEIRS, "take_over")
         assert redis_server.snapshot() == before
     assert redis_server.admin(1).dbsize() == 1
 
 
 def test_a_database_of_another_inventory_is_refused(redis_server: RedisServer) -> None:
     before = redis_server.snapshot()
-    remembered = [{"name": "a-b", "redis_number": 1, "redis_server": str(uuid.uuid4()), "owner": THEIRS}]
+    remembered = [{"name": "a-b", "redis_db": 1, "redis_server": str(uuid.uuid4()), "owner": THEIRS}]
     result = claim(redis_server, entries("a-b"), owner=OURS, known_claims=remembered)
     refused(result, "name", "its Postgres database 'a_b' belongs to another inventory", THEIRS)
     assert redis_server.snapshot() == before
@@ -64,7 +64,7 @@ def test_taking_over(redis_server: RedisServer, how: dict[str, t.Any]) -> None:
     claim(redis_server, entries("a", "b"), owner=THEIRS)
     planned = claim(redis_server, entries("a"), check=True, owner=OURS, **how)
     done = claim(redis_server, entries("a"), owner=OURS, **how)
-    assert planned["actions"] == done["actions"] == [{"action": "set_owner", "name": "a", "number": 1}]
+    assert planned["actions"] == done["actions"] == [{"action": "set_owner", "name": "a", "redis_db": 1}]
     assert redis_server.record() == {"a": f"1 {OURS}", "b": f"2 {THEIRS}"}
     refused(claim(redis_server, entries("a"), owner=THEIRS), "name", OURS)
     assert claim(redis_server, absent("b", confirm="b"), owner=OURS, **how)["changed"]
@@ -75,7 +75,7 @@ def test_a_record_of_an_earlier_version_is_adopted(redis_server: RedisServer) ->
     claim(redis_server, entries("a"))
     redis_server.admin().hdel(CLAIMS, ":server")
     assert redis_server.admin().hgetall(CLAIMS) == {"a": "1"}
-    remembered = [{"name": "a", "redis_number": 1}]
+    remembered = [{"name": "a", "redis_db": 1}]
     done = claim(redis_server, entries("a"), owner=OURS, known_claims=remembered, address=HERE)
     assert [action["action"] for action in done["actions"]] == ["mark_server", "set_owner"]
     assert redis_server.record() == {"a": f"1 {OURS}"}
@@ -86,14 +86,14 @@ def test_a_record_of_an_earlier_version_is_adopted(redis_server: RedisServer) ->
 def test_a_claim_that_is_no_number_stops_everything(redis_server: RedisServer) -> None:
     redis_server.admin().hset(CLAIMS, "z", "one")
     result = claim(redis_server, entries("a"))
-    assert "the claim of z is no number: one" in result["msg"]
+    assert "the claim of z is not a number: one" in result["msg"]
     assert redis_server.record() == {"z": "one"}
 
 
 def test_another_server_means_new_numbers(redis_server: RedisServer, new_redis: t.Callable[..., RedisServer]) -> None:
     first = new_redis()
-    old = claim(first, [*entries("b"), *entries("a", number=9)], address=HERE)
-    # An application of somebody else's uses number 1 of the other one.
+    old = claim(first, [*entries("b"), *entries("a", redis_db=9)], address=HERE)
+    # Another application uses database 1 of the other server.
     redis_server.admin(1).set("somebody's", "data")
     new = claim(redis_server, entries("a", "b"), known_claims=known(old), address=ELSEWHERE)
     assert numbers(new) == {"a": 2, "b": 3}
@@ -105,13 +105,13 @@ def test_another_server_means_new_numbers(redis_server: RedisServer, new_redis: 
 
 
 def test_another_address_keeps_the_numbers(redis_server: RedisServer) -> None:
-    old = claim(redis_server, [*entries("a", number=9)], address=HERE)
+    old = claim(redis_server, [*entries("a", redis_db=9)], address=HERE)
     new = claim(redis_server, entries("a", "b"), known_claims=known(old), address=ELSEWHERE)
     assert (numbers(new), new["server"], new["address"]) == ({"a": 9, "b": 1}, old["server"], ELSEWHERE)
 
 
 def test_a_server_that_lost_its_data_is_the_same(redis_server: RedisServer) -> None:
-    old = claim(redis_server, [*entries("a", number=9), *entries("b")], address=HERE, owner=OURS)
+    old = claim(redis_server, [*entries("a", redis_db=9), *entries("b")], address=HERE, owner=OURS)
     redis_server.admin().flushall()
     redis_server.admin(9).set("a:x", "written again before the claim was")
     remembered = known(old, owner=OURS)
@@ -123,13 +123,13 @@ def test_a_server_that_lost_its_data_is_the_same(redis_server: RedisServer) -> N
 
 
 def test_an_empty_server_elsewhere_is_another_one(redis_server: RedisServer) -> None:
-    remembered = [{"name": "a", "redis_number": 9, "redis_server": str(uuid.uuid4()), "redis_address": HERE}]
+    remembered = [{"name": "a", "redis_db": 9, "redis_server": str(uuid.uuid4()), "redis_address": HERE}]
     assert numbers(claim(redis_server, entries("a"), known_claims=remembered, address=ELSEWHERE)) == {"a": 1}
 
 
 def test_a_server_with_data_of_others_is_another_one(redis_server: RedisServer) -> None:
     redis_server.admin(3).set("somebody's", "data")
-    remembered = [{"name": "a", "redis_number": 9, "redis_server": str(uuid.uuid4()), "redis_address": HERE}]
+    remembered = [{"name": "a", "redis_db": 9, "redis_server": str(uuid.uuid4()), "redis_address": HERE}]
     result = claim(redis_server, entries("a"), known_claims=remembered, address=HERE)
     assert numbers(result) == {"a": 1}
     assert result["server"] != remembered[0]["redis_server"]
@@ -137,10 +137,10 @@ def test_a_server_with_data_of_others_is_another_one(redis_server: RedisServer) 
 
 def test_two_servers_at_one_address_are_for_a_person(redis_server: RedisServer) -> None:
     remembered = [
-        {"name": name, "redis_number": 1, "redis_server": str(uuid.uuid4()), "redis_address": HERE} for name in "ab"
+        {"name": name, "redis_db": 1, "redis_server": str(uuid.uuid4()), "redis_address": HERE} for name in "ab"
     ]
     result = claim(redis_server, entries("a"), known_claims=remembered, address=HERE)
-    assert "Postgres remembers 2 servers at its address" in result["msg"]
+    assert "Postgres records 2 servers at its address" in result["msg"]
     redis_server.admin().hset(CLAIMS, ":server", remembered[0]["redis_server"])
     assert numbers(claim(redis_server, entries("a"), known_claims=remembered, address=HERE)) == {"a": 1}
 
@@ -149,11 +149,11 @@ def test_two_servers_at_one_address_are_for_a_person(redis_server: RedisServer) 
 def test_a_number_with_keys_of_others_is_not_given_back(redis_server: RedisServer, check: bool) -> None:
     redis_server.admin(4).mset({"somebody's": "data", "a:x": 1})
     before = redis_server.snapshot()
-    result = claim(redis_server, entries("a"), check, known_claims=[{"name": "a", "redis_number": 4}])
-    refused(result, "name", "Redis number 4 holds 1 keys that do not match its patterns", "'somebody's'")
+    result = claim(redis_server, entries("a"), check, known_claims=[{"name": "a", "redis_db": 4}])
+    refused(result, "name", "Redis database 4 has 1 keys that do not match its patterns", "'somebody's'")
     assert redis_server.snapshot() == before
     redis_server.admin(4).delete("somebody's")
-    assert numbers(claim(redis_server, entries("a"), known_claims=[{"name": "a", "redis_number": 4}])) == {"a": 4}
+    assert numbers(claim(redis_server, entries("a"), known_claims=[{"name": "a", "redis_db": 4}])) == {"a": 4}
 
 
 def test_release_spares_keys_of_others(redis_server: RedisServer) -> None:
@@ -162,7 +162,7 @@ def test_release_spares_keys_of_others(redis_server: RedisServer) -> None:
     before = redis_server.snapshot()
     for check in (True, False):
         result = claim(redis_server, absent("a", confirm="a"), check)
-        refused(result, "state", "holds 2 keys that do not match its patterns", "key_patterns")
+        refused(result, "state", "has 2 keys that do not match its patterns", "key_patterns")
         assert redis_server.snapshot() == before
     patterns = ["a:*", "lg:*", "not*"]
     assert claim(redis_server, absent("a", confirm="a", key_patterns=patterns))["databases"]["a"]["lost"] == {"keys": 3}
@@ -207,7 +207,7 @@ def test_sessions_from_elsewhere_end_with_their_password(redis_server: RedisServ
 
 
 def test_sessions_through_the_socket_end_by_their_age() -> None:
-    """The data proxy's have no address, and those of revisions that serve are among them: none is older than these."""
+    """Sessions of the data proxy have no address, and include those of serving revisions: none is older than these."""
     place = f"/tmp/claims-{os.getpid()}.sock"
     server = RedisServer(options=("--unixsocket", place))
     try:
@@ -223,7 +223,7 @@ def test_sessions_through_the_socket_end_by_their_age() -> None:
         assert connection.read_response()
         with pytest.raises(Exception, match=r"closed|reset"):
             distant.read_response()
-        # Without addresses, as of a service that others run: a session that began before the oldest container did.
+        # Without addresses, as with a managed service: a session that began before the oldest container.
         done = claim(server, [{**retired, "password": "newer", "sessions_since": now + 60}])
         assert [action["action"] for action in done["actions"] if action["action"] != "save_users"] == [
             "change_user",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""docs/backup.md: a dump is restored as the deployment's own role, with the commands that stand there."""
+"""docs/backup.md: a dump is restored as the deployment's own role, with the commands on that page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from servers import COLLECTION, PostgresServer, run_module
 
 PASSWORD = "a-password-of-the-deployment"
-BOT = {"name": "support-bot", "password": PASSWORD, "redis_number": 3, "extensions": ["ltree", "bloom"]}
+BOT = {"name": "support-bot", "password": PASSWORD, "redis_db": 3, "extensions": ["ltree", "bloom"]}
 PLANTED = """
 CREATE FUNCTION strike() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
@@ -31,7 +31,7 @@ CREATE INDEX ON thread USING bloom (id);
 
 
 def documented(program: str) -> list[str]:
-    """Give the options of a command as the page has them, without those that say where."""
+    """Return the options of a command on the page, without the connection options."""
     page = (COLLECTION / "docs" / "backup.md").read_text(encoding="utf-8")
     found = re.search(rf"(?:# |-- ){program} (--(?:no|format)\S* .*)", page)
     assert found, f"docs/backup.md has no {program}"
@@ -51,13 +51,13 @@ def claim(server: PostgresServer, entry: t.Mapping[str, t.Any], **more: t.Any) -
 
 
 def planted_ran_as(server: PostgresServer) -> set[str]:
-    log = (server.folder / "log").read_text()
+    log = (server.directory / "log").read_text()
     return {line.split()[-1] for line in log.splitlines() if "PLANTED RAN AS " in line and "%" not in line}
 
 
 @pytest.fixture
 def dump(postgres_server: PostgresServer) -> str:
-    """A dump of a deployment that knows where it may be restored."""
+    """Create a dump of a malicious deployment that knows where it may be restored."""
     claim(postgres_server, BOT, owner="o" * 22)
     with psycopg.connect(postgres_server.uri("support_bot", PASSWORD, "support_bot"), autocommit=True) as connection:
         connection.execute(PLANTED)
@@ -67,14 +67,14 @@ def dump(postgres_server: PostgresServer) -> str:
         "pg_dump",
         [*documented("pg_dump"), "-h", postgres_server.inside, f"--file={file}", "support_bot"],
     )
-    (postgres_server.folder / "log").write_text("")
+    (postgres_server.directory / "log").write_text("")
     postgres_server.query("DROP DATABASE support_bot")
     return file
 
 
 def test_a_restore_as_the_role(postgres_server: PostgresServer, dump: str) -> None:
     made = claim(postgres_server, {"name": "support-bot", "extensions": BOT["extensions"]}, take_over=True)
-    assert made["databases"]["support-bot"]["redis_number"] == 3
+    assert made["databases"]["support-bot"]["redis_db"] == 3
     postgres_server.query("ALTER ROLE support_bot PASSWORD 'for-the-restore'")  # psql's \\password
     way = ["--host=127.0.0.1", "--username=support_bot", "--dbname=support_bot"]
     run(postgres_server, "pg_restore", [*documented("pg_restore"), *way, dump], PGPASSWORD="for-the-restore")
@@ -87,11 +87,11 @@ def test_a_restore_as_the_role(postgres_server: PostgresServer, dump: str) -> No
         owner = "SELECT tableowner FROM pg_tables WHERE tablename = 'thread'"
         assert connection.execute(owner).fetchone() == ("support_bot",)
     claims = run_module("postgres_database_info", postgres_server.login())["claims"]
-    assert [(item["redis_number"], item["owner"]) for item in claims] == [(3, "o" * 22)]
+    assert [(item["redis_db"], item["owner"]) for item in claims] == [(3, "o" * 22)]
 
 
 def test_a_role_that_is_set_is_no_fence(postgres_server: PostgresServer, dump: str) -> None:
-    """Why the page does not say --role: what was planted in the dump becomes a superuser."""
+    """Why the page does not use --role: code planted in the dump becomes a superuser."""
     claim(postgres_server, {"name": "support-bot", "extensions": BOT["extensions"]}, take_over=True)
     way = ["--role=support_bot", "--no-owner", "--no-comments", "-h", postgres_server.inside, "--dbname=support_bot"]
     run(postgres_server, "pg_restore", [*way, dump])

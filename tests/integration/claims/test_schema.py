@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The ledger of a schema as a deployment may have planted it: whoever reads it comes back in time, with a short text."""
+"""The migration ledger of a schema as a deployment may have planted it: reading it returns in time, with a short string."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VERSIONS: dict[str, str | None] = {"a long text": "x" * 64, "an operator and a f
 
 @pytest.fixture
 def planted(postgres_server: t.Any) -> t.Iterator[str]:
-    """The URI of a database that belongs to its own login."""
+    """Return the URI of a database that belongs to its own login."""
     with postgres_server.admin() as admin:
         admin.autocommit = True
         admin.execute("CREATE ROLE planted LOGIN PASSWORD 'secret'")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a deployment may not do with its own credentials, and what its server needs to do with them."""
+"""What a deployment cannot do with its own credentials, and what its server must be able to do."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ OPEN_RUNTIME = {
 
 @pytest.fixture(scope="module")
 def both(_redis: RedisServer) -> RedisServer:
-    """A Redis on which mallory holds number 1 and the victim number 2 with a key."""
+    """Return a Redis on which mallory has database 1, and the victim database 2 with a key."""
     _redis.clean()
     databases = [{"name": name, "password": password} for name, password in PASSWORDS.items()]
     databases.append({"name": "fixed", "password": "f-password", **OPEN_RUNTIME})
     result = run_module("redis_database", {**_redis.login(), "databases": databases})
-    assert [item["number"] for item in result["databases"].values()] == [1, 2, 3]
+    assert [item["redis_db"] for item in result["databases"].values()] == [1, 2, 3]
     _redis.admin(2).set("victim:secret", "x")
     _redis.admin().execute_command("FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() end)")
     return _redis
@@ -145,7 +145,7 @@ def test_fixed_keys_do_not_open_other_numbers(both: RedisServer) -> None:
 
 
 def test_streams_of_two_deployments_stay_apart(both: RedisServer) -> None:
-    """What a server with a prefix of its own publishes is heard by itself, and by nobody else."""
+    """Messages of a server with its own prefix are received by that server only."""
     clients = {
         name: both.client(name, password, number) for number, (name, password) in enumerate(PASSWORDS.items(), 1)
     }
@@ -195,10 +195,10 @@ def test_what_a_server_needs_works(both: RedisServer) -> None:
 
 @pytest.fixture(scope="module")
 def shared_postgres(_postgres: PostgresServer) -> PostgresServer:
-    """A Postgres with two deployments, and a database of somebody else."""
+    """Return a Postgres with two deployments and a database of somebody else."""
     _postgres.clean()
     databases = [{"name": name, "password": password} for name, password in PASSWORDS.items()]
-    options = {**_postgres.login(), "databases": databases, "close_databases": ["postgres", "template1"]}
+    options = {**_postgres.login(), "databases": databases, "revoke_public_connect": ["postgres", "template1"]}
     assert not run_module("postgres_database", options).get("failed")
     with psycopg.connect(_postgres.uri("victim", PASSWORDS["victim"], "victim"), autocommit=True) as connection:
         connection.execute("CREATE TABLE secret (x int)")
@@ -237,7 +237,7 @@ POSTGRES_TRESPASSES = [
     "CREATE EXTENSION dblink",
     "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'x'",
     "ALTER SYSTEM SET fsync = off",
-    # What would wait for an administrator, and cannot be planted at all.
+    # Traps for an administrator that cannot be planted at all.
     "CREATE EVENT TRIGGER e ON ddl_command_start EXECUTE FUNCTION own_trigger()",
     "CREATE FUNCTION pg_catalog.pg_stat_get_live_tuples(text) RETURNS int LANGUAGE sql AS 'SELECT 1'",
     "CREATE VIEW pg_catalog.another AS SELECT 1",
@@ -267,7 +267,7 @@ POSTGRES_TRESPASSES = [
 
 
 def test_the_victim_is_there(shared_postgres: PostgresServer) -> None:
-    """Else a refusal could be of a name that does not exist."""
+    """Otherwise a refusal could be caused by a name that does not exist."""
     assert len(shared_postgres.query("SELECT 1 FROM pg_roles WHERE rolname IN ('mallory', 'victim')")) == 2
     assert len(shared_postgres.query("SELECT 1 FROM pg_database WHERE datname IN ('mallory', 'victim')")) == 2
 
@@ -281,7 +281,7 @@ def test_postgres_trespass(shared_postgres: PostgresServer, statement: str) -> N
         connection.execute(
             "CREATE OR REPLACE FUNCTION own_trigger() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'"
         )
-        # The server says so by a code of its own for rights, not by a word that a misspelt name would bring too.
+        # The server reports the error code for missing rights, not one that a misspelt name would cause too.
         with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReservedName)):
             connection.execute(statement)
 

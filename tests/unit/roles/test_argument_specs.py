@@ -231,5 +231,5 @@ def test_the_readme_names_only_variables_that_exist(role: str) -> None:
     text = (ROOT / "roles" / role / "README.md").read_text()
     named = set(re.findall(rf"`((?:{PREFIXES})_[a-z_]+)`", text))
     assert named
-    assert named <= {*load(role, "defaults/main.yml"), "redis_number"}
+    assert named <= {*load(role, "defaults/main.yml"), "redis_db"}
     assert "untested" in text

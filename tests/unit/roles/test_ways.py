@@ -45,7 +45,11 @@ def fleet(tmp_path: Path) -> Fleet:
     found.answers |= {
         "registry_image_info": {"images": {PULLED: entry}},
         "postgres_database_info": {"claims": []},
-        "redis_database": {"databases": {"bot": {"number": 1, "retiring": None}}, "server": "s", "address": "one:6379"},
+        "redis_database": {
+            "databases": {"bot": {"redis_db": 1, "retiring": None}},
+            "server": "s",
+            "address": "one:6379",
+        },
         "postgres_database": {
             "databases": {"bot": {"database": "bot", "role": "bot", "login": "bot", "retiring": None}}
         },

@@ -4,13 +4,13 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Carry out a plan in Postgres, in steps that a second run can finish after a crash at any point."""
+"""Apply a plan in Postgres, in steps that a second run can finish after a crash at any point."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.comment import encode_mark
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.comment import encode_claim_comment
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.extensions import create_extensions
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import (
     FORBIDDEN,
@@ -32,8 +32,8 @@ if t.TYPE_CHECKING:
     Enter = t.Callable[[str], Connection]
 
 
-# A right to connect counts at login only: who came by one that is gone has to go, too, as far as we may end that session.
-_END_INTRUDERS = """
+# The right to connect is checked at login only: end sessions of roles that no longer have it, as far as we may.
+_END_UNPERMITTED = """
 SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a
 WHERE a.datname = ANY(CAST(%s AS pg_catalog.text[])) AND a.usesysid IS NOT NULL
   AND NOT pg_catalog.has_database_privilege(a.usesysid, a.datid, 'CONNECT')
@@ -42,9 +42,9 @@ WHERE a.datname = ANY(CAST(%s AS pg_catalog.text[])) AND a.usesysid IS NOT NULL
 
 
 def apply_plan(connection: PatientSession, enter: Enter, plan: Plan, as_superuser: bool) -> None:
-    """Roles first, as a mark that what follows is ours; databases closed until nobody else may connect to them."""
+    """Create roles first, as their comments show that the rest is ours; keep databases closed until only we may connect."""
     needs = [need for need in plan.needs if need.actions()]
-    _together(connection, [part for need in needs for part in _role_parts(need, as_superuser)])
+    _execute_all(connection, [part for need in needs for part in _role_parts(need, as_superuser)])
     for need in needs:
         if need.create_database:
             connection.execute(
@@ -52,20 +52,20 @@ def apply_plan(connection: PatientSession, enter: Enter, plan: Plan, as_superuse
                     "CREATE DATABASE {0} OWNER {0} TEMPLATE template0 ENCODING 'UTF8' ALLOW_CONNECTIONS false"
                 ).format(sql.Identifier(need.target))
             )
-    _together(connection, [part for need in needs for part in _database_parts(need)])
-    shut = [need.target for need in needs if {"public", "grants"} & set(need.change_database)]
-    if shut:
-        connection.execute(_END_INTRUDERS, [shut])
+    _execute_all(connection, [part for need in needs for part in _database_parts(need)])
+    closed = [need.target for need in needs if {"public", "grants"} & set(need.change_database)]
+    if closed:
+        connection.execute(_END_UNPERMITTED, [closed])
     for need in needs:
         if need.extensions:
             _create_extensions(need, enter)
-    _together(connection, [part for need in needs for part in _mark_parts(need)])
-    _together(connection, [_revoke(name) for name in plan.close])
+    _execute_all(connection, [part for need in needs for part in _claim_comment_parts(need)])
+    _execute_all(connection, [_revoke(name) for name in plan.close])
     _retire(connection, [role for need in needs for role in need.logins.retire])
 
 
-def _together(connection: PatientSession, parts: t.Sequence[sql.Composable]) -> None:
-    """Send statements at once; without parameters Postgres takes them as one transaction."""
+def _execute_all(connection: PatientSession, parts: t.Sequence[sql.Composable]) -> None:
+    """Send statements at once; without parameters Postgres runs them as one transaction."""
     if parts:
         connection.execute(sql.SQL(";\n").join(parts))
 
@@ -74,26 +74,28 @@ def _role_parts(need: Need, as_superuser: bool) -> t.Iterator[sql.Composable]:
     target = sql.Identifier(need.target)
     if need.create_role:
         yield _role("CREATE", need, need.target, ["login", "connection_limit", "password"])
-        # In the same transaction: a role of ours is never without its mark.
-        yield _comment("ROLE", need.target, {key: value for key, value in _mark(need).items() if key != "extensions"})
+        # In the same transaction: a role of ours is never without its comment.
+        yield _comment(
+            "ROLE", need.target, {key: value for key, value in _claim_comment(need).items() if key != "extensions"}
+        )
     elif set(need.change_role) - {"settings"}:
         yield _role("ALTER", need, need.target, need.change_role)
     if "settings" in need.change_role:
         yield from _reset_parts(need, need.target)
     if not as_superuser and (need.create_role or need.create_database):
-        # Only who is a member of a role may give it a database.
+        # Only a member of a role may assign a database to it.
         yield sql.SQL("GRANT {} TO CURRENT_USER").format(target)
     yield from _second_parts(need, as_superuser)
 
 
 def _second_parts(need: Need, as_superuser: bool) -> t.Iterator[sql.Composable]:
-    """Make or cure the second login, which may act as the owner and does nothing else."""
+    """Create or correct the second login, which only acts as the owner."""
     second, target = sql.Identifier(need.second), sql.Identifier(need.target)
     if need.create_second:
         yield _role("CREATE", need, need.second, ["login", "connection_limit", "password"])
         yield _comment("ROLE", need.second, {"deployment": need.name, "login_of": need.target})
         if not as_superuser:
-            # Only who is a member of a role may end its sessions.
+            # Only a member of a role may end its sessions.
             yield sql.SQL("GRANT {} TO CURRENT_USER").format(second)
     elif set(need.change_second) - {"membership", "acting", "settings"}:
         yield _role("ALTER", need, need.second, need.change_second)
@@ -113,7 +115,7 @@ def _reset_parts(need: Need, role: str) -> t.Iterator[sql.Composable]:
 
 
 def _role(verb: str, need: Need, name: str, what: t.Sequence[str]) -> sql.Composable:
-    """Write CREATE or ALTER ROLE. Who is no superuser may not even name some rights, so only those to change are named."""
+    """Build CREATE or ALTER ROLE with the rights to change only: without superuser rights some may not even be named."""
     parts = [sql.SQL(f"{verb} ROLE"), sql.Identifier(name), sql.SQL("WITH")]
     if "login" in what or "password" in what:
         parts.append(sql.SQL("LOGIN"))
@@ -130,14 +132,14 @@ def _role(verb: str, need: Need, name: str, what: t.Sequence[str]) -> sql.Compos
 
 
 def _retire(connection: PatientSession, roles: t.Sequence[str]) -> None:
-    """Close logins for good, and end their sessions; a second run ends those that a killed one left.
+    """Close logins permanently, and end their sessions; a second run ends those that a killed run left.
 
-    They are ended before, as one could hold the lock on its role, and after, as another could have come in between.
+    Sessions are ended before, because one could hold the lock on its role, and after, because another could have started.
     """
     if not roles:
         return
     _end_sessions(connection, roles)
-    _together(
+    _execute_all(
         connection, [sql.SQL("ALTER ROLE {} WITH NOLOGIN PASSWORD NULL").format(sql.Identifier(r)) for r in roles]
     )
     _end_sessions(connection, roles)
@@ -158,7 +160,7 @@ def _database_parts(need: Need) -> t.Iterator[sql.Composable]:
     if need.create_database or "public" in need.change_database:
         yield _revoke(need.target)
     if need.revoke:
-        # What they have granted on goes, too.
+        # CASCADE also revokes what they have granted to others.
         yield sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(
             target, sql.SQL(", ").join(sql.Identifier(role) for role in need.revoke)
         )
@@ -173,23 +175,23 @@ def _revoke(database: str) -> sql.Composable:
 
 
 def _create_extensions(need: Need, enter: Enter) -> None:
-    """Create what is missing inside the database, and put the true versions into the mark."""
-    wanted = {name: _mark(need)["extensions"][name] for name in need.extensions}
+    """Create the missing extensions in the database, and record their actual versions in the comment."""
+    wanted = {name: _claim_comment(need)["extensions"][name] for name in need.extensions}
     with enter(need.target) as inside:
-        _mark(need)["extensions"].update(create_extensions(inside, need.name, need.target, wanted))
+        _claim_comment(need)["extensions"].update(create_extensions(inside, need.name, need.target, wanted))
 
 
-def _mark(need: Need) -> dict[str, t.Any]:
-    return need.mark or {}
+def _claim_comment(need: Need) -> dict[str, t.Any]:
+    return need.claim_comment or {}
 
 
-def _mark_parts(need: Need) -> t.Iterator[sql.Composable]:
-    if need.mark is not None:
+def _claim_comment_parts(need: Need) -> t.Iterator[sql.Composable]:
+    if need.claim_comment is not None:
         for kind in ("ROLE", "DATABASE"):
-            yield _comment(kind, need.target, need.mark)
+            yield _comment(kind, need.target, need.claim_comment)
 
 
-def _comment(kind: str, target: str, mark: t.Mapping[str, t.Any]) -> sql.Composable:
+def _comment(kind: str, target: str, claim_comment: t.Mapping[str, t.Any]) -> sql.Composable:
     return sql.SQL("COMMENT ON {} {} IS {}").format(
-        sql.SQL(kind), sql.Identifier(target), sql.Literal(encode_mark(mark))
+        sql.SQL(kind), sql.Identifier(target), sql.Literal(encode_claim_comment(claim_comment))
     )

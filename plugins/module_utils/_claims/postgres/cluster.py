@@ -4,10 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The clusters of Postgres on a host as Debian keeps them, which of them is ours, and what it has not read yet.
+"""The Postgres clusters on a host in Debian's layout, which of them is ours, and which settings it has not loaded yet.
 
-Nothing is remembered: a role that was killed between a file and a restart is finished by the next run, because the files
-are compared with what the server says that it runs with. Clusters of others are looked at, and never touched.
+No state is stored: if a run is killed between writing a file and a restart, the next run finishes its work, because the
+files are compared with the values that the server reports. Clusters of others are read, and never changed.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from dataclasses import dataclass, field
 
 CLUSTER, USER, SOCKET_DIR = "langgraph", "langgraph-postgres", "/run/langgraph-postgres"
 CONFIG_ROOT, DATA_ROOT, PROGRAMS = "/etc/postgresql", "/var/lib/postgresql", "/usr/lib/postgresql"
-# Where the cluster of others usually has its socket.
+# The usual socket directory of other clusters.
 COMMON_SOCKET_DIR = "/var/run/postgresql"
 DEFAULT_PORT = 5432
-# What is ours in a cluster's directory: the settings, and who may connect.
+# Our files in a cluster's directory: the settings, and who may connect.
 SETTINGS, ACCESS = "conf.d/langgraph.conf", "pg_hba.conf"
-# By this an earlier version of the collection had the package's own cluster use its file.
+# The file by which an earlier version of the collection configured the package's own cluster.
 _EARLIER = "langgraph_hba.conf"
-# In a cluster's own directory until it is complete, and what it is made with. It goes where the cluster goes, and no other
-# one is ever taken for half made.
+# In a cluster's directory until the cluster is complete, with the options of its creation. It is removed with the cluster,
+# so no other cluster is ever taken for unfinished.
 MARKER = "being-made.conf"
-# What comes with a new cluster has lower numbers.
+# The databases of a new cluster have lower OIDs.
 _FIRST_DATABASE = 16384
-# What has the package make no cluster of its own, while apt runs.
+# Keeps the package from creating a cluster of its own while apt runs.
 PACKAGE_SETTINGS = "/etc/postgresql-common/createcluster.d/langgraph.conf"
 
 _LINE = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(?:=|\s)\s*('(?:[^']|'')*'|[^\s#]*)")
 
 
 def parse(text: str) -> dict[str, str]:
-    """The settings of a file as of ``postgresql.conf``, by their lower-case names; the last one counts."""
+    """Return the settings in a file like ``postgresql.conf``, by lower-case name; the last value applies."""
     found = {}
     for line in text.splitlines():
         if match := _LINE.match(line):
@@ -49,7 +49,7 @@ def parse(text: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster as its files say; ``earlier`` tells that an earlier version of the collection has set it up."""
+    """A cluster as described by its files; ``earlier`` is whether an earlier version of the collection set it up."""
 
     version: int
     name: str
@@ -58,7 +58,7 @@ class Cluster:
 
     @property
     def port(self) -> int:
-        """The port, which is part of its socket's name, too."""
+        """The port, which is also part of its socket's name."""
         port = self.settings.get("port", "")
         return int(port) if port.isdecimal() else DEFAULT_PORT
 
@@ -69,12 +69,12 @@ class Cluster:
 
     @property
     def title(self) -> str:
-        """How people and Debian's tools call it."""
+        """Its name in messages and in Debian's tools, such as 17/langgraph."""
         return f"{self.version}/{self.name}"
 
 
 def read_clusters(root: str = CONFIG_ROOT) -> list[Cluster]:
-    """All clusters of the host, by version and name."""
+    """Return all clusters of the host, sorted by version and name."""
     found = []
     for version in sorted((entry for entry in _entries(root) if entry.isdecimal()), key=int):
         for name in _entries(os.path.join(root, version)):
@@ -97,7 +97,7 @@ def _entries(directory: str) -> list[str]:
 
 
 def read_text(path: str) -> str | None:
-    """The text of a file; None where it cannot be read."""
+    """Return the content of a file, or None if it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -106,31 +106,31 @@ def read_text(path: str) -> str | None:
 
 
 def ours_of(clusters: t.Iterable[Cluster], making: int | None) -> list[Cluster]:
-    """The clusters of the deployments, without the one that is only half made (``making`` is its version)."""
+    """Return the clusters of the deployments, without the unfinished one, whose version is ``making``."""
     return [cluster for cluster in clusters if cluster.name == CLUSTER and cluster.version != making]
 
 
 def being_made(root: str = CONFIG_ROOT) -> int | None:
-    """The version of a cluster that a run has begun to make and has not finished; None where there is none."""
+    """Return the version of a cluster whose creation a run has not finished, or None."""
     versions = (int(entry) for entry in _entries(root) if entry.isdecimal())
     made = (version for version in versions if os.path.exists(f"{root}/{version}/{CLUSTER}/{MARKER}"))
     return min(made, default=None)
 
 
 def holds_databases(version: int, root: str = DATA_ROOT) -> bool:
-    """Whether our cluster has databases beside those of a new one, also where it does not run."""
+    """Return whether our cluster has more databases than a new one; it need not run."""
     directory = f"{root}/{version}/{CLUSTER}"
-    numbers = (int(entry) for entry in _entries(f"{directory}/base") if entry.isdecimal())
-    return any(number >= _FIRST_DATABASE for number in numbers) or bool(_entries(f"{directory}/pg_tblspc"))
+    oids = (int(entry) for entry in _entries(f"{directory}/base") if entry.isdecimal())
+    return any(oid >= _FIRST_DATABASE for oid in oids) or bool(_entries(f"{directory}/pg_tblspc"))
 
 
 def installed(root: str = PROGRAMS) -> list[int]:
-    """The versions whose server is there, configured or not."""
+    """Return the installed versions of the server, configured or not."""
     versions = (int(entry) for entry in _entries(root) if entry.isdecimal())
     return sorted(version for version in versions if os.path.exists(f"{root}/{version}/bin/postgres"))
 
 
-# What must not go on
+# Reasons to refuse changes
 
 
 def problems(
@@ -142,41 +142,41 @@ def problems(
     making: int | None = None,
     filled: bool = False,
 ) -> t.Iterator[str]:
-    """Say, a line each, why nothing may be changed on this host.
+    """Yield one line per reason why nothing may be changed on this host.
 
-    ``earlier`` has the names of the deployments whose claims lie in a cluster of others, by its title; None where it does
-    not answer. ``version`` and ``port`` are what the inventory asks for; without a version any will do. ``filled`` tells
-    that the cluster that is being made has databases, and so it is not cleared away.
+    ``earlier`` has the names of the deployments whose claims are in other clusters, by title, or None if the cluster does
+    not respond. ``version`` and ``port`` are the requested values; without a version any will do. ``filled`` is whether
+    the unfinished cluster has databases, in which case it is not removed.
     """
     if making is not None and filled:
         yield (
-            f"Postgres {making}/langgraph has databases, and /etc/postgresql/{making}/langgraph/being-made.conf says that it "
-            "is only half made; remove that file to keep the cluster, or the cluster with pg_dropcluster"
+            f"Postgres {making}/langgraph has databases, but /etc/postgresql/{making}/langgraph/being-made.conf marks it as "
+            "unfinished; remove that file to keep the cluster, or remove the cluster with pg_dropcluster"
         )
     ours = ours_of(clusters, making)
     if len(ours) > 1:
         first, second = (cluster.title for cluster in ours[:2])
         yield (
-            f"postgres_version: the host has {first} and {second}, and the deployments can have one of them; keep the one with their data "
+            f"postgres_version: the host has {first} and {second}, and the deployments can use only one; keep the one with their data "
             "and remove the other with pg_dropcluster"
         )
     elif ours and version is not None and version != ours[0].version:
         yield (
-            f"postgres_version is {version}, and the cluster of the deployments is {ours[0].title}: it moves no data, so a "
-            f"second cluster would be empty; leave postgres_version out or set it to {ours[0].version}"
+            f"postgres_version is {version}, but the cluster of the deployments is {ours[0].title}: the role moves no data, so "
+            f"a second cluster would be empty; leave postgres_version out or set it to {ours[0].version}"
         )
     for title, names in earlier.items() if not ours else ():
         if names is None:
             yield (
-                f"Postgres {title} was set up by an earlier version of the collection, and cannot be asked for claims; start "
-                "it, and run the play again (docs/move-services.md)"
+                f"Postgres {title} was set up by an earlier version of the collection and cannot be checked for claims; start "
+                "it and run the play again (docs/move-services.md)"
             )
         elif names:
             yield (
-                f"Postgres {title} has the databases of {', '.join(names)}, which an earlier version of the collection made "
-                "there; move them to a cluster of their own as docs/move-services.md says"
+                f"Postgres {title} has the databases of {', '.join(names)}, which an earlier version of the collection created "
+                "there; move them to a cluster of their own as described in docs/move-services.md"
             )
-    # One that has to be moved first is named already.
+    # A cluster whose databases must be moved first is already reported.
     moving = [] if ours else [title for title, names in earlier.items() if names != []]
     for cluster in clusters:
         if cluster.name != CLUSTER and cluster.port == port and cluster.title not in moving:
@@ -186,22 +186,22 @@ def problems(
             )
 
 
-# What our server has not read yet
+# What our server has not loaded yet
 
 
 @dataclass(frozen=True)
 class Server:
-    """What our server says of itself."""
+    """What our server reports about itself."""
 
     max_connections: int
-    loaded: float  # when it last read its files without an error, in seconds of the epoch
-    pending: tuple[str, ...] = ()  # settings that a restart brings
-    contexts: t.Mapping[str, str] = field(default_factory=dict)  # when a setting counts, by its name
-    errors: tuple[str, ...] = ()  # what is wrong with its files
+    loaded: float  # when it last read its files without an error, in seconds since the epoch
+    pending: tuple[str, ...] = ()  # settings that wait for a restart
+    contexts: t.Mapping[str, str] = field(default_factory=dict)  # when a setting takes effect, by name
+    errors: tuple[str, ...] = ()  # errors in its files
 
 
-# What is wrong with its files, by the name of the setting. It has to come first: while a session reads the files, it finds
-# out which settings wait for a restart, and gives those as errors too.
+# The errors in its files, by name of the setting. This query must come first: while a session reads the files, it finds
+# out which settings wait for a restart, and reports those as errors too.
 FILES_QUERY = """
 SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(f.name, f.line)), '[]') FROM (
   SELECT pg_catalog.lower(name) AS name,
@@ -221,7 +221,7 @@ SELECT pg_catalog.json_build_object(
 
 
 def read_server(answer: t.Mapping[str, t.Any], in_files: t.Iterable[tuple[str | None, str]] = ()) -> Server:
-    """Take the answers to QUERY and FILES_QUERY."""
+    """Convert the results of QUERY and FILES_QUERY."""
     pending = tuple(answer["pending"] or ())
     return Server(
         int(answer["max_connections"]),
@@ -233,18 +233,18 @@ def read_server(answer: t.Mapping[str, t.Any], in_files: t.Iterable[tuple[str | 
 
 
 def unread(server: Server, changed: t.Mapping[str, float | None]) -> list[str]:
-    """The files that changed after the server last read them; ``changed`` has their times, None where one is missing."""
+    """Return the files that changed after the server last read them; ``changed`` has their times, None if one is missing."""
     return sorted(path for path, time in changed.items() if time is not None and time > server.loaded)
 
 
 def restarts_for(server: Server, now: t.Mapping[str, str], wanted: t.Mapping[str, str] | None) -> list[str]:
-    """The settings for which the server has to restart: what it waits for, and what the file would say that it does not yet."""
+    """Return the settings that need a restart: those already pending, and those that ``wanted`` changes in the file."""
     texts = {} if wanted is None else wanted
     names = {} if wanted is None else {name for name in {*now, *texts} if now.get(name) != texts.get(name)}
     return sorted({*server.pending, *(name for name in names if server.contexts.get(name) == "postmaster")})
 
 
 def floor(server: Server | None, settings: t.Mapping[str, str]) -> int:
-    """The ``max_connections`` that must not be undercut: what the server allows, and what its file has promised."""
+    """Return the lowest permitted ``max_connections``: the greater of the running value and the one in its file."""
     written = settings.get("max_connections", "")
     return max(server.max_connections if server else 0, int(written) if written.isdecimal() else 0)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import MARK
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import NAMESPACE
 
-# What a mark can hold beside the deployment's name.
+# The keys of a claim comment in addition to the deployment's name. It is stored on servers, so the option redis_db stays
+# redis_number in it.
 _KINDS = {
     "redis_number": int,
     "redis_server": str,
@@ -25,21 +26,21 @@ _KINDS = {
 }
 
 
-def encode_mark(mark: t.Mapping[str, t.Any]) -> str:
-    """Write the durable copy of a claim, as a comment that a person can read too."""
-    return json.dumps({MARK: dict(mark)}, sort_keys=True)
+def encode_claim_comment(claim_comment: t.Mapping[str, t.Any]) -> str:
+    """Encode the durable copy of a claim as a comment that is readable for people too."""
+    return json.dumps({NAMESPACE: dict(claim_comment)}, sort_keys=True)
 
 
-def decode_mark(comment: str | None) -> dict[str, t.Any] | None:
-    """Read a durable copy; anything that is not one of ours is None, as a deployment may write what it likes."""
+def decode_claim_comment(comment: str | None) -> dict[str, t.Any] | None:
+    """Decode a durable copy; return None for any other comment, because a deployment may write what it likes."""
     try:
         content = json.loads(comment or "")
     except (ValueError, RecursionError):
         return None
-    mark = content.get(MARK) if isinstance(content, dict) else None
-    if not isinstance(mark, dict) or not isinstance(mark.get("deployment"), str):
+    claim_comment = content.get(NAMESPACE) if isinstance(content, dict) else None
+    if not isinstance(claim_comment, dict) or not isinstance(claim_comment.get("deployment"), str):
         return None
-    return mark if all(_fits(mark.get(key), kind) for key, kind in _KINDS.items()) else None
+    return claim_comment if all(_fits(claim_comment.get(key), kind) for key, kind in _KINDS.items()) else None
 
 
 def _fits(value: t.Any, kind: type) -> bool:

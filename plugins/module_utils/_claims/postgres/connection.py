@@ -4,12 +4,12 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The way to a Postgres server: options, connection and the login as another user of the host.
+"""The connection to a Postgres server: its options, and peer authentication as another user of the host.
 
-An administrator enters databases that deployments own, where a name that is looked up along their search path could be a
-view, a function or an operator of theirs, and would run with the administrator's rights. So every session looks names up
-in pg_catalog alone, by a start-up option, which counts more than what ALTER DATABASE or ALTER ROLE set; and a session in
-which that did not come to pass is refused.
+An administrator connects to databases that deployments own. A name that is resolved along their search path could be a
+view, a function or an operator of theirs, and would run with the administrator's rights. So every session resolves names
+in pg_catalog only, by a start-up option, which overrides ALTER DATABASE and ALTER ROLE; a session in which that option has
+no effect is refused.
 """
 
 # The options here must stay in sync with the doc fragment plugins/doc_fragments/_postgres.py.
@@ -51,9 +51,9 @@ POSTGRES_EXCLUSIVE = [("login_uri", "login_unix_socket", "login_host")]
 
 APPLICATION = "selfhost.langgraph"
 SEARCH_PATH = "pg_catalog, pg_temp"
-# Anybody can hold a lock on what is their own; nothing waits for one without limit.
+# Any role can hold a lock on its own objects; no statement waits for one without limit.
 LOCK_TIMEOUT = "5s"
-# What the owner of a database can set for all who enter it, and what would hinder or change our work there.
+# Settings that the owner of a database can make for all its sessions, and that would prevent or change our work there.
 _INSIDE = {
     "statement_timeout": "60s",
     "lock_timeout": LOCK_TIMEOUT,
@@ -72,23 +72,23 @@ if t.TYPE_CHECKING:
 
 
 def startup_options(settings: t.Mapping[str, str], before: str | None = None) -> str:
-    """Write libpq's ``options``; ``before`` are those of the login, after which ours count."""
+    """Build libpq's ``options``; ``before`` are those of the login, which ours override."""
     words = [f"-c {name}={_escaped(value)}" for name, value in {"search_path": SEARCH_PATH, **settings}.items()]
     return " ".join([before, *words] if before else words)
 
 
 def _escaped(value: str) -> str:
-    """Keep the server from splitting a value at its spaces."""
+    """Escape a value so that the server does not split it at spaces."""
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
-def connection_text(
+def connection_string(
     params: t.Mapping[str, t.Any],
     database: str | None = None,
     settings: t.Mapping[str, str] | None = None,
     **instead: str,
 ) -> str:
-    """Write libpq's connection string; ``database`` and more take the place of what the options say."""
+    """Build libpq's connection string; ``database`` and ``instead`` override the module's options."""
     common = {
         "connect_timeout": params["login_timeout"],
         "application_name": APPLICATION,
@@ -122,16 +122,16 @@ def _options_of(uri: str) -> str | None:
 
 @contextlib.contextmanager
 def acting_as(user: str | None) -> t.Iterator[None]:
-    """Be another user of the host for a moment.
+    """Act as another user of the host temporarily.
 
-    A Unix socket tells the server who connects at the moment of connecting, so root can log in as ``postgres`` by
-    peer authentication without another process and without any password.
+    A Unix socket reports the connecting user to the server at the time of connecting, so root can log in as ``postgres``
+    by peer authentication without another process and without a password.
     """
     if user is None or os.geteuid() == _account(user).pw_uid:
         yield
         return
     if os.geteuid() != 0:
-        raise ClaimError(f"peer_user '{user}' can be taken on by root only: run this as root (become: true)")
+        raise ClaimError(f"peer_user '{user}' requires root: run this as root (become: true)")
     account, group = _account(user), os.getegid()
     os.setegid(account.pw_gid)
     os.seteuid(account.pw_uid)
@@ -151,45 +151,45 @@ def _account(user: str) -> pwd.struct_passwd:
 
 def connect(params: t.Mapping[str, t.Any]) -> Connection:
     """Connect as the administrator; every statement is a transaction of its own unless grouped."""
-    return _checked(_connect(params, connection_text(params, settings={"lock_timeout": LOCK_TIMEOUT})))
+    return _checked(_connect(params, connection_string(params, settings={"lock_timeout": LOCK_TIMEOUT})))
 
 
 def enter(params: t.Mapping[str, t.Any], database: str, user: str) -> Connection:
-    """Connect as the administrator to a database of a deployment, which may have prepared it for us.
+    """Connect as the administrator to a database of a deployment, which may have manipulated it.
 
-    ``user`` is who the administrator's first session acts as, and who this one has to act as too.
+    ``user`` is the role of the administrator's first session; this session must act as the same role.
     """
-    text = connection_text(params, database, {**_INSIDE, "role": user})
-    return _checked(_connect(params, text), user)
+    conninfo_string = connection_string(params, database, {**_INSIDE, "role": user})
+    return _checked(_connect(params, conninfo_string), user)
 
 
 def log_in(params: t.Mapping[str, t.Any], database: str, user: str, password: str) -> Connection:
-    """Connect as a deployment, to see whether Postgres lets it in; raise psycopg's error where it does not."""
-    return psycopg.connect(connection_text(params, database, user=user, password=password), autocommit=True)
+    """Connect as a deployment, to test whether Postgres accepts the login; raise psycopg's error if it does not."""
+    return psycopg.connect(connection_string(params, database, user=user, password=password), autocommit=True)
 
 
-def _connect(params: t.Mapping[str, t.Any], text: str) -> Connection:
+def _connect(params: t.Mapping[str, t.Any], conninfo_string: str) -> Connection:
     try:
         with acting_as(params["peer_user"]):
-            return psycopg.connect(text, autocommit=True)
+            return psycopg.connect(conninfo_string, autocommit=True)
     except psycopg.Error as exc:
-        # PgBouncer, which knows no language but English, takes no start-up options.
+        # PgBouncer, whose messages are always English, accepts no start-up options.
         if "startup parameter" in str(exc):
             raise _pooled() from exc
         raise ClaimError(f"cannot use Postgres: {str(exc).strip()}") from exc
 
 
 def _pooled() -> ClaimError:
-    """A pooler gives each transaction another session, and start-up options to none."""
+    """Return the error for a pooler, which assigns each transaction another session and passes no start-up options on."""
     return ClaimError(
         "there is a connection pooler such as PgBouncer between us and Postgres (the session that answers is not the one we"
-        " opened): databases cannot be claimed safely through it. Give the address of Postgres itself here; the deployments"
-        " may still go through the pooler, in its session mode."
+        " opened): databases cannot be claimed safely through it. Set the address of Postgres itself here; the deployments"
+        " may still use the pooler, in its session mode."
     )
 
 
 def _checked(connection: Connection, user: str | None = None) -> Connection:
-    """Refuse a session that is not the one we asked for. Nothing here is looked up along any search path."""
+    """Raise ClaimError for a session that is not the one we opened. No name here is resolved along a search path."""
     row = connection.execute(
         "SELECT pg_catalog.current_setting('search_path'), pg_catalog.pg_backend_pid(), CURRENT_USER"
     ).fetchone()
@@ -201,6 +201,6 @@ def _checked(connection: Connection, user: str | None = None) -> Connection:
         connection.close()
         raise ClaimError(
             f"the database '{connection.info.dbname}' makes every session act as '{acting}', so nothing can be done in it"
-            f" as '{user}': have the deployment undo its ALTER DATABASE ... SET session_authorization"
+            f" as '{user}': undo its ALTER DATABASE ... SET session_authorization as the deployment"
         )
     return connection

@@ -4,11 +4,11 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Extensions, made with the administrator's rights inside a database that belongs to a deployment.
+"""Extensions, created with the administrator's rights in a database that belongs to a deployment.
 
-A script that makes an extension runs as whoever may make it, and looks names up in the schema that it fills and in those of
-the extensions that it needs. So these schemas must not be the deployment's: ours is the administrator's own, and stands on
-the search path of the database, so that its types are found by their bare names.
+The script of an extension runs with the rights of whoever creates it, and resolves names in the schema that it fills and in
+those of the extensions that it needs. So these schemas must not be the deployment's: ours belongs to the administrator, and
+is on the search path of the database, so that its types are found by their unqualified names.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.connection import Connection
 
 SCHEMA = "langgraph_extensions"
-# A schema is safe where its owner has the rights that the script runs with, and nobody else may put anything there.
+# A schema is safe if its owner has the rights that the script runs with, and nobody else may create objects there.
 _SCHEMAS = """
 SELECT n.nspname, o.rolname,
   (o.rolname OPERATOR(pg_catalog.=) CURRENT_USER OR o.rolsuper) AND NOT EXISTS (
@@ -59,22 +59,22 @@ SELECT coalesce((SELECT pg_catalog.string_agg(s, ' ') FROM pg_catalog.pg_db_role
 
 
 def create_extensions(inside: Connection, name: str, target: str, wanted: t.Mapping[str, str]) -> dict[str, str]:
-    """Make the extensions of ``wanted`` (name: version) that are missing; give the versions that are there then.
+    """Create the missing extensions of ``wanted`` (name: version); return the versions that exist afterwards.
 
-    ``inside`` is a session in the database ``target`` of the deployment ``name``. One that is there stays where it is.
+    ``inside`` is a session in the database ``target`` of the deployment ``name``. An existing extension stays in its schema.
     """
     missing = [extension for extension in wanted if extension not in _found(inside, wanted)]
     for extension in missing:
         version = {"name": extension, "version": wanted[extension]}
         safe = _safe_schemas(inside)
         for needed, schema in inside.execute(_NEEDED, version).fetchall():
-            _demand_safe(name, schema, safe, f"the extension '{needed}', which '{extension}' needs, is in the schema")
+            _require_safe(name, schema, safe, f"the extension '{needed}', which '{extension}' needs, is in the schema")
         row = inside.execute(_FIXED_SCHEMA, version).fetchone()
         fixed = row[0] if row else None
         if fixed is None:
-            _make_schema(inside, name, target, safe)
+            _create_schema(inside, name, target, safe)
         elif fixed in safe:
-            _demand_safe(name, fixed, safe, f"the extension '{extension}' is made in the schema")
+            _require_safe(name, fixed, safe, f"the extension '{extension}' is created in the schema")
         _create(inside, name, target, extension, None if fixed else SCHEMA)
     return _found(inside, wanted)
 
@@ -87,7 +87,7 @@ def _safe_schemas(inside: Connection) -> dict[str, tuple[str, bool]]:
     return {schema: (owner, safe) for schema, owner, safe in inside.execute(_SCHEMAS).fetchall()}
 
 
-def _demand_safe(name: str, schema: str, schemas: t.Mapping[str, tuple[str, bool]], what: str) -> None:
+def _require_safe(name: str, schema: str, schemas: t.Mapping[str, tuple[str, bool]], what: str) -> None:
     owner, safe = schemas.get(schema, ("nobody", True))
     if not safe:
         raise Refused(
@@ -95,22 +95,22 @@ def _demand_safe(name: str, schema: str, schemas: t.Mapping[str, tuple[str, bool
                 Problem(
                     name,
                     "extensions",
-                    f"{what} '{schema}', in which '{owner}' can put what would run with the administrator's rights",
-                    f"have the deployment's role rename or drop that schema or extension; new ones go to '{SCHEMA}'",
+                    f"{what} '{schema}', in which '{owner}' can create objects that would run with the administrator's rights",
+                    f"rename or drop that schema or extension as the deployment's role; new extensions go to '{SCHEMA}'",
                 )
             ]
         )
 
 
-def _make_schema(inside: Connection, name: str, target: str, schemas: t.Mapping[str, tuple[str, bool]]) -> None:
-    """Make our schema, or refuse one of that name that the deployment made before us."""
+def _create_schema(inside: Connection, name: str, target: str, schemas: t.Mapping[str, tuple[str, bool]]) -> None:
+    """Create our schema, or refuse one of that name that the deployment created before us."""
     if SCHEMA in schemas:
-        _demand_safe(name, SCHEMA, schemas, "its database has a schema")
+        _require_safe(name, SCHEMA, schemas, "its database has a schema")
     else:
         inside.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
     parts = [sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(SCHEMA), sql.Identifier(target))]
     row = inside.execute(_PATHS).fetchone()
-    # A path that stands there already is the choice of whoever set it.
+    # An existing search path was set deliberately and is kept.
     if not row or not row[0]:
         parts.append(
             sql.SQL('ALTER DATABASE {} SET search_path = "$user", public, {}').format(
@@ -127,6 +127,6 @@ def _create(inside: Connection, name: str, target: str, extension: str, schema: 
     except psycopg.Error as exc:
         raise ClaimError(
             f"deployment '{name}', option 'extensions': Postgres refused '{extension}'"
-            f" ({exc.diag.message_primary}); have an administrator run in the database '{target}':"
+            f" ({exc.diag.message_primary}); ask an administrator to run in the database '{target}':"
             f' CREATE EXTENSION "{extension}"{place}, then run this again'
         ) from exc

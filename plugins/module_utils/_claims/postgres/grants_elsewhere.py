@@ -4,10 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What others gave to the roles of a deployment that goes: a role that has rights anywhere cannot be dropped.
+"""Rights of a released deployment's roles in other databases: a role that has rights anywhere cannot be dropped.
 
-The owner of a database can give rights on it to any role without asking it, and so could keep that role for ever. Rights on a
-database itself are taken back from outside. Those inside are left to a person: the database is not the one that goes.
+The owner of a database can grant rights on it to any role without its consent, and could so prevent dropping that role. Rights
+on a database itself are revoked from outside. Rights inside are left to an administrator: that database is not released.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ORDER BY 1, 2, 3, 4
 
 
 def elsewhere_problems(connection: Connection, names: t.Sequence[str]) -> t.Iterator[Problem]:
-    """Find what deployments that go own or may use inside databases that stay, which would keep their roles."""
+    """Find objects and rights of released deployments in databases that stay, which would prevent dropping their roles."""
     going = [logins_of(name)[0] for name in names]
     for name in names:
         found: dict[str, list[str]] = {}
@@ -55,14 +55,13 @@ def elsewhere_problems(connection: Connection, names: t.Sequence[str]) -> t.Iter
             yield Problem(
                 name,
                 "state",
-                f"in the database '{database}' something belongs to its role, or was given to it, so the role could not be"
-                " dropped",
-                f"have an administrator run in that database: DROP OWNED BY {quoted}",
+                f"its role owns objects or has rights in the database '{database}', so the role cannot be dropped",
+                f"ask an administrator to run in that database: DROP OWNED BY {quoted}",
             )
 
 
 def revoke_elsewhere(connection: PatientSession, roles: t.Sequence[str]) -> None:
-    """Take all rights on databases of others from ``roles``, as whoever gave them: nobody else can take them back."""
+    """Revoke all rights of ``roles`` on databases of others, acting as the grantor: nobody else can revoke them."""
     parts: list[sql.Composable] = []
     for database, by_another, grantor, role in connection.execute(_ON_DATABASES, [list(roles)]).fetchall():
         revoke = sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(

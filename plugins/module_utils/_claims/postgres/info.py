@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the module postgres_database_info tells."""
+"""The implementation of the module postgres_database_info."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import (
     claims_of,
     orphans_of,
-    read_world,
+    read_state,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 
@@ -24,20 +24,20 @@ if t.TYPE_CHECKING:
 
 
 def inspect(connection: Connection, params: Params, _check_mode: bool) -> dict[str, t.Any]:
-    """Read the durable claims, and with ``sizes`` how much they are used and what belongs to nobody."""
-    world = read_world(connection, [])
+    """Read the durable claims, and with ``sizes`` also how much they are used and the orphans."""
+    state = read_state(connection, [])
     result: dict[str, t.Any] = {
         "changed": False,
-        "claims": claims_of(world),
-        "max_connections": world.max_connections,
-        "server_version": world.version,
+        "claims": claims_of(state),
+        "max_connections": state.max_connections,
+        "server_version": state.version,
         "warnings": [],
     }
     if params["sizes"]:
         used = _release.usage(connection, [claim["name"] for claim in result["claims"]])
         for claim in result["claims"]:
             claim["clients"], claim["bytes"] = used[claim["name"]]
-            rows = claim["database"] and _release.count_rows(entering(params, world), identifier(claim["name"]))
+            rows = claim["database"] and _release.count_rows(entering(params, state), identifier(claim["name"]))
             claim["rows"] = rows if claim["database"] else None
-        result["orphans"] = orphans_of(world)
+        result["orphans"] = orphans_of(state)
     return result

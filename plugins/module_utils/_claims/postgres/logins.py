@@ -4,9 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Which of a deployment's two logins has the wanted password, or gets it, and which one is closed. No I/O here.
+"""Choose which of a deployment's two logins gets the wanted password, and which one is closed. No I/O here.
 
-A Postgres role has one password at a time, and a revision that drains still opens connections with the one of before. So
+A Postgres role has one password at a time, and a draining revision still opens connections with the previous password. So
 each deployment has two logins that alternate: the owner of its database, and a second one that acts as the owner.
 """
 
@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.scram import matches
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import NAME_LENGTH, identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
@@ -26,10 +26,10 @@ _SECOND = ".b"
 
 
 def second_login(name: str) -> str:
-    """Name the login that alternates with the deployment's own role.
+    """Return the name of the login that alternates with the deployment's own role.
 
-    A deployment's name has no dot, so nothing else is called so. Where the suffix does not fit into an identifier's 63
-    bytes, the end of the name is replaced by 12 digits of its hash, which tell apart names that begin alike.
+    A deployment's name has no dot, so no other role has this name. If the suffix does not fit into an identifier's 63
+    bytes, the end of the name is replaced by 12 digits of its hash, which distinguish names with the same beginning.
     """
     role = identifier(name)
     if len(role) > NAME_LENGTH - len(_SECOND):
@@ -38,67 +38,67 @@ def second_login(name: str) -> str:
 
 
 Entry = t.Mapping[str, t.Any]
-# By role: whether it has the wanted password. None: that could not be found out, so it is left as it is.
+# By role: whether it has the wanted password. None: unknown, so the password is not changed.
 Fitting = t.Mapping[str, "bool | None"]
 
 
 @dataclass(frozen=True)
 class Logins:
-    """The outcome for one deployment, in names of roles."""
+    """The result for one deployment, as names of roles."""
 
-    login: str  # to log in as
-    set_password: bool = False  # whether that one gets the wanted password
-    retire: tuple[str, ...] = ()  # to close now
-    retiring: tuple[str, ...] = ()  # with another password, and still open
+    login: str  # the role to log in as
+    set_password: bool = False  # whether that role gets the wanted password
+    retire: tuple[str, ...] = ()  # roles to close now
+    retiring: tuple[str, ...] = ()  # roles with another password that stay open
 
 
 def logins_of(name: str) -> tuple[str, str]:
-    """Name both logins of a deployment, the owner first."""
+    """Return the names of both logins of a deployment, the owner first."""
     return identifier(name), second_login(name)
 
 
-def is_open(role: str, world: World) -> bool:
-    """Whether somebody may log in as that role; without a superuser's rights nobody sees whether there is a password."""
-    found = world.roles.get(role)
-    return found is not None and found.login and (found.verifier is not None or not world.superuser)
+def is_open(role: str, state: ServerState) -> bool:
+    """Return whether a login as that role is possible; only a superuser sees whether it has a password."""
+    found = state.roles.get(role)
+    return found is not None and found.login and (found.verifier is not None or not state.superuser)
 
 
-def choose(entry: Entry, world: World, fitting: Fitting) -> Logins | None:
-    """Choose the login that has the wanted password, else one that no revision uses; None where both are in use."""
+def choose(entry: Entry, state: ServerState, fitting: Fitting) -> Logins | None:
+    """Return the login that has the wanted password, else one that no revision uses; None if both are in use."""
     owner, second = names = logins_of(entry["name"])
-    if owner not in world.roles:
+    if owner not in state.roles:
         return Logins(owner, set_password=True)
     if not entry.get("password"):
-        return Logins(second if is_open(second, world) and not is_open(owner, world) else owner)
-    fit = [role for role in names if role in world.roles and fitting.get(role, True) is not False]
-    free = [role for role in names if not _used(role, entry, world)]
+        return Logins(second if is_open(second, state) and not is_open(owner, state) else owner)
+    fit = [role for role in names if role in state.roles and fitting.get(role, True) is not False]
+    free = [role for role in names if not _used(role, entry, state)]
     if not fit and not free:
         return None
     login = fit[0] if fit else free[0]
-    return Logins(login, not fit, *_closing(entry, world, [role for role in names if role not in (login, *fit)]))
+    return Logins(login, not fit, *_closing(entry, state, [role for role in names if role not in (login, *fit)]))
 
 
-def _used(role: str, entry: Entry, world: World) -> bool:
-    """Whether revisions log in as it; where that is not known, whoever can log in may do so."""
+def _used(role: str, entry: Entry, state: ServerState) -> bool:
+    """Return whether revisions log in as that role; if that is unknown, whether a login is possible."""
     in_use = entry.get("logins_in_use")
-    return is_open(role, world) if in_use is None else role in in_use
+    return is_open(role, state) if in_use is None else role in in_use
 
 
-def _closing(entry: Entry, world: World, others: t.Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Part the logins with another password into those to close now, and those that stay open for a while."""
+def _closing(entry: Entry, state: ServerState, others: t.Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split the logins with another password into those to close now, and those that stay open for a while."""
     going = {
         role: bool(entry.get("retire")) and role not in (entry.get("logins_in_use") or ())
         for role in others
-        if is_open(role, world) or (role in world.roles and world.roles[role].sessions)
+        if is_open(role, state) or (role in state.roles and state.roles[role].sessions)
     }
     retire = tuple(role for role, goes in going.items() if goes)
-    return retire, tuple(role for role in going if role not in retire and is_open(role, world))
+    return retire, tuple(role for role in going if role not in retire and is_open(role, state))
 
 
-def login_problems(entries: t.Sequence[Entry], world: World, fitting: Fitting) -> t.Iterator[Problem]:
+def login_problems(entries: t.Sequence[Entry], state: ServerState, fitting: Fitting) -> t.Iterator[Problem]:
     """Find deployments of which both logins are in use with other passwords."""
     for entry in entries:
-        if choose(entry, world, fitting) is None:
+        if choose(entry, state, fitting) is None:
             yield _both_in_use(entry)
 
 
@@ -108,26 +108,26 @@ def _both_in_use(entry: Entry) -> Problem:
         return Problem(
             entry["name"],
             "password",
-            f"both of its logins, '{owner}' and '{second}', have another password, and not all hosts have said which one they use",
-            "run this again when all of them answer, and take a host that is gone out of the inventory; with the module alone,"
-            " give logins_in_use",
+            f"both of its logins, '{owner}' and '{second}', have another password, and not all hosts have reported which one they use",
+            "run this again when all hosts respond, and remove hosts that no longer exist from the inventory; with the module"
+            " alone, set logins_in_use",
         )
     return Problem(
         entry["name"],
         "password",
         f"both of its logins, '{owner}' and '{second}', have another password and are in use",
-        "wait until the older of its revisions has ended, or stop that one, then run this again",
+        "wait until the older of its revisions has ended, or stop it, then run this again",
     )
 
 
-def compare_passwords(entries: t.Sequence[Entry], world: World) -> dict[str, bool | None]:
-    """Compare all passwords at once: each takes 4,096 rounds of hashing, which run outside the interpreter's lock."""
+def compare_passwords(entries: t.Sequence[Entry], state: ServerState) -> dict[str, bool | None]:
+    """Compare all passwords in parallel: each takes 4,096 rounds of hashing, which run outside the interpreter's lock."""
     pairs = {
-        role: (world.roles[role].verifier, entry["password"])
+        role: (state.roles[role].verifier, entry["password"])
         for entry in entries
         if entry.get("password")
         for role in logins_of(entry["name"])
-        if role in world.roles
+        if role in state.roles
     }
     if len(pairs) < 4:
         results = [matches(*pair) for pair in pairs.values()]

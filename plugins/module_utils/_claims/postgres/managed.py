@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Servers that others run: what a login that is no superuser, or goes through a pooler, can and cannot do there."""
+"""Managed servers: what a login that is not a superuser can and cannot do there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import secrets
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import Entry, logins_of
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
@@ -28,18 +28,18 @@ if t.TYPE_CHECKING:
     Login = t.Callable[[str, str, str], Connection]
 
 
-def privilege_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Problem]:
-    """Find rights that we lack for what is to be made, with the SQL that gives them."""
-    if world.superuser:
+def privilege_problems(entries: t.Sequence[Entry], state: ServerState) -> t.Iterator[Problem]:
+    """Find rights that we lack for the objects to create, with the SQL that grants them."""
+    if state.superuser:
         return
-    me = world.me["name"]
+    me = state.me["name"]
     for entry in entries:
         target = identifier(entry["name"])
         lacking = [
             word
             for word, has, exists in (
-                ("CREATEROLE", world.me["createrole"], target in world.roles),
-                ("CREATEDB", world.me["createdb"], target in world.databases),
+                ("CREATEROLE", state.me["createrole"], target in state.roles),
+                ("CREATEDB", state.me["createdb"], target in state.databases),
             )
             if not has and not exists
         ]
@@ -47,44 +47,45 @@ def privilege_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[P
             yield Problem(
                 entry["name"],
                 "login_user",
-                f"'{me}' is no superuser and lacks {' and '.join(lacking)}",
-                f'have an administrator run: ALTER ROLE "{me}" {" ".join(lacking)}',
+                f"'{me}' is not a superuser and lacks {' and '.join(lacking)}",
+                f'ask an administrator to run: ALTER ROLE "{me}" {" ".join(lacking)}',
             )
 
 
-def closable(names: t.Sequence[str], world: World) -> list[str]:
-    """Leave out the databases from which only their owner, who is not us, can take a right."""
+def closable(names: t.Sequence[str], state: ServerState) -> list[str]:
+    """Return the databases on which we may revoke rights; that is, without those of other owners unless we are a superuser."""
     return [
         name
         for name in names
-        if world.superuser or (name in world.databases and world.databases[name].owner == world.me["name"])
+        if state.superuser or (name in state.databases and state.databases[name].owner == state.me["name"])
     ]
 
 
 def passwords_by_login(
-    entries: t.Sequence[Entry], world: World, login: Login
+    entries: t.Sequence[Entry], state: ServerState, login: Login
 ) -> tuple[dict[str, bool | None], dict[str, str]]:
-    """Try each password, as only a superuser may see what is stored: a connection for each existing login.
+    """Test each password by logging in, as only a superuser may see stored passwords; one connection per existing login.
 
-    Gives by role whether it has the password, None where that stays unknown, and for those why.
+    Return by role whether it has the password, or None if that is unknown, and by role the reason for an unknown result.
     """
     fits: dict[str, bool | None] = {}
     unknown: dict[str, str] = {}
     for entry in entries:
         target = identifier(entry["name"])
         for role in logins_of(entry["name"]):
-            if entry.get("password") and role in world.roles and target in world.databases:
+            if entry.get("password") and role in state.roles and target in state.databases:
                 fits[role], why = has_password(functools.partial(login, target, role), entry["password"])
                 unknown.update({role: why} if why else {})
     return fits, unknown
 
 
 def has_password(login: t.Callable[[str], Connection], password: str) -> tuple[bool | None, str]:
-    """Find out whether a role has a password by logging in; where that stays unknown, give None and the reason.
+    """Test by logging in whether a role has a password; return None and the reason if that is unknown.
 
-    libpq gives no SQLSTATE for a refused connection, and the text is in the server's language. So the refusal is compared
-    with that of a password that is wrong for certain: Postgres says the same of all wrong ones, and checks everything else,
-    as a limit of connections, after the password. Who was never asked for one was refused by the network or by pg_hba.conf.
+    libpq has no SQLSTATE for a refused connection, and the message is in the server's language. So the error is compared
+    with that of a password that is certainly wrong: Postgres reports the same for all wrong ones, and checks everything else,
+    such as a limit of connections, after the password. A login without a password request was refused by the network or
+    by pg_hba.conf.
     """
     refusal = _refusal(login, password)
     if refusal is None:
@@ -109,20 +110,20 @@ def _first_line(exc: Exception) -> str:
     return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
 
 
-def warnings_of(close: t.Sequence[str], world: World) -> list[str]:
-    """Say what an administrator has to do for us."""
-    missing = [name for name in close if name not in closable(close, world) and name in world.databases]
+def warnings_of(close: t.Sequence[str], state: ServerState) -> list[str]:
+    """Return warnings about what an administrator has to do for us."""
+    missing = [name for name in close if name not in closable(close, state) and name in state.databases]
     return [
-        f"the database '{name}' belongs to '{world.databases[name].owner}', so only an administrator can shut the"
-        f' deployments out of it: REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC'
+        f"the database '{name}' belongs to '{state.databases[name].owner}', so only an administrator can revoke the"
+        f' access of the deployments: REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC'
         for name in missing
-        if world.databases[name].public and world.databases[name].allow
+        if state.databases[name].public and state.databases[name].allow
     ]
 
 
 def unknown_warnings(unknown: t.Mapping[str, str]) -> list[str]:
-    """Say which passwords could not be tried, and why."""
+    """Return warnings about passwords that could not be tested, with the reasons."""
     return [
-        f"whether the role '{role}' has the wanted password could not be tried, so it is left as it is: {why}"
+        f"could not test whether the role '{role}' has the wanted password, so its password was not changed: {why}"
         for role, why in unknown.items()
     ]

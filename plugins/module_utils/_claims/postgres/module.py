@@ -4,14 +4,18 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the modules postgres_database and postgres_database_info do, between their options and their results."""
+"""The implementation of postgres_database, and what it shares with postgres_database_info."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, Refused, refuse
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
+    ClaimError,
+    Refused,
+    raise_for_problems,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import managed
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import release as _release
@@ -32,7 +36,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import Plan, make_plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import (
     entry_problems,
-    world_problems,
+    state_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.report import (
     diff_of,
@@ -40,9 +44,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     warnings_of,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import (
-    World,
-    demand_writable,
-    read_world,
+    ServerState,
+    read_state,
+    require_writable,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.timeouts import PatientSession
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
@@ -61,81 +65,81 @@ Params = t.Mapping[str, t.Any]
 
 
 @dataclass
-class View:
-    """What was seen, and what follows from it."""
+class StateAndPlan:
+    """The state of the server, and the plan that follows from it."""
 
-    world: World
+    state: ServerState
     plan: Plan
     releases: list[_release.Release]
-    unknown: dict[str, str]  # by role: why it could not be found out whether it has the wanted password
+    unknown: dict[str, str]  # by role: why it is unknown whether it has the wanted password
 
     def actions(self) -> list[dict[str, t.Any]]:
-        """List everything that is done."""
+        """List all actions."""
         return self.plan.actions() + [action for release in self.releases for action in release.actions()]
 
 
 def ensure(connection: Connection, params: Params, check_mode: bool) -> dict[str, t.Any]:
-    """Bring roles and databases to where they should be, or say what would be done."""
-    refuse(entry_problems(params["databases"]))
-    view = _look(connection, params)
-    if view.actions() and not check_mode:
-        # Others may have worked while we waited for our turn, so what counts is what is seen under the lock.
-        with connect(params) as turn, lock(turn, params["lock_timeout"]):
-            view = _look(connection, params)
-            _carry_out(connection, params, view)
-            if any(need.logins.retire for need in view.plan.needs):
-                # What a session did with its rights until it was ended, as giving them to others, is undone, too.
-                _carry_out(connection, params, _look(connection, params))
-    result = result_of(view.plan, view.world)
-    warnings = warnings_of(params["databases"], view.world, view.plan)
-    warnings += managed.warnings_of(params["close_databases"], view.world)
-    warnings += managed.unknown_warnings(view.unknown)
-    for release in view.releases:
+    """Bring roles and databases to the wanted state, or report what would be done."""
+    raise_for_problems(entry_problems(params["databases"]))
+    current = _read_and_plan(connection, params)
+    if current.actions() and not check_mode:
+        # Others may have made changes while we waited, so the plan is made again under the lock.
+        with connect(params) as lock_session, lock(lock_session, params["lock_timeout"]):
+            current = _read_and_plan(connection, params)
+            _apply(connection, params, current)
+            if any(need.logins.retire for need in current.plan.needs):
+                # This also undoes what a session did with its rights before it was ended, such as granting them to others.
+                _apply(connection, params, _read_and_plan(connection, params))
+    result = result_of(current.plan, current.state)
+    warnings = warnings_of(params["databases"], current.state, current.plan)
+    warnings += managed.warnings_of(params["revoke_public_connect"], current.state)
+    warnings += managed.unknown_warnings(current.unknown)
+    for release in current.releases:
         result["databases"][release.name] = release.result()
-        # Check mode loses nothing anyway.
+        # Check mode deletes nothing anyway.
         warnings += filter(None, [None if check_mode else release.warning()])
-    actions = view.actions()
-    diff = diff_of(view.plan, view.releases)
+    actions = current.actions()
+    diff = diff_of(current.plan, current.releases)
     return {**result, "changed": bool(actions), "actions": actions, "diff": diff, "warnings": warnings}
 
 
-def _carry_out(connection: Connection, params: Params, view: View) -> None:
-    ours = [role.name for role in view.world.roles.values() if role.mark]
+def _apply(connection: Connection, params: Params, current: StateAndPlan) -> None:
+    ours = [role.name for role in current.state.roles.values() if role.claim_comment]
     patient = PatientSession(connection, lambda: connect(params), ours)
-    apply_plan(patient, entering(params, view.world), view.plan, view.world.superuser)
-    _release.carry_out(patient, view.releases)
+    apply_plan(patient, entering(params, current.state), current.plan, current.state.superuser)
+    _release.apply_release(patient, current.releases)
 
 
-def _look(connection: Connection, params: Params) -> View:
+def _read_and_plan(connection: Connection, params: Params) -> StateAndPlan:
     entries: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "present"]
     leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
     extensions = {extension for entry in entries for extension in entry["extensions"]}
     owner = Owner(params["owner"], tuple(params["previous_owners"]), params["take_over"])
-    world = read_world(
+    state = read_state(
         connection, [role for entry in params["databases"] for role in logins_of(entry["name"])], extensions
     )
-    demand_writable(world)
-    refuse(world_problems(entries, world, owner))
-    refuse(managed.privilege_problems(entries, world))
-    releases = _release.look(connection, entering(params, world), leaving, world, owner)
-    close = managed.closable(params["close_databases"], world)
+    require_writable(state)
+    raise_for_problems(state_problems(entries, state, owner))
+    raise_for_problems(managed.privilege_problems(entries, state))
+    releases = _release.plan_release(connection, entering(params, state), leaving, state, owner)
+    close = managed.closable(params["revoke_public_connect"], state)
     unknown: dict[str, str] = {}
-    fitting = compare_passwords(entries, world)
-    if not world.superuser:
+    fitting = compare_passwords(entries, state)
+    if not state.superuser:
         fitting, unknown = managed.passwords_by_login(
-            entries, world, lambda database, role, password: log_in(params, database, role, password)
+            entries, state, lambda database, role, password: log_in(params, database, role, password)
         )
-    refuse(login_problems(entries, world, fitting))
-    return View(world, make_plan(entries, world, close, fitting, owner.name), releases, unknown)
+    raise_for_problems(login_problems(entries, state, fitting))
+    return StateAndPlan(state, make_plan(entries, state, close, fitting, owner.name), releases, unknown)
 
 
-def entering(params: Params, world: World) -> t.Callable[[str], Connection]:
-    """Give the way into the databases of deployments, as whom we are now."""
-    return lambda database: enter(params, database, world.me["name"])
+def entering(params: Params, state: ServerState) -> t.Callable[[str], Connection]:
+    """Return a function that connects to a database of a deployment as the current role."""
+    return lambda database: enter(params, database, state.me["name"])
 
 
 def run_module(module: AnsibleModule, work: t.Callable[[Connection, Params, bool], dict[str, t.Any]]) -> t.NoReturn:
-    """Connect, work, and leave the module with a result or with one line per refusal."""
+    """Connect, run ``work``, and exit the module with its result or with one line per problem."""
     require(module, ("psycopg", PSYCOPG_IMPORT_ERROR))
     try:
         with connect(module.params) as connection:
@@ -145,9 +149,9 @@ def run_module(module: AnsibleModule, work: t.Callable[[Connection, Params, bool
     except ClaimError as exc:
         module.fail_json(msg=str(exc))
     except psycopg.Error as exc:
-        # Never the whole text: it can quote the statement, and so a verifier.
+        # Never the whole message: it can quote the statement, and with it a verifier.
         reason = exc.diag.message_primary or type(exc).__name__
-        module.fail_json(msg=f"Postgres refused: {reason}. Run this again once it is cured.")
+        module.fail_json(msg=f"Postgres refused: {reason}. Fix the cause and run again.")
     for warning in result.pop("warnings"):
         module.warn(warning)
     module.exit_json(**result)

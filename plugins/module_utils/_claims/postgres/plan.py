@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""From what is wanted and what Postgres said to actions. No I/O here."""
+"""Compute actions from the wanted deployments and the state of the server. No I/O here."""
 
 from __future__ import annotations
 
@@ -21,17 +21,21 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     logins_of,
     second_login,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import Database, Role, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import (
+    Database,
+    Role,
+    ServerState,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 
-# Settings of a login for its database alone, which it can make itself: they count more than those that we made.
+# Settings of a login for its database only, which it can make itself: they override ours.
 RESET_INSIDE = ("role", "search_path")
 FORBIDDEN = ("superuser", "createdb", "createrole", "replication", "bypassrls", "expires")
 
 
 @dataclass
 class Need:
-    """What one deployment lacks. Fields that are empty are in order."""
+    """What one deployment lacks; an empty field needs no change."""
 
     entry: Entry
     logins: Logins
@@ -43,8 +47,8 @@ class Need:
     change_database: list[str] = field(default_factory=list)
     revoke: tuple[str, ...] = ()  # roles that have rights on the database and must not
     extensions: list[str] = field(default_factory=list)
-    mark: dict[str, t.Any] | None = None  # the durable copy to write; None: it stands already
-    mark_why: str = ""
+    claim_comment: dict[str, t.Any] | None = None  # the durable copy to write; None: it is up to date
+    claim_comment_reason: str = ""
 
     @property
     def name(self) -> str:
@@ -62,7 +66,7 @@ class Need:
         return second_login(self.name)
 
     def actions(self) -> list[dict[str, t.Any]]:
-        """List what is done, in this order."""
+        """List the actions, in their order."""
         common = {"name": self.name}
         steps: list[tuple[bool, dict[str, t.Any]]] = [
             (self.create_role, {"action": "create_role", "role": self.target}),
@@ -78,7 +82,10 @@ class Need:
                 (True, {"action": "create_extension", "database": self.target, "extension": extension})
                 for extension in self.extensions
             ),
-            (self.mark is not None, {"action": "remember", "database": self.target, "why": self.mark_why}),
+            (
+                self.claim_comment is not None,
+                {"action": "remember", "database": self.target, "why": self.claim_comment_reason},
+            ),
             *((True, {"action": "retire_login", "role": role}) for role in self.logins.retire),
         ]
         return [{**step, **common} for needed, step in steps if needed]
@@ -86,52 +93,52 @@ class Need:
 
 @dataclass
 class Plan:
-    """What has to be done for all."""
+    """The changes for all deployments."""
 
     needs: list[Need]
-    close: list[str]  # databases of others from which PUBLIC is shut out
+    close: list[str]  # databases of others on which PUBLIC loses the right to connect
 
     def actions(self) -> list[dict[str, t.Any]]:
-        """List what is done, in this order."""
+        """List the actions, in their order."""
         closing = [{"action": "revoke_public", "database": name} for name in self.close]
         return [action for need in self.needs for action in need.actions()] + closing
 
 
 def make_plan(
     entries: t.Sequence[Entry],
-    world: World,
+    state: ServerState,
     close: t.Sequence[str] = (),
     fitting: Fitting | None = None,
     owner: str | None = None,
 ) -> Plan:
-    """Compare what is wanted with what is; problems have been ruled out before.
+    """Compare the wanted deployments with the state of the server; problems must have been ruled out before.
 
-    ``fitting`` says which roles have the wanted password, where that is known already.
+    ``fitting`` is which roles have the wanted password, if that is already known.
     """
-    known = compare_passwords(entries, world) if fitting is None else fitting
+    known = compare_passwords(entries, state) if fitting is None else fitting
     return Plan(
-        needs=[_need(entry, world, known, owner) for entry in entries],
-        close=[name for name in close if name in world.databases and world.databases[name].public],
+        needs=[_need(entry, state, known, owner) for entry in entries],
+        close=[name for name in close if name in state.databases and state.databases[name].public],
     )
 
 
-def _need(entry: Entry, world: World, fitting: Fitting, owner: str | None) -> Need:
+def _need(entry: Entry, state: ServerState, fitting: Fitting, owner: str | None) -> Need:
     target, second = logins_of(entry["name"])
-    need = Need(entry, choose(entry, world, fitting) or Logins(target))
-    role, database = world.roles.get(target), world.databases.get(target)
+    need = Need(entry, choose(entry, state, fitting) or Logins(target))
+    role, database = state.roles.get(target), state.databases.get(target)
     if role is None:
         need.create_role = True
     else:
         need.change_role = _role_drift(need, target, role)
-    if need.logins.login == second or is_open(second, world):
-        _plan_second(need, second, world.roles.get(second))
+    if need.logins.login == second or is_open(second, state):
+        _plan_second(need, second, state.roles.get(second))
     if database is None:
         need.create_database = True
     else:
-        # The rights of the owner of before go with it.
+        # The rights of a previous owner are revoked too.
         need.revoke = tuple(name for name in database.grantees if name not in (target, second))
         need.change_database = _database_drift(database, target, need.revoke)
-    _plan_mark(need, role, database, world, owner)
+    _plan_claim_comment(need, role, database, state, owner)
     return need
 
 
@@ -150,7 +157,7 @@ def _role_drift(need: Need, name: str, role: Role) -> list[str]:
 
 
 def _is_other_limit(entry: Entry, limit: int) -> bool:
-    """Whether a connection limit has to change; -1 is none at all."""
+    """Return whether the connection limit must change; -1 is no limit."""
     wanted = entry.get("connection_limit", -1)
     lower = wanted >= 0 and (limit < 0 or wanted < limit)
     return bool(wanted != limit and (not lower or entry.get("lower_connection_limit", True)))
@@ -161,7 +168,7 @@ def _plan_second(need: Need, name: str, role: Role | None) -> None:
         need.create_second = True
         return
     found = _role_drift(need, name, role)
-    # It may act as the owner, and does so from the first moment of a session: all that it makes is the owner's.
+    # It acts as the owner from the start of each session, so all objects that it creates belong to the owner.
     if need.target not in role.member_of:
         found.append("membership")
     if f"role={need.target}" not in role.settings:
@@ -184,27 +191,35 @@ def _database_drift(database: Database, owner: str, others: t.Sequence[str]) -> 
     return found
 
 
-def _plan_mark(need: Need, role: Role | None, database: Database | None, world: World, owner: str | None) -> None:
-    old = (role.mark if role else None) or (database.mark if database and role is None else None) or {}
+def _plan_claim_comment(
+    need: Need, role: Role | None, database: Database | None, state: ServerState, owner: str | None
+) -> None:
+    old = (
+        (role.claim_comment if role else None) or (database.claim_comment if database and role is None else None) or {}
+    )
     had = {} if database is None else dict(old.get("extensions") or {})
     need.extensions = [name for name in need.entry.get("extensions") or () if name not in had]
-    mark = {**old, "deployment": need.name}
-    for key in ("redis_number", "redis_server", "redis_address"):
-        if need.entry.get(key) is not None:
-            mark[key] = need.entry[key]
+    claim_comment = {**old, "deployment": need.name}
+    options = {"redis_db": "redis_number", "redis_server": "redis_server", "redis_address": "redis_address"}
+    for option, key in options.items():
+        if need.entry.get(option) is not None:
+            claim_comment[key] = need.entry[option]
     if owner is not None:
-        mark["owner"] = owner
+        claim_comment["owner"] = owner
     if need.entry.get("aes_keys") is not None:
-        mark.pop("aes", None)
+        claim_comment.pop("aes", None)
         if need.entry["aes_keys"]:
-            mark["aes"] = need.entry["aes_keys"][0]
-    extensions = {**had, **{name: world.extensions[name] for name in need.extensions}}
-    mark.pop("extensions", None)
+            claim_comment["aes"] = need.entry["aes_keys"][0]
+    extensions = {**had, **{name: state.extensions[name] for name in need.extensions}}
+    claim_comment.pop("extensions", None)
     if extensions:
-        mark["extensions"] = extensions
+        claim_comment["extensions"] = extensions
     if database is None or role is None:
-        need.mark, need.mark_why = mark, "new"
-    elif role.mark != mark:
-        need.mark, need.mark_why = mark, "changed"
-    elif database.mark != mark:
-        need.mark, need.mark_why = mark, "the comment of the database was missing or altered"
+        need.claim_comment, need.claim_comment_reason = claim_comment, "new"
+    elif role.claim_comment != claim_comment:
+        need.claim_comment, need.claim_comment_reason = claim_comment, "changed"
+    elif database.claim_comment != claim_comment:
+        need.claim_comment, need.claim_comment_reason = (
+            claim_comment,
+            "the comment of the database was missing or altered",
+        )

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Drop the database and the role of a deployment that is gone, and tell what would be lost before."""
+"""Drop the database and the role of a removed deployment, and report beforehand what would be lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
     ClaimError,
     confirm_problems,
-    refuse,
+    raise_for_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.grants_elsewhere import (
@@ -28,7 +28,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     second_login,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import ownership_problems
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
@@ -46,9 +46,9 @@ if t.TYPE_CHECKING:
     Session = t.Union[Connection, PatientSession]  # noqa: UP007 - pylint reads it as Python 3.8 does
     Enter = t.Callable[[str], Connection]
 
-# Seconds, as long as DROP DATABASE itself waits: the session of a program that was stopped first finishes its query.
-_PATIENCE = 5
-# Who has no user is one of the server's own processes, such as autovacuum, which DROP DATABASE ends by itself.
+# Seconds, as long as DROP DATABASE itself waits: the session of a stopped program finishes its query first.
+_GRACE_SECONDS = 5
+# Sessions without a user are the server's own processes, such as autovacuum, which DROP DATABASE ends by itself.
 _CLIENTS = """
 SELECT name, pg_catalog.count(pid), pg_catalog.max(pg_catalog.pg_database_size(d.oid))
 FROM ROWS FROM (pg_catalog.unnest(CAST(%s AS pg_catalog.text[])), pg_catalog.unnest(CAST(%s AS pg_catalog.text[])))
@@ -58,8 +58,8 @@ LEFT JOIN pg_catalog.pg_stat_activity a ON (a.datname = name OR a.usename = name
   AND a.usesysid IS NOT NULL AND NOT (a.usename = SESSION_USER AND a.application_name = 'selfhost.langgraph')
 GROUP BY name
 """
-# As counted by autovacuum and the statistics: exact counting would read everything, and run what a deployment wrote. This is
-# the one query of the look that runs inside a deployment's database, so not even an operator is left to a search path.
+# As counted by autovacuum and the statistics: exact counting would read everything, and run code of the deployment. This is
+# the only query of the plan that runs in a deployment's database, so not even an operator is resolved by a search path.
 _ROWS = """
 SELECT CAST(coalesce(pg_catalog.sum(CASE WHEN c.reltuples OPERATOR(pg_catalog.>) CAST(0 AS pg_catalog.float4)
   THEN CAST(c.reltuples AS pg_catalog.float8)
@@ -72,14 +72,14 @@ WHERE c.relkind OPERATOR(pg_catalog.=) ANY(CAST('{r,m}' AS pg_catalog."char"[]))
 
 @dataclass
 class Release:
-    """One deployment to release, and what is there of it."""
+    """One deployment to release, and what exists of it."""
 
     name: str
     confirmed: bool
     role: bool
     database: bool
-    login: bool = False  # whether its second login is there
-    opened: tuple[str, ...] = ()  # the logins that somebody may log in as
+    login: bool = False  # whether its second login exists
+    opened: tuple[str, ...] = ()  # the logins that are open
     clients: int = 0
     size: int = 0
     rows: int | None = None
@@ -96,11 +96,11 @@ class Release:
 
     @property
     def needed(self) -> bool:
-        """Whether anything of it is left."""
+        """Return whether anything of it is left."""
         return self.role or self.database or self.login
 
     def actions(self) -> list[dict[str, t.Any]]:
-        """List what is done, in this order."""
+        """List the actions, in their order."""
         if not self.confirmed:
             return []
         database: dict[str, t.Any] = {
@@ -115,7 +115,7 @@ class Release:
         return [{**step, "name": self.name} for needed, step in steps if needed]
 
     def result(self) -> dict[str, t.Any]:
-        """Describe it, in the words of the module's RETURN section."""
+        """Return its entry of the module's result."""
         gone = self.confirmed or not self.needed
         return {
             "database": None if gone or not self.database else self.target,
@@ -126,43 +126,45 @@ class Release:
         }
 
     def warning(self) -> str | None:
-        """Say what was kept, and how to let it go."""
+        """Return a warning that says what was kept and how to release it."""
         if self.confirmed or not self.needed:
             return None
         return (
-            f"deployment '{self.name}': nothing was released. Its database holds about {self.rows} rows in {self.size}"
-            f" bytes, and {self.clients} clients are connected; with 'confirm: {self.name}' it is dropped."
+            f"deployment '{self.name}': nothing was released. Its database has about {self.rows} rows in {self.size}"
+            f" bytes, and {self.clients} clients are connected; set 'confirm: {self.name}' to drop it."
         )
 
 
-def look(connection: Connection, enter: Enter, entries: t.Sequence[Entry], world: World, owner: Owner) -> list[Release]:
-    """Find out what is there of the deployments that shall go, and refuse what must not be done."""
+def plan_release(
+    connection: Connection, enter: Enter, entries: t.Sequence[Entry], state: ServerState, owner: Owner
+) -> list[Release]:
+    """Find out what exists of the deployments to release, and refuse what must not be released."""
     if not entries:
         return []
-    refuse(confirm_problems(entries))
-    refuse(problem for entry in entries for problem in ownership_problems(entry, world, owner))
+    raise_for_problems(confirm_problems(entries))
+    raise_for_problems(problem for entry in entries for problem in ownership_problems(entry, state, owner))
     releases = [
         Release(
             name=entry["name"],
             confirmed=entry.get("confirm") is not None,
-            role=identifier(entry["name"]) in world.roles,
-            database=identifier(entry["name"]) in world.databases,
-            login=second_login(entry["name"]) in world.roles,
-            opened=tuple(role for role in logins_of(entry["name"]) if role in world.roles and world.roles[role].login),
+            role=identifier(entry["name"]) in state.roles,
+            database=identifier(entry["name"]) in state.databases,
+            login=second_login(entry["name"]) in state.roles,
+            opened=tuple(role for role in logins_of(entry["name"]) if role in state.roles and state.roles[role].login),
         )
         for entry in entries
     ]
-    refuse(elsewhere_problems(connection, [release.name for release in releases if release.confirmed]))
+    raise_for_problems(elsewhere_problems(connection, [release.name for release in releases if release.confirmed]))
     _count_clients(connection, releases)
-    refuse(_client_problems(releases))
+    raise_for_problems(_client_problems(releases))
     for release in releases:
-        if release.database and world.databases[release.target].allow:
+        if release.database and state.databases[release.target].allow:
             release.rows = count_rows(enter, release.target)
     return releases
 
 
 def count_rows(enter: Enter, database: str) -> int | None:
-    """Estimate the rows of a database; None where it lets nobody in."""
+    """Estimate the rows of a database; return None if it cannot be entered."""
     try:
         with enter(database) as inside:
             row = inside.execute(_ROWS).fetchone()
@@ -172,15 +174,15 @@ def count_rows(enter: Enter, database: str) -> int | None:
 
 
 def usage(connection: Session, names: t.Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Count clients and bytes of deployments, of which clients can also be elsewhere, as one of its two logins."""
+    """Count clients and bytes of deployments; clients of either login count in any database."""
     pairs = [[identifier(name) for name in names], [second_login(name) for name in names]]
     rows = {target: (int(clients), int(size or 0)) for target, clients, size in connection.execute(_CLIENTS, pairs)}
     return {name: rows[identifier(name)] for name in names}
 
 
 def _count_clients(connection: Session, releases: t.Sequence[Release]) -> None:
-    """Count clients and bytes; those of what shall go have a moment to leave."""
-    deadline = time.monotonic() + _PATIENCE
+    """Count clients and bytes; clients of deployments to release have a moment to disconnect."""
+    deadline = time.monotonic() + _GRACE_SECONDS
     while True:
         counted = usage(connection, [release.name for release in releases])
         for release in releases:
@@ -201,33 +203,33 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
             )
 
 
-def carry_out(connection: PatientSession, releases: t.Sequence[Release]) -> None:
-    """Lock the clients out, look again, and only then drop; every step can be repeated."""
+def apply_release(connection: PatientSession, releases: t.Sequence[Release]) -> None:
+    """Lock the clients out, check again, and only then drop; every step can be repeated."""
     going = [release for release in releases if release.actions()]
     if not going:
         return
-    _let_in(connection, going, allowed=False)
+    _permit_connections(connection, going, allowed=False)
     _count_clients(connection, going)
     late = list(_client_problems(going))
     if late:
-        _let_in(connection, going, allowed=True)
-        refuse(late)
+        _permit_connections(connection, going, allowed=True)
+        raise_for_problems(late)
     failpoint("release_locked_out")
     revoke_elsewhere(connection, [role for release in going for role in logins_of(release.name)])
     for release in going:
         if release.database:
             connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(release.target)))
             failpoint("release_database_dropped")
-    # A role can have rights in the database of another one that goes.
+    # A role can have rights in the database of another deployment that is released.
     for release in going:
         if release.login:
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(release.second)))
-        # The role goes last: its comment is the record of the claim.
+        # The role is dropped last: its comment is the record of the claim.
         if release.role:
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(release.target)))
 
 
-def _let_in(connection: PatientSession, releases: t.Iterable[Release], allowed: bool) -> None:
+def _permit_connections(connection: PatientSession, releases: t.Iterable[Release], allowed: bool) -> None:
     parts = []
     for release in releases:
         name = sql.Identifier(release.target)

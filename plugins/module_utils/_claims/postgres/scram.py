@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""SCRAM-SHA-256 verifiers, as Postgres keeps them: made here, so that no clear-text password reaches the server."""
+"""SCRAM-SHA-256 verifiers as Postgres stores them, computed here so that no clear-text password reaches the server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def make_verifier(password: str, salt: bytes | None = None, iterations: int = IT
 
 
 def matches(verifier: str | None, password: str) -> bool:
-    """Tell whether a stored verifier belongs to a password; MD5 and unreadable ones never do."""
+    """Return whether a stored verifier belongs to a password; MD5 and unreadable ones never do."""
     try:
         if verifier is None or not verifier.startswith(_PREFIX):
             return False
@@ -45,7 +45,7 @@ def _text(value: bytes) -> str:
 
 
 def _prepared(password: str) -> bytes:
-    """Prepare as SASLprep (RFC 4013); like Postgres, take the password as it is where that is not allowed."""
+    """Apply SASLprep (RFC 4013); like Postgres, use the password unchanged if the result is prohibited."""
     if password.isascii():
         return password.encode()
     mapped = "".join(

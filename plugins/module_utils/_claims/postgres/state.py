@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Everything that has to be known of a Postgres server, read with one query."""
+"""The state of a Postgres server, read with one query."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.comment import decode_mark
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.comment import decode_claim_comment
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 
 if t.TYPE_CHECKING:
@@ -20,11 +20,11 @@ if t.TYPE_CHECKING:
 
 MINIMUM_VERSION = 140000
 
-# Databases in which a managed service keeps its own things, and which nobody else can do anything about.
+# Internal databases of managed services, which nobody else can change.
 OF_SERVICES = {"rdsadmin", "cloudsqladmin", "azure_maintenance", "azure_sys"}
 
-# Rows come as JSON, so that one round trip carries tables of different shapes. A comment that is longer than any mark is
-# none of ours; its database's owner may have made it as long as a table.
+# Rows are returned as JSON, so that one round trip transfers tables of different shapes. A comment that is longer than any
+# of ours is ignored; the owner of its database may have made it as long as a table.
 _QUERY = """
 WITH comments AS (
   SELECT objoid, classoid, CASE WHEN pg_catalog.octet_length(description) < 10000 THEN description END AS comment
@@ -73,7 +73,7 @@ SELECT pg_catalog.json_build_object(
 
 @dataclass(frozen=True)
 class Role:
-    """A role as it is."""
+    """A role on the server."""
 
     name: str
     login: bool
@@ -86,20 +86,20 @@ class Role:
     expires: bool
     verifier: str | None
     comment: str | None
-    member_of: tuple[str, ...] = ()  # as which it may act
-    settings: tuple[str, ...] = ()  # those of ALTER ROLE ... SET, as name=value
+    member_of: tuple[str, ...] = ()  # roles that it may act as
+    settings: tuple[str, ...] = ()  # of ALTER ROLE ... SET, as name=value
     sessions: int = 0
-    set_inside: tuple[str, ...] = ()  # those of ALTER ROLE ... IN DATABASE ... SET, as database:name
+    set_inside: tuple[str, ...] = ()  # of ALTER ROLE ... IN DATABASE ... SET, as database:name
 
     @property
-    def mark(self) -> dict[str, t.Any] | None:
-        """The claim that stands in its comment. The role itself cannot change it, unlike that of its database."""
-        return decode_mark(self.comment)
+    def claim_comment(self) -> dict[str, t.Any] | None:
+        """The claim in its comment. The role itself cannot change it, unlike the comment of its database."""
+        return decode_claim_comment(self.comment)
 
 
 @dataclass(frozen=True)
 class Database:
-    """A database as it is."""
+    """A database on the server."""
 
     name: str
     owner: str
@@ -107,18 +107,18 @@ class Database:
     public: bool
     comment: str | None
     template: bool = False
-    foreign: bool = False  # it belongs to a superuser other than us, as those of a managed service do
-    grantees: tuple[str, ...] = ()  # who has rights on it beside its owner and PUBLIC
+    foreign: bool = False  # it belongs to another superuser, such as that of a managed service
+    grantees: tuple[str, ...] = ()  # roles with rights on it other than its owner and PUBLIC
 
     @property
-    def mark(self) -> dict[str, t.Any] | None:
-        """The claim that stands in its comment."""
-        return decode_mark(self.comment)
+    def claim_comment(self) -> dict[str, t.Any] | None:
+        """The claim in its comment."""
+        return decode_claim_comment(self.comment)
 
 
 @dataclass(frozen=True)
-class World:
-    """What the server said before anything was decided."""
+class ServerState:
+    """The state of the server before any decision."""
 
     version: int
     max_connections: int
@@ -131,13 +131,13 @@ class World:
 
     @property
     def superuser(self) -> bool:
-        """Whether we are one."""
+        """Whether we are a superuser."""
         return bool(self.me["superuser"])
 
 
-def read_world(connection: Connection, names: t.Sequence[str], extensions: t.Iterable[str] = ()) -> World:
-    """Ask for roles of these names, all databases, and which of these extensions the server has."""
-    # Only a superuser may see verifiers, and this parameter is told at login, without a question.
+def read_state(connection: Connection, names: t.Sequence[str], extensions: t.Iterable[str] = ()) -> ServerState:
+    """Read the roles of these names, all databases, and the available ones of these extensions."""
+    # Only a superuser may see verifiers; the server reports this parameter at login, without a query.
     superuser = connection.info.parameter_status("is_superuser") == "on"
     query = _QUERY.format(
         verifier="rolpassword" if superuser else "NULL::text", roles="pg_authid" if superuser else "pg_roles"
@@ -145,9 +145,9 @@ def read_world(connection: Connection, names: t.Sequence[str], extensions: t.Ite
     row = connection.execute(query, {"names": list(names), "extensions": sorted(set(extensions))}).fetchone()
     content = row[0] if row else {}
     if content["version"] < MINIMUM_VERSION:
-        raise ClaimError(f"Postgres {content['version'] // 10000} is too old: use 14 at least, better 15 or newer")
+        raise ClaimError(f"Postgres {content['version'] // 10000} is too old: use 14 or newer, preferably 15 or newer")
     lists = ("member_of", "settings", "set_inside")
-    return World(
+    return ServerState(
         version=content["version"],
         max_connections=content["max_connections"],
         me=content["me"],
@@ -161,78 +161,91 @@ def read_world(connection: Connection, names: t.Sequence[str], extensions: t.Ite
     )
 
 
-def demand_writable(world: World) -> None:
-    """Refuse a server that takes no writes, before anything fails half-way."""
-    if world.recovery:
+def require_writable(state: ServerState) -> None:
+    """Raise ClaimError for a read-only server, before anything fails half-way."""
+    if state.recovery:
         raise ClaimError(
-            "this Postgres is a replica, which takes no writes: give the address of its primary, as the writer's endpoint of"
-            " a managed service"
+            "this Postgres is a replica and read-only: use the address of its primary, such as the writer endpoint of a"
+            " managed service"
         )
-    if world.read_only:
+    if state.read_only:
         raise ClaimError(
-            "this Postgres is read-only for us (default_transaction_read_only is on), as managed services make it when their"
-            " disk is full: make room there, or take the setting back"
+            "this Postgres is read-only for us (default_transaction_read_only is on); managed services set this when their"
+            " disk is full: free space there, or reset the setting"
         )
 
 
-_REMEMBERED = ("redis_number", "redis_server", "redis_address", "owner")
+_REMEMBERED = {
+    "redis_db": "redis_number",
+    "redis_server": "redis_server",
+    "redis_address": "redis_address",
+    "owner": "owner",
+}
 
 
-def claims_of(world: World) -> list[dict[str, t.Any]]:
-    """List the durable claims: those of marked roles, and of marked databases whose role is gone.
+def claims_of(state: ServerState) -> list[dict[str, t.Any]]:
+    """Return the durable claims: those in comments of roles, and of databases whose role does not exist.
 
-    A deployment can rewrite the comment of its own database, so a mark counts only where it stands under its own name, and
-    that of a database only while nobody is there who could have written it.
+    A deployment can rewrite the comment of its own database, so a claim counts only on an object of its own name, and that of
+    a database only if no role exists that could have written it.
     """
     found: dict[str, dict[str, t.Any]] = {}
-    for role in world.roles.values():
-        mark = role.mark
-        if mark is None or role.name != identifier(mark["deployment"]):
+    for role in state.roles.values():
+        claim_comment = role.claim_comment
+        if claim_comment is None or role.name != identifier(claim_comment["deployment"]):
             continue
-        database = world.databases.get(role.name)
-        # The deployment can take the mark from its database, which is its own all the same.
+        database = state.databases.get(role.name)
+        # The deployment can remove the comment of its database; the database is still its own.
         made = database is not None and (
-            (database.mark or {}).get("deployment") == mark["deployment"]
+            (database.claim_comment or {}).get("deployment") == claim_comment["deployment"]
             or (database.owner == role.name and database.allow)
         )
-        found[mark["deployment"]] = _claim(mark, database=role.name if made else None, role=role.name)
-    for database in world.databases.values():
-        mark = database.mark
-        if mark is None or database.name != identifier(mark["deployment"]) or database.name in world.roles:
+        found[claim_comment["deployment"]] = _claim(claim_comment, database=role.name if made else None, role=role.name)
+    for database in state.databases.values():
+        claim_comment = database.claim_comment
+        if (
+            claim_comment is None
+            or database.name != identifier(claim_comment["deployment"])
+            or database.name in state.roles
+        ):
             continue
-        found.setdefault(mark["deployment"], _claim(mark, database=database.name, role=None))
+        found.setdefault(claim_comment["deployment"], _claim(claim_comment, database=database.name, role=None))
     return [found[name] for name in sorted(found)]
 
 
-def _claim(mark: t.Mapping[str, t.Any], **objects: str | None) -> dict[str, t.Any]:
-    return {"name": mark["deployment"], **objects, **{key: mark.get(key) for key in _REMEMBERED}}
+def _claim(claim_comment: t.Mapping[str, t.Any], **objects: str | None) -> dict[str, t.Any]:
+    return {
+        "name": claim_comment["deployment"],
+        **objects,
+        **{name: claim_comment.get(key) for name, key in _REMEMBERED.items()},
+    }
 
 
-def orphans_of(world: World) -> list[dict[str, t.Any]]:
-    """Find claims whose role or database is gone, and databases that nobody has claimed."""
-    claims = claims_of(world)
+def orphans_of(state: ServerState) -> list[dict[str, t.Any]]:
+    """Find claims whose role or database does not exist, and databases that nobody has claimed."""
+    claims = claims_of(state)
     claimed = {claim["database"] for claim in claims}
     roles = [
         {"kind": "role_without_database", "name": claim["name"], "database": None}
         for claim in claims
-        if claim["database"] is None and claim["role"] not in world.databases
+        if claim["database"] is None and claim["role"] not in state.databases
     ]
     unfinished = [
         {"kind": "unfinished_database", "name": claim["name"], "database": claim["role"]}
         for claim in claims
-        if claim["database"] is None and claim["role"] in world.databases
+        if claim["database"] is None and claim["role"] in state.databases
     ]
     no_roles = [
         {"kind": "database_without_role", "name": claim["name"], "database": claim["database"]}
         for claim in claims
         if claim["role"] is None
     ]
-    half_made = {item["database"] for item in unfinished}
-    strangers = [
+    unfinished_names = {item["database"] for item in unfinished}
+    unclaimed = [
         {"kind": "database_without_claim", "name": None, "database": name}
-        for name, database in sorted(world.databases.items())
-        if name not in claimed | half_made | {"postgres"} | OF_SERVICES
+        for name, database in sorted(state.databases.items())
+        if name not in claimed | unfinished_names | {"postgres"} | OF_SERVICES
         and not database.template
         and not database.foreign
     ]
-    return [*roles, *unfinished, *no_roles, *strangers]
+    return [*roles, *unfinished, *no_roles, *unclaimed]

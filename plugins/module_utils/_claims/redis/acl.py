@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Redis users, one per deployment: what they may do, and whether the server says so already. No I/O here."""
+"""Redis users, one per deployment: their rights, and how they differ from those on the server. No I/O here."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.r
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import SHARED_MARK
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import overlap
 
-# What @admin and @dangerous leave open and a neighbour could be reached or seen with. MOVE and COPY write into other
-# numbers, PUBSUB and CLIENT TRACKING tell of foreign channels and keys, SCRIPT and FUNCTION act on what all share.
-# RESET turns the connection into the default user; the servers of today let everybody use it, see is_open.
+# Commands outside @admin and @dangerous that reach or reveal other deployments. MOVE and COPY write into other
+# databases, PUBSUB and CLIENT TRACKING reveal others' channels and keys, SCRIPT and FUNCTION act on shared objects.
+# RESET makes the connection that of the default user; current servers allow it to every user, see is_open.
 ESCAPES = ("move", "copy", "reset", "pubsub", "script", "function", "client|tracking", "memory", "acl")
 _HARMLESS = ("script|load", "script|exists", "memory|usage", "acl|whoami")
-# What reaches beyond a deployment, and what stops or slows down the server for all.
+# Commands that reach beyond a deployment, and commands that stop or slow down the server for all.
 _NEVER = frozenset(
     "asking bgrewriteaof bgsave copy debug failover flushall flushdb keys migrate monitor move pfdebug pfselftest psync"
     " replconf replicaof reset restore-asking role save select shutdown slaveof swapdb sync".split()
 )
-# Commands that are containers of others, for all or for the server, with what of them stays within a deployment.
+# Container commands that act on all clients or on the server, with the subcommands that stay within a deployment.
 _CONTAINERS: dict[str, str] = {
     "acl": "whoami genpass help",
     "client": "caching getname getredir help id info no-touch reply setinfo setname trackinginfo",
@@ -56,21 +56,21 @@ class User:
     """A Redis user as it should be. Passwords appear as their SHA-256 only."""
 
     name: str
-    number: int | None  # None: the server has one number only, and the patterns alone keep deployments apart
+    db: int | None  # None: the server has one database only, and patterns alone separate the deployments
     hashes: frozenset[str]
     keys: frozenset[str]
     channels: frozenset[str]
     extra: tuple[str, ...] = ()
 
     def commands(self) -> list[str]:
-        """Give the command rules, in the order in which they count."""
-        numbered = ["-select"] if self.number is None else ["-select", f"+select|{self.number}"]
+        """Return the command rules, in the order in which they apply."""
+        numbered = ["-select"] if self.db is None else ["-select", f"+select|{self.db}"]
         escapes = [f"-{name}" for name in ESCAPES]
         allowed = [f"+{name}" for name in (*_HARMLESS, *self.extra)]
         return ["+@all", "-@admin", "-@dangerous", *numbered, *escapes, *allowed]
 
     def rules(self) -> list[str]:
-        """Give the arguments of ACL SETUSER that make the user exactly this, whatever it was before."""
+        """Return the arguments of ACL SETUSER that set the user to exactly this, whatever it was before."""
         hashes = [f"#{digest}" for digest in sorted(self.hashes)]
         keys = [f"~{pattern}" for pattern in sorted(self.keys)]
         channels = [f"&{pattern}" for pattern in sorted(self.channels)]
@@ -78,15 +78,15 @@ class User:
 
 
 def password_hash(password: str) -> str:
-    """Hash a password as Redis keeps it, so that the clear text never travels."""
+    """Hash a password as Redis stores it, so that the clear text is never sent."""
     return hashlib.sha256(password.encode()).hexdigest()
 
 
 class CommandSets:
     """Turn command rules into the set of commands they allow.
 
-    Redis 7.0 gives the rules back in another order and with other categories than they were set, and other versions
-    in yet another way, so only the sets can be compared.
+    Redis 7.0 returns the rules in another order and with other categories than they were set, and other versions
+    differ again, so only the sets can be compared.
     """
 
     def __init__(self, categories: Categories) -> None:
@@ -95,7 +95,7 @@ class CommandSets:
         self._known: dict[str, frozenset[str]] = {}
 
     def allowed(self, rules: str) -> frozenset[str]:
-        """Give the commands that these rules allow; the same rules are worked out once."""
+        """Return the commands that these rules allow; equal rules are evaluated once."""
         if rules not in self._known:
             commands: set[str] = set()
             for rule in rules.split():
@@ -115,7 +115,7 @@ class CommandSets:
 
 
 def differences(user: User, current: t.Mapping[str, t.Any] | None, sets: CommandSets) -> list[str]:
-    """Say in which respects the server's user is not as it should be; none means unchanged."""
+    """Return in which respects the user on the server differs from the wanted one; empty if it does not."""
     if current is None:
         return ["user"]
     flags = set(current.get("flags") or ())
@@ -128,13 +128,13 @@ def differences(user: User, current: t.Mapping[str, t.Any] | None, sets: Command
         found.append("key_patterns")
     if user_patterns(current.get("channels"), "&") != user.channels:
         found.append("channel_patterns")
-    if _command_text(current, user.number, sets) != _own_text(user, sets) or current.get("selectors"):
+    if _allowed_on_server(current, user.db, sets) != _allowed_by_rules(user, sets) or current.get("selectors"):
         found.append("commands")
     return found
 
 
 def is_ours(current: t.Mapping[str, t.Any], sets: CommandSets) -> bool:
-    """Recognise a user that this collection made, by rules that nobody writes by chance."""
+    """Return whether this collection created the user, recognised by rules that nobody writes by chance."""
     match = re.search(r"\+select\|([0-9]+)", str(current.get("commands", "")))
     template = User("", int(match.group(1)) if match else None, frozenset(), frozenset(), frozenset())
     if "move" in sets.allowed(str(current.get("commands", ""))):
@@ -143,52 +143,52 @@ def is_ours(current: t.Mapping[str, t.Any], sets: CommandSets) -> bool:
 
 
 def is_open(default: t.Mapping[str, t.Any]) -> bool:
-    """Tell whether everybody is let in as the default user, as RESET leads to it and cannot be forbidden."""
+    """Return whether the default user needs no password; RESET leads to it and cannot be forbidden."""
     return {"on", "nopass"} <= set(default.get("flags") or ())
 
 
 def is_limited(default: t.Mapping[str, t.Any]) -> bool:
-    """Tell whether the default user may not do everything: a server that loads its append-only file is that user."""
+    """Return whether the default user lacks rights; a server that loads its append-only file acts as that user."""
     return str(default.get("commands")).split() != ["+@all"] or default.get("keys") not in ("~*", ["*"], ["~*"])
 
 
 def template_commands(user: User, sets: CommandSets) -> frozenset[str]:
-    """Give the commands that a user should be allowed."""
+    """Return the commands that a user should be allowed."""
     return sets.allowed(" ".join(user.commands()))
 
 
-def _own_text(user: User, sets: CommandSets) -> frozenset[str]:
-    # One text for all users without extra commands, so that a thousand of them cost one evaluation.
-    return sets.allowed(" ".join(user.commands()).replace(f"+select|{user.number}", "+select|N"))
+def _allowed_by_rules(user: User, sets: CommandSets) -> frozenset[str]:
+    # The same string for all users without extra commands, so that a thousand of them cost one evaluation.
+    return sets.allowed(" ".join(user.commands()).replace(f"+select|{user.db}", "+select|N"))
 
 
-def _command_text(current: t.Mapping[str, t.Any], number: int | None, sets: CommandSets) -> frozenset[str]:
-    text = re.sub(rf"\+select\|{number}(?![0-9])", "+select|N", str(current.get("commands", "")))
+def _allowed_on_server(current: t.Mapping[str, t.Any], db: int | None, sets: CommandSets) -> frozenset[str]:
+    text = re.sub(rf"\+select\|{db}(?![0-9])", "+select|N", str(current.get("commands", "")))
     return sets.allowed(text)
 
 
 def user_patterns(value: t.Any, sign: str) -> frozenset[str]:
-    """Read the patterns of a user (``ACL GETUSER``), which is one text or a list."""
+    """Read the patterns of a user (``ACL GETUSER``), which are one string or a list."""
     words = value.split() if isinstance(value, str) else value or ()
     return frozenset(word[1:] if str(word).startswith(sign) else str(word) for word in words)
 
 
 def pattern_findings(patterns: t.Iterable[str]) -> t.Iterator[str]:
-    """Say what is wrong with the key patterns of a user."""
+    """Find what is wrong with the key patterns of a user."""
     for pattern in patterns:
         if not pattern or re.search(r"[\s\x00-\x1f\x7f]", pattern):
-            yield f"the pattern {pattern!r} is empty or holds white space"
+            yield f"the pattern {pattern!r} is empty or contains white space"
         elif any(overlap(pattern, name) for name in (CLAIMS_KEY, UNSAVED_KEY, SHARED_MARK)):
-            yield f"the pattern {pattern!r} covers the claims of all deployments ({CLAIMS_KEY})"
+            yield f"the pattern {pattern!r} matches the record of all claims ({CLAIMS_KEY})"
 
 
 def command_findings(commands: t.Iterable[str]) -> t.Iterator[str]:
-    """Say which extra commands would open a way to the neighbours."""
+    """Find extra commands that reach other deployments."""
     for command in commands:
         if not COMMAND.fullmatch(command):
-            yield f"{command!r} is not the name of a command, as in 'info' or 'client|no-touch'"
+            yield f"{command!r} is not the name of a command, such as 'info' or 'client|no-touch'"
         elif not _stays_within(command):
-            yield f"the command {command!r} reaches beyond the deployment's own number"
+            yield f"the command {command!r} reaches beyond the deployment's own database"
 
 
 def _stays_within(command: str) -> bool:

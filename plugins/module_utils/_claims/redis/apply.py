@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Change users, as one transaction."""
+"""Change users in one transaction."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ import typing as t
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY, UNSAVED_KEY
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ServerState
 
-# Beginning of the fields of the record that name users whose sessions with an old password have to end.
+# Prefix of the fields of the record that name users whose sessions with an old password must end.
 ENDING = ":ending:"
 
 
 def change_users(
-    server: Server, world: World, commands: t.Sequence[tuple[str, ...]], save: bool, ending: t.Iterable[str] = ()
+    server: Server, state: ServerState, commands: t.Sequence[tuple[str, ...]], save: bool, ending: t.Iterable[str] = ()
 ) -> list[str] | None:
-    """Change users and save them as one transaction, so that a crash cannot leave users that are not saved.
+    """Change users and save them in one transaction, so that a crash cannot leave unsaved users.
 
-    A save that fails (a full disk) leaves a mark, from which the next run knows that it has to save again. Users whose
-    sessions end after that (``ending``) are marked likewise. Gives all users, as they were in that very moment.
+    If saving fails (a full disk), a key remains that makes the next run save again. Users whose sessions end afterwards
+    (``ending``) are recorded in the same way. Return all users as of that transaction, or None if they may not be listed.
     """
-    # In a cluster most nodes cannot hold these keys.
-    batch: list[tuple[str, ...]] = [] if world.cluster else [("SET", UNSAVED_KEY, "1")]
-    batch += [("HSET", CLAIMS_KEY, ENDING + name, "1") for name in ([] if world.cluster else ending)]
-    # A managed service that hides its configuration keeps users in its own way, and may forbid to save them.
-    apart = world.acl_file is None
+    # In a cluster most nodes cannot store these keys.
+    batch: list[tuple[str, ...]] = [] if state.cluster else [("SET", UNSAVED_KEY, "1")]
+    batch += [("HSET", CLAIMS_KEY, ENDING + name, "1") for name in ([] if state.cluster else ending)]
+    # A managed service that hides its configuration stores users by its own means, and may forbid ACL SAVE.
+    apart = state.acl_file is None
     batch += [*commands, *([("ACL", "SAVE")] if save and not apart else []), ("ACL", "LIST")]
-    if world.rules is None:
+    if state.rules is None:
         batch.pop()
     replies = server.pipeline(batch, atomic=True)
     for command, reply in zip(batch, replies):
         if isinstance(reply, Exception):
             subject = "save the users to the aclfile" if command[1] == "SAVE" else f"change the user '{command[2]}'"
-            raise ClaimError(f"Redis could not {subject}: {reply}. Nothing is lost: run this again once it is cured.")
+            raise ClaimError(f"Redis could not {subject}: {reply}. Nothing is lost: fix the cause and run again.")
     server.pipeline(
-        [*([("ACL", "SAVE")] if save and apart else []), *([] if world.cluster else [("DEL", UNSAVED_KEY)])]
+        [*([("ACL", "SAVE")] if save and apart else []), *([] if state.cluster else [("DEL", UNSAVED_KEY)])]
     )
-    return None if world.rules is None else [str(line) for line in replies[-1]]
+    return None if state.rules is None else [str(line) for line in replies[-1]]

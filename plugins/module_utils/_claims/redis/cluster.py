@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Redis servers with one number only, as in cluster mode: there key patterns alone keep deployments apart."""
+"""Redis servers with one database only, such as clusters, where key patterns alone separate the deployments."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ import typing as t
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import own_patterns
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, readable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import key_patterns, user_of
 
 
-def is_shared(server: Server, world: World, allowed: bool) -> bool:
-    """Say whether all deployments have to share number 0; refuse where the play does not allow that."""
-    if world.databases is None and "out of range" in str(server.call("EVAL", "return redis.call('SELECT', 1)", 0)):
-        world.databases = 1  # of a server that keeps its configuration to itself
-    if world.databases != 1:
+def single_db(server: Server, state: ServerState, allowed: bool) -> bool:
+    """Return whether all deployments have to share database 0; raise ClaimError if the play does not allow that."""
+    if state.databases is None and "out of range" in str(server.call("EVAL", "return redis.call('SELECT', 1)", 0)):
+        state.databases = 1  # the server hides its configuration
+    if state.databases != 1:
         return False
     if not allowed:
-        why = "is in cluster mode and" if world.cluster else "is configured with one database and"
+        why = "is in cluster mode and" if state.cluster else "is configured with one database and"
         raise ClaimError(
-            f"this Redis {why} has number 0 only, so deployments cannot get a number each. Use one that is not, or set"
-            " allow_shared_number to true, and they are kept apart by their key prefixes (REDIS_KEY_PREFIX) alone."
+            f"this Redis {why} has database 0 only, so deployments cannot get a database each. Use another Redis, or set"
+            " allow_shared_number to true; deployments are then separated by their key prefixes (REDIS_KEY_PREFIX) alone."
         )
     return True
 
 
 def overlap_problems(entries: t.Sequence[Entry], users: t.Iterable[str]) -> t.Iterator[Problem]:
-    """Find deployments whose key patterns meet those of others, in the list or on the server."""
+    """Find deployments whose key patterns overlap with those of others, in the list or on the server."""
     names = {entry["name"] for entry in entries}
     prefixes = [(literal(pattern), name) for name, pattern in _patterns_of_users(users) if name not in names]
     for entry in entries:
@@ -50,7 +50,7 @@ def overlap_problems(entries: t.Sequence[Entry], users: t.Iterable[str]) -> t.It
             yield Problem(
                 here,
                 "key_patterns",
-                f"its keys in the shared number 0 meet those of '{there}', at '{printable(readable(prefix))}'",
+                f"its key pattern overlaps with that of '{there}' in the shared database 0, at '{printable(readable(prefix))}'",
                 "give each deployment a prefix of its own",
             )
         open_ones.append((prefix, name))
@@ -60,15 +60,15 @@ def _patterns_of_users(users: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
     for line in users:
         name, rights = user_of(line)
         if "on" in rights and "allkeys" not in rights and "+select|" not in line:
-            # Administrators (~*) meet everybody and are meant to.
+            # The patterns of administrators (~*) overlap with all others, by intention.
             yield from ((name, pattern) for pattern in key_patterns(rights) if pattern != "*")
 
 
 def other_nodes(server: Server, masters: bool = False) -> list[Server]:
-    """Connect to every other node of the cluster that answers; replicas have users too, but no keys of their own."""
+    """Connect to every other node of the cluster that responds; replicas have users too, but no keys of their own."""
     reply = server.call("CLUSTER", "NODES")
     if isinstance(reply, Exception):
-        raise ClaimError(f"this cluster does not tell its nodes ({reply}), so users cannot be made on all of them")
+        raise ClaimError(f"CLUSTER NODES is not permitted ({reply}), so users cannot be created on all nodes")
     nodes = []
     for line in str(reply).splitlines():
         address, flags = line.split()[1:3]
@@ -79,17 +79,17 @@ def other_nodes(server: Server, masters: bool = False) -> list[Server]:
 
 
 def warnings_of(shared: bool) -> list[str]:
-    """Say what sharing means."""
+    """Return a warning about what sharing one database means."""
     if not shared:
         return []
     return [
-        "all deployments share Redis number 0: their key patterns keep them apart, so each server must be started with"
-        " its own REDIS_KEY_PREFIX, and servers with fixed keys (lg:*) must not be used here."
+        "all deployments share Redis database 0, separated by their key patterns only: start each server with its own"
+        " REDIS_KEY_PREFIX, and do not use servers with fixed keys (lg:*) here."
     ]
 
 
 def sweep(servers: t.Sequence[Server], patterns: t.Sequence[str], delete: bool) -> int:
-    """Count the keys of patterns on all nodes, and delete them."""
+    """Count the keys that match the patterns on all nodes, and delete them if ``delete`` is set."""
     total = 0
     for server in servers:
         for pattern in patterns:

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The way to a Redis or Valkey server: options, connection, and the few calls that are made through it."""
+"""The connection to a Redis or Valkey server: its options, and the calls made through it."""
 
 # The options here must stay in sync with the doc fragment plugins/doc_fragments/_redis.py.
 
@@ -37,10 +37,10 @@ REDIS_ARGS: dict[str, t.Any] = {
     "login_ca_file": {"type": "path"},
     "login_timeout": {"type": "int", "default": 30},
 }
-# What postgres_database_info returns of a claim, so that its list can be passed on as it is.
+# What postgres_database_info returns for a claim, so that its list can be passed on unchanged.
 KNOWN_CLAIM: dict[str, t.Any] = {
     "name": {"type": "str", "required": True},
-    "redis_number": {"type": "int"},
+    "redis_db": {"type": "int"},
     **{key: {"type": "str"} for key in ("database", "role", "redis_server", "redis_address", "owner")},
 }
 REDIS_EXCLUSIVE = [
@@ -99,7 +99,7 @@ class Server:
 
     @property
     def patience(self) -> int:
-        """How many milliseconds a reply may take."""
+        """Return how many milliseconds a reply may take."""
         return int(self._client.connection_pool.connection_kwargs["socket_timeout"] * 1000)
 
     def call(self, *command: str | int) -> Reply:
@@ -107,7 +107,7 @@ class Server:
         return self.pipeline([command])[0]
 
     def pipeline(self, commands: t.Sequence[t.Sequence[str | int]], atomic: bool = False) -> list[Reply]:
-        """Run many commands; errors of single commands come back as exceptions among the replies."""
+        """Run many commands; errors of single commands are returned as exceptions among the replies."""
         pipe = self._client.pipeline(transaction=atomic)
         for command in commands:
             pipe.execute_command(*command)
@@ -122,9 +122,9 @@ class Server:
         questions: t.Sequence[t.Sequence[str]],
         decide: t.Callable[[t.Sequence[Reply]], t.Sequence[t.Sequence[str]]],
     ) -> Exception | None:
-        """Ask, decide and change as one step, once more where somebody else changed ``key`` in between.
+        """Read, decide and change in one atomic step; repeat it if another client changed ``key`` in between.
 
-        Gives the server's refusal, if any; nothing is changed then.
+        Return the server's error, if any; in that case nothing was changed.
         """
         with self._client.pipeline(transaction=True) as pipe:
             for _attempt in range(100):
@@ -144,13 +144,13 @@ class Server:
                     return t.cast("Exception", exc)
                 except redis.exceptions.RedisError as exc:
                     raise ClaimError(f"Redis at {self._address}: {exc}") from exc
-        raise ClaimError(f"Redis at {self._address}: others change its claims without end")
+        raise ClaimError(f"Redis at {self._address}: other clients keep changing its claims; run again")
 
     def script(self, text: str, key: str, argument: t.Any) -> dict[str, t.Any]:
-        """Run a script that takes and gives JSON."""
+        """Run a script that takes and returns JSON."""
         reply = self.call("EVAL", text, 1, key, json.dumps(argument))
         if isinstance(reply, redis.exceptions.MovedError):
-            # In a cluster another node holds this key.
+            # In a cluster another node has this key.
             self.home = self.at(reply.host, reply.port)
             return self.home.script(text, key, argument)
         if isinstance(reply, Exception):
@@ -158,28 +158,28 @@ class Server:
         return t.cast("dict[str, t.Any]", json.loads(reply))
 
     def at(self, host: str, port: int) -> Server:
-        """Connect to another node of the same cluster, with everything else as here."""
+        """Connect to another node of the same cluster with the same options."""
         pool = self._client.connection_pool
         options = {**pool.connection_kwargs, "host": host or pool.connection_kwargs.get("host"), "port": port}
         other = redis.ConnectionPool(connection_class=pool.connection_class, **options)
         return Server(redis.Redis(connection_pool=other), f"{host}:{port}")
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self._client.close()
 
 
 def connect(params: t.Mapping[str, t.Any]) -> Server:
-    """Connect and log in."""
+    """Connect and log in; raise ClaimError if that fails."""
     options = connection_options(params)
     address = params["login_unix_socket"] or f"{params['login_host']}:{params['login_port']}"
     try:
         if params["login_uri"]:
             demand_uri(params["login_uri"])
-            # The path of the URI would choose a number, but claims live in number 0 alone.
+            # The path of the URI would select a database, but claims are recorded in database 0 only.
             client = redis.Redis.from_url(params["login_uri"], **options)
             client.connection_pool.connection_kwargs["db"] = 0
-            address = _where(client.connection_pool.connection_kwargs)
+            address = _address(client.connection_pool.connection_kwargs)
         else:
             client = redis.Redis(**options)
         client.ping()
@@ -188,12 +188,12 @@ def connect(params: t.Mapping[str, t.Any]) -> Server:
     return Server(client, address)
 
 
-def _where(options: t.Mapping[str, t.Any]) -> str:
+def _address(options: t.Mapping[str, t.Any]) -> str:
     return str(options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}")
 
 
 def as_mapping(reply: Reply) -> dict[str, t.Any]:
-    """Read a reply of names and values: a flat list in RESP2, a map in RESP3."""
+    """Convert a reply of names and values to a dictionary: it is a flat list in RESP2, a map in RESP3."""
     if isinstance(reply, dict):
         return reply
     items = list(reply or ())

@@ -4,42 +4,42 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Keys that deployments have left in number 0, where every connection begins and no rule of Redis keeps it from writing."""
+"""Keys that deployments have left in database 0, where every connection starts and no rule of Redis prevents writing."""
 
 from __future__ import annotations
 
 import typing as t
 from collections import Counter
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import MARK
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import NAMESPACE
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import keys as _keys
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import matcher
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import key_patterns, user_of
 
 Owned = t.Callable[[str], t.Optional[str]]  # noqa: UP045 - Python 3.8
 
 
-def owner_of_key(names: t.Collection[str], world: World) -> Owned:
-    """Give a function that says of a key in number 0 of which of these deployments it is; None where that is not sure.
+def owner_of_key(names: t.Collection[str], state: ServerState) -> Owned:
+    """Return a function that returns which of these deployments owns a key in database 0, or None if that is uncertain.
 
-    Our own keys are nobody's. A key that begins with the deployment's name and ":" is its own, another one that its user
-    may write only where no other user may have written it.
+    Our own keys have no owner. A key that begins with the deployment's name and ":" is its own; another key that its user
+    may write is its own only if no other user can have written it.
     """
-    users = dict(user_of(line) for line in world.rules or ())
+    users = dict(user_of(line) for line in state.rules or ())
     mine = {name: matcher(key_patterns(users.get(name, ()))) for name in names}
     others = matcher(
         [
             pattern
             for name, rights in users.items()
-            if name not in {*names, world.me} and not (name == "default" and "off" in rights)
+            if name not in {*names, state.me} and not (name == "default" and "off" in rights)
             for pattern in key_patterns(rights)
         ]
     )
 
     def owner(key: str) -> str | None:
-        if key.startswith(f"{MARK}:"):
+        if key.startswith(f"{NAMESPACE}:"):
             return None
         if key.partition(":")[0] in mine and ":" in key:
             return key.partition(":")[0]
@@ -48,13 +48,13 @@ def owner_of_key(names: t.Collection[str], world: World) -> Owned:
     return owner
 
 
-def sweep(server: Server, names: t.Collection[str], world: World, delete: bool) -> Counter[str]:
-    """Count the keys in number 0 of each of these deployments, and delete them."""
+def sweep(server: Server, names: t.Collection[str], state: ServerState, delete: bool) -> Counter[str]:
+    """Count the keys in database 0 of each of these deployments, and delete them if ``delete`` is set."""
     found: Counter[str] = Counter()
     if not names:
         return found
-    owner = owner_of_key(names, world)
-    for _number, keys in _keys.scan(server, [0]):
+    owner = owner_of_key(names, state)
+    for _db, keys in _keys.scan(server, [0]):
         own = {key: name for key in keys if (name := owner(key))}
         found.update(own.values())
         if delete and own:

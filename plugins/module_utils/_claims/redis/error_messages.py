@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The codes of the claims script in words. No I/O here."""
+"""Messages for the error codes of the claims script. No I/O here."""
 
 from __future__ import annotations
 
@@ -17,83 +17,83 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problem
 
 
 def script_problems(answer: t.Mapping[str, t.Any], owner: Owner) -> t.Iterator[Problem]:
-    """Put the script's codes into words."""
+    """Turn the error codes of the script into problems; raise ClaimError if the server cannot be identified."""
     if len(answer.get("lost") or ()) > 1:
         raise ClaimError(
-            f"this Redis has lost its record, and Postgres remembers {len(answer['lost'])} servers at its address:"
-            f" {', '.join(answer['lost'])}. Write down which one it is: HSET selfhost.langgraph:claims :server UUID"
+            f"this Redis has lost its record of claims, and Postgres records {len(answer['lost'])} servers at its address:"
+            f" {', '.join(answer['lost'])}. Record which one this is: HSET selfhost.langgraph:claims :server UUID"
         )
     for item in answer["problems"] or ():
-        yield _of_owner(item, owner) or _worded(item, int(answer["databases"]))
+        yield _of_owner(item, owner) or _problem_from_code(item, int(answer["databases"]))
 
 
 def _of_owner(item: t.Mapping[str, t.Any], owner: Owner) -> Problem | None:
-    name, number = str(item["name"]), item.get("number")
+    name, db = str(item["name"]), item.get("db")
     if item["code"] == "owner":
-        return owner.problem(name, f"Redis number {number}", item["other"])
+        return owner.problem(name, f"Redis database {db}", item["other"])
     if item["code"] == "database_owner":
         return owner.problem(name, f"Postgres database '{identifier(name)}'", item["other"])
     return None
 
 
-def _worded(item: t.Mapping[str, t.Any], databases: int) -> Problem:
-    name, number, other, keys = item["name"], item.get("number"), item.get("other"), item.get("keys")
+def _problem_from_code(item: t.Mapping[str, t.Any], databases: int) -> Problem:
+    name, db, other, keys = item["name"], item.get("db"), item.get("other"), item.get("keys")
     option, finding, remedy = {
         "disagree": (
             "name",
-            f"Redis has recorded number {number} for it, but its Postgres database remembers {other}",
-            "find out which of the two holds its data, then correct the other record",
+            f"Redis records database {db} for it, but its Postgres database records {other}",
+            "find out which of the two has its data, then correct the other record",
         ),
         "moves": (
-            "number",
-            f"it holds number {number} already and cannot move to {other}",
-            f"ask for {number}, or for none",
+            "redis_db",
+            f"it already has Redis database {db} and cannot move to {other}",
+            f"set it to {db}, or leave it out",
         ),
-        "held": ("number", f"number {number} belongs to '{other}'", "ask for another number, or for none"),
+        "held": ("redis_db", f"Redis database {db} belongs to '{other}'", "choose another one, or leave it out"),
         "remembered": (
-            "number",
-            f"number {number} belongs to '{other}', whose Postgres database remembers it",
-            "ask for another number, or for none",
+            "redis_db",
+            f"Redis database {db} belongs to '{other}' according to its Postgres database",
+            "choose another one, or leave it out",
         ),
         "user": (
-            "number",
-            f"the Redis user '{other}' may select number {number}",
-            f"ask for another number, or for none; where nobody needs that user any more, ACL DELUSER {other}",
+            "redis_db",
+            f"the Redis user '{other}' may select database {db}",
+            f"choose another one, or leave it out; if nobody needs that user, remove it with ACL DELUSER {other}",
         ),
         "twice": (
             "known_claims",
-            f"number {number} is remembered for it and for {_listed(other)}",
-            "find out whose data it holds and correct the comment of the other database",
+            f"Redis database {db} is recorded for it and for {_listed(other)}",
+            "find out whose data it has and correct the comment of the other database",
         ),
         "shared": (
             "name",
-            f"Redis has recorded number {number} for it, but the Postgres database of '{other}' remembers {number} too",
-            "find out whose keys it holds, then correct the record of the other one",
+            f"Redis records database {db} for it, but the Postgres database of '{other}' records {db} too",
+            "find out whose keys it has, then correct the other record",
         ),
         "range": (
-            "number",
-            f"number {number} does not exist: the server has 1 to {databases - 1}, and 0 is reserved",
-            "ask for a number in between, or raise 'databases' in redis.conf",
+            "redis_db",
+            f"Redis database {db} does not exist: the server has 1 to {databases - 1}, and 0 is reserved",
+            "choose one in that range, or raise 'databases' in redis.conf",
         ),
         "occupied": (
-            "number",
-            f"number {number} is claimed by nobody, but holds {keys} keys",
-            "ask for another number, or empty it after finding out whose keys they are",
+            "redis_db",
+            f"Redis database {db} is not claimed, but has {keys} keys",
+            "choose another one, or find out whose keys they are and empty it",
         ),
         "left": (
             "state",
-            f"its number {number} got {keys} keys while it was released",
-            "find out who writes there; its user is gone, so run this again then",
+            f"{keys} keys were written to its Redis database {db} while it was released",
+            "find out which client writes there, then run again; its user is already removed",
         ),
         "foreign": (
             "name",
-            "Redis has a user of that name which this collection did not make",
+            "Redis has a user of that name which this collection did not create",
             "choose another name, or remove the user with ACL DELUSER",
         ),
         "full": (
             "name",
-            f"none of the numbers 1 to {databases - 1} is free",
-            "raise 'databases' in redis.conf, or release deployments that are gone",
+            f"none of the Redis databases 1 to {databases - 1} is free",
+            "raise 'databases' in redis.conf, or release deployments that are no longer needed",
         ),
     }[str(item["code"])]
     return Problem(str(name), option, finding, remedy)

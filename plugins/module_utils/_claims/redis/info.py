@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""List what is claimed in a Redis, how much it is used, and what belongs to nobody."""
+"""List the claims in a Redis server, how much they are used, and orphans."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import known_numbers, record_input
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import known_dbs, record_input
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.release import connected, count
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.scripts import INSPECT_SCRIPT
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import read_world
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import read_state
 
 
 def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) -> dict[str, t.Any]:
-    """Read everything; nothing is changed."""
-    world = read_world(server, [])
-    answer = server.script(INSPECT_SCRIPT, CLAIMS_KEY, record_input(world, params))
+    """Read all claims and orphans; nothing is changed."""
+    state = read_state(server, [])
+    answer = server.script(INSPECT_SCRIPT, CLAIMS_KEY, record_input(state, params))
     try:
         clients = connected(server)
     except ClaimError:
-        clients = None  # a managed service that keeps this to itself
+        clients = None  # a managed service that hides this
     users = server.call("ACL", "USERS")
-    keys = {int(item["number"]): int(item["keys"]) for item in answer["counts"] or ()}
+    keys = {int(item["db"]): int(item["keys"]) for item in answer["counts"] or ()}
     claims = [
         {
             "name": item["name"],
-            "number": int(item["number"]),
-            "key_count": keys.get(int(item["number"]), 0),
-            "clients": None if clients is None else count(clients, item["name"], int(item["number"])),
+            "redis_db": int(item["db"]),
+            "key_count": keys.get(int(item["db"]), 0),
+            "clients": None if clients is None else count(clients, item["name"], int(item["db"])),
             "user": None if isinstance(users, Exception) else item["name"] in users,
             "owner": item.get("owner"),
         }
         for item in answer["claims"] or ()
     ]
     claims.sort(key=lambda claim: claim["name"])
-    known = None if params["known_claims"] is None else known_numbers(params["known_claims"], answer.get("server"))
+    known = None if params["known_claims"] is None else known_dbs(params["known_claims"], answer.get("server"))
     return {
         "changed": False,
         "claims": claims,
         "orphans": orphans(claims, keys, known),
         "number_limit": int(answer["databases"]),
         "server": answer.get("server"),
-        "server_version": world.version,
+        "server_version": state.version,
         "warnings": [],
     }
 
@@ -56,13 +56,13 @@ def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) ->
 def orphans(
     claims: t.Sequence[t.Mapping[str, t.Any]], keys: t.Mapping[int, int], known: t.Mapping[str, int] | None
 ) -> list[dict[str, t.Any]]:
-    """Find numbers that hold keys of nobody, and claims that stand in one record only."""
-    recorded = {claim["name"]: claim["number"] for claim in claims}
+    """Find databases that have keys and no claim, and claims that are in one of the two records only."""
+    recorded = {claim["name"]: claim["redis_db"] for claim in claims}
     held = {*recorded.values(), *(known or {}).values()}
     found: list[dict[str, t.Any]] = [
-        {"kind": "keys_without_claim", "name": None, "number": number, "key_count": count_}
-        for number, count_ in sorted(keys.items())
-        if number not in held
+        {"kind": "keys_without_claim", "name": None, "redis_db": db, "key_count": count_}
+        for db, count_ in sorted(keys.items())
+        if db not in held
     ]
     if known is None:
         return found
@@ -72,6 +72,6 @@ def orphans(
         kind = "disagreement" if name in recorded and name in known else "claim_without_database"
         if name not in recorded:
             kind = "database_without_claim"
-        number = recorded.get(name, known.get(name))
-        found.append({"kind": kind, "name": name, "number": number, "key_count": keys.get(number or 0, 0)})
+        db = recorded.get(name, known.get(name))
+        found.append({"kind": kind, "name": name, "redis_db": db, "key_count": keys.get(db or 0, 0)})
     return found

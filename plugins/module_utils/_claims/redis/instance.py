@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The Redis or Valkey that the role redis runs: what it runs with, what it holds, and why a change of it is refused."""
+"""The Redis or Valkey instance of the role redis: its settings, its content, and reasons to refuse a change."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.r
 
 IMPLEMENTATIONS = ("redis", "valkey")
 ADMINISTRATOR = "langgraph-admin"
-# Values that are paths; the server reports where they lead.
+# Values that are paths; the server reports them resolved.
 _PATHS = ("dir", "aclfile", "unixsocket")
 
 
 def unit_of(implementation: str) -> str:
-    """The unit of the instance."""
+    """Return the name of the instance's systemd unit."""
     return f"{implementation}-server@langgraph.service"
 
 
 def drop_in_of(implementation: str) -> str:
-    """The file by which the role makes the distribution's template unit its own; the first that it writes for a server."""
+    """Return the path of the drop-in for the distribution's template unit, the first file that the role writes for a server."""
     return f"/etc/systemd/system/{unit_of(implementation)}.d/langgraph.conf"
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """Where an earlier version of the role made the distribution's own server the deployments'."""
+    """Files of an earlier version of the role, which used the distribution's own server for the deployments."""
 
     implementation: str
     config: str
@@ -43,7 +43,7 @@ class Earlier:
 
 
 def earlier_of(implementation: str) -> Earlier:
-    """The places of before."""
+    """Return the files of the earlier version for an implementation."""
     directory = f"/etc/{implementation}"
     socket = f"/run/{implementation}/{implementation}-server.sock"
     return Earlier(implementation, f"{directory}/langgraph.conf", socket, f"{directory}/langgraph-admin.password")
@@ -51,22 +51,22 @@ def earlier_of(implementation: str) -> Earlier:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a server reports of itself."""
+    """What a server reports about itself."""
 
     settings: dict[str, str] = field(default_factory=dict)
-    # Numbers that a deployment has claimed.
+    # Database numbers by deployment.
     claims: dict[str, int] = field(default_factory=dict)
-    # Numbers that hold keys.
-    numbers: list[int] = field(default_factory=list)
+    # Database numbers that have keys.
+    dbs: list[int] = field(default_factory=list)
 
 
-def questions(names: t.Collection[str]) -> list[tuple[str, ...]]:
-    """What to ask a server, in one round trip; read_replies() understands the answers."""
+def queries(names: t.Collection[str]) -> list[tuple[str, ...]]:
+    """Return the commands that query a server in one round trip; read_replies() parses the replies."""
     return [("CONFIG", "GET", *sorted(names or ["databases"])), ("HGETALL", CLAIMS_KEY), ("INFO", "keyspace")]
 
 
 def read_replies(replies: t.Sequence[Reply]) -> Reading:
-    """Understand the answers to questions(). What the server does not report is not there."""
+    """Parse the replies to queries(). What the server does not report is left out."""
     settings, record, keyspace = (
         {} if isinstance(reply, Exception) else reply if isinstance(reply, str) else as_mapping(reply)
         for reply in replies
@@ -75,7 +75,7 @@ def read_replies(replies: t.Sequence[Reply]) -> Reading:
     return Reading(
         settings={str(name): str(value) for name, value in as_mapping(settings).items()},
         claims=claimed(as_mapping(record)),
-        numbers=sorted(int(name[2:]) for name in fields if name.startswith("db") and name[2:].isdigit()),
+        dbs=sorted(int(name[2:]) for name in fields if name.startswith("db") and name[2:].isdigit()),
     )
 
 
@@ -84,12 +84,12 @@ def _lines(text: str) -> list[str]:
 
 
 def claimed(record: t.Mapping[str, str]) -> dict[str, int]:
-    """Deployments and their numbers, from the hash of claims; a field that begins with ``:`` is about the server."""
+    """Return database numbers by deployment, from the hash of claims; fields that begin with ``:`` are about the server."""
     return {name: int(value.split(" ")[0]) for name, value in record.items() if not name.startswith(":")}
 
 
 def directives(text: str) -> dict[str, str]:
-    """The directives of a configuration file; of one that stands there twice the last."""
+    """Return the directives of a configuration file; the last one applies if it is repeated."""
     found = {}
     for line in text.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
@@ -106,7 +106,7 @@ def _words(value: str) -> list[str]:
 
 
 def differences(wanted: t.Mapping[str, str], running: t.Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Directives that a server runs with otherwise than wanted. One that it does not report cannot be compared."""
+    """Return directives whose running value differs from the wanted one. A directive that is not reported is not compared."""
 
     def normal(name: str, value: str) -> str:
         return os.path.realpath(value) if name in _PATHS and value else value.lower()
@@ -118,69 +118,69 @@ def differences(wanted: t.Mapping[str, str], running: t.Mapping[str, str]) -> di
     }
 
 
-def lowered(databases: int, reading: Reading) -> str:
-    """Why a server may not get so few numbers: it would load the keys of a number that it lacks into another one."""
-    held = {number: f"holds the claim of '{name}'" for name, number in reading.claims.items()}
-    used = dict.fromkeys(reading.numbers, "has keys") | held
+def too_few_databases(databases: int, reading: Reading) -> str:
+    """Return why the server needs more databases, or "": it would load the keys of a missing database into another one."""
+    held = {db: f"is claimed by '{name}'" for name, db in reading.claims.items()}
+    used = dict.fromkeys(reading.dbs, "has keys") | held
     highest = max(used, default=0)
     if highest < databases:
         return ""
     return (
-        f"redis_databases: {databases} is too low, for number {highest} {used[highest]}: set it to {highest + 1} or more, or "
-        "remove that deployment first; nothing was changed"
+        f"redis_databases: {databases} is too low, because database {highest} {used[highest]}: set it to {highest + 1} or more, "
+        "or remove that deployment first; nothing was changed"
     )
 
 
-def not_asked(databases: int, written: t.Mapping[str, str], why: str) -> str:
-    """Why the numbers may not become fewer while nobody can ask which are in use."""
+def unknown_databases(databases: int, written: t.Mapping[str, str], why: str) -> str:
+    """Return why the number of databases may not be lowered while it is unknown which are in use, or ""."""
     before = written.get("databases", "")
     if not before.isdigit() or databases >= int(before):
         return ""
     return (
-        f"redis_databases: {databases} is less than the {before} of now, and Redis cannot be asked which numbers are in use "
+        f"redis_databases: {databases} is less than the current {before}, and Redis does not report which databases are in use "
         f"({why}): start it, or leave redis_databases at {before}; nothing was changed"
     )
 
 
-def silent(unit: str, path: str, why: str) -> str:
-    """Why a server that runs with its settings is left alone, though it does not answer."""
+def not_responding(unit: str, path: str, why: str) -> str:
+    """Return why a server that runs with its settings and does not respond is not restarted."""
     return (
-        f"Redis at {path} does not answer ({why}), and is not restarted, as that would interrupt all deployments and may not help: "
-        f"cure that, or restart it yourself (systemctl restart {unit}), and run the play again"
+        f"Redis at {path} does not respond ({why}) and is not restarted, as that would interrupt all deployments and may not help: "
+        f"fix the cause, or restart it yourself (systemctl restart {unit}), and run the play again"
     )
 
 
 def no_password(password_file: str, acl_file: str, missing: bool) -> str:
-    """Why the role does not make a password for users that are there already."""
-    finding = "is missing" if missing else "is not the one that Redis knows"
+    """Return why the role does not create a password although the users already exist."""
+    finding = "is missing" if missing else "does not have the password that Redis expects"
     return (
-        f"redis_admin_password_file: {password_file} {finding}, and {acl_file} has the users already: put the file back; where it "
-        "is lost, stop Redis, remove both files and run the play again, which makes the users anew; nothing was changed"
+        f"redis_admin_password_file: {password_file} {finding}, and {acl_file} already has the users: restore the password file; "
+        "if it is lost, stop Redis, remove both files and run the play again, which creates the users again; nothing was changed"
     )
 
 
-def moved(earlier: Earlier, reading: Reading) -> str:
-    """Why nothing is made beside a server in which an earlier version has made the deployments' claims."""
+def claims_elsewhere(earlier: Earlier, reading: Reading) -> str:
+    """Return why no instance is created next to a server that has claims of an earlier version, or ""."""
     if not reading.claims:
         return ""
     names = ", ".join(sorted(reading.claims))
     return (
-        f"the claims of {names} are in the {earlier.implementation} of the distribution ({earlier.config}), where an earlier "
-        f"version of this collection made them: move them as docs/move-services.md says; nothing was changed"
+        f"the claims of {names} are in the distribution's {earlier.implementation} ({earlier.config}), where an earlier "
+        f"version of this collection created them: move them as described in docs/move-services.md; nothing was changed"
     )
 
 
-def not_asked_for_claims(earlier: Earlier, why: str) -> str:
-    """Why nothing is made beside a server of an earlier version that does not answer."""
+def unknown_claims(earlier: Earlier, why: str) -> str:
+    """Return why no instance is created next to a server of an earlier version that does not respond."""
     return (
-        f"{earlier.config} is of an earlier version of this collection, and that {earlier.implementation} cannot be asked for "
-        f"claims ({why}): start it, or remove the file where its data are needed no more (docs/move-services.md); nothing was changed"
+        f"{earlier.config} is from an earlier version of this collection, and that {earlier.implementation} cannot be checked for "
+        f"claims ({why}): start it, or remove the file if its data is no longer needed (docs/move-services.md); nothing was changed"
     )
 
 
-def other(wanted: str, there: str) -> str:
-    """Why an instance is not made beside one of the other implementation."""
+def other_implementation(wanted: str, there: str) -> str:
+    """Return why no instance is created next to one of the other implementation."""
     return (
         f"redis_implementation: this host's deployments have their data in {there} ({drop_in_of(there)}), and {wanted} would "
-        f"start without them: set redis_implementation to {there}, or move as docs/move-services.md says; nothing was changed"
+        f"start without them: set redis_implementation to {there}, or move as described in docs/move-services.md; nothing was changed"
     )

@@ -4,14 +4,18 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the module redis_database does, between its options and its result."""
+"""The implementation of the module redis_database."""
 
 from __future__ import annotations
 
 import typing as t
 import uuid
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, Refused, refuse
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
+    ClaimError,
+    Refused,
+    raise_for_problems,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import owner_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import cluster, durable, users
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import keys as _keys
@@ -29,7 +33,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.p
     patterns_of,
     resets_of,
     script_input,
-    world_problems,
+    state_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.report import (
@@ -38,7 +42,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.r
     warnings_of,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.scripts import CLAIM_SCRIPT
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World, read_world
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import (
+    Entry,
+    ServerState,
+    read_state,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import redis_channels
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
 
@@ -49,94 +57,98 @@ Params = t.Mapping[str, t.Any]
 
 
 def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]:
-    """Bring claims and users to where they should be, or say what would be done."""
+    """Bring claims and users to the wanted state, or report what would be done."""
     names = [entry["name"] for entry in params["databases"]]
     entries: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "present"]
     leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
     manage_users: bool = params["manage_users"]
-    refuse(entry_problems(params["databases"], manage_users))
+    raise_for_problems(entry_problems(params["databases"], manage_users))
     owner_of(params)
-    world = read_world(server, names if manage_users else [])
-    refuse(world_problems(params["databases"], world))
-    shared = cluster.is_shared(server, world, params["allow_shared_number"])
+    state = read_state(server, names if manage_users else [])
+    raise_for_problems(state_problems(params["databases"], state))
+    shared = cluster.single_db(server, state, params["allow_shared_number"])
     if shared:
-        refuse(cluster.overlap_problems(entries, world.rules or ()))
-    hearing = users.refuse_channels(entries, world) if manage_users else []
-    releases = _release.look(server, leaving, world, params)
-    answer = claim(server, entries, world, params, dry=check_mode or world.no_users is not None, shared=shared)
-    plan = make_plan(entries, answer, world, manage_users)
-    users.refuse_without_rights(plan, world)
-    if world.no_users is not None and not check_mode:
-        # Nothing is left to do about users, so that the claims can be made.
-        answer = claim(server, entries, world, params, dry=False, shared=shared)
-    ending = users.to_end(plan, world, entries, params["live_addresses"])
+        raise_for_problems(cluster.overlap_problems(entries, state.rules or ()))
+    sharing_channels = users.check_channels(entries, state) if manage_users else []
+    releases = _release.plan_release(server, leaving, state, params)
+    answer = claim(server, entries, state, params, dry=check_mode or state.no_users is not None, shared=shared)
+    plan = make_plan(entries, answer, state, manage_users)
+    users.require_user_rights(plan, state)
+    if state.no_users is not None and not check_mode:
+        # No user has to be changed, so the claims can be made.
+        answer = claim(server, entries, state, params, dry=False, shared=shared)
+    ending = users.to_end(plan, state, entries, params["live_addresses"])
     plan.actions += [{"action": "end_sessions", "name": name} for name in sorted(ending)]
-    others = _plans_of_other_nodes(server, entries, answer, world, names) if world.cluster and manage_users else []
-    unsafe = None
+    others = _plans_of_other_nodes(server, entries, answer, state, names) if state.cluster and manage_users else []
+    not_durable = None
     if not check_mode:
-        unsafe = _settle(server.home, world, bool(answer["writes"]))
-        for node, node_plan, node_world in [(server, plan, world), *others]:
-            users.apply(node, node_plan, node_world, entries, params["live_addresses"])
-        released = _release.carry_out(server, releases, world, params, [other[0] for other in others])
-        unsafe = unsafe or (released and _settle(server.home, world, True)) or None
-    for _node, node_plan, _world in others:
+        not_durable = _make_durable(server.home, state, bool(answer["writes"]))
+        for node, node_plan, node_state in [(server, plan, state), *others]:
+            users.apply(node, node_plan, node_state, entries, params["live_addresses"])
+        released = _release.apply_release(server, releases, state, params, [other[0] for other in others])
+        not_durable = not_durable or (released and _make_durable(server.home, state, True)) or None
+    for _node, node_plan, _state in others:
         plan.actions += [action for action in node_plan.actions if action not in plan.actions]
     result = result_of(entries, plan, answer, manage_users)
-    warnings = warnings_of(world, answer, manage_users) + cluster.warnings_of(shared)
-    warnings += redis_channels.warnings_of(hearing)
-    warnings += durable.warnings_of(unsafe)
+    warnings = warnings_of(state, answer, manage_users) + cluster.warnings_of(shared)
+    warnings += redis_channels.warnings_of(sharing_channels)
+    warnings += durable.warnings_of(not_durable)
     for release in releases:
         result["databases"][release.name] = release.result()
         result["actions"] += release.actions()
-        # Check mode loses nothing anyway.
+        # Check mode deletes nothing anyway.
         warnings += filter(None, [None if check_mode else release.warning()])
-    result.update(server=answer.get("server"), address=params["address"], durable="postgres" if unsafe else "redis")
+    result.update(
+        server=answer.get("server"), address=params["address"], durable="postgres" if not_durable else "redis"
+    )
     return {**result, "changed": bool(result["actions"]), "diff": diff_of(plan, releases), "warnings": warnings}
 
 
 def claim(
-    server: Server, entries: list[Entry], world: World, params: Params, dry: bool, shared: bool
+    server: Server, entries: list[Entry], state: ServerState, params: Params, dry: bool, shared: bool
 ) -> dict[str, t.Any]:
-    """Have the script decide; where it wants to give a number back that holds keys, look first whose they are."""
+    """Run the claims script; if it would restore a database number that has keys, check first whose keys they are."""
     owner = owner_of(params)
-    question = script_input(entries, world, params, dry=dry, shared=shared, new_server=str(uuid.uuid4()))
+    question = script_input(entries, state, params, dry=dry, shared=shared, new_server=str(uuid.uuid4()))
     answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, question)
-    refuse(script_problems(answer, owner))
-    if answer["look"]:
-        looked = {item["name"]: int(item["number"]) for item in answer["look"]}
-        patterns = {looked[entry["name"]]: patterns_of(entry, world) for entry in entries if entry["name"] in looked}
-        found = _keys.look(server, patterns)
-        refuse(filter(None, (found[number].problem(name, "name", number) for name, number in looked.items())))
-        answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, {**question, "checked": list(looked)})
-        refuse(script_problems(answer, owner))
-        if answer["look"]:
-            raise ClaimError("Redis changes while it is looked at. Nothing was claimed: run this again.")
+    raise_for_problems(script_problems(answer, owner))
+    if answer["to_check"]:
+        to_check = {item["name"]: int(item["db"]) for item in answer["to_check"]}
+        patterns = {
+            to_check[entry["name"]]: patterns_of(entry, state) for entry in entries if entry["name"] in to_check
+        }
+        found = _keys.classify(server, patterns)
+        raise_for_problems(filter(None, (found[db].problem(name, "name", db) for name, db in to_check.items())))
+        answer = server.script(CLAIM_SCRIPT, CLAIMS_KEY, {**question, "checked": list(to_check)})
+        raise_for_problems(script_problems(answer, owner))
+        if answer["to_check"]:
+            raise ClaimError("Redis changed while its keys were read. Nothing was claimed: run again.")
     return answer
 
 
-def _settle(server: Server, world: World, written: bool) -> str | None:
-    """Wait for the disk, and put back what an interrupted run has left; give the reason where the server allows neither."""
+def _make_durable(server: Server, state: ServerState, written: bool) -> str | None:
+    """Wait for the disk, and restore what an interrupted run has left; return the reason if the server permits neither."""
     if written:
-        return durable.make_durable(server, world.append_only)
-    if durable.SYNC_FIELD in world.fields:
+        return durable.make_durable(server, state.append_only)
+    if durable.SYNC_FIELD in state.fields:
         durable.sync_now(server)
     return None
 
 
 def _plans_of_other_nodes(
-    server: Server, entries: list[Entry], answer: t.Mapping[str, t.Any], world: World, names: t.Sequence[str]
-) -> list[tuple[Server, Plan, World]]:
-    """Plan the users of the other nodes of a cluster; each node keeps its own. Claims are not of a node."""
+    server: Server, entries: list[Entry], answer: t.Mapping[str, t.Any], state: ServerState, names: t.Sequence[str]
+) -> list[tuple[Server, Plan, ServerState]]:
+    """Plan the users of the other nodes of a cluster; each node has its own. Claims are not per node."""
     plans = []
     for node in cluster.other_nodes(server):
-        node_world = read_world(node, names)
+        node_state = read_state(node, names)
         node_answer = {**answer, "fresh": [], "adopted": [], "marks": False, "reset": resets_of(answer)}
-        plans.append((node, make_plan(entries, node_answer, node_world, True), node_world))
+        plans.append((node, make_plan(entries, node_answer, node_state, True), node_state))
     return plans
 
 
 def run_module(module: AnsibleModule, work: t.Callable[[Server, Params, bool], dict[str, t.Any]]) -> t.NoReturn:
-    """Connect, work, and leave the module with a result or with one line per refusal."""
+    """Connect, run ``work``, and exit the module with its result or with one line per problem."""
     require(module, ("redis", REDIS_IMPORT_ERROR))
     try:
         server = connect(module.params)

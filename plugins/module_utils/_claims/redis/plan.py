@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""From what is wanted and what the server said to actions and refusals. No I/O here."""
+"""Compute actions and problems from the wanted deployments and the state of the server. No I/O here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.a
     user_patterns,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import RESET
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import name_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import SHARED_MARK
@@ -30,28 +30,33 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_r
 
 @dataclass
 class Plan:
-    """What has to be done, and why."""
+    """The actions, and the reasons for them."""
 
-    numbers: dict[str, int]
+    dbs: dict[str, int]
     fresh: dict[str, dict[str, t.Any]]
     users: list[tuple[User, list[str]]] = field(default_factory=list)
     actions: list[dict[str, t.Any]] = field(default_factory=list)
     save: bool = False
-    retired: set[str] = field(default_factory=set)  # passwords of these end
-    retiring: set[str] = field(default_factory=set)  # these have others beside the wanted ones
-    reset: set[str] = field(default_factory=set)  # users that were there before the claim: their passwords are not ours
+    retired: set[str] = field(default_factory=set)  # deployments whose other passwords end
+    retiring: set[str] = field(default_factory=set)  # deployments with passwords in addition to the wanted ones
+    reset: set[str] = field(default_factory=set)  # users that existed before the claim: their passwords are not ours
 
 
 def entry_problems(entries: t.Sequence[Entry], manage_users: bool) -> t.Iterator[Problem]:
-    """Find what is wrong with the list itself."""
+    """Find problems of the list itself."""
     yield from name_problems(entry["name"] for entry in entries)
     asked: dict[int, str] = {}
     for entry in entries:
-        name, number = entry["name"], entry.get("number")
-        if number:
-            if number in asked and asked[number] != name:
-                yield Problem(name, "number", f"{number} is asked for by '{asked[number]}' too", "choose another one")
-            asked.setdefault(number, name)
+        name, db = entry["name"], entry.get("redis_db")
+        if db:
+            if db in asked and asked[db] != name:
+                yield Problem(
+                    name,
+                    "redis_db",
+                    f"Redis database {db} is also requested by '{asked[db]}'",
+                    "choose another one",
+                )
+            asked.setdefault(db, name)
         if manage_users and entry.get("state", "present") == "present":
             yield from _user_problems(entry)
 
@@ -59,9 +64,9 @@ def entry_problems(entries: t.Sequence[Entry], manage_users: bool) -> t.Iterator
 def _user_problems(entry: Entry) -> t.Iterator[Problem]:
     name = entry["name"]
     if name == "default":
-        yield Problem(name, "name", "that is the name of Redis's own default user", "choose another name")
+        yield Problem(name, "name", "this is the name of Redis's default user", "choose another name")
     if not entry.get("password"):
-        yield Problem(name, "password", "a Redis user needs one", "give a password, or set manage_users to false")
+        yield Problem(name, "password", "a Redis user needs a password", "set one, or set manage_users to false")
     for option in ("key_patterns", "channel_patterns"):
         for finding in pattern_findings(entry.get(option) or ()):
             yield Problem(name, option, finding, "use a pattern that begins with the deployment's own prefix")
@@ -69,44 +74,44 @@ def _user_problems(entry: Entry) -> t.Iterator[Problem]:
         yield Problem(name, "extra_commands", finding, "leave it out")
 
 
-def known_numbers(claims: t.Iterable[Entry], server: str | None = None) -> dict[str, int]:
-    """Give what Postgres remembers of this server; a claim without one was made by an earlier version and is its."""
+def known_dbs(claims: t.Iterable[Entry], server: str | None = None) -> dict[str, int]:
+    """Return the claims that Postgres records for this server; a claim without a server, from an earlier version, is included."""
     return {
-        claim["name"]: claim["redis_number"]
+        claim["name"]: claim["redis_db"]
         for claim in claims
-        if claim.get("redis_number") is not None and claim.get("redis_server") in (None, server)
+        if claim.get("redis_db") is not None and claim.get("redis_server") in (None, server)
     }
 
 
-def world_problems(entries: t.Sequence[Entry], world: World) -> t.Iterator[Problem]:
-    """Find deployments that would take the name of the user we are logged in as."""
+def state_problems(entries: t.Sequence[Entry], state: ServerState) -> t.Iterator[Problem]:
+    """Find deployments that have the name of the user we are logged in as."""
     for entry in entries:
-        if entry["name"] == world.me:
-            yield Problem(entry["name"], "name", "it is the administrator's user in Redis", "choose another name")
+        if entry["name"] == state.me:
+            yield Problem(entry["name"], "name", "this is the administrator's user in Redis", "choose another name")
 
 
 def script_input(
-    entries: t.Sequence[Entry], world: World, params: t.Mapping[str, t.Any], **more: t.Any
+    entries: t.Sequence[Entry], state: ServerState, params: t.Mapping[str, t.Any], **more: t.Any
 ) -> dict[str, t.Any]:
-    """Write what the claims script is asked."""
+    """Build the input of the claims script."""
     wanted = [
         {
             "name": entry["name"],
-            "number": entry.get("number"),
-            "foreign": _is_foreign(entry["name"], world),
-            "leftover": world.users.get(entry["name"]) is not None,
+            "db": entry.get("redis_db"),
+            "foreign": _is_foreign(entry["name"], state),
+            "leftover": state.users.get(entry["name"]) is not None,
         }
         for entry in entries
     ]
-    return {**record_input(world, params), "wanted": wanted, "checked": [], **more}
+    return {**record_input(state, params), "wanted": wanted, "checked": [], **more}
 
 
-def record_input(world: World, params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Write what every script needs to read the record: the server, the inventory, and what Postgres remembers."""
+def record_input(state: ServerState, params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Build what every script needs to read the record: the server, the inventory, and the claims that Postgres records."""
     remembered = [
         {
             "name": claim["name"],
-            "number": claim.get("redis_number"),
+            "db": claim.get("redis_db"),
             "server": claim.get("redis_server"),
             "address": claim.get("redis_address"),
             "owner": claim.get("owner"),
@@ -114,28 +119,30 @@ def record_input(world: World, params: t.Mapping[str, t.Any]) -> dict[str, t.Any
         for claim in sorted(params["known_claims"] or (), key=lambda claim: str(claim["name"]))
     ]
     return {
-        "databases": world.databases,
-        "known": remembered,
+        "databases": state.databases,
+        "remembered": remembered,
         "address": params["address"],
         "owner": params.get("owner"),
         "owners": [*filter(None, [params.get("owner")]), *(params.get("previous_owners") or ())],
         "take_over": bool(params.get("take_over")),
-        "held": [{"number": number, "names": names} for number, names in numbers_of_users(world.rules or ()).items()],
+        "held": [{"db": db, "names": names} for db, names in numbers_of_users(state.rules or ()).items()],
     }
 
 
-def _is_foreign(name: str, world: World) -> bool:
-    user = world.users.get(name)
-    return user is not None and not is_ours(user, world.sets)
+def _is_foreign(name: str, state: ServerState) -> bool:
+    user = state.users.get(name)
+    return user is not None and not is_ours(user, state.sets)
 
 
-def make_plan(entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], world: World, manage_users: bool) -> Plan:
-    """Work out what the users of the claimed numbers lack, and list everything that changes."""
+def make_plan(
+    entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], state: ServerState, manage_users: bool
+) -> Plan:
+    """Compute what the users of the claimed databases lack, and list all changes."""
     plan = Plan(
-        numbers={name: int(number) for name, number in (answer["numbers"] or {}).items()},
+        dbs={name: int(db) for name, db in (answer["dbs"] or {}).items()},
         fresh={item["name"]: item for item in answer["fresh"] or ()},
     )
-    marked = {name[len(RESET) :] for name in world.fields if name.startswith(RESET)}
+    marked = {name[len(RESET) :] for name in state.fields if name.startswith(RESET)}
     plan.reset = {entry["name"] for entry in entries} & {*answer.get("reset", resets_of(answer)), *marked}
     adopted = {item["name"] for item in answer.get("adopted") or ()}
     if answer.get("marks"):
@@ -144,75 +151,77 @@ def make_plan(entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], world: 
         name = entry["name"]
         if name in plan.fresh:
             why = plan.fresh[name]["how"]
-            plan.actions.append({"action": "claim", "name": name, "number": plan.numbers[name], "why": why})
+            plan.actions.append({"action": "claim", "name": name, "redis_db": plan.dbs[name], "why": why})
         if name in adopted:
-            plan.actions.append({"action": "set_owner", "name": name, "number": plan.numbers[name]})
+            plan.actions.append({"action": "set_owner", "name": name, "redis_db": plan.dbs[name]})
         if manage_users:
-            _plan_user(entry, plan, world)
-    if manage_users and world.acl_file != "" and (plan.users or world.unsaved):
+            _plan_user(entry, plan, state)
+    if manage_users and state.acl_file != "" and (plan.users or state.unsaved):
         plan.save = True
         plan.actions.append({"action": "save_users"})
     return plan
 
 
-def _plan_user(entry: Entry, plan: Plan, world: World) -> None:
-    current = world.users.get(entry["name"])
+def _plan_user(entry: Entry, plan: Plan, state: ServerState) -> None:
+    current = state.users.get(entry["name"])
     if entry["name"] in plan.reset:
         entry = {**entry, "retire": True}
-    user = wanted_user(entry, plan.numbers[entry["name"]], current)
-    what = differences(user, current, world.sets)
+    user = wanted_user(entry, plan.dbs[entry["name"]], current)
+    what = differences(user, current, state.sets)
     others = set((current or {}).get("passwords") or ()) - wanted_hashes(entry)
     if others:
         (plan.retired if entry.get("retire") else plan.retiring).add(user.name)
     if what:
         plan.users.append((user, what))
         action = "create_user" if current is None else "change_user"
-        plan.actions.append({"action": action, "name": user.name, "number": user.number, "what": what})
+        plan.actions.append({"action": action, "name": user.name, "redis_db": user.db, "what": what})
 
 
 def resets_of(answer: t.Mapping[str, t.Any]) -> list[str]:
-    """Give the deployments of which a user is there, but neither a record nor Postgres says that it is ours."""
+    """Return the deployments whose user exists although neither Redis nor Postgres records a claim."""
     return [item["name"] for item in answer["fresh"] or () if item.get("reset")]
 
 
 def wanted_hashes(entry: Entry) -> frozenset[str]:
-    """Give the SHA-256 of the passwords that an entry names."""
+    """Return the SHA-256 hashes of the passwords in an entry."""
     passwords = [entry["password"], *filter(None, [entry.get("previous_password")])]
     return frozenset(password_hash(password) for password in passwords)
 
 
-def wanted_user(entry: Entry, number: int, current: t.Mapping[str, t.Any] | None = None) -> User:
-    """Describe the user of a deployment; number 0 is given only where the server has no other.
+def wanted_user(entry: Entry, db: int, current: t.Mapping[str, t.Any] | None = None) -> User:
+    """Return the wanted user of a deployment; database 0 is assigned only if the server has no other.
 
-    Passwords that the user has stay, until they are retired: a revision that runs may still connect with one.
+    Existing passwords are kept until they are retired, because a running revision may still connect with one.
     """
     kept = () if entry.get("retire") else (current or {}).get("passwords") or ()
     return User(
         name=entry["name"],
-        number=number or None,
+        db=db or None,
         hashes=wanted_hashes(entry) | frozenset(kept),
         keys=frozenset(own_patterns(entry, "key_patterns")),
-        channels=frozenset([*own_patterns(entry, "channel_patterns"), *([SHARED_MARK] if is_shared(entry) else [])]),
+        channels=frozenset(
+            [*own_patterns(entry, "channel_patterns"), *([SHARED_MARK] if shares_channels(entry) else [])]
+        ),
         extra=tuple(entry.get("extra_commands") or ()),
     )
 
 
-def is_shared(entry: Entry) -> bool:
-    """Say whether the channels of a deployment may meet those of others that say so too."""
+def shares_channels(entry: Entry) -> bool:
+    """Return whether the channels of a deployment may overlap with those of others that permit it too."""
     return bool(entry.get("shared_channels"))
 
 
 def own_patterns(entry: Entry, option: str) -> list[str]:
-    """Give the patterns of a deployment; its name with ``:*`` where the option is left out."""
+    """Return the patterns of a deployment; its name and ``:*`` if the option is left out."""
     patterns = entry.get(option)
     return [f"{entry['name']}:*"] if patterns is None else list(patterns)
 
 
-def patterns_of(entry: Entry, world: World) -> list[str]:
-    """Give the patterns of all keys that a deployment may have made: those it names, and those of its user on the server."""
+def patterns_of(entry: Entry, state: ServerState) -> list[str]:
+    """Return the patterns of all keys that a deployment may have created: those in its entry, and those of its user."""
     named = entry.get("key_patterns")
-    user = world.users.get(entry["name"])
-    existing = sorted(user_patterns(user.get("keys"), "~")) if user and is_ours(user, world.sets) else []
+    user = state.users.get(entry["name"])
+    existing = sorted(user_patterns(user.get("keys"), "~")) if user and is_ours(user, state.sets) else []
     if named is None and entry.get("state") == "absent" and existing:
         return existing
     return [*own_patterns(entry, "key_patterns"), *existing]

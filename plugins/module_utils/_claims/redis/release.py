@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Give back the number of a deployment that is gone: its keys first, then its user, and the number last."""
+"""Release the database of a removed deployment: its keys first, then its user, and the claim last."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
     ClaimError,
     confirm_problems,
-    refuse,
+    raise_for_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import owner_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import cluster, database_zero
@@ -26,45 +26,45 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.e
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import patterns_of, record_input
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.scripts import RELEASE_SCRIPT
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
 
 @dataclass
 class Release:
-    """One deployment to release, and what is there of it."""
+    """One deployment to release, and what exists of it."""
 
     name: str
     confirmed: bool
-    number: int | None
+    db: int | None
     keys: int
     clients: int
     user: bool
-    patterns: tuple[str, ...] = ()  # of its keys; those of others are never deleted
-    strange_keys: int = 0  # of others, in its number
+    patterns: tuple[str, ...] = ()  # patterns of its keys; keys of others are never deleted
+    strange_keys: int = 0  # keys of others in its database
 
     @property
     def needed(self) -> bool:
-        """Whether anything of it is left."""
-        return self.number is not None or self.user
+        """Return whether anything of it is left."""
+        return self.db is not None or self.user
 
     def actions(self) -> list[dict[str, t.Any]]:
-        """List what is done, in this order."""
+        """List the actions, in their order."""
         if not (self.confirmed and self.needed):
             return []
         found: list[dict[str, t.Any]] = []
         if self.user:
             found.append({"action": "delete_user", "name": self.name})
-        if self.number is not None:
-            found.append({"action": "release", "name": self.name, "number": self.number, "keys": self.keys})
+        if self.db is not None:
+            found.append({"action": "release", "name": self.name, "redis_db": self.db, "keys": self.keys})
         return found
 
     def result(self) -> dict[str, t.Any]:
-        """Describe it, in the words of the module's RETURN section."""
+        """Return its entry of the module's result."""
         gone = self.confirmed or not self.needed
         return {
-            "number": None if gone else self.number,
+            "redis_db": None if gone else self.db,
             "user": self.name if self.user and not gone else None,
             "changed": bool(self.actions()),
             "clients": self.clients,
@@ -73,89 +73,91 @@ class Release:
         }
 
     def warning(self) -> str | None:
-        """Say what was kept, and how to let it go."""
+        """Return a warning that says what was kept and how to release it."""
         if self.confirmed or not self.needed:
             return None
         return (
-            f"deployment '{self.name}': nothing was released. Its Redis number {self.number} holds {self.keys} keys, and"
-            f" {self.clients} clients are connected; with 'confirm: {self.name}' the keys, its user and its claim go."
+            f"deployment '{self.name}': nothing was released. Its Redis database {self.db} has {self.keys} keys, and"
+            f" {self.clients} clients are connected; set 'confirm: {self.name}' to delete the keys, its user and its claim."
         )
 
 
-def look(server: Server, entries: t.Sequence[Entry], world: World, params: t.Mapping[str, t.Any]) -> list[Release]:
-    """Find out what is there of the deployments that have to go, and refuse what must not be done."""
+def plan_release(
+    server: Server, entries: t.Sequence[Entry], state: ServerState, params: t.Mapping[str, t.Any]
+) -> list[Release]:
+    """Find out what exists of the deployments to release, and refuse what must not be released."""
     if not entries:
         return []
-    refuse(confirm_problems(entries))
-    found = _ask(server, [entry["name"] for entry in entries], world, params, dry=True)
+    raise_for_problems(confirm_problems(entries))
+    found = _run_script(server, [entry["name"] for entry in entries], state, params, dry=True)
     clients = connected(server)
     releases = []
     for entry in entries:
-        name, user = entry["name"], world.users.get(entry["name"])
-        number = found.get(name)
+        name, user = entry["name"], state.users.get(entry["name"])
+        db = found.get(name)
         releases.append(
             Release(
                 name=name,
                 confirmed=entry.get("confirm") is not None,
-                number=number,
+                db=db,
                 keys=0,
-                clients=count(clients, name, number),
-                user=user is not None and is_ours(user, world.sets),
-                patterns=tuple(patterns_of(entry, world)),
+                clients=count(clients, name, db),
+                user=user is not None and is_ours(user, state.sets),
+                patterns=tuple(patterns_of(entry, state)),
             )
         )
-    _count_shared(server, releases, world)
-    refuse([*_client_problems(releases), *_user_problems(releases, world), *_count_own(server, releases, world)])
+    _count_shared(server, releases, state)
+    raise_for_problems(
+        [*_client_problems(releases), *_user_problems(releases, state), *_count_own(server, releases, state)]
+    )
     return releases
 
 
-def _own_numbers(releases: t.Iterable[Release]) -> dict[int, tuple[str, ...]]:
-    return {release.number: release.patterns for release in releases if release.number}
+def _own_databases(releases: t.Iterable[Release]) -> dict[int, tuple[str, ...]]:
+    return {release.db: release.patterns for release in releases if release.db}
 
 
-def _in_zero(releases: t.Iterable[Release]) -> list[str]:
-    """Name those of which the user could write in number 0, though it is not theirs."""
-    return [release.name for release in releases if release.user and release.number != 0]
+def _using_database_zero(releases: t.Iterable[Release]) -> list[str]:
+    """Return those whose user can write in database 0, although it is not theirs."""
+    return [release.name for release in releases if release.user and release.db != 0]
 
 
-def _count_own(server: Server, releases: t.Sequence[Release], world: World) -> list[Problem]:
-    """Count the keys of each, and refuse to go on where somebody else's are among them."""
-    content = _keys.look(server, _own_numbers(releases))
+def _count_own(server: Server, releases: t.Sequence[Release], state: ServerState) -> list[Problem]:
+    """Count the keys of each, and return a problem for each that has keys of somebody else."""
+    content = _keys.classify(server, _own_databases(releases))
     problems = []
     for release in releases:
-        if release.number:
-            release.keys, release.strange_keys = content[release.number].own, content[release.number].strange
-            problems.append(
-                release.confirmed and content[release.number].problem(release.name, "state", release.number)
-            )
-    left = database_zero.sweep(server, _in_zero(releases), world, delete=False)
+        if release.db:
+            release.keys, release.strange_keys = content[release.db].own, content[release.db].strange
+            problems.append(release.confirmed and content[release.db].problem(release.name, "state", release.db))
+    left = database_zero.sweep(server, _using_database_zero(releases), state, delete=False)
     for release in releases:
         release.keys += left[release.name]
     return [problem for problem in problems if problem]
 
 
-def _count_shared(server: Server, releases: t.Iterable[Release], world: World) -> None:
-    sharing = [release for release in releases if release.number == 0]
+def _count_shared(server: Server, releases: t.Iterable[Release], state: ServerState) -> None:
+    sharing = [release for release in releases if release.db == 0]
     if sharing:
-        nodes = _masters(server, world)
+        nodes = _masters(server, state)
         clients = [client for node in nodes[1:] for client in connected(node)]
         for release in sharing:
             release.keys = cluster.sweep(nodes, release.patterns, delete=False)
             release.clients += count(clients, release.name, None)
 
 
-def _masters(server: Server, world: World) -> list[Server]:
-    return [server, *(cluster.other_nodes(server, masters=True) if world.cluster else [])]
+def _masters(server: Server, state: ServerState) -> list[Server]:
+    return [server, *(cluster.other_nodes(server, masters=True) if state.cluster else [])]
 
 
-def _ask(
-    server: Server, names: t.Sequence[str], world: World, params: t.Mapping[str, t.Any], dry: bool
+def _run_script(
+    server: Server, names: t.Sequence[str], state: ServerState, params: t.Mapping[str, t.Any], dry: bool
 ) -> dict[str, int]:
-    """Have the script find the numbers of these names, and without ``dry`` free them; they hold nothing by then."""
-    question = {**record_input(world, params), "wanted": names, "dry": dry}
+    """Run the script that finds the databases of these names and, unless ``dry``, frees them; they must be empty by then."""
+    question = {**record_input(state, params), "wanted": names, "dry": dry}
     answer = server.script(RELEASE_SCRIPT, CLAIMS_KEY, question)
-    refuse(script_problems(answer, owner_of(params)))
-    return {item["name"]: int(item["number"]) for item in answer["found"] or ()}
+    raise_for_problems(script_problems(answer, owner_of(params)))
+    return {item["name"]: int(item["db"]) for item in answer["found"] or ()}
 
 
 def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
@@ -164,77 +166,77 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
             yield Problem(
                 release.name,
                 "state",
-                f"{release.clients} clients are connected to its Redis number {release.number}",
+                f"{release.clients} clients are connected to its Redis database {release.db}",
                 "stop the deployment first",
             )
 
 
-def _user_problems(releases: t.Iterable[Release], world: World) -> t.Iterator[Problem]:
-    """A user that would stay behind could use a number that is somebody else's by then."""
+def _user_problems(releases: t.Iterable[Release], state: ServerState) -> t.Iterator[Problem]:
+    """Find users that would remain; they could use a database that belongs to somebody else later."""
     for release in releases:
-        if release.confirmed and release.number is not None and not release.user and world.users.get(release.name):
+        if release.confirmed and release.db is not None and not release.user and state.users.get(release.name):
             yield Problem(
                 release.name,
                 "state",
-                "its Redis user has rules that this collection did not write, and would stay behind",
-                f"claim it once more, or remove the user by ACL DELUSER {release.name}, and release it then",
+                "its Redis user has rules that this collection did not write, and would remain",
+                f"claim it again, or remove the user with ACL DELUSER {release.name}, then release it",
             )
 
 
 def connected(server: Server) -> list[dict[str, str]]:
-    """List who is connected, with the words that CLIENT LIST uses."""
+    """Return the connected clients, with the fields of CLIENT LIST."""
     reply = server.call("CLIENT", "LIST")
     if isinstance(reply, Exception):
-        raise ClaimError(f"Redis does not tell who is connected ({reply}), so this cannot be done safely")
+        raise ClaimError(f"Redis does not list its clients ({reply}), so nothing can be released safely")
     return [dict(word.partition("=")[::2] for word in line.split()) for line in str(reply).splitlines()]
 
 
-def count(clients: t.Iterable[t.Mapping[str, str]], name: str, number: int | None) -> int:
-    """Count who is connected as a user or to a number."""
-    return sum(client.get("user") == name or (bool(number) and client.get("db") == str(number)) for client in clients)
+def count(clients: t.Iterable[t.Mapping[str, str]], name: str, db: int | None) -> int:
+    """Count the clients that are connected as a user or to a database."""
+    return sum(client.get("user") == name or (bool(db) and client.get("db") == str(db)) for client in clients)
 
 
-def carry_out(
+def apply_release(
     server: Server,
     releases: t.Sequence[Release],
-    world: World,
+    state: ServerState,
     params: t.Mapping[str, t.Any],
     nodes: t.Sequence[Server] = (),
 ) -> bool:
-    """Lock the users out, look again for clients, and only then remove; every step can be repeated.
+    """Lock the users out, check for clients again, and only then remove; every step can be repeated.
 
-    Gives whether anything was released.
+    Return whether anything was released.
     """
     going = [release for release in releases if release.actions()]
     if not going:
         return False
     users = [release.name for release in going if release.user]
     everywhere = [server, *nodes]
-    _switch(everywhere, users, "off")
+    _switch_users(everywhere, users, "off")
     failpoint("release_users_off")
     clients = [client for node in everywhere for client in connected(node)]
     for release in going:
-        release.clients = count(clients, release.name, release.number)
+        release.clients = count(clients, release.name, release.db)
     late = list(_client_problems(going))
     if late:
-        _switch(everywhere, users, "on")
-        refuse(late)
-    # Before the user, whose patterns say which keys are its own, to whoever has to finish this.
-    _keys.delete(server, _own_numbers(going))
-    database_zero.sweep(server, _in_zero(going), world, delete=True)
+        _switch_users(everywhere, users, "on")
+        raise_for_problems(late)
+    # Keys go before the user, because a run that has to finish this needs the user's patterns to find them.
+    _keys.delete(server, _own_databases(going))
+    database_zero.sweep(server, _using_database_zero(going), state, delete=True)
     for release in going:
-        if release.number == 0:
-            cluster.sweep(_masters(server, world), release.patterns, delete=True)
+        if release.db == 0:
+            cluster.sweep(_masters(server, state), release.patterns, delete=True)
     if users:
-        # A number is free only once its old user is gone from the aclfile too: a restart would bring it back.
+        # The database is free only when the old user is removed from the aclfile too: a restart would restore it.
         for node in everywhere:
-            change_users(node, world, [("ACL", "DELUSER", *users)], save=world.acl_file != "")
+            change_users(node, state, [("ACL", "DELUSER", *users)], save=state.acl_file != "")
     failpoint("release_users_gone")
-    _ask(server, [release.name for release in going], world, params, dry=False)
+    _run_script(server, [release.name for release in going], state, params, dry=False)
     return True
 
 
-def _switch(servers: t.Sequence[Server], users: t.Sequence[str], state: str) -> None:
+def _switch_users(servers: t.Sequence[Server], users: t.Sequence[str], state: str) -> None:
     for server in servers:
         for reply in server.pipeline([("ACL", "SETUSER", name, state) for name in users]):
             if isinstance(reply, Exception):

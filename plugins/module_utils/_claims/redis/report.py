@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What redis_database tells about its plan: result, diff and warnings. No I/O here."""
+"""The result, diff and warnings of redis_database. No I/O here."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import User
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Plan
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 
 HIDDEN = "(hidden)"
 
 
 def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.Any], users: bool) -> dict[str, t.Any]:
-    """Describe the outcome, in the words of the module's RETURN section."""
+    """Return the outcome, as described in the module's RETURN section."""
     touched = {action["name"] for action in plan.actions if "name" in action}
     databases = {
         entry["name"]: {
-            "number": plan.numbers[entry["name"]],
+            "redis_db": plan.dbs[entry["name"]],
             "user": entry["name"] if users else None,
             "changed": entry["name"] in touched,
             "retiring": entry["name"] in plan.retiring,
@@ -39,26 +39,26 @@ def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.A
 
 
 def diff_of(plan: Plan, releases: t.Iterable[t.Any] = ()) -> dict[str, t.Any]:
-    """Show what changes, for ``--diff``; passwords are never in it."""
+    """Return the changes for ``--diff``; passwords are never in it."""
     before: dict[str, t.Any] = {}
     after: dict[str, t.Any] = {}
     for release in releases:
         if release.actions():
-            before[release.name] = {"number": release.number, "keys": release.keys}
+            before[release.name] = {"redis_db": release.db, "keys": release.keys}
             after[release.name] = None
     for action in plan.actions:
         if action["action"] == "claim":
-            before.setdefault(action["name"], {})["number"] = None
-            after.setdefault(action["name"], {})["number"] = action["number"]
+            before.setdefault(action["name"], {})["redis_db"] = None
+            after.setdefault(action["name"], {})["redis_db"] = action["redis_db"]
     for user, what in plan.users:
         new = what == ["user"]
         for part in ("password", "key_patterns", "channel_patterns", "commands") if new else what:
             before.setdefault(user.name, {})[part] = None if new else "(other)"
-            after.setdefault(user.name, {})[part] = _shown(user, part)
+            after.setdefault(user.name, {})[part] = _diff_value(user, part)
     return {"before": before, "after": after}
 
 
-def _shown(user: User, part: str) -> t.Any:
+def _diff_value(user: User, part: str) -> t.Any:
     return {
         "key_patterns": sorted(user.keys),
         "channel_patterns": sorted(user.channels),
@@ -67,41 +67,39 @@ def _shown(user: User, part: str) -> t.Any:
     }.get(part, HIDDEN)
 
 
-def warnings_of(world: World, answer: t.Mapping[str, t.Any], manage_users: bool) -> list[str]:
-    """Say loudly what is not refused and yet not right."""
+def warnings_of(state: ServerState, answer: t.Mapping[str, t.Any], manage_users: bool) -> list[str]:
+    """Return warnings about conditions that are unsafe but not refused."""
     found = []
     if not manage_users:
         found.append(
-            "manage_users is false: every deployment that knows the Redis password can read and destroy the keys of"
-            " every other one. Numbers are still kept apart, by agreement only."
+            "manage_users is false: every deployment that knows the Redis password can read and delete the keys of"
+            " every other deployment. Databases are separated by convention only."
         )
-    elif world.acl_file == "":
+    elif state.acl_file == "":
         found.append(
-            "Redis has no aclfile: the users of the deployments are lost when it restarts, and the deployments"
-            " cannot log in until this module has run again. Set 'aclfile' in redis.conf."
+            "Redis has no aclfile: a restart loses the users of the deployments, and the deployments cannot log in until"
+            " this module has run again. Set 'aclfile' in redis.conf."
         )
-    if manage_users and world.rules is None:
+    if manage_users and state.rules is None:
         found.append(
-            "Redis does not list its users, so that channels of deployments that are not in the list could not be compared."
+            "Redis does not list its users, so the channels of deployments that are not in the list could not be compared."
         )
-    if manage_users and world.open_default:
+    if manage_users and state.open_default:
         found.append(
             "the default user of Redis is on and needs no password: everybody who reaches the server can read and"
-            " destroy everything, a deployment too, by the command RESET. Switch it off: ACL SETUSER default off."
+            " delete everything, and so can every deployment with the command RESET. Switch it off: ACL SETUSER default off."
         )
-    if world.lossy_default:
+    if state.lossy_default:
         found.append(
-            "the default user of Redis lacks rights, and Redis keeps an append-only file: a restart reads the file as that"
-            " user and silently drops its transactions, claims too (redis#14541, valkey#3983). Give it all rights and keep"
+            "the default user of Redis lacks rights, and Redis keeps an append-only file: a restart loads the file as that"
+            " user and silently drops its transactions, including claims (redis#14541, valkey#3983). Give it all rights and keep"
             " it off: ACL SETUSER default off resetpass ~* &* +@all."
         )
     for item in answer["disputes"] or ():
         found.append(
-            f"deployment '{item['name']}': Redis and Postgres disagree about its number"
-            f" ({item['number']}, {item['other']}). Neither is given to anybody; find out where its data is."
+            f"deployment '{item['name']}': Redis and Postgres disagree about its database number"
+            f" ({item['db']}, {item['other']}). Neither is assigned to anybody; find out which one has its data."
         )
     for item in answer["stray"] or ():
-        found.append(
-            f"number {item['number']} is claimed by nobody, but holds {item['keys']} keys: it was passed over."
-        )
+        found.append(f"Redis database {item['db']} is not claimed, but has {item['keys']} keys: it was skipped.")
     return found

@@ -4,10 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The one place where Redis DB numbers are decided: a Lua script that Redis runs as one step.
+"""The Lua scripts that assign Redis database numbers, which Redis runs atomically.
 
-It decides for the whole list, so that check mode (``dry``) and the real run cannot differ, and that no two callers
-can meet between looking and taking. It answers with codes; the words for people are made in Python.
+The claim script decides for the whole list, so that check mode (``dry``) and the real run cannot differ, and concurrent
+callers cannot conflict between reading and writing. It returns error codes; error_messages.py has the messages.
 """
 
 from __future__ import annotations
@@ -17,82 +17,82 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.r
 CLAIM_SCRIPT = (
     READ_RECORD
     + """
-local numbers, fresh, waiting, taken, look, checked, leftover = {}, {}, {}, {}, {}, {}, {}
+local dbs, fresh, waiting, assigned, to_check, checked, leftover = {}, {}, {}, {}, {}, {}, {}
 for _, name in ipairs(input.checked) do checked[name] = true end
 for _, wanted in ipairs(input.wanted) do leftover[wanted.name] = wanted.leftover end
 
-local function free_for(name, number)
-  local others = others_of(name, number)
-  local user = record[name] ~= number and other_user(name, number)
-  if number < 1 or number >= databases then
-    refuse(name, 'range', number)
-  elseif holder[number] and holder[number] ~= name then
-    refuse(name, 'held', number, holder[number])
-  elseif #others > 0 and known[name] == number then
-    refuse(name, 'twice', number, others)
+local function is_free_for(name, db)
+  local others = others_of(name, db)
+  local user = claimed[name] ~= db and other_user(name, db)
+  if db < 1 or db >= databases then
+    add_problem(name, 'range', db)
+  elseif claimed_by[db] and claimed_by[db] ~= name then
+    add_problem(name, 'held', db, claimed_by[db])
+  elseif #others > 0 and remembered[name] == db then
+    add_problem(name, 'twice', db, others)
   elseif #others > 0 then
-    refuse(name, 'remembered', number, others[1])
-  elseif taken[number] then
-    refuse(name, 'held', number, taken[number])
+    add_problem(name, 'remembered', db, others[1])
+  elseif assigned[db] then
+    add_problem(name, 'held', db, assigned[db])
   elseif user then
-    refuse(name, 'user', number, user)
+    add_problem(name, 'user', db, user)
   else
     return true
   end
   return false
 end
 
-local function give(name, number, how)
-  numbers[name] = number
-  taken[number] = name
+local function assign(name, db, how)
+  dbs[name] = db
+  assigned[db] = name
   if how then
     local reset = how ~= 'restored' and leftover[name]
-    table.insert(fresh, {name = name, number = number, how = how, reset = reset})
+    table.insert(fresh, {name = name, db = db, how = how, reset = reset})
   end
 end
 
--- Where there is one number only, everybody has it.
-local function share()
+-- If the server has one database only, all deployments share it.
+local function share_database()
   for _, wanted in ipairs(input.wanted) do
     local name = wanted.name
-    local current = record[name] or known[name]
-    if is_strange(name) then
-    elseif current and current ~= 0 then refuse(name, 'range', current)
-    elseif not current and wanted.foreign then refuse(name, 'foreign')
+    local current = claimed[name] or remembered[name]
+    if is_of_other_inventory(name) then
+    elseif current and current ~= 0 then add_problem(name, 'range', current)
+    elseif not current and wanted.foreign then add_problem(name, 'foreign')
     else
-      numbers[name] = 0
-      if not record[name] then
-        table.insert(fresh, {name = name, number = 0, how = 'shared', reset = not known[name] and leftover[name]})
+      dbs[name] = 0
+      if not claimed[name] then
+        table.insert(fresh, {name = name, db = 0, how = 'shared', reset = not remembered[name] and leftover[name]})
       end
     end
   end
   input.wanted = {}
 end
-if input.shared then share() end
+if input.shared then share_database() end
 
--- Names that have a number, or ask for one, come before those that take what is left.
+-- Names that have a database, or request one, come before those that get any free one.
 for _, wanted in ipairs(input.wanted) do
-  local name, asked = wanted.name, given(wanted.number)
-  local current = record[name] or known[name]
-  if is_strange(name) then
-  elseif record[name] and known[name] and record[name] ~= known[name] then
-    refuse(name, 'disagree', record[name], known[name])
+  local name, asked = wanted.name, non_null(wanted.db)
+  local current = claimed[name] or remembered[name]
+  if is_of_other_inventory(name) then
+  elseif claimed[name] and remembered[name] and claimed[name] ~= remembered[name] then
+    add_problem(name, 'disagree', claimed[name], remembered[name])
   elseif current and asked and asked ~= current then
-    refuse(name, 'moves', current, asked)
+    add_problem(name, 'moves', current, asked)
   elseif current then
-    if free_for(name, current) then
-      give(name, current, not record[name] and 'restored' or nil)
-      -- Whose keys these are cannot be said here: that takes longer than a script may.
-      if not record[name] and keys_in(current) > 0 and not checked[name] then
-        table.insert(look, {name = name, number = current})
+    if is_free_for(name, current) then
+      assign(name, current, not claimed[name] and 'restored' or nil)
+      -- Finding out whose keys these are would take longer than a script may run.
+      if not claimed[name] and keys_in(current) > 0 and not checked[name] then
+        table.insert(to_check, {name = name, db = current})
       end
     end
   elseif wanted.foreign then
-    refuse(name, 'foreign')
+    add_problem(name, 'foreign')
   elseif asked then
-    if free_for(name, asked) then
-      if keys_in(asked) > 0 then refuse(name, 'occupied', asked, nil, keys_in(asked))
-      else give(name, asked, 'asked') end
+    if is_free_for(name, asked) then
+      if keys_in(asked) > 0 then add_problem(name, 'occupied', asked, nil, keys_in(asked))
+      else assign(name, asked, 'asked') end
     end
   else
     table.insert(waiting, name)
@@ -102,44 +102,44 @@ end
 local candidate, stray = 1, {}
 for _, name in ipairs(waiting) do
   while candidate < databases do
-    if not (holder[candidate] or keepers[candidate] or taken[candidate] or other_user(name, candidate)) then
+    if not (claimed_by[candidate] or remembered_by[candidate] or assigned[candidate] or other_user(name, candidate)) then
       if keys_in(candidate) == 0 then break end
-      table.insert(stray, {number = candidate, keys = keys_in(candidate)})
+      table.insert(stray, {db = candidate, keys = keys_in(candidate)})
     end
     candidate = candidate + 1
   end
   if candidate < databases then
-    give(name, candidate, 'free')
+    assign(name, candidate, 'free')
     candidate = candidate + 1
   else
-    refuse(name, 'full', databases)
+    add_problem(name, 'full', databases)
   end
 end
 
 local disputes = {}
-for name, number in pairs(known) do
-  if not numbers[name] and record[name] and record[name] ~= number then
-    table.insert(disputes, {name = name, number = record[name], other = number})
-  elseif not numbers[name] and not record[name] and holder[number] then
-    table.insert(disputes, {name = name, number = number, other = holder[number]})
+for name, db in pairs(remembered) do
+  if not dbs[name] and claimed[name] and claimed[name] ~= db then
+    table.insert(disputes, {name = name, db = claimed[name], other = db})
+  elseif not dbs[name] and not claimed[name] and claimed_by[db] then
+    table.insert(disputes, {name = name, db = db, other = claimed_by[db]})
   end
 end
 
--- Records that get our owner, or the first one.
+-- Records that get our owner, in the place of another one or none.
 local adopted = {}
-for name, number in pairs(numbers) do
-  if given(input.owner) and record[name] and owner[name] ~= input.owner then
-    table.insert(adopted, {name = name, number = number})
+for name, db in pairs(dbs) do
+  if non_null(input.owner) and claimed[name] and owner[name] ~= input.owner then
+    table.insert(adopted, {name = name, db = db})
   end
 end
 
-local marks = not server and next(numbers) ~= nil
-local writes = #problems == 0 and #look == 0 and #lost < 2 and (marks or #fresh > 0 or #adopted > 0)
+local marks = not server and next(dbs) ~= nil
+local writes = #problems == 0 and #to_check == 0 and #lost < 2 and (marks or #fresh > 0 or #adopted > 0)
 if writes and not input.dry then
-  local suffix = given(input.owner) and ' ' .. input.owner or ''
+  local suffix = non_null(input.owner) and ' ' .. input.owner or ''
   for _, claims in ipairs({fresh, adopted}) do
     for _, claim in ipairs(claims) do
-      redis.call('HSET', key, claim.name, claim.number .. suffix)
+      redis.call('HSET', key, claim.name, claim.db .. suffix)
       if claim.reset then redis.call('HSET', key, ':reset:' .. claim.name, '1') end
     end
   end
@@ -149,8 +149,8 @@ if writes and not input.dry then
   end
 end
 return cjson.encode({
-  databases = databases, numbers = numbers, fresh = fresh, problems = problems, stray = stray, disputes = disputes,
-  server = here, lost = lost, look = look, adopted = adopted, marks = marks, writes = writes,
+  databases = databases, dbs = dbs, fresh = fresh, problems = problems, stray = stray, disputes = disputes,
+  server = here, lost = lost, to_check = to_check, adopted = adopted, marks = marks, writes = writes,
 })
 """
 )
@@ -161,21 +161,21 @@ RELEASE_SCRIPT = (
 local found = {}
 
 for _, name in ipairs(input.wanted) do
-  local number = record[name] or known[name]
-  local others = number and others_of(name, number) or {}
-  if is_strange(name) then
-  elseif record[name] and known[name] and record[name] ~= known[name] then
-    refuse(name, 'disagree', record[name], known[name])
-  elseif number and number > 0 and holder[number] and holder[number] ~= name then
-    refuse(name, 'held', number, holder[number])
-  elseif number and number > 0 and #others > 0 and known[name] then
-    refuse(name, 'twice', number, others)
-  elseif number and number > 0 and #others > 0 then
-    refuse(name, 'shared', number, others[1])
-  elseif number and number > 0 and not input.dry and keys_in(number) > 0 then
-    refuse(name, 'left', number, nil, keys_in(number))
-  elseif number then
-    table.insert(found, {name = name, number = number, keys = number > 0 and keys_in(number) or 0})
+  local db = claimed[name] or remembered[name]
+  local others = db and others_of(name, db) or {}
+  if is_of_other_inventory(name) then
+  elseif claimed[name] and remembered[name] and claimed[name] ~= remembered[name] then
+    add_problem(name, 'disagree', claimed[name], remembered[name])
+  elseif db and db > 0 and claimed_by[db] and claimed_by[db] ~= name then
+    add_problem(name, 'held', db, claimed_by[db])
+  elseif db and db > 0 and #others > 0 and remembered[name] then
+    add_problem(name, 'twice', db, others)
+  elseif db and db > 0 and #others > 0 then
+    add_problem(name, 'shared', db, others[1])
+  elseif db and db > 0 and not input.dry and keys_in(db) > 0 then
+    add_problem(name, 'left', db, nil, keys_in(db))
+  elseif db then
+    table.insert(found, {name = name, db = db, keys = db > 0 and keys_in(db) or 0})
   end
 end
 
@@ -190,11 +190,11 @@ INSPECT_SCRIPT = (
     READ_RECORD
     + """
 local counts = {}
-for number = 1, databases - 1 do
-  if keys_in(number) > 0 then table.insert(counts, {number = number, keys = keys_in(number)}) end
+for db = 1, databases - 1 do
+  if keys_in(db) > 0 then table.insert(counts, {db = db, keys = keys_in(db)}) end
 end
 local claims = {}
-for name, number in pairs(record) do table.insert(claims, {name = name, number = number, owner = owner[name]}) end
+for name, db in pairs(claimed) do table.insert(claims, {name = name, db = db, owner = owner[name]}) end
 return cjson.encode({databases = databases, claims = claims, counts = counts, server = here})
 """
 )

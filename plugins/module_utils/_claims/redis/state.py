@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Everything that has to be known of a Redis server, read in one round trip."""
+"""The state of a Redis server, read in one round trip."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Entry = t.Mapping[str, t.Any]
 
 
 @dataclass
-class World:
-    """What the server said before anything was decided."""
+class ServerState:
+    """The state of the server before any decision."""
 
     version: str
     cluster: bool
-    databases: int | None  # None: CONFIG is forbidden, the script finds it by trying
-    acl_file: str | None  # None: not known, "": there is none
+    databases: int | None  # None: CONFIG is forbidden, the script finds it by trial
+    acl_file: str | None  # None: unknown, "": none is set
     unsaved: bool
     open_default: bool
     lossy_default: bool
@@ -43,21 +43,21 @@ class World:
     sets: CommandSets
     users: dict[str, dict[str, t.Any] | None]
     rules: list[str] | None = None  # ACL LIST; None: forbidden
-    no_users: str | None = None  # why no user can be changed here
-    append_only: bool | None = None  # None: not known
+    no_users: str | None = None  # why users cannot be changed here
+    append_only: bool | None = None  # None: unknown
     has_acl_save: bool = True
     fields: frozenset[str] = frozenset()  # of the record
 
 
-# A category that a server does not have is answered with an error and left out.
+# A category that a server does not have returns an error and is left out.
 CATEGORIES = (
     "keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow blocking"
     " dangerous connection transaction scripting bloom cuckoo cms topk tdigest search json timeseries"
 ).split()
 
 
-def read_world(server: Server, names: t.Sequence[str]) -> World:
-    """Ask everything that has to be known, in one round trip."""
+def read_state(server: Server, names: t.Sequence[str]) -> ServerState:
+    """Read the state in one round trip; raise ClaimError if the server is too old or does not permit managing users."""
     questions: list[tuple[str, ...]] = [
         ("INFO", "server"),
         ("CONFIG", "GET", "databases"),
@@ -78,16 +78,16 @@ def read_world(server: Server, names: t.Sequence[str]) -> World:
     users = dict(zip(names, replies[head + len(CATEGORIES) :]))
     limit, path = _setting(databases, "databases"), _setting(acl_file, "aclfile")
     facts = _facts(info)
-    # Valkey has another word for it.
+    # Valkey uses another name for it.
     cluster = "cluster" in (facts.get("redis_mode"), facts.get("server_mode"))
     append_only = _facts(persistence).get("aof_enabled")
     command_sets = CommandSets(
         {name: frozenset(reply) for name, reply in sets.items() if not isinstance(reply, Exception)}
     )
-    return World(
+    return ServerState(
         version=_version(facts),
         cluster=cluster,
-        # Whatever is configured, a cluster has number 0 only.
+        # Whatever is configured, a cluster has database 0 only.
         databases=1 if cluster else int(limit) if limit else None,
         acl_file=path,
         unsaved=unsaved == 1,
@@ -106,7 +106,7 @@ def read_world(server: Server, names: t.Sequence[str]) -> World:
 
 
 def _no_users(server: Server, me: Reply, sets: CommandSets) -> str | None:
-    """Say why we may not change users, before anything is claimed; where that is not known, it has to be tried."""
+    """Return why we may not change users, before anything is claimed; None also if that is unknown and must be tried."""
     if not isinstance(me, str):
         return None
     dry, myself = server.pipeline([("ACL", "DRYRUN", me, "ACL", "SETUSER", "x"), ("ACL", "GETUSER", me)])
@@ -121,15 +121,15 @@ def _no_users(server: Server, me: Reply, sets: CommandSets) -> str | None:
 
 
 def _setting(reply: Reply, name: str) -> str | None:
-    # Managed services forbid CONFIG; None means that the server did not tell.
+    # Managed services forbid CONFIG; None means that the server did not report it.
     return None if isinstance(reply, Exception) else t.cast("str | None", as_mapping(reply).get(name))
 
 
 def _user(reply: Reply) -> dict[str, t.Any] | None:
     if isinstance(reply, Exception):
         raise ClaimError(
-            f"this Redis does not let us manage users ({reply}). Log in as a user that may use ACL, or set"
-            " manage_users to false and live without isolation inside Redis."
+            f"this Redis does not permit managing users ({reply}). Log in as a user that may use ACL, or set"
+            " manage_users to false and accept that deployments are not isolated in Redis."
         )
     return as_mapping(reply) if reply is not None else None
 
@@ -142,8 +142,8 @@ def _facts(info: Reply) -> dict[str, t.Any]:
 
 def _version(facts: t.Mapping[str, t.Any]) -> str:
     version = str(facts.get("redis_version", ""))
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers and numbers < MINIMUM_VERSION:
-        raise ClaimError(f"Redis {version} is too old: users cannot be held to one number. Use 7.0 or newer.")
-    # Valkey says which Redis it is like, and which Valkey it is.
+    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if parts and parts < MINIMUM_VERSION:
+        raise ClaimError(f"Redis {version} is too old: users cannot be restricted to one database. Use 7.0 or newer.")
+    # Valkey reports the compatible version of Redis, and its own.
     return str(facts.get("valkey_version", version))

@@ -247,7 +247,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             "deployment 'support-bot', option 'langgraph_postgres_pool_max_size': all deployments (2) need 192 connections, "
             "and max_connections leaves 47; lower the pools (this is the largest), langgraph_max_running_revisions "
             "or langgraph_max_extra_revisions, or raise max_connections to 205",
-            "deployment 'research', option 'redis_number': the list has 2 deployments, and Redis 1 numbers beside the "
+            "deployment 'research', option 'redis_db': the list has 2 deployments, and Redis 1 numbers beside the "
             "reserved 0; set redis_databases to 3 or more",
         ],
     ),

@@ -140,5 +140,5 @@ def test_what_goes_on_does_not(action: str) -> None:
 
 
 def test_table_in_check_mode() -> None:
-    rows = deployment_table(CHECKED, {"research": {"number": None}}, {})
+    rows = deployment_table(CHECKED, {"research": {"redis_db": None}}, {})
     assert rows[3].split() == ["research", "http://127.0.0.1:8124", "-", "research", "r:1", "-", "-"]

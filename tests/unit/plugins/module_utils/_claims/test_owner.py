@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whose a claim is."""
+"""The owner of a claim."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_whom_a_record_belongs_to(owner: Owner, found: str | None, ours: bool) -
 
 @pytest.mark.parametrize("wrong", ["team a", "", "a" * 65, "a\nb", "ä"])
 def test_an_owner_is_one_plain_word(wrong: str) -> None:
-    """It stands behind a number in the record of Redis, with a space between the two."""
+    """In the record of Redis the owner follows the database number, separated by a space."""
     for build in (lambda: Owner(wrong), lambda: Owner(OURS, (wrong,))):
         with pytest.raises(ClaimError, match="letters, digits"):
             build()

@@ -29,7 +29,7 @@ LIST: list[dict[str, t.Any]] = [
     {"name": "research", "image": "r:1", "port": 8124, "edition": "none", "postgres_password": "p@ss/word"},
 ]
 CHECKED = check_deployments(LIST, Surroundings("k" * 32))[0]
-NUMBERS = {"support-bot": {"number": 1}, "research": {"number": 7}}
+NUMBERS = {"support-bot": {"redis_db": 1}, "research": {"redis_db": 7}}
 REDIS = {"host": "172.29.0.1", "port": "6379", "tls": False}
 POSTGRES = {"host": "172.29.0.1", "port": 5432, "sslmode": "prefer"}
 
@@ -45,7 +45,7 @@ def environment(service: dict[str, t.Any]) -> dict[str, str]:
 
 def test_redis_databases() -> None:
     found = module_options.redis_databases(CHECKED)
-    assert [(item["name"], item["number"], item["key_patterns"]) for item in found] == [
+    assert [(item["name"], item["redis_db"], item["key_patterns"]) for item in found] == [
         ("support-bot", None, ["support-bot:*"]),
         ("research", None, ["research:*"]),
     ]
@@ -53,7 +53,7 @@ def test_redis_databases() -> None:
 
 def test_postgres_databases() -> None:
     found = module_options.postgres_databases(CHECKED, NUMBERS)
-    assert [(item["name"], item["redis_number"], item["connection_limit"]) for item in found] == [
+    assert [(item["name"], item["redis_db"], item["connection_limit"]) for item in found] == [
         ("support-bot", 1, 96),
         ("research", 7, 96),
     ]

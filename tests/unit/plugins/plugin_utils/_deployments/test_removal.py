@@ -17,9 +17,9 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.re
 )
 
 NOTHING = {"database": None, "role": None, "clients": 0, "would_lose": {"bytes": 0, "rows": None}}
-FREE = {"number": None, "user": None, "clients": 0, "would_lose": {"keys": 0}}
+FREE = {"redis_db": None, "user": None, "clients": 0, "would_lose": {"keys": 0}}
 DATABASE = {"database": "bot_a", "role": "bot_a", "clients": 2, "would_lose": {"bytes": 8_500_000, "rows": 120}}
-NUMBER = {"number": 3, "user": "bot-a", "clients": 1, "would_lose": {"keys": 14}}
+NUMBER = {"redis_db": 3, "user": "bot-a", "clients": 1, "would_lose": {"keys": 14}}
 GROUPS: dict[str, list[str]] = {"langgraph_redis": ["one"], "langgraph_postgres": ["one"]}
 
 

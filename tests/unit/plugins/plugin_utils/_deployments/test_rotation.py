@@ -18,7 +18,7 @@ OPEN_REDIS = {"bot": {"retiring": True}}
 CLOSED = {"bot": {"retiring": []}}
 
 
-REDIS_KEYS = ("redis_number", "redis_password", "redis_key_patterns", "redis_channel_patterns", "redis_shared_channels")
+REDIS_KEYS = ("redis_db", "redis_password", "redis_key_patterns", "redis_channel_patterns", "redis_shared_channels")
 
 
 def carried(*entries: tuple[int, str, str], addresses: t.Sequence[str] = ()) -> dict[str, t.Any]:
@@ -156,7 +156,7 @@ def test_what_the_claim_modules_are_asked(
     more = ("state", "postgres_password", "connection_limit", "extensions", "aes_keys", "accept_new_aes_key")
     deployment = {**BOT, **dict.fromkeys((*REDIS_KEYS, *more)), "state": "present"}
     assert module_options.redis_databases([deployment], use)[0]["retire"] is alone
-    postgres = module_options.postgres_databases([deployment], {"bot": {"number": 1}}, use=use)[0]
+    postgres = module_options.postgres_databases([deployment], {"bot": {"redis_db": 1}}, use=use)[0]
     assert (postgres["logins_in_use"], postgres["retire"]) == (logins, logins is not None)
 
 

@@ -466,10 +466,10 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         ),
     ),
     "two deployments with one number": (
-        (bot(redis_number=3), {**OTHER, "redis_number": 3}),
+        (bot(redis_db=3), {**OTHER, "redis_db": 3}),
         {},
         line(
-            "redis_number",
+            "redis_db",
             "number 3 is also asked for by 'support-bot'; leave it out and the collection gives a free one",
             "research",
         ),
@@ -553,7 +553,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         (BOT, OTHER),
         {"redis_databases": 2},
         line(
-            "redis_number",
+            "redis_db",
             "the list has 2 deployments, and Redis 1 numbers beside the reserved 0; set redis_databases to 3 or more",
             "research",
         ),
@@ -562,14 +562,14 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         (BOT,),
         {"redis_databases": 1},
         line(
-            "redis_number",
+            "redis_db",
             "the list has 1 deployments, and Redis 0 numbers beside the reserved 0; set redis_databases to 2 or more",
         ),
     ),
     "number beyond the server's": (
-        (bot(redis_number=16),),
+        (bot(redis_db=16),),
         {"redis_databases": 16},
-        line("redis_number", "16 is out of range; choose 1 to 15, or raise redis_databases"),
+        line("redis_db", "16 is out of range; choose 1 to 15, or raise redis_databases"),
     ),
     "env_file missing": (
         (bot(env_file="bot.env", langsmith_api_key=...),),

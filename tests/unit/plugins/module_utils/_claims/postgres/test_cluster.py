@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which cluster of a host is ours, what must not go on beside others, and what its server has not read."""
+"""The clusters of a host, reasons to refuse changes, and settings that the server has not loaded."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_settings_as_postgres_reads_them() -> None:
 
 
 def make(root: Path, title: str, text: str, **more: str) -> None:
-    """A cluster as Debian keeps it; ``more`` are the files of its conf.d."""
+    """Create a cluster in Debian's layout; ``more`` are the files of its conf.d."""
     directory = root / title
     (directory / "conf.d").mkdir(parents=True)
     (directory / "postgresql.conf").write_text(text)
@@ -95,7 +95,7 @@ def test_a_cluster_that_is_being_made(tmp_path: Path) -> None:
 
 
 def test_what_is_being_made_goes_with_its_directory(tmp_path: Path) -> None:
-    """A cluster that takes the place of a half-made one, as one that was moved there, is not cleared away."""
+    """A cluster that replaced an unfinished one, such as one that was moved there, is not removed."""
     (tmp_path / "17/langgraph").mkdir(parents=True)
     (tmp_path / "17/langgraph" / cluster.MARKER).touch()
     (tmp_path / "17/langgraph").rename(tmp_path / "aside")
@@ -119,7 +119,7 @@ def test_databases_of_a_cluster_that_does_not_run(tmp_path: Path, entries: list[
 
 
 EARLIER = Cluster(15, "main", {"port": "5432"}, earlier=True)
-# Clusters, claims in those of an earlier version, what is asked for, what is being made -> what is said, by its parts.
+# Clusters, claims in those of an earlier version, the requested values -> parts of the messages.
 PROBLEMS: dict[str, tuple[list[Cluster], dict[str, t.Any], dict[str, t.Any], list[str]]] = {
     "bare": ([], {}, {}, []),
     "ours": ([OURS, SHOP], {}, {}, []),
@@ -128,7 +128,7 @@ PROBLEMS: dict[str, tuple[list[Cluster], dict[str, t.Any], dict[str, t.Any], lis
         [OURS],
         {},
         {"version": 15},
-        ["postgres_version is 15, and the cluster of the deployments is 17/langgraph: it moves no data"],
+        ["postgres_version is 15, but the cluster of the deployments is 17/langgraph: the role moves no data"],
     ),
     "two of ours": (
         [Cluster(15, "langgraph"), Cluster(17, "langgraph", {"port": "1"})],
@@ -136,14 +136,14 @@ PROBLEMS: dict[str, tuple[list[Cluster], dict[str, t.Any], dict[str, t.Any], lis
         {"version": 17},
         ["postgres_version: the host has 15/langgraph and 17/langgraph"],
     ),
-    "one that is only half made is none": ([OURS, SHOP], {}, {"version": 15, "making": 17}, []),
+    "an unfinished one does not count": ([OURS, SHOP], {}, {"version": 15, "making": 17}, []),
     "one that is half made is cleared away": ([OURS], {}, {"making": 17, "filled": False}, []),
     "one that has databases is not": (
         [OURS],
         {},
         {"making": 17, "filled": True},
         [
-            "Postgres 17/langgraph has databases, and /etc/postgresql/17/langgraph/being-made.conf says that it is only half"
+            "Postgres 17/langgraph has databases, but /etc/postgresql/17/langgraph/being-made.conf marks it as unfinished"
         ],
     ),
     "the port of a shop": (
@@ -158,7 +158,7 @@ PROBLEMS: dict[str, tuple[list[Cluster], dict[str, t.Any], dict[str, t.Any], lis
         {"15/main": ["a", "b"]},
         {},
         [
-            "Postgres 15/main has the databases of a, b, which an earlier version of the collection made there; move them"
+            "Postgres 15/main has the databases of a, b, which an earlier version of the collection created there; move them"
         ],
     ),
     "an earlier version that does not answer": (
@@ -166,7 +166,7 @@ PROBLEMS: dict[str, tuple[list[Cluster], dict[str, t.Any], dict[str, t.Any], lis
         {"15/main": None},
         {},
         [
-            "Postgres 15/main was set up by an earlier version of the collection, and cannot be asked for claims; start it"
+            "Postgres 15/main was set up by an earlier version of the collection and cannot be checked for claims; start it"
         ],
     ),
     "an earlier version without claims": ([EARLIER], {"15/main": []}, {"port": 5440}, []),
@@ -233,7 +233,7 @@ def test_what_restarts_it(
     ],
 )
 def test_connections_that_must_not_be_undercut(server: Server | None, written: str, expected: int) -> None:
-    """Also where a run was killed between the file and the restart, or the server is down."""
+    """Also if a run was killed between the file and the restart, or the server is down."""
     assert cluster.floor(server, {"max_connections": written}) == expected
 
 
@@ -244,7 +244,7 @@ def test_an_answer_of_the_server() -> None:
 
 
 def test_what_waits_for_a_restart_is_no_error() -> None:
-    """The server gives it as one, with the words that it has for a value that it does not take."""
+    """The server reports it as an error, in the same words as for an invalid value."""
     answer = {"max_connections": 200, "loaded": 1.5, "pending": ["port"], "contexts": {}}
     lines = [("port", "x.conf: port: no"), ("shared_buffers", "x.conf: no"), (None, "pg_hba.conf: no")]
     assert cluster.read_server(answer, lines).errors == ("x.conf: no", "pg_hba.conf: no")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Start-up options: ours count, whatever the login brings along."""
+"""Start-up options: ours override those of the login."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from psycopg import conninfo
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.connection import (
     POSTGRES_ARGS,
-    connection_text,
+    connection_string,
     startup_options,
 )
 
@@ -34,13 +34,13 @@ PINNED = "-c search_path=pg_catalog,\\ pg_temp"
     ],
 )
 def test_ours_come_last(params: dict[str, t.Any], options: str) -> None:
-    text = connection_text({**DEFAULTS, **params})
+    text = connection_string({**DEFAULTS, **params})
     assert conninfo.conninfo_to_dict(text)["options"] == options
 
 
 def test_nobody_sets_them_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGOPTIONS", "-c search_path=public")
-    assert conninfo.conninfo_to_dict(connection_text(DEFAULTS))["options"] == PINNED
+    assert conninfo.conninfo_to_dict(connection_string(DEFAULTS))["options"] == PINNED
 
 
 def test_values_keep_their_spaces_and_backslashes() -> None:
@@ -49,6 +49,6 @@ def test_values_keep_their_spaces_and_backslashes() -> None:
 
 def test_another_database_and_user() -> None:
     content = conninfo.conninfo_to_dict(
-        connection_text({**DEFAULTS, "login_uri": URI}, "bot", user="bot", password="x")
+        connection_string({**DEFAULTS, "login_uri": URI}, "bot", user="bot", password="x")
     )
     assert (content["dbname"], content["user"], content["password"]) == ("bot", "bot", "x")

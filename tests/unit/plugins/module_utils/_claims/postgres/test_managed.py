@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a role has a password, found out by logging in, whatever language the server speaks."""
+"""Test a password by logging in, whatever the language of the server's messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NETWORK = 'connection to server at "10.0.0.1", port 5432 failed: Connection refu
 
 
 class Refusal(psycopg.OperationalError):
-    """What psycopg raises for a connection that was not let in."""
+    """The error that psycopg raises for a refused connection."""
 
     def __init__(self, text: str, asked: bool) -> None:
         super().__init__(text)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plans of Postgres, played on a model of a server: what is planned cures everything, and only once."""
+"""Plans of Postgres, applied to a model of a server: a plan corrects everything, and a second plan is empty."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.comment import (
-    decode_mark,
-    encode_mark,
+    decode_claim_comment,
+    encode_claim_comment,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import (
     compare_passwords,
@@ -26,14 +26,14 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import FORBIDDEN, Need, make_plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import (
     entry_problems,
-    world_problems,
+    state_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.report import result_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.scram import make_verifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import (
     Database,
     Role,
-    World,
+    ServerState,
     claims_of,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
@@ -43,8 +43,8 @@ VERIFIERS = {password: make_verifier(password, b"salt", 1) for password in ("p",
 NAMES = ["a", "b-c", "d", "e"]
 
 
-def world_of(roles: t.Iterable[Role] = (), databases: t.Iterable[Database] = ()) -> World:
-    return World(
+def state_of(roles: t.Iterable[Role] = (), databases: t.Iterable[Database] = ()) -> ServerState:
+    return ServerState(
         version=150000,
         max_connections=100,
         me=ME,
@@ -58,17 +58,17 @@ OURS, THEIRS = "o" * 22, "t" * 22
 OWNER = Owner(OURS, take_over=False)
 
 
-def problems(wanted: list[dict[str, t.Any]], world: World) -> list[t.Any]:
-    found = [*entry_problems(wanted), *world_problems(wanted, world, OWNER)]
-    return found or list(login_problems(wanted, world, compare_passwords(wanted, world)))
+def problems(wanted: list[dict[str, t.Any]], state: ServerState) -> list[t.Any]:
+    found = [*entry_problems(wanted), *state_problems(wanted, state, OWNER)]
+    return found or list(login_problems(wanted, state, compare_passwords(wanted, state)))
 
 
-def plan_of(wanted: list[dict[str, t.Any]], world: World) -> t.Any:
-    return make_plan(wanted, world, owner=OURS)
+def plan_of(wanted: list[dict[str, t.Any]], state: ServerState) -> t.Any:
+    return make_plan(wanted, state, owner=OURS)
 
 
 def changed_role(role: Role, need: Need, what: t.Sequence[str]) -> Role:
-    """Do with a role what ALTER ROLE does."""
+    """Change a role as ALTER ROLE does."""
     changes: dict[str, t.Any] = {bit: False for bit in what if bit in FORBIDDEN}
     if {"login", "password"} & set(what):
         changes["login"] = True
@@ -83,16 +83,16 @@ def changed_role(role: Role, need: Need, what: t.Sequence[str]) -> Role:
     return dataclasses.replace(role, **changes)
 
 
-def apply(world: World, needs: t.Sequence[Need]) -> World:
-    """Play needs on the model."""
-    roles, databases = dict(world.roles), dict(world.databases)
+def apply(state: ServerState, needs: t.Sequence[Need]) -> ServerState:
+    """Apply needs to the model."""
+    roles, databases = dict(state.roles), dict(state.databases)
     for need in needs:
         role = roles.get(need.target) or Role(need.target, False, *[False] * 5, -1, False, None, None)
         new = ["login", "connection_limit", "password"]
         role = changed_role(role, need, new if need.create_role else need.change_role)
         if need.create_second:
-            mark = encode_mark({"deployment": need.name, "login_of": need.target})
-            roles[need.second] = Role(need.second, False, *[False] * 5, -1, False, None, mark)
+            claim_comment = encode_claim_comment({"deployment": need.name, "login_of": need.target})
+            roles[need.second] = Role(need.second, False, *[False] * 5, -1, False, None, claim_comment)
             roles[need.second] = changed_role(roles[need.second], need, [*new, "membership", "acting"])
         elif need.change_second:
             roles[need.second] = changed_role(roles[need.second], need, need.change_second)
@@ -106,16 +106,16 @@ def apply(world: World, needs: t.Sequence[Need]) -> World:
         }
         for what in good if need.create_database else need.change_database:
             database = dataclasses.replace(database, **good[what])
-        if need.mark is not None:
-            role = dataclasses.replace(role, comment=encode_mark(need.mark))
-            database = dataclasses.replace(database, comment=encode_mark(need.mark))
+        if need.claim_comment is not None:
+            role = dataclasses.replace(role, comment=encode_claim_comment(need.claim_comment))
+            database = dataclasses.replace(database, comment=encode_claim_comment(need.claim_comment))
         roles[need.target], databases[need.target] = role, database
         for name in need.logins.retire:
             roles[name] = dataclasses.replace(roles[name], login=False, verifier=None, sessions=0)
-    return dataclasses.replace(world, roles=roles, databases=databases)
+    return dataclasses.replace(state, roles=roles, databases=databases)
 
 
-marks = st.one_of(
+claim_comments = st.one_of(
     st.none(),
     st.fixed_dictionaries(
         {"redis_number": st.one_of(st.none(), st.integers(1, 4))},
@@ -126,7 +126,7 @@ marks = st.one_of(
 
 @st.composite
 def second_logins(draw: st.DrawFn, name: str) -> Role:
-    mark = {"deployment": name, "login_of": identifier(name)}
+    claim_comment = {"deployment": name, "login_of": identifier(name)}
     return Role(
         second_login(name),
         draw(st.booleans()),
@@ -134,7 +134,7 @@ def second_logins(draw: st.DrawFn, name: str) -> Role:
         draw(st.sampled_from([-1, 5])),
         False,
         draw(st.sampled_from([None, *VERIFIERS.values()])),
-        draw(st.sampled_from([encode_mark(mark), None])),
+        draw(st.sampled_from([encode_claim_comment(claim_comment), None])),
         draw(st.sampled_from([(), (identifier(name),)])),
         draw(st.sampled_from([(), (f"role={identifier(name)}",)])),
         draw(st.sampled_from([0, 2])),
@@ -142,11 +142,11 @@ def second_logins(draw: st.DrawFn, name: str) -> Role:
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
+def states(draw: st.DrawFn) -> ServerState:
     roles, databases = [], []
     for name in NAMES:
-        mark = draw(marks)
-        comment = None if mark is None else encode_mark({"deployment": name, **mark})
+        claim_comment = draw(claim_comments)
+        comment = None if claim_comment is None else encode_claim_comment({"deployment": name, **claim_comment})
         bits = draw(st.lists(st.booleans(), min_size=7, max_size=7))
         if draw(st.booleans()):
             verifier = draw(st.sampled_from([None, *VERIFIERS.values()]))
@@ -162,7 +162,7 @@ def worlds(draw: st.DrawFn) -> World:
             databases.append(
                 Database(identifier(name), owner, bits[0], bits[1], draw(st.sampled_from([None, comment])), **rest)
             )
-    return world_of(roles, databases)
+    return state_of(roles, databases)
 
 
 def named_logins(entry: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -177,7 +177,7 @@ entries = st.lists(
             "password": st.sampled_from(["p", "q"]),
             "connection_limit": st.sampled_from([-1, 5]),
             "extensions": st.lists(st.sampled_from(["vector", "ltree"]), unique=True),
-            "redis_number": st.one_of(st.none(), st.integers(1, 4)),
+            "redis_db": st.one_of(st.none(), st.integers(1, 4)),
             "redis_server": st.sampled_from([None, "one", "two"]),
             "logins_in_use": st.sampled_from([None, [], ["OWNER"], ["SECOND"], ["OWNER", "SECOND"]]),
             "retire": st.booleans(),
@@ -187,12 +187,12 @@ entries = st.lists(
 )
 
 
-@given(worlds(), entries)
-def test_a_plan_cures_everything_once(world: World, wanted: list[dict[str, t.Any]]) -> None:
-    if problems(wanted, world):
+@given(states(), entries)
+def test_a_plan_cures_everything_once(state: ServerState, wanted: list[dict[str, t.Any]]) -> None:
+    if problems(wanted, state):
         return
-    plan = plan_of(wanted, world)
-    after = apply(world, plan.needs)
+    plan = plan_of(wanted, state)
+    after = apply(state, plan.needs)
     assert problems(wanted, after) == []
     assert plan_of(wanted, after).actions() == []
     for entry in wanted:
@@ -201,13 +201,13 @@ def test_a_plan_cures_everything_once(world: World, wanted: list[dict[str, t.Any
         assert (database.template, set(database.grantees) <= set(logins_of(entry["name"]))) == (False, True)
         assert role.limit == entry["connection_limit"]
         assert not any(getattr(role, bit) for bit in FORBIDDEN)
-        outcome = result_of(plan, world)["databases"][entry["name"]]
+        outcome = result_of(plan, state)["databases"][entry["name"]]
         login = after.roles[outcome["login"]]
         assert (login.login, login.limit) == (True, entry["connection_limit"])
         assert login.verifier == VERIFIERS[entry["password"]]
         assert login is role or (login.member_of, login.settings) == ((role.name,), (f"role={role.name}",))
         used = set(entry["logins_in_use"] or ())
-        before = {name: world.roles[name] for name in logins_of(entry["name"]) if name in world.roles}
+        before = {name: state.roles[name] for name in logins_of(entry["name"]) if name in state.roles}
         for name in used & set(before):
             assert after.roles[name].verifier == before[name].verifier or name not in used, "who is in use keeps it"
         still_open = {
@@ -218,55 +218,55 @@ def test_a_plan_cures_everything_once(world: World, wanted: list[dict[str, t.Any
         right = {name for name in still_open if after.roles[name].verifier == VERIFIERS[entry["password"]]}
         assert still_open - right == set(outcome["retiring"])
         assert not (entry["retire"] and still_open - right - used), "nothing else stays open"
-    # What was promised before is what stands there then, and every bystander is as it was.
-    for name, item in result_of(plan, world)["databases"].items():
-        mark = decode_mark(after.databases[item["database"]].comment) or {}
-        assert (mark["deployment"], mark.get("redis_number")) == (name, item["redis_number"])
+    # The result is what is recorded afterwards, and all other roles are unchanged.
+    for name, item in result_of(plan, state)["databases"].items():
+        claim_comment = decode_claim_comment(after.databases[item["database"]].comment) or {}
+        assert (claim_comment["deployment"], claim_comment.get("redis_number")) == (name, item["redis_db"])
     named = {role for entry in wanted for role in logins_of(entry["name"])}
     assert {name: role for name, role in after.roles.items() if name not in named} == {
-        name: role for name, role in world.roles.items() if name not in named
+        name: role for name, role in state.roles.items() if name not in named
     }
 
 
-@given(worlds(), entries)
-def test_no_number_gets_two_names(world: World, wanted: list[dict[str, t.Any]]) -> None:
-    def doubles(some: World) -> set[t.Any]:
+@given(states(), entries)
+def test_no_number_gets_two_names(state: ServerState, wanted: list[dict[str, t.Any]]) -> None:
+    def doubles(some: ServerState) -> set[t.Any]:
         claims = claims_of(some)
         return {
             frozenset((one["name"], other["name"]))
             for one in claims
             for other in claims
             if one["name"] != other["name"]
-            and one["redis_number"] is not None
-            and one["redis_number"] == other["redis_number"]
+            and one["redis_db"] is not None
+            and one["redis_db"] == other["redis_db"]
             and one["redis_server"] == other["redis_server"]
         }
 
-    if problems(wanted, world):
+    if problems(wanted, state):
         return
-    assert doubles(apply(world, plan_of(wanted, world).needs)) <= doubles(world)
+    assert doubles(apply(state, plan_of(wanted, state).needs)) <= doubles(state)
 
 
-@given(worlds(), entries)
-def test_what_is_not_ours_is_never_planned_for(world: World, wanted: list[dict[str, t.Any]]) -> None:
-    strangers = {name for name, role in world.roles.items() if role.mark is None}
-    refused = {identifier(problem.deployment) for problem in world_problems(wanted, world, OWNER)}
+@given(states(), entries)
+def test_what_is_not_ours_is_never_planned_for(state: ServerState, wanted: list[dict[str, t.Any]]) -> None:
+    strangers = {name for name, role in state.roles.items() if role.claim_comment is None}
+    refused = {identifier(problem.deployment) for problem in state_problems(wanted, state, OWNER)}
     assert {identifier(entry["name"]) for entry in wanted} & strangers <= refused
     for entry in wanted:
-        claim = next((claim for claim in claims_of(world) if claim["name"] == entry["name"]), {})
+        claim = next((claim for claim in claims_of(state) if claim["name"] == entry["name"]), {})
         if claim.get("owner") == THEIRS or second_login(entry["name"]) in strangers:
             assert identifier(entry["name"]) in refused
 
 
-def test_a_mark_counts_under_its_own_name_only() -> None:
-    forged = encode_mark({"deployment": "b-c", "redis_number": 7})
-    honest = encode_mark({"deployment": "b-c", "redis_number": 2})
+def test_a_claim_comment_counts_under_its_own_name_only() -> None:
+    forged = encode_claim_comment({"deployment": "b-c", "redis_number": 7})
+    honest = encode_claim_comment({"deployment": "b-c", "redis_number": 2})
     role = Role("b_c", True, *[False] * 5, -1, False, None, honest)
-    world = world_of([role], [Database("a", "a", True, False, forged), Database("b_c", "b_c", True, False, forged)])
-    assert [(claim["name"], claim["redis_number"]) for claim in claims_of(world)] == [("b-c", 2)]
+    state = state_of([role], [Database("a", "a", True, False, forged), Database("b_c", "b_c", True, False, forged)])
+    assert [(claim["name"], claim["redis_db"]) for claim in claims_of(state)] == [("b-c", 2)]
 
 
-def test_comments_of_others_are_not_marks() -> None:
+def test_comments_of_others_are_not_claim_comments() -> None:
     for comment in (
         None,
         "",
@@ -276,8 +276,8 @@ def test_comments_of_others_are_not_marks() -> None:
         '{"selfhost.langgraph": 1}',
         '{"selfhost.langgraph": {}}',
     ):
-        assert decode_mark(comment) is None
-    assert decode_mark(encode_mark({"deployment": "a", "x": 1})) == {"deployment": "a", "x": 1}
+        assert decode_claim_comment(comment) is None
+    assert decode_claim_comment(encode_claim_comment({"deployment": "a", "x": 1})) == {"deployment": "a", "x": 1}
 
 
 @pytest.mark.parametrize(
@@ -297,31 +297,31 @@ def test_comments_of_others_are_not_marks() -> None:
 def test_an_aes_key_that_is_remembered(
     remembered: dict[str, str], wanted: dict[str, t.Any], refused: bool, then: str | None
 ) -> None:
-    """Wherever the deployment has served, and whether it serves now."""
-    mark = encode_mark({"deployment": "a", "owner": OURS, **remembered})
-    role = Role("a", True, *[False] * 5, -1, False, VERIFIERS["p"], mark)
-    world = world_of([role], [Database("a", "a", False, True, mark)])
+    """Whether or not the deployment serves now, on any host."""
+    claim_comment = encode_claim_comment({"deployment": "a", "owner": OURS, **remembered})
+    role = Role("a", True, *[False] * 5, -1, False, VERIFIERS["p"], claim_comment)
+    state = state_of([role], [Database("a", "a", False, True, claim_comment)])
     entry = {"name": "a", "password": "p", "connection_limit": -1, "extensions": [], **wanted}
-    found = problems([entry], world)
+    found = problems([entry], state)
     assert [problem.option for problem in found] == (["langgraph_aes_key"] if refused else [])
     if not refused:
-        (need,) = plan_of([entry], world).needs
-        assert (need.mark or decode_mark(mark)).get("aes") == then
-        assert (need.mark is None) == (then == remembered.get("aes"))
+        (need,) = plan_of([entry], state).needs
+        assert (need.claim_comment or decode_claim_comment(claim_comment)).get("aes") == then
+        assert (need.claim_comment is None) == (then == remembered.get("aes"))
 
 
 def test_an_aes_key_of_a_lost_secret_key_cannot_be_compared() -> None:
-    mark = encode_mark({"deployment": "a", "owner": THEIRS, "aes": "one"})
-    role = Role("a", True, *[False] * 5, -1, False, VERIFIERS["p"], mark)
-    world = world_of([role], [Database("a", "a", False, True, mark)])
+    claim_comment = encode_claim_comment({"deployment": "a", "owner": THEIRS, "aes": "one"})
+    role = Role("a", True, *[False] * 5, -1, False, VERIFIERS["p"], claim_comment)
+    state = state_of([role], [Database("a", "a", False, True, claim_comment)])
     entry = {"name": "a", "password": "p", "connection_limit": -1, "extensions": [], "aes_keys": ["two"]}
-    assert [problem.option for problem in world_problems([entry], world, OWNER)] == ["name"]
-    assert not list(world_problems([entry], world, Owner(OURS, take_over=True)))
-    (need,) = plan_of([entry], world).needs
-    assert (need.mark or {}).get("aes") == "two"
+    assert [problem.option for problem in state_problems([entry], state, OWNER)] == ["name"]
+    assert not list(state_problems([entry], state, Owner(OURS, take_over=True)))
+    (need,) = plan_of([entry], state).needs
+    assert (need.claim_comment or {}).get("aes") == "two"
 
 
-# The role's limit, the wanted one, whether it may be lowered -> whether it changes.
+# The role's limit, the wanted limit, whether it may be lowered -> whether it changes.
 CONNECTION_LIMITS = [
     (96, 96, True, False),
     (96, 200, False, True),
@@ -337,12 +337,12 @@ CONNECTION_LIMITS = [
 
 @pytest.mark.parametrize(("has", "wanted", "lower", "changes"), CONNECTION_LIMITS)
 def test_a_limit_is_lowered_only_where_it_may_be(has: int, wanted: int, lower: bool, changes: bool) -> None:
-    """Of both logins: a revision that runs may have either."""
-    mark = encode_mark({"deployment": "a"})
+    """On both logins: a running revision may use either."""
+    claim_comment = encode_claim_comment({"deployment": "a"})
     rights = [False] * 5
-    owner = Role("a", True, *rights, has, False, VERIFIERS["p"], mark)
+    owner = Role("a", True, *rights, has, False, VERIFIERS["p"], claim_comment)
     second = Role("a.b", True, *rights, has, False, VERIFIERS["q"], None, ("a",), ("role=a",))
-    world = world_of([owner, second], [Database("a", "a", True, False, mark)])
+    state = state_of([owner, second], [Database("a", "a", True, False, claim_comment)])
     entry = {
         "name": "a",
         "password": "p",
@@ -350,6 +350,6 @@ def test_a_limit_is_lowered_only_where_it_may_be(has: int, wanted: int, lower: b
         "lower_connection_limit": lower,
         "extensions": [],
     }
-    (need,) = plan_of([entry], world).needs
+    (need,) = plan_of([entry], state).needs
     expected = ["connection_limit"] if changes else []
     assert (need.change_role, need.change_second) == (expected, expected)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names of second logins: no two deployments share one, and none is cut off by Postgres."""
+"""Names of second logins: they are unique, and Postgres truncates none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_short_name_stays_readable() -> None:
     assert second_login("a" * 61) == "a" * 61 + ".b"
 
 
-def test_long_names_that_begin_alike_are_told_apart() -> None:
+def test_long_names_with_the_same_beginning_are_distinguished() -> None:
     first, second = second_login("a" * 62), second_login("a" * 63)
     assert first != second
     assert first.startswith("a" * 48 + ".")

@@ -84,7 +84,7 @@ def test_ours_are_recognised() -> None:
     assert not is_ours({"commands": "-@all +select|5 +get"}, SETS)
 
 
-# Without the backslash, which fnmatch does not know.
+# Without the backslash, which fnmatch does not support.
 @given(st.text("selfhost.langgraph:claims*?[]^-", max_size=30))
 def test_no_accepted_pattern_covers_the_claims(pattern: str) -> None:
     if not list(pattern_findings([pattern])):

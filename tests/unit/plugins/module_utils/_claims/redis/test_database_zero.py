@@ -7,7 +7,7 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import CommandSets
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.database_zero import owner_of_key
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ServerState
 
 USERS = [
     "user default off resetpass ~* &* +@all",
@@ -18,8 +18,8 @@ USERS = [
 ]
 
 
-def world(rules: list[str] | None) -> World:
-    return World("8.0", False, 16, "", False, False, False, "admin", CommandSets({}), {}, rules)
+def state(rules: list[str] | None) -> ServerState:
+    return ServerState("8.0", False, 16, "", False, False, False, "admin", CommandSets({}), {}, rules)
 
 
 @pytest.mark.parametrize(
@@ -36,26 +36,26 @@ def world(rules: list[str] | None) -> World:
     ],
 )
 def test_whose_a_key_is(key: str, owner: str | None) -> None:
-    assert owner_of_key(["a"], world(USERS))(key) == owner
+    assert owner_of_key(["a"], state(USERS))(key) == owner
 
 
 def test_keys_of_two_that_go_at_once() -> None:
-    owner = owner_of_key(["a", "b"], world(USERS))
+    owner = owner_of_key(["a", "b"], state(USERS))
     assert [owner(key) for key in ("a:1", "b:1", "lg:1", "y:1")] == ["a", "b", "a", None]
 
 
 @pytest.mark.parametrize("line", ["user app on nopass ~* +@all", "user default on nopass ~* +@all"])
 def test_what_somebody_else_may_have_written_stays(line: str) -> None:
     users = [each for each in USERS if each.split()[1] != line.split()[1]]
-    owner = owner_of_key(["a"], world([*users, line]))
+    owner = owner_of_key(["a"], state([*users, line]))
     assert (owner("a:1"), owner("x:1")) == ("a", None)
 
 
 def test_our_own_keys_stay_whatever_the_patterns() -> None:
-    owner = owner_of_key(["a"], world(["user a on ~* -@all +select|1"]))
+    owner = owner_of_key(["a"], state(["user a on ~* -@all +select|1"]))
     assert (owner("selfhost.langgraph:claims"), owner("z")) == (None, "a")
 
 
 def test_where_users_are_not_listed_the_name_alone_counts() -> None:
-    owner = owner_of_key(["a"], world(None))
+    owner = owner_of_key(["a"], state(None))
     assert (owner("a:1"), owner("x:1")) == ("a", None)

@@ -18,11 +18,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.d
 
 
 class Killed(Exception):
-    """The run ends here."""
+    """The run is killed here."""
 
 
 class FakeServer:
-    """A Redis with a record, one setting, and other runs that come between any two steps."""
+    """A Redis with a record, one setting, and other runs between any two steps."""
 
     patience = 1000
 
@@ -54,7 +54,7 @@ class FakeServer:
             else:
                 self.policy = command[3]
         if len(questions) == 2:
-            # The reply to whoever arrives is held back until the end of this step.
+            # The reply to a new run is delayed until the end of this step.
             self.synced = self.synced and self.policy == "always"
         return None
 

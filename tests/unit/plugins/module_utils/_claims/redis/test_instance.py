@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the role redis reads of its own server, and what it refuses for it."""
+"""What the role redis reads from its own server, and the changes that it refuses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ REPLIES = [
 
 
 class Denied(Exception):
-    """An answer that a server may give to a single question."""
+    """An error that a server may return for a single command."""
 
 
 def test_replies_are_understood_as_redis_py_gives_them() -> None:
@@ -70,7 +70,7 @@ def test_a_file_is_read_as_redis_reads_it() -> None:
         (RUNNING, {}),
         (RUNNING | {"databases": "16"}, {"databases": {"wanted": "64", "running": "16"}}),
         (RUNNING | {"save": "3600 1"}, {"save": {"wanted": "", "running": "3600 1"}}),
-        # As another spelling of the same, and as a path with a link in it.
+        # As another spelling of the same value, and as a path with a link in it.
         (RUNNING | {"appendonly": "YES", "dir": "/var/lib/../lib/langgraph-redis"}, {}),
         # What a server does not report cannot be compared.
         ({"databases": "64"}, {}),
@@ -84,32 +84,32 @@ def test_differences(running: dict[str, str], expected: dict[str, t.Any]) -> Non
     ("databases", "why"),
     [
         (31, ""),
-        (30, "number 30 has keys: set it to 31 or more"),
-        (16, "number 30 has keys: set it to 31 or more"),
+        (30, "database 30 has keys: set it to 31 or more"),
+        (16, "database 30 has keys: set it to 31 or more"),
     ],
 )
 def test_numbers_with_keys_are_kept(databases: int, why: str) -> None:
-    said = instance.lowered(databases, Reading(claims={"bot": 20}, numbers=[0, 1, 30]))
+    said = instance.too_few_databases(databases, Reading(claims={"bot": 20}, dbs=[0, 1, 30]))
     assert why in said
     assert bool(said) == bool(why)
 
 
 def test_a_claimed_number_is_kept_without_a_key() -> None:
-    said = instance.lowered(16, Reading(claims={"bot": 20, "small": 3}, numbers=[0, 20]))
+    said = instance.too_few_databases(16, Reading(claims={"bot": 20, "small": 3}, dbs=[0, 20]))
     assert said == (
-        "redis_databases: 16 is too low, for number 20 holds the claim of 'bot': set it to 21 or more, or remove that deployment "
+        "redis_databases: 16 is too low, because database 20 is claimed by 'bot': set it to 21 or more, or remove that deployment "
         "first; nothing was changed"
     )
 
 
 @pytest.mark.parametrize(("before", "refused"), [("64", True), ("16", False), ("", False), ("many", False)])
 def test_numbers_are_not_lowered_while_nobody_can_ask(before: str, refused: bool) -> None:
-    assert bool(instance.not_asked(16, {"databases": before}, "refused")) == refused
+    assert bool(instance.unknown_databases(16, {"databases": before}, "refused")) == refused
 
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
-    """A host of this directory, with an instance that answers REPLIES; gives what it answers with, by socket."""
+    """Simulate a host with an instance that returns REPLIES; return the replies by socket, to change them."""
     answers: dict[str, t.Any] = {str(tmp_path / "redis.sock"): REPLIES}
 
     class Client:
@@ -133,7 +133,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
         return instance.Earlier(implementation, *paths)
 
     monkeypatch.setattr(redis_instance_info, "connect", connect)
-    monkeypatch.setattr(redis_instance_info, "knock", lambda path: "" if path in answers else "no such file")
+    monkeypatch.setattr(redis_instance_info, "connection_error", lambda path: "" if path in answers else "no such file")
     monkeypatch.setattr(redis_instance_info, "REDIS_IMPORT_ERROR", None)
     monkeypatch.setattr(instance, "earlier_of", earlier)
     monkeypatch.setattr(instance, "drop_in_of", lambda name: str(tmp_path / f"{name}.drop-in"))
@@ -144,7 +144,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
 
 
 def parameters(tmp_path: Path, **more: t.Any) -> dict[str, t.Any]:
-    """The module's parameters for this directory."""
+    """Return the module's parameters for this directory."""
     names = {"config_file": "langgraph.conf", "acl_file": "users.acl", "password_file": "admin.password"}
     paths = {key: str(tmp_path / name) for key, name in {**names, "unix_socket": "redis.sock"}.items()}
     given = {"implementation": "redis", "databases": 64, "settings": {"databases": 64}, **paths}
@@ -152,8 +152,8 @@ def parameters(tmp_path: Path, **more: t.Any) -> dict[str, t.Any]:
 
 
 def look(tmp_path: Path, **more: t.Any) -> dict[str, t.Any]:
-    """What the module gives for this directory."""
-    return redis_instance_info.look(parameters(tmp_path, **more))
+    """Return the module's result for this directory."""
+    return redis_instance_info.inspect(parameters(tmp_path, **more))
 
 
 @pytest.mark.usefixtures("host")
@@ -184,20 +184,20 @@ def test_a_server_that_runs_with_something_else_has_to_start_again(tmp_path: Pat
 
 @pytest.mark.usefixtures("host")
 def test_a_number_in_use_is_not_taken_away(tmp_path: Path) -> None:
-    assert "number 30 has keys" in look(tmp_path, databases=16)["refusal"]
+    assert "database 30 has keys" in look(tmp_path, databases=16)["refusal"]
 
 
 def test_a_server_that_does_not_answer_keeps_its_numbers(tmp_path: Path, host: dict[str, t.Any]) -> None:
     host.clear()
     found = look(tmp_path, databases=16)
-    assert "cannot be asked which numbers are in use (no such file)" in found["refusal"]
+    assert "does not report which databases are in use (no such file)" in found["refusal"]
     assert look(tmp_path)["refusal"] == ""
 
 
 def test_a_server_that_is_busy_keeps_its_numbers(tmp_path: Path, host: dict[str, t.Any]) -> None:
     host[str(tmp_path / "redis.sock")] = [Denied("BUSY a script")] * 3
     found = look(tmp_path, databases=16)
-    assert "cannot be asked which numbers are in use (BUSY a script)" in found["refusal"]
+    assert "does not report which databases are in use (BUSY a script)" in found["refusal"]
     assert not found["answers"]
 
 
@@ -209,7 +209,7 @@ def test_a_server_that_runs_and_does_not_answer_is_left_alone(
     host.pop(path) if answer is None else host.update({path: answer})
     found = look(tmp_path)
     assert not found["restart"]
-    assert found["silent"].startswith(f"Redis at {path} does not answer (")
+    assert found["silent"].startswith(f"Redis at {path} does not respond (")
     assert "(systemctl restart redis-server@langgraph.service)" in found["silent"]
 
 
@@ -228,7 +228,7 @@ def test_what_listens_without_a_unit_is_left_alone(
 def test_a_server_that_reads_its_data_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loads = UNIT | {"active": False, "starting": True}
     monkeypatch.setattr(units, "look", lambda wanted: {item.name: loads for item in wanted})
-    monkeypatch.setattr(redis_instance_info, "knock", lambda path: "no such file")
+    monkeypatch.setattr(redis_instance_info, "connection_error", lambda path: "no such file")
     found = look(tmp_path)
     assert (found["restart"], bool(found["silent"])) == (False, True)
 
@@ -239,7 +239,7 @@ def test_the_library_may_come_with_the_play(tmp_path: Path, monkeypatch: pytest.
     found = look(tmp_path)
     assert not found["restart"]
     assert "python3-redis is missing" in found["silent"]
-    assert redis_instance_info.look(parameters(tmp_path), check_mode=True)["silent"] == ""
+    assert redis_instance_info.inspect(parameters(tmp_path), check_mode=True)["silent"] == ""
 
 
 def test_a_file_that_was_not_read_is_a_reason_whether_it_answers_or_not(
@@ -264,12 +264,12 @@ def test_an_upgrade_of_the_package_is_no_reason(tmp_path: Path, monkeypatch: pyt
 
 def test_nobody_waits_for_a_server_that_is_not_there(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
-    assert redis_instance_info.knock(path) == f"{path}: No such file or directory"
+    assert redis_instance_info.connection_error(path) == f"{path}: No such file or directory"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
-        assert redis_instance_info.knock(path) == f"{path}: Connection refused"
+        assert redis_instance_info.connection_error(path) == f"{path}: Connection refused"
         server.listen()
-        assert redis_instance_info.knock(path) == ""
+        assert redis_instance_info.connection_error(path) == ""
 
 
 def test_the_socket_of_the_file_is_the_one_that_answers(tmp_path: Path, host: dict[str, t.Any]) -> None:
@@ -302,14 +302,12 @@ def test_claims_in_the_distributions_server_are_refused_by_name(
     (tmp_path / implementation).mkdir()
     config = tmp_path / implementation / "langgraph.conf"
     config.write_text("include /etc/redis/redis.conf\n")
-    assert f"that {implementation} cannot be asked for claims" in look(tmp_path)["refusal"]
+    assert f"that {implementation} cannot be checked for claims" in look(tmp_path)["refusal"]
     host[str(tmp_path / implementation / "socket")] = REPLIES
     said = look(tmp_path)["refusal"]
-    assert said.startswith(
-        f"the claims of bot-a, bot-b are in the {implementation} of the distribution ({config}), where"
-    )
+    assert said.startswith(f"the claims of bot-a, bot-b are in the distribution's {implementation} ({config}), where")
     assert "docs/move-services.md" in said
-    # One that never had a claim is in nobody's way.
+    # A server that never had a claim is no obstacle.
     host[str(tmp_path / implementation / "socket")] = [{}, {":server": "x"}, {}]
     assert look(tmp_path)["refusal"] == ""
 
@@ -323,10 +321,10 @@ def test_who_has_moved_may_keep_the_file_of_before(tmp_path: Path) -> None:
 
 def test_a_password_that_does_not_fit_is_said(tmp_path: Path, host: dict[str, t.Any]) -> None:
     class AuthenticationError(Exception):
-        """As redis-py's."""
+        """Like that of redis-py."""
 
     host[str(tmp_path / "redis.sock")] = AuthenticationError()
-    assert "admin.password is not the one that Redis knows" in look(tmp_path)["refusal"]
+    assert "admin.password does not have the password that Redis expects" in look(tmp_path)["refusal"]
     host.clear()
     (tmp_path / "admin.password").unlink()
     assert "admin.password is missing" in look(tmp_path)["refusal"]

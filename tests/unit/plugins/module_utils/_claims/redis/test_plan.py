@@ -16,12 +16,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.a
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.error_messages import script_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import (
-    known_numbers,
+    known_dbs,
     make_plan,
     patterns_of,
     wanted_user,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import World
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import SHARED_MARK
 
 SETS = CommandSets({"slow": frozenset({"get", "move", "select"}), "admin": frozenset({"acl|setuser"})})
@@ -34,8 +34,8 @@ def user(*passwords: str, **changes: t.Any) -> dict[str, t.Any]:
     return {**found, "commands": " ".join(template.commands()), "keys": "~x:*", "channels": "&a:*", **changes}
 
 
-def world(**users: dict[str, t.Any] | None) -> World:
-    return World("8.0", False, 16, "", False, False, False, "admin", SETS, users)
+def state(**users: dict[str, t.Any] | None) -> ServerState:
+    return ServerState("8.0", False, 16, "", False, False, False, "admin", SETS, users)
 
 
 def test_passwords_stay_until_they_are_retired() -> None:
@@ -57,8 +57,8 @@ def test_passwords_stay_until_they_are_retired() -> None:
     ],
 )
 def test_what_is_said_of_passwords(entry: dict[str, t.Any], retiring: set[str], retired: set[str]) -> None:
-    answer = {"numbers": {"a": 1}, "fresh": [], "databases": 16}
-    plan = make_plan([entry], answer, world(a=user("old", "new", keys="~a:*")), True)
+    answer = {"dbs": {"a": 1}, "fresh": [], "databases": 16}
+    plan = make_plan([entry], answer, state(a=user("old", "new", keys="~a:*")), True)
     assert (plan.retiring, plan.retired) == (retiring, retired)
 
 
@@ -70,38 +70,38 @@ def test_consent_is_kept_with_the_user() -> None:
 
 def test_patterns_that_keys_may_have() -> None:
     gone = {"name": "a", "state": "absent"}
-    assert patterns_of(ENTRY, world()) == ["a:*"]
-    assert patterns_of(ENTRY, world(a=user())) == ["a:*", "x:*"]
-    assert patterns_of(gone, world()) == ["a:*"]
-    assert patterns_of(gone, world(a=user())) == ["x:*"]
-    assert patterns_of({**gone, "key_patterns": ["lg:*"]}, world(a=user())) == ["lg:*", "x:*"]
-    # Somebody else's user says nothing of ours.
-    assert patterns_of(gone, world(a=user(commands="+@all", keys="~*"))) == ["a:*"]
+    assert patterns_of(ENTRY, state()) == ["a:*"]
+    assert patterns_of(ENTRY, state(a=user())) == ["a:*", "x:*"]
+    assert patterns_of(gone, state()) == ["a:*"]
+    assert patterns_of(gone, state(a=user())) == ["x:*"]
+    assert patterns_of({**gone, "key_patterns": ["lg:*"]}, state(a=user())) == ["lg:*", "x:*"]
+    # The user of somebody else has no patterns of ours.
+    assert patterns_of(gone, state(a=user(commands="+@all", keys="~*"))) == ["a:*"]
 
 
 def test_what_is_remembered_of_a_server() -> None:
     claims = [
-        {"name": "old", "redis_number": 1},
-        {"name": "here", "redis_number": 2, "redis_server": "u"},
-        {"name": "elsewhere", "redis_number": 3, "redis_server": "v"},
-        {"name": "none", "redis_number": None, "redis_server": "u"},
+        {"name": "old", "redis_db": 1},
+        {"name": "here", "redis_db": 2, "redis_server": "u"},
+        {"name": "elsewhere", "redis_db": 3, "redis_server": "v"},
+        {"name": "none", "redis_db": None, "redis_server": "u"},
     ]
-    assert known_numbers(claims, "u") == {"old": 1, "here": 2}
-    assert known_numbers(claims) == {"old": 1}
+    assert known_dbs(claims, "u") == {"old": 1, "here": 2}
+    assert known_dbs(claims) == {"old": 1}
 
 
 def test_codes_in_words() -> None:
     answer = {
         "databases": 16,
         "problems": [
-            {"name": "a-b", "code": "owner", "number": 3, "other": "them"},
+            {"name": "a-b", "code": "owner", "db": 3, "other": "them"},
             {"name": "a-b", "code": "database_owner", "other": "them"},
-            {"name": "a-b", "code": "twice", "number": 3, "other": ["x", "y"]},
+            {"name": "a-b", "code": "twice", "db": 3, "other": ["x", "y"]},
         ],
     }
     lines = [str(problem) for problem in script_problems(answer, Owner("us"))]
-    assert "its Redis number 3 belongs to another inventory: its owner is them, ours is us" in lines[0]
+    assert "its Redis database 3 belongs to another inventory: its owner is them, ours is us" in lines[0]
     assert "its Postgres database 'a_b' belongs to another inventory" in lines[1]
-    assert "remembered for it and for 'x', 'y'" in lines[2]
+    assert "recorded for it and for 'x', 'y'" in lines[2]
     with pytest.raises(ClaimError, match="2 servers at its address: u, v"):
         list(script_problems({"lost": ["u", "v"]}, Owner()))
