@@ -271,11 +271,11 @@ REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
     "not-a-list": ({"langgraph_deployments": {"support-bot": BOT}}, "langgraph_deployments"),
     "data-proxy-port-taken": (
         {"langgraph_deployments": [BOT], "docker_network_gateway": "127.0.0.1", "postgres_port": "{{ taken_port }}"},
-        "of data-proxy-port-taken; give postgres_port another number, or have that program listen elsewhere",
+        "of data-proxy-port-taken; change postgres_port, or let that program listen elsewhere",
     ),
     "data-proxy-one-port-for-both": (
         {"langgraph_deployments": [BOT], "redis_port": 5432},
-        "Redis and Postgres are to have the same port 5432; give redis_port or postgres_port another one",
+        "Redis and Postgres have the same port 5432; change redis_port or postgres_port",
     ),
     "no-archive": (
         {"langgraph_deployments": [BOT], "image_archives": ["none.tar"]},

@@ -166,15 +166,15 @@ PUBLIC = host("data", "8.8.8.8", ansible_host="8.8.4.4")
 PROBLEMS: dict[str, tuple[dict[str, t.Any], str]] = {
     "public": (
         PUBLIC,
-        "data has Redis or Postgres for other hosts and its usual address is not a private one; give it data_proxy_address",
+        "data serves Redis or Postgres to other hosts and its usual address is not private; set data_proxy_address",
     ),
     "wildcard": (
         host("data", data_proxy_address="0.0.0.0"),
-        "data_proxy_address of data is '0.0.0.0'; give the one address",
+        "data_proxy_address of data is '0.0.0.0'; set the address",
     ),
     "name": (
         host("data", data_proxy_address="data.example"),
-        "data_proxy_address of data is 'data.example', which is no IP address",
+        "data_proxy_address of data is 'data.example', which is not an IP address",
     ),
 }
 
@@ -196,10 +196,10 @@ def test_a_public_address_that_is_given_is_meant() -> None:
 
 def test_other_problems() -> None:
     assert plan([host("one", redis_port=5432)], "one", SINGLE)["problems"] == [
-        "Redis and Postgres are to have the same port 5432; give redis_port or postgres_port another one"
+        "Redis and Postgres have the same port 5432; change redis_port or postgres_port"
     ]
     assert plan([host("one", langgraph_redis_server="db")], "one", SINGLE)["problems"] == [
-        "langgraph_redis_server is 'db', which is no host of the inventory; correct it"
+        "langgraph_redis_server is 'db', which is not a host of the inventory; correct it"
     ]
 
 
@@ -239,7 +239,7 @@ def test_a_host_that_nothing_is_known_to_come_from_is_not_left_out_in_silence() 
     hosts = [bridged("app1", "10.0.0.11", default_ipv4={}), host("app2", "10.0.0.12"), host("data", "10.0.0.10")]
     (problem,) = plan(hosts, "data", FLEET)["problems"]
     assert problem.startswith(
-        "app1 uses Redis or Postgres of another host, and its facts have no address towards others"
+        "app1 uses Redis or Postgres of another host, and its facts have no address that other hosts see"
     )
 
 
