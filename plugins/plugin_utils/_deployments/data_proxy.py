@@ -165,9 +165,7 @@ def address_complaint(host: str, given: str) -> list[str]:
     except ValueError:
         return [f"data_proxy_address of {host} is '{given}', which is not an IP address; set an address of the host"]
     if address.is_unspecified or address.is_loopback:
-        return [
-            f"data_proxy_address of {host} is '{given}'; set the address at which the other hosts reach this host"
-        ]
+        return [f"data_proxy_address of {host} is '{given}'; set the address at which the other hosts reach this host"]
     return []
 
 

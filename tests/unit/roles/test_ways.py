@@ -108,7 +108,7 @@ def test_hosts_out_of_step_are_refused_before_anything(fleet: Fleet) -> None:
     strategy = "ansible.builtin.host_pinned"
     done = fleet.play([{**HOLD, "strategy": strategy}])
     assert recap(done.stdout) == {"one": 1, "two": 1}, done.stdout
-    assert f"the play has the strategy '{strategy}', with which no host waits for the others" in done.stdout
+    assert f"the play has the strategy '{strategy}', in which hosts do not wait for each other" in done.stdout
     assert (fleet.folder / "asked").read_text() == ""
 
 

@@ -63,51 +63,51 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     "empty": (
         {"langgraph_deployments": []},
         [
-            "deployment '-', option 'langgraph_deployments': the list is empty; give at least one deployment, "
-            "or leave this host out of the group langgraph_hosts"
+            "deployment '-', option 'langgraph_deployments': the list is empty; add a deployment, "
+            "or remove this host from the group langgraph_hosts"
         ],
     ),
     "null-inside": (
         {"langgraph_deployments": [None, BOT]},
-        ["deployment 'number 1', option '-': is not a mapping; write a mapping with at least name, image and port"],
+        ["deployment 'entry 1', option '-': is not a mapping; write a mapping with at least name, image and port"],
     ),
     "text-inside": (
         {"langgraph_deployments": ["LANGSMITH_API_KEY=planted-text"]},
-        ["deployment 'number 1', option '-': is not a mapping; write a mapping with at least name, image and port"],
+        ["deployment 'entry 1', option '-': is not a mapping; write a mapping with at least name, image and port"],
     ),
     "types": (
         {"langgraph_deployments": [{**BOT, "name": 5, "port": True, "env": ["planted-list"], "memory": {"a": 1}}]},
         [
-            "deployment '5', option 'name': is a number (5); it must be text",
+            "deployment '5', option 'name': is a number (5); it must be a string",
             "deployment '5', option 'port': is true or false (True); it must be a whole number",
-            "deployment '5', option 'memory': is a mapping; it must be text",
+            "deployment '5', option 'memory': is a mapping; it must be a string",
             "deployment '5', option 'env': is a list; it must be a mapping",
         ],
     ),
     "nested": (
         {"langgraph_deployments": [{**BOT, "env": {"A": ["planted-item"], "B": {"c": "planted-deep"}}}]},
         [
-            "deployment 'support-bot', option 'env.A': is a list; write it as text",
-            "deployment 'support-bot', option 'env.B': is a mapping; write it as text",
+            "deployment 'support-bot', option 'env.A': is a list; write it as a string",
+            "deployment 'support-bot', option 'env.B': is a mapping; write it as a string",
         ],
     ),
     "date": (
         {"langgraph_deployments": [{**BOT, "langgraph_thread_ttl": {"from": "2026-01-01"}, "image": "2026-01-01"}]},
-        ["deployment 'support-bot', option 'image': is a date; it must be text"],
+        ["deployment 'support-bot', option 'image': is a date; it must be a string"],
     ),
     "typo-and-spill": (
         {"langgraph_deployments": [{**BOT, **SPILL, "prot": 1}]},
         [
             "deployment 'support-bot', option 'prot': is not an option of a deployment; did you mean 'port'?",
             "deployment 'support-bot', option 'langgraph_aes_key': has 13 bytes; a key has 16, 24 or 32 bytes",
-            "deployment 'support-bot', option 'env.A': has a line break; the engine's environment file cannot hold one: "
-            "encode it, as base64 say",
+            "deployment 'support-bot', option 'env.A': has a line break; the engine's environment file cannot contain one: "
+            "encode it, for example as base64",
         ],
     ),
     "owned": (
         {"langgraph_deployments": [{**BOT, "env": {"REDIS_URI": "redis://:planted-uri@x"}}]},
         [
-            "deployment 'support-bot', option 'env.REDIS_URI': belongs to the collection; remove it: the collection "
+            "deployment 'support-bot', option 'env.REDIS_URI': is set by the collection; remove it: the collection "
             "claims the Redis number and sets it"
         ],
     ),
@@ -135,7 +135,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "builds-are-a-mapping": (
         {"langgraph_deployments": [BOT], "image_builds": {"bot:1": "app"}},
-        ["deployment '-', option 'image_builds': is a mapping; write a list, one entry a folder"],
+        ["deployment '-', option 'image_builds': is a mapping; write a list, one entry per directory"],
     ),
     "builds-types": (
         {
@@ -153,16 +153,16 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             ],
         },
         [
-            "image_builds number 1, option '-': is not a mapping; write a mapping with at least image and folder",
-            "image_builds number 2, option 'folder': is a number; it must be text",
-            "image_builds number 2, option 'push': is text; it must be true or false",
-            "image_builds number 2, option 'image': 'bot' has no tag; give each release a tag of its own",
-            "image_builds number 3, option 'build_secrets': is text; it must be a mapping of texts",
-            "image_builds number 3, option 'build_args': A is a list; it must be text: write it in quotes",
-            "image_builds number 4, option 'imoge': is not an option of a build; did you mean 'image'?",
-            "image_builds number 4, option 'readable_build_args': 'TOKEN' is not among build_args; remove it or "
-            "give its value in build_args",
-            "image_builds number 4, option 'image': is built twice; give each folder an image of its own",
+            "image_builds entry 1, option '-': is not a mapping; write a mapping with at least image and folder",
+            "image_builds entry 2, option 'folder': is a number; it must be a string",
+            "image_builds entry 2, option 'push': is text; it must be true or false",
+            "image_builds entry 2, option 'image': 'bot' has no tag; give each release its own tag",
+            "image_builds entry 3, option 'build_secrets': is text; it must be a mapping of strings",
+            "image_builds entry 3, option 'build_args': A is a list; it must be a string: write it in quotes",
+            "image_builds entry 4, option 'imoge': is not an option of a build; did you mean 'image'?",
+            "image_builds entry 4, option 'readable_build_args': 'TOKEN' is not among build_args; remove it or "
+            "set it in build_args",
+            "image_builds entry 4, option 'image': is built twice; give each directory its own image",
         ],
     ),
     "builds-files": (
@@ -180,20 +180,20 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             ],
         },
         [
-            "image_builds number 1, option 'folder': there is no folder 'none' on the control node; give the "
+            "image_builds entry 1, option 'folder': there is no directory 'none' on the control node; set the "
             "path of the application",
-            "image_builds number 2, option 'folder': there is no folder 'bad.env' on the control node; give "
+            "image_builds entry 2, option 'folder': there is no directory 'bad.env' on the control node; set "
             "the path of the application",
-            "image_builds number 3, option 'config': 'FOLDER/app' has no file 'none.json'; give its path in the folder",
-            "image_builds number 4, option 'config': text.json is not JSON (Expecting value: line 1 column 1 "
+            "image_builds entry 3, option 'config': 'FOLDER/app' has no file 'none.json'; set its path in the directory",
+            "image_builds entry 4, option 'config': text.json is not JSON (Expecting value: line 1 column 1 "
             "(char 0)); correct the file",
-            "image_builds number 5, option 'config': list.json is a list, not a mapping; correct the file",
-            "image_builds number 6, option 'config': no-env.json names '.none' as env, and there is no such "
+            "image_builds entry 5, option 'config': list.json is a list, not a mapping; correct the file",
+            "image_builds entry 6, option 'config': no-env.json has '.none' as env, but there is no such "
             "file; correct the file",
-            "image_builds number 7, option 'config': bad-env.json names '../bad.env' as env: line 2 is not "
+            "image_builds entry 7, option 'config': bad-env.json has '../bad.env' as env: line 2 is not "
             "NAME=value; correct the file",
-            "image_builds number 8, option 'config': bad-name.json has a name in env that is no name of a "
-            "variable; correct the file",
+            "image_builds entry 8, option 'config': bad-name.json has a name in env that is not a valid variable "
+            "name; correct the file",
             "deployment 'support-bot', option 'prot': is not an option of a deployment; did you mean 'port'?",
         ],
     ),
@@ -203,14 +203,14 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             "image_builds": [{"image": "bot:1", "folder": "app", "config": "spill.json", "merge_env": True}],
         },
         [
-            "deployment 'support-bot', option 'env.SPILL': has a line break; the engine's environment file cannot hold one: "
-            "encode it, as base64 say"
+            "deployment 'support-bot', option 'env.SPILL': has a line break; the engine's environment file cannot contain one: "
+            "encode it, for example as base64"
         ],
     ),
     "env-file": (
         {"langgraph_deployments": [{**BOT, "env_file": "bad.env"}, {**OTHER, "env_file": "none.env"}]},
         [
-            "deployment 'support-bot', option 'env_file': bad.env: line 2 is not NAME=value; write NAME=value, one a line",
+            "deployment 'support-bot', option 'env_file': bad.env: line 2 is not NAME=value; write one NAME=value per line",
             "deployment 'research', option 'env_file': there is no file 'none.env'; give the path of a file in UTF-8 on "
             "the control node",
         ],
@@ -218,8 +218,8 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     "shared-port": (
         {"langgraph_deployments": [{**BOT, "mount_prefix": "/bot"}, {**OTHER, "port": "18123"}]},
         [
-            "deployment 'research', option 'port': port 18123 is also that of 'support-bot'; give each deployment its own "
-            "port, or to each on it a hostname or a mount_prefix"
+            "deployment 'research', option 'port': port 18123 is also used by 'support-bot'; give each deployment its own "
+            "port, or give every deployment on it a hostname or a mount_prefix"
         ],
     ),
     "no-proxy": (
@@ -247,7 +247,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             "deployment 'support-bot', option 'langgraph_postgres_pool_max_size': all deployments (2) need 192 connections, "
             "and max_connections leaves 47; lower the pools (this is the largest), langgraph_max_running_revisions "
             "or langgraph_max_extra_revisions, or raise max_connections to 205",
-            "deployment 'research', option 'redis_number': the list has 2 deployments, and Redis 1 numbers beside the "
+            "deployment 'research', option 'redis_number': the list has 2 deployments, and Redis has 1 database numbers besides the "
             "reserved 0; set redis_databases to 3 or more",
         ],
     ),
@@ -256,16 +256,16 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
 REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
     "short-key": (
         {"langgraph_deployments": [BOT], "langgraph_secret_key": "planted-short-key"},
-        "langgraph_secret_key is shorter than 32 characters; every password is derived from it: make one with "
+        "langgraph_secret_key is shorter than 32 characters; every password is derived from it: create one with "
         "'openssl rand -hex 32' and keep it in your vault",
     ),
     "short-previous-key": (
         {"langgraph_deployments": [BOT], "langgraph_previous_secret_key": "planted-short-key"},
-        "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself; give the key of before",
+        "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself; set it to the previous key",
     ),
     "same-previous-key": (
         {"langgraph_deployments": [BOT], "langgraph_previous_secret_key": KEY},
-        "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself; give the key of before",
+        "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself; set it to the previous key",
     ),
     "no-key": ({"langgraph_deployments": [BOT], "langgraph_secret_key": ""}, "langgraph_secret_key is shorter than 32"),
     "not-a-list": ({"langgraph_deployments": {"support-bot": BOT}}, "langgraph_deployments"),
@@ -325,16 +325,16 @@ GOOD = {
     },
 }
 WARNINGS = [
-    "image_builds number 1, image 'bot:1': its base floats, a later build may take a newer server; set api_version to a "
+    "image_builds entry 1, image 'bot:1': the base image is not pinned, a later build may use a newer server; set api_version to a "
     "full version",
-    "image_builds number 1, image 'bot:1': env of langgraph.json (FROM_SUB) is not part of an image; set merge_env: true "
-    "or give it in env",
-    "image_builds number 3, image 'three:1': its base floats, a later build may take a newer server; set api_version to a "
+    "image_builds entry 1, image 'bot:1': env of langgraph.json (FROM_SUB) is not part of an image; set merge_env: true "
+    "or set it in env",
+    "image_builds entry 3, image 'three:1': the base image is not pinned, a later build may use a newer server; set api_version to a "
     "full version",
-    "image_builds number 3, image 'three:1': env of merged.json (LOG_LEVEL, MODEL, REDIS_URI) is not part of an image; "
-    "set merge_env: true or give it in env",
-    "image_builds number 4, image 'four:1': env of sub/deep.json (FROM_SUB) is not part of an image; set merge_env: true "
-    "or give it in env",
+    "image_builds entry 3, image 'three:1': env of merged.json (LOG_LEVEL, MODEL, REDIS_URI) is not part of an image; "
+    "set merge_env: true or set it in env",
+    "image_builds entry 4, image 'four:1': env of sub/deep.json (FROM_SUB) is not part of an image; set merge_env: true "
+    "or set it in env",
 ]
 
 PLAY = """

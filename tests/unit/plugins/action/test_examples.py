@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import Surroundings
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import CheckContext
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.modules.helper import problems, uses
 
@@ -56,5 +56,5 @@ def test_deployments_of_the_examples_are_good_ones() -> None:
         files = {
             item["env_file"]: "LANGSMITH_API_KEY=from-the-file" for item in given["deployments"] if "env_file" in item
         }
-        _deployments, found = check_deployments(given["deployments"], Surroundings("k" * 32, env_files=files))
+        _deployments, found = check_deployments(given["deployments"], CheckContext("k" * 32, env_files=files))
         assert found == []

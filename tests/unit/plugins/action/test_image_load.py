@@ -111,10 +111,10 @@ class Plugin(action.ActionModule):
     def _module(self, name: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         return self.host.module(name, arguments, task_vars)
 
-    def _put(self, source: str, name: str) -> str:
+    def _upload(self, source: str, name: str) -> str:
         return self.host.put(source, name)
 
-    def _keep(self, image: str, part: str, spool: str) -> None:
+    def _move_to_spool(self, image: str, part: str, spool: str) -> None:
         self.host.keep(part, spool)
 
 
@@ -127,7 +127,7 @@ def bring(host: Host, path: str, *images: str, check_mode: bool = False) -> dict
     wanted = [{"archive": path, "image": image, "deployments": [f"d-{image}"]} for image in images]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(action, "find_file", lambda _action, name, _vars: name if Path(name).exists() else None)
-        return Plugin(host, check_mode)._bring(wanted, {"inventory_hostname": "h"})
+        return Plugin(host, check_mode)._transfer(wanted, {"inventory_hostname": "h"})
 
 
 def ids(*contents: bytes) -> list[str]:
@@ -250,7 +250,7 @@ def test_space(title: str, check_mode: bool, tmp_path: Path) -> None:
         return
     with pytest.raises(AnsibleActionFail) as error:
         bring(host, path, "bot:1", check_mode=check_mode)
-    assert "deployment 'd-bot:1', option 'image': to load it the host needs " in str(error.value)
+    assert "deployment 'd-bot:1', option 'image': loading it requires " in str(error.value)
     assert f" in {folder} and has " in str(error.value)
     assert host.shipped == []
 

@@ -19,7 +19,7 @@ def test_a_long_one_says_what_and_how_long() -> None:
     with progress("web-1: rolling out bot", "a revision has 300 s", 0.02, SimpleNamespace(display=said.append)):
         time.sleep(0.1)
     assert 1 <= len(said) <= 5
-    assert set(said) == {"  web-1: rolling out bot: 0 s by now (a revision has 300 s)"}
+    assert set(said) == {"  web-1: rolling out bot: 0 s elapsed (a revision has 300 s)"}
 
 
 def test_a_short_one_says_nothing_and_a_failure_ends_it() -> None:

@@ -279,7 +279,7 @@ def test_a_port_that_is_taken(address: str) -> None:
     assert lines
     for line in lines:
         assert "redis-server listens on" in line
-        assert "of one; give redis_port another number" in line
+        assert "of one; change redis_port" in line
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "192.0.2.1", "fd00::5"])
@@ -291,5 +291,5 @@ def test_our_own_proxy_has_them() -> None:
     assert taken_ports(LISTENERS, [listens(GATEWAY, 6379, "langgraph-data-proxy", "haproxy")], "one") == []
     (line,) = taken_ports(LISTENERS, [listens("0.0.0.0", 5432, "haproxy", "haproxy")], "one")
     assert line.startswith(
-        "the data proxy cannot listen on 172.29.0.1:5432: haproxy listens on 0.0.0.0:5432 of one; give postgres_port"
+        "the data proxy cannot listen on 172.29.0.1:5432: haproxy listens on 0.0.0.0:5432 of one; change postgres_port"
     )

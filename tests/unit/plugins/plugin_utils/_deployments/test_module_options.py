@@ -14,7 +14,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwor
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, Revision
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.status import describe
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import module_options
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import Surroundings
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import CheckContext
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import targets
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._revisions.test_status import (
@@ -28,7 +28,7 @@ LIST: list[dict[str, t.Any]] = [
     {"name": "old", "state": "absent"},
     {"name": "research", "image": "r:1", "port": 8124, "edition": "none", "postgres_password": "p@ss/word"},
 ]
-CHECKED = check_deployments(LIST, Surroundings("k" * 32))[0]
+CHECKED = check_deployments(LIST, CheckContext("k" * 32))[0]
 NUMBERS = {"support-bot": {"number": 1}, "research": {"number": 7}}
 REDIS = {"host": "172.29.0.1", "port": "6379", "tls": False}
 POSTGRES = {"host": "172.29.0.1", "port": 5432, "sslmode": "prefer"}
@@ -62,9 +62,9 @@ def test_postgres_databases() -> None:
 
 
 def test_postgres_remembers_the_aes_key_by_a_fingerprint() -> None:
-    surroundings = Surroundings("k" * 32, previous_secret_key="p" * 32)
+    context = CheckContext("k" * 32, previous_secret_key="p" * 32)
     keys = {"langgraph_aes_key": "a" * 32, "accept_new_aes_key": True}
-    (entry,) = module_options.postgres_databases(check_deployments([{**LIST[0], **keys}], surroundings)[0], NUMBERS)
+    (entry,) = module_options.postgres_databases(check_deployments([{**LIST[0], **keys}], context)[0], NUMBERS)
     assert entry["aes_keys"] == aes_fingerprints("support-bot", "a" * 32, ["k" * 32, "p" * 32])
     assert entry["accept_new_aes_key"]
     assert "a" * 32 not in str(entry)

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.removal import (
-    LOOKED,
+    FINDINGS,
     removal,
     service_name,
 )
@@ -34,7 +34,7 @@ def host(
         "in_postgres": DATABASE,
         "in_redis": NUMBER,
     }
-    return {"inventory_hostname": name, LOOKED: {**looked, **variables.pop("looked", {})}, **variables}
+    return {"inventory_hostname": name, FINDINGS: {**looked, **variables.pop("looked", {})}, **variables}
 
 
 def judged(*hosts: dict[str, t.Any], run: t.Sequence[str] | None = None) -> dict[str, t.Any]:
@@ -44,8 +44,8 @@ def judged(*hosts: dict[str, t.Any], run: t.Sequence[str] | None = None) -> dict
 def test_all_that_would_be_lost_is_in_one_line() -> None:
     found = judged(host("one", [2, 1], serving=2), host("two", [1], serving=1))
     assert found["would"] == (
-        "Nothing was changed. To remove the deployment 'bot-a' would lose about 120 rows in 8.5 MB of the Postgres database "
-        "'bot_a', 14 keys of Redis number 3, revisions 1, 2 on one and revision 1 on two. It serves on one, two. 3 clients "
+        "Nothing was changed. Removing the deployment 'bot-a' would delete about 120 rows in 8.5 MB of the Postgres database "
+        "'bot_a', 14 keys of Redis database 3, revisions 1, 2 on one and revision 1 on two. It serves on one, two. 3 clients "
         "are connected to its databases. To do it, run ansible-playbook selfhost.langgraph.remove -e deployment=bot-a -e confirm=bot-a"
     )
     assert (found["unknown"], found["elsewhere"], found["leaders"]) == ("", "", ["one"])
@@ -54,8 +54,8 @@ def test_all_that_would_be_lost_is_in_one_line() -> None:
 def test_what_is_gone() -> None:
     found = judged(host("one", [1], serving=1))
     assert found["done"] == (
-        "The deployment 'bot-a' is gone, and with it about 120 rows in 8.5 MB of the Postgres database 'bot_a', 14 keys of Redis "
-        "number 3 and revision 1 on one"
+        "The deployment 'bot-a' was removed, and with it about 120 rows in 8.5 MB of the Postgres database 'bot_a', 14 keys of Redis "
+        "database 3 and revision 1 on one"
     )
 
 
@@ -64,7 +64,7 @@ def test_a_list_that_still_has_it_is_named() -> None:
     gone = [{"name": "bot-a", "state": "absent"}]
     found = judged(host("one", langgraph_deployments=mine), host("two", langgraph_deployments=gone), host("three"))
     assert found["done"].endswith(
-        ". It still stands in langgraph_deployments of one; take it out there, or the next run of site.yml makes it once more, empty"
+        ". It is still in langgraph_deployments of one; remove it there, or the next run of site.yml creates it again, empty"
     )
 
 
@@ -83,15 +83,15 @@ def test_what_a_killed_run_leaves_is_known(looked: dict[str, t.Any], known: bool
     assert (found["unknown"] == "") == known
     if not known:
         assert found["unknown"] == (
-            "deployment 'bot-a', option 'deployment': no host has it, and neither Redis nor Postgres has a claim of it; "
-            "ansible-playbook selfhost.langgraph.status lists those that there are"
+            "deployment 'bot-a', option 'deployment': no host has it, and neither Redis nor Postgres has a claim for it; "
+            "ansible-playbook selfhost.langgraph.status lists the existing deployments"
         )
 
 
 def test_revisions_alone_are_known() -> None:
     found = judged(host("one", [4], looked={"in_postgres": NOTHING, "in_redis": FREE}))
     assert found["unknown"] == ""
-    assert "would lose revision 4 on one." in found["would"]
+    assert "would delete revision 4 on one." in found["would"]
 
 
 ABSENT = [
@@ -112,18 +112,18 @@ def test_a_host_that_shares_a_service_has_to_take_part(variables: dict[str, str]
     assert "secret" not in str(found)
     if shares:
         assert found["elsewhere"] == (
-            "deployment 'bot-a', option 'confirm': it may serve on two of the group langgraph_hosts, which did not take part in "
-            "this run; run it on all of them at once, without --limit, and take a host that is gone out of the inventory"
+            "deployment 'bot-a', option 'confirm': it may run on two of the group langgraph_hosts, which did not take part in "
+            "this run; run it on all of them at once, without --limit, and remove hosts that no longer exist from the inventory"
         )
 
 
 def test_keys_of_others_are_refused_before_it_is_stopped() -> None:
     found = judged(host("one", [1], serving=1, looked={"in_redis": {**NUMBER, "strange_keys": 2}}), host("two"))
     assert found["strangers"] == (
-        "deployment 'bot-a', option 'confirm': its Redis number 3 holds 2 keys that match none of its key patterns; find out "
-        """whose they are; its own go with it by -e '{"key_patterns": ["lg:*"]}', others have to move"""
+        "deployment 'bot-a', option 'confirm': its Redis database 3 holds 2 keys that match none of its key patterns; find out "
+        """whose they are; delete its own with -e '{"key_patterns": ["lg:*"]}', and move the others"""
     )
-    assert "Keys that are not its own stand in the way in its Redis number, 2 of them. " in found["would"]
+    assert "2 keys that are not its own are in its Redis database and block the removal. " in found["would"]
     assert judged(host("one", [1], serving=1))["strangers"] == ""
 
 
@@ -185,9 +185,9 @@ def test_a_server_of_ours_that_another_host_reaches_by_its_address() -> None:
 
 def test_dumps_are_named() -> None:
     one, two = host("one", [1, 2, 3]), host("two", [1])
-    for revision, dump in zip(one[LOOKED]["deployments"][1]["revisions"], ("/dumps/1", None, "/dumps/3")):
+    for revision, dump in zip(one[FINDINGS]["deployments"][1]["revisions"], ("/dumps/1", None, "/dumps/3")):
         revision["snapshot"] = dump
-    two[LOOKED]["deployments"][1]["revisions"][0]["snapshot"] = "/dumps/1"
+    two[FINDINGS]["deployments"][1]["revisions"][0]["snapshot"] = "/dumps/1"
     found = judged(one, two)
     for line in (found["would"], found["done"]):
         assert (

@@ -61,7 +61,9 @@ def test_use(use: dict[str, t.Any], logins: list[str] | None, alone: bool, holde
     assert rotation.is_alone(BOT, use) is alone
     until = f"until {holders[0]}" if holders else "until the next run"
     for postgres, redis in ((OPEN_POSTGRES, OPEN_REDIS), (OPEN_POSTGRES, CLOSED), (CLOSED, OPEN_REDIS)):
-        assert rotation.still_open([BOT], use, postgres, redis) == [f"bot: the password of before still opens, {until}"]
+        assert rotation.still_open([BOT], use, postgres, redis) == [
+            f"bot: the previous password is still valid, {until}"
+        ]
         assert rotation.retirable([BOT], use, postgres, redis) == ([] if holders else [BOT])
     assert rotation.still_open([BOT], use, CLOSED, CLOSED) == rotation.still_open([BOT], use, {}, {}) == []
     assert rotation.retirable([BOT], use, CLOSED, {}) == []
@@ -70,7 +72,7 @@ def test_use(use: dict[str, t.Any], logins: list[str] | None, alone: bool, holde
 def test_all_that_hold_it_are_named() -> None:
     use = {"app1": carried(OLD, (2, "bot", "old"), NEW), "app2": None}
     assert rotation.still_open([BOT], use, OPEN_POSTGRES, CLOSED) == [
-        "bot: the password of before still opens, until revision 3 on app1 has ended, revision 2 on app1 has ended and app2 has answered"
+        "bot: the previous password is still valid, until revision 3 on app1 has ended, revision 2 on app1 has ended and app2 has answered"
     ]
 
 

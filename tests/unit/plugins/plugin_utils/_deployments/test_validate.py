@@ -19,7 +19,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deploym
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import (
-    Surroundings,
+    CheckContext,
     channel_warnings,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
@@ -34,14 +34,14 @@ def bot(**changes: t.Any) -> dict[str, t.Any]:
     return {key: value for key, value in {**BOT, **changes}.items() if value is not ...}
 
 
-def lines(*entries: t.Any, **surroundings: t.Any) -> list[str]:
+def lines(*entries: t.Any, **context: t.Any) -> list[str]:
     """The problems of a list, as people see them."""
-    return [str(problem) for problem in check_deployments(entries, Surroundings(KEY, **surroundings))[1]]
+    return [str(problem) for problem in check_deployments(entries, CheckContext(KEY, **context))[1]]
 
 
-def complete(*entries: t.Any, **surroundings: t.Any) -> list[dict[str, t.Any]]:
+def complete(*entries: t.Any, **context: t.Any) -> list[dict[str, t.Any]]:
     """The deployments of a list that has no problem."""
-    deployments, problems = check_deployments(entries, Surroundings(KEY, **surroundings))
+    deployments, problems = check_deployments(entries, CheckContext(KEY, **context))
     assert problems == []
     return deployments
 
@@ -55,28 +55,30 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(name="Support_Bot"),
         line(
             "name",
-            "has characters that a Postgres database, a systemd unit and a container cannot share; "
-            "use a-z, 0-9 and hyphens inside, beginning with a letter",
+            "has characters that are not allowed for a Postgres database, a systemd unit and a container; "
+            "use a-z, 0-9 and inner hyphens, and begin with a letter",
             "Support_Bot",
         ),
     ),
     "longer than an identifier": (
         bot(name="a" * 64),
-        line("name", "has 64 characters; a Postgres identifier holds 63: choose a shorter one", "a" * 57 + "..."),
+        line(
+            "name", "has 64 characters; a Postgres identifier has at most 63: choose a shorter name", "a" * 57 + "..."
+        ),
     ),
     "a name of Postgres": (
         bot(name="postgres"),
-        line("name", "is a name that Postgres or Redis keep for themselves; choose another one", "postgres"),
+        line("name", "is reserved by Postgres or Redis; choose another name", "postgres"),
     ),
     "a prefix of Postgres": (
         bot(name="pg-bot"),
-        line("name", "is a name that Postgres or Redis keep for themselves; choose another one", "pg-bot"),
+        line("name", "is reserved by Postgres or Redis; choose another name", "pg-bot"),
     ),
-    "name is a number": (bot(name=5), line("name", "is a number (5); it must be text", "5")),
-    "name is missing": (bot(name=...), line("name", "is missing; give it as text", "number 1")),
-    "name is empty": (bot(name=" "), line("name", "is empty; give it a value or remove it", "number 1")),
-    "name is null": (bot(name=None), line("name", "is missing; give it as text", "number 1")),
-    "image is missing": (bot(image=...), line("image", "is missing; give it as text")),
+    "name is a number": (bot(name=5), line("name", "is a number (5); it must be a string", "5")),
+    "name is missing": (bot(name=...), line("name", "is missing; set it to a string", "entry 1")),
+    "name is empty": (bot(name=" "), line("name", "is empty; give it a value or remove it", "entry 1")),
+    "name is null": (bot(name=None), line("name", "is missing; set it to a string", "entry 1")),
+    "image is missing": (bot(image=...), line("image", "is missing; set it to a string")),
     "image with a space": (
         bot(image="my bot:1"),
         line("image", "is not an image reference; write NAME:TAG or NAME@DIGEST, the name in lower case"),
@@ -85,7 +87,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(image="Bot:1"),
         line("image", "is not an image reference; write NAME:TAG or NAME@DIGEST, the name in lower case"),
     ),
-    "port is missing": (bot(port=...), line("port", "is missing; give it as a whole number")),
+    "port is missing": (bot(port=...), line("port", "is missing; set it to a whole number")),
     "port is true": (bot(port=True), line("port", "is true or false (True); it must be a whole number")),
     "port is text": (bot(port="http"), line("port", "is text (http); it must be a whole number")),
     "port is a fraction": (bot(port=80.5), line("port", "is a number (80.5); it must be a whole number")),
@@ -128,15 +130,15 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(langsmith_api_key=...),
         line(
             "langsmith_api_key",
-            "the server needs a credential and has none; give it, or 'langgraph_cloud_license_key', "
-            "or 'edition: none' for an image that checks no licence",
+            "the server needs a credential and has none; set it, or 'langgraph_cloud_license_key', "
+            "or 'edition: none' for an image without a licence check",
         ),
     ),
     "two credentials": (
         bot(langgraph_cloud_license_key="lic"),
         line(
             "langgraph_cloud_license_key",
-            "is given together with 'langsmith_api_key'; keep one, or say 'edition: enterprise' if the LangSmith key "
+            "is set together with 'langsmith_api_key'; keep one, or set 'edition: enterprise' if the LangSmith key "
             "is for tracing",
         ),
     ),
@@ -144,19 +146,19 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(edition="lite", langgraph_cloud_license_key="lic"),
         line(
             "langgraph_cloud_license_key",
-            "is given, but the edition is lite; edition lite takes 'langsmith_api_key' alone",
+            "is set, but the edition is lite; edition lite needs only 'langsmith_api_key'",
         ),
     ),
     "lite without a key": (
         bot(edition="lite", langsmith_api_key=...),
         line(
             "langsmith_api_key",
-            "is missing, and the edition is lite; edition lite takes 'langsmith_api_key' alone",
+            "is missing, and the edition is lite; edition lite needs only 'langsmith_api_key'",
         ),
     ),
     "enterprise without a licence": (
         bot(edition="enterprise"),
-        line("langgraph_cloud_license_key", "is missing, and the edition is enterprise; give the licence key"),
+        line("langgraph_cloud_license_key", "is missing, and the edition is enterprise; set the licence key"),
     ),
     "prefix without a slash": (
         bot(mount_prefix="support"),
@@ -164,7 +166,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "prefix with a last slash": (
         bot(mount_prefix="/support/"),
-        line("mount_prefix", "'/support/' ends with a slash; leave the last slash out"),
+        line("mount_prefix", "'/support/' ends with a slash; remove the last slash"),
     ),
     "prefix with a space": (
         bot(mount_prefix="/sup port"),
@@ -199,7 +201,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         line("hostname", f"'{'a.' * 28}a...' is not a host name; write it as support.example.com"),
     ),
     "TLS is a word": (bot(tls="maybe"), line("tls", "is text (maybe); it must be true or false")),
-    "prefix of a slash": (bot(mount_prefix="/"), line("mount_prefix", "'/' ends with a slash; leave the option out")),
+    "prefix of a slash": (bot(mount_prefix="/"), line("mount_prefix", "'/' ends with a slash; remove the option")),
     "AES key of 5 bytes": (
         bot(langgraph_aes_key="short"),
         line("langgraph_aes_key", "has 5 bytes; a key has 16, 24 or 32 bytes"),
@@ -212,7 +214,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(langsmith_runs_endpoints={"https://a": "k"}, langchain_endpoint="https://b"),
         line(
             "langsmith_runs_endpoints",
-            "is given together with 'langchain_endpoint'; the LangSmith SDK takes one of them",
+            "is set together with 'langchain_endpoint'; the LangSmith SDK takes one of them",
         ),
     ),
     "endpoint without a scheme": (
@@ -231,7 +233,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(memory="512"),
         line(
             "memory",
-            "'512' is less than the 6m that the engine asks for; write it as the engine does, for example 512m or 2g",
+            "'512' is less than the engine's minimum of 6m; write it as the engine does, for example 512m or 2g",
         ),
     ),
     "cpus is not a number": (bot(cpus=float("nan")), line("cpus", "is a number (nan); it must be a number")),
@@ -241,9 +243,9 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "list of numbers": (
         bot(extensions=["vector", 5]),
-        line("extensions", "is a list with something else than texts; it must be a list of texts"),
+        line("extensions", "is a list with items that are not strings; it must be a list of strings"),
     ),
-    "text for a list": (bot(extensions="vector"), line("extensions", "is text (vector); it must be a list of texts")),
+    "text for a list": (bot(extensions="vector"), line("extensions", "is text (vector); it must be a list of strings")),
     "SQL for an extension": (
         bot(extensions=["vector; drop"]),
         line(
@@ -265,7 +267,10 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "mapping that JSON cannot hold": (
         bot(langgraph_thread_ttl={5: "a", "b": object()}),
-        line("langgraph_thread_ttl", "holds what JSON cannot; use texts as keys, and texts and numbers as values"),
+        line(
+            "langgraph_thread_ttl",
+            "contains a value that JSON cannot represent; use strings as keys, and strings and numbers as values",
+        ),
     ),
     "prefix with a pattern": (
         bot(redis_key_prefix="bot*"),
@@ -281,23 +286,23 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(env={"CERT": "a\nb"}),
         line(
             "env.CERT",
-            "has a line break; the engine's environment file cannot hold one: encode it, as base64 say",
+            "has a line break; the engine's environment file cannot contain one: encode it, for example as base64",
         ),
     ),
     "REDIS_URI in env": (
         bot(env={"REDIS_URI": "redis://mine"}),
         line(
             "env.REDIS_URI",
-            "belongs to the collection; remove it: the collection claims the Redis number and sets it",
+            "is set by the collection; remove it: the collection claims the Redis number and sets it",
         ),
     ),
     "option's variable in env": (
         bot(env={"LOG_LEVEL": "INFO"}),
-        line("env.LOG_LEVEL", "belongs to the collection; use the option 'log_level'"),
+        line("env.LOG_LEVEL", "is set by the collection; use the option 'log_level'"),
     ),
     "null in env": (bot(env={"A": None}), line("env.A", "has no value; give it one, or remove it")),
-    "list in env": (bot(env={"A": [1]}), line("env.A", "is a list; write it as text")),
-    "mapping in env": (bot(env={"A": {"b": 1}}), line("env.A", "is a mapping; write it as text")),
+    "list in env": (bot(env={"A": [1]}), line("env.A", "is a list; write it as a string")),
+    "mapping in env": (bot(env={"A": {"b": 1}}), line("env.A", "is a mapping; write it as a string")),
     "number as a variable's name": (
         bot(env={5: "x"}),
         line("env.5", "is not the name of a variable; use letters, digits and underscores"),
@@ -308,7 +313,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "value longer than a line may be": (
         bot(env={"BLOB": "x" * 65531}),
-        line("env.BLOB", "is too long; the engine's environment file takes lines of up to 65535 bytes"),
+        line("env.BLOB", "is too long; the engine's environment file allows lines of up to 65535 bytes"),
     ),
 }
 
@@ -324,31 +329,31 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "langgraph_deployments",
-            "the list is empty; give at least one deployment, or leave this host out of the group langgraph_hosts",
+            "the list is empty; add a deployment, or remove this host from the group langgraph_hosts",
             "-",
         ),
     ),
     "null in the list": (
         (None, BOT),
         {},
-        line("-", "is not a mapping; write a mapping with at least name, image and port", "number 1"),
+        line("-", "is not a mapping; write a mapping with at least name, image and port", "entry 1"),
     ),
     "text in the list": (
         (BOT, "LANGSMITH_API_KEY=lsv2"),
         {},
-        line("-", "is not a mapping; write a mapping with at least name, image and port", "number 2"),
+        line("-", "is not a mapping; write a mapping with at least name, image and port", "entry 2"),
     ),
     "duplicate name": (
         (BOT, {**OTHER, "name": "support-bot"}),
         {},
-        line("name", "is the name of two deployments; a name is the identity of one deployment"),
+        line("name", "is the name of two deployments; give each deployment a unique name"),
     ),
     "two deployments on one port": (
         (BOT, {**OTHER, "port": "8123"}),
         {},
         line(
             "port",
-            "port 8123 is also that of 'support-bot'; give each deployment its own port, or to each on it a hostname or a "
+            "port 8123 is also used by 'support-bot'; give each deployment its own port, or give every deployment on it a hostname or a "
             "mount_prefix",
             "research",
         ),
@@ -358,7 +363,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 is also that of 'support-bot'; give each deployment its own port, or to each on it a hostname or a "
+            "port 8123 is also used by 'support-bot'; give each deployment its own port, or give every deployment on it a hostname or a "
             "mount_prefix",
             "research",
         ),
@@ -371,7 +376,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 with the same hostname and mount_prefix is also that of 'support-bot'; give one of them another "
+            "port 8123 with the same hostname and mount_prefix is also used by 'support-bot'; give one of them another "
             "port, hostname or mount_prefix",
             "research",
         ),
@@ -385,7 +390,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 with the same hostname and mount_prefix is also that of 'research'; give one of them another port, "
+            "port 8123 with the same hostname and mount_prefix is also used by 'research'; give one of them another port, "
             "hostname or mount_prefix",
             "third",
         ),
@@ -395,7 +400,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 has another bind_address or tls for 'support-bot'; deployments on one port share both",
+            "port 8123 has a different bind_address or tls for 'support-bot'; deployments on one port must share both",
             "research",
         ),
     ),
@@ -404,14 +409,14 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 has another bind_address or tls for 'support-bot'; deployments on one port share both",
+            "port 8123 has a different bind_address or tls for 'support-bot'; deployments on one port must share both",
             "research",
         ),
     ),
     "a shared port without a proxy": (
         (bot(mount_prefix="/a"), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
         {"proxy": "none"},
-        line("port", "port 8123 is also that of 'support-bot'; give each deployment its own port", "research"),
+        line("port", "port 8123 is also used by 'support-bot'; give each deployment its own port", "research"),
     ),
     "a host name and TLS without a proxy": (
         (bot(hostname="a.example", tls=True),),
@@ -436,19 +441,25 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
     "it may reach nobody": (
         (bot(may_reach=["reserch"]), {**OTHER, "bind_address": "0.0.0.0"}),
         {},
-        line("may_reach", "'reserch' is no deployment of this host; name one of the list, or one that the host has"),
+        line(
+            "may_reach",
+            "'reserch' is not a deployment of this host; name a deployment in the list, or one that runs on the host",
+        ),
     ),
     "it may reach one that goes": (
         (bot(may_reach=["research"]), {"name": "research", "state": "absent"}),
         {"deployed": {"research": 8124}},
-        line("may_reach", "'research' is no deployment of this host; name one of the list, or one that the host has"),
+        line(
+            "may_reach",
+            "'research' is not a deployment of this host; name a deployment in the list, or one that runs on the host",
+        ),
     ),
     "it may reach one that answers where no container gets to": (
         (bot(may_reach=["research"]), OTHER),
         {},
         line(
             "may_reach",
-            "'research' answers on the loopback alone, which no container reaches; give that one bind_address: 0.0.0.0, or "
+            "'research' listens only on a loopback address, which no container reaches; set its bind_address to 0.0.0.0 or to "
             "the gateway of the deployments' network",
         ),
     ),
@@ -470,7 +481,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "redis_number",
-            "number 3 is also asked for by 'support-bot'; leave it out and the collection gives a free one",
+            "database number 3 is also requested by 'support-bot'; remove the option, and the collection assigns a free one",
             "research",
         ),
     ),
@@ -479,8 +490,8 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "redis_key_prefix",
-            "'support-bot:' is also that of 'support-bot', and Redis channels know no numbers; "
-            "leave it out and each has its own",
+            "'support-bot:' is also the prefix of 'support-bot', and Redis channels are not separated by database number; "
+            "remove the option, and each deployment has its own",
             "research",
         ),
     ),
@@ -554,7 +565,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {"redis_databases": 2},
         line(
             "redis_number",
-            "the list has 2 deployments, and Redis 1 numbers beside the reserved 0; set redis_databases to 3 or more",
+            "the list has 2 deployments, and Redis has 1 database numbers besides the reserved 0; set redis_databases to 3 or more",
             "research",
         ),
     ),
@@ -563,7 +574,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {"redis_databases": 1},
         line(
             "redis_number",
-            "the list has 1 deployments, and Redis 0 numbers beside the reserved 0; set redis_databases to 2 or more",
+            "the list has 1 deployments, and Redis has 0 database numbers besides the reserved 0; set redis_databases to 2 or more",
         ),
     ),
     "number beyond the server's": (
@@ -579,7 +590,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
     "env_file malformed": (
         (bot(env_file="bot.env"),),
         {"env_files": {"bot.env": "A=1\nsk-secret\n"}},
-        line("env_file", "bot.env: line 2 is not NAME=value; write NAME=value, one a line"),
+        line("env_file", "bot.env: line 2 is not NAME=value; write one NAME=value per line"),
     ),
     "env_file sets what the collection sets": (
         (bot(env_file="bot.env"),),
@@ -614,7 +625,7 @@ def test_every_problem_is_told_at_once() -> None:
         "deployment 'support-bot', option 'port'",
         "deployment 'Bad', option 'name'",
         "deployment 'Bad', option 'env.A'",
-        "deployment 'number 3', option '-'",
+        "deployment 'entry 3', option '-'",
     ]
 
 
@@ -894,7 +905,7 @@ def test_another_aes_key_is_refused(
 ) -> None:
     entry = bot(langgraph_aes_key=wanted, **more)
     keys = {entry["name"]: aes_fingerprint(serving)}
-    problems = check_deployments([entry], Surroundings("k" * 32, aes_keys=keys))[1]
+    problems = check_deployments([entry], CheckContext("k" * 32, aes_keys=keys))[1]
     if refused is None:
         assert problems == []
     else:
@@ -965,13 +976,13 @@ ANYTHING: st.SearchStrategy[t.Any] = st.recursive(
 
 @given(st.lists(st.dictionaries(st.sampled_from(sorted(OPTIONS)) | st.text(), ANYTHING) | ANYTHING, max_size=3))
 def test_nothing_crashes_it_and_each_problem_is_one_line(entries: list[t.Any]) -> None:
-    deployments, problems = check_deployments(entries, Surroundings(KEY, redis_databases=2, max_connections=99))
+    deployments, problems = check_deployments(entries, CheckContext(KEY, redis_databases=2, max_connections=99))
     assert bool(deployments) != bool(problems)
     assert all(str(problem).isprintable() for problem in problems)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(OPTIONS)), ANYTHING))
 def test_what_passes_can_be_rendered(options: dict[str, t.Any]) -> None:
-    deployments, _problems = check_deployments([bot(**options)], Surroundings(KEY))
+    deployments, _problems = check_deployments([bot(**options)], CheckContext(KEY))
     for deployment in deployments:
         assert all(isinstance(value, str) and "\n" not in value for value in deployment["variables"].values())

@@ -101,16 +101,16 @@ def test_baked_env(env: t.Any, expected: dict[str, str]) -> None:
 
 
 REFUSED: dict[str, tuple[t.Any, str]] = {
-    "no such file": (".nothing", "names '.nothing' as env, and there is no such file"),
-    "a bad line": ("bad", "names 'bad' as env: line 2 is not NAME=value"),
-    "a name twice": ("twice", "names 'twice' as env: line 2 sets A a second time"),
+    "no such file": (".nothing", "has '.nothing' as env, but there is no such file"),
+    "a bad line": ("bad", "has 'bad' as env: line 2 is not NAME=value"),
+    "a name twice": ("twice", "has 'twice' as env: line 2 sets A a second time"),
     "a list": ([SECRET], "has a list as env; it must be a mapping or the path of a file"),
     "a number": (5, "has a number as env; it must be a mapping or the path of a file"),
     "true": (True, "has true or false as env; it must be a mapping or the path of a file"),
-    "a bad name": ({"A": "1", f"{SECRET} x": "2"}, "has a name in env that is no name of a variable"),
-    "a name with a hyphen": ({"MY-KEY": SECRET}, "has a name in env that is no name of a variable"),
-    "an empty name": ({"": SECRET}, "has a name in env that is no name of a variable"),
-    "a name with a line break": ({"A\n": SECRET}, "has a name in env that is no name of a variable"),
+    "a bad name": ({"A": "1", f"{SECRET} x": "2"}, "has a name in env that is not a valid variable name"),
+    "a name with a hyphen": ({"MY-KEY": SECRET}, "has a name in env that is not a valid variable name"),
+    "an empty name": ({"": SECRET}, "has a name in env that is not a valid variable name"),
+    "a name with a line break": ({"A\n": SECRET}, "has a name in env that is not a valid variable name"),
 }
 
 

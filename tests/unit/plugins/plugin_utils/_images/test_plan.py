@@ -136,7 +136,7 @@ def test_what_the_host_has_under_that_name() -> None:
 def test_an_archive_for_another_machine(made_for: str, host: str, refused: bool) -> None:
     wanted = make_needs(deployments(bot="b:1"), [], {"b.tar": {"b:1": archived(1, made_for)}}, {}, "always")
     assert [str(problem) for problem in need_problems(wanted, host)] == refused * [
-        "deployment 'bot', option 'image': 'b:1' is made for arm64, and the host is amd64; build it for amd64"
+        "deployment 'bot', option 'image': 'b:1' is built for arm64, but the host is amd64; build it for amd64"
     ]
     # Neither an archive that does not say it nor a host of which nothing is known is refused.
     silent = make_needs(deployments(bot="b:1"), [], {"b.tar": {"b:1": archived(1, "")}}, {}, "always")
@@ -413,12 +413,12 @@ WRONG: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
     "registry: another machine": (
         need(TAG, "registry"),
         {"resolved": {TAG: answer(TAG, 2, architectures=["arm64", "s390x"])}},
-        [f"'{TAG}' is made for arm64, s390x, and the host is amd64; build it for amd64"],
+        [f"'{TAG}' is built for arm64, s390x, but the host is amd64; build it for amd64"],
     ),
     "registry: there already, for another machine": (
         need(TAG, "registry", 2),
         {"resolved": {TAG: answer(TAG, 2, architectures=["arm64"])}, "engine": engine({TAG: 2, TWO: 2})},
-        [f"'{TAG}' is made for arm64, and the host is amd64; build it for amd64"],
+        [f"'{TAG}' is built for arm64, but the host is amd64; build it for amd64"],
     ),
     "registry: this one among others": (
         need(TAG, "registry"),
@@ -429,12 +429,12 @@ WRONG: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
     "build: another machine": (
         need("b:1", "build"),
         {"built": {"b:1": {"image_id": image_id(7), "architecture": "arm64"}}},
-        ["'b:1' is made for arm64, and the host is amd64; build it for amd64"],
+        ["'b:1' is built for arm64, but the host is amd64; build it for amd64"],
     ),
     "archive: another machine": (
         need("a:1", "archive", archive="/a.tar", archive_id=image_id(5), content=content(5), architecture="arm64"),
         {},
-        ["'a:1' is made for arm64, and the host is amd64; build it for amd64"],
+        ["'a:1' is built for arm64, but the host is amd64; build it for amd64"],
     ),
     "nothing is known of the host": (
         need("b:1", "build"),
@@ -448,16 +448,16 @@ WRONG: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
         need("h:1", "host", 3),
         {"hosts": [[need("h:1", "host", 3)], [need("h:1", "host", 4)], [need("h:1", "host", 3)]]},
         [
-            "hosts of this play have different images of the name 'h:1': 000000000000 and 000000000000; "
-            "give it as an archive, by a registry, or by its id"
+            "hosts of this play have different images with the name 'h:1': 000000000000 and 000000000000; "
+            "use an archive, a registry, or its id"
         ],
     ),
     "host: others have none": (
         need("h:1", "host", 3),
         {"hosts": [[need("h:1", "host", 3)], [need("h:1", "host")]]},
         [
-            "hosts of this play have different images of the name 'h:1': 000000000000 and none; "
-            "give it as an archive, by a registry, or by its id"
+            "hosts of this play have different images with the name 'h:1': 000000000000 and none; "
+            "use an archive, a registry, or its id"
         ],
     ),
     "host: others need it not": (
@@ -474,16 +474,16 @@ WRONG: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
         need(TAG, "registry"),
         {"resolved": {TAG: answer(TAG, 2, size=GB)}, "engine": engine({}, free=4 * GB - 1)},
         [
-            "to pull it the host needs about 4.0 GB and has 4.0 GB free in /var/lib/docker; "
-            "free some space or give it a larger disk"
+            "pulling it requires about 4.0 GB, but the host has 4.0 GB free in /var/lib/docker; "
+            "free some space or enlarge the disk"
         ],
     ),
     "no space at all": (
         need(TAG, "registry"),
         {"resolved": {TAG: answer(TAG, 2, size=10**6)}, "engine": engine({}, free=0)},
         [
-            "to pull it the host needs about 4.0 MB and has 0.0 kB free in /var/lib/docker; "
-            "free some space or give it a larger disk"
+            "pulling it requires about 4.0 MB, but the host has 0.0 kB free in /var/lib/docker; "
+            "free some space or enlarge the disk"
         ],
     ),
     "just enough space": (
@@ -526,7 +526,7 @@ def test_space_is_that_of_all_images_together() -> None:
     host = engine({"r.example/there:1": 1, digest("r.example/there", 1): 1}, free=7 * GB)
     found = plan_images(needs, [needs], host, resolved, {})
     assert [line.partition(";")[0] for line in found["problems"]] == [
-        "deployment 'one, two, three', option 'image': to pull it the host needs about 8.0 GB and has 7.0 GB free in "
+        "deployment 'one, two, three', option 'image': pulling it requires about 8.0 GB, but the host has 7.0 GB free in "
         "/var/lib/docker"
     ]
 
