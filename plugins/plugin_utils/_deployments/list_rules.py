@@ -117,7 +117,7 @@ def _port_twice(present: t.Sequence[Values], context: CheckContext) -> t.Iterato
             yield Problem(label, "port", f"port {port} is also used by '{other['_label']}'", remedy)
         elif place in taken:
             finding = f"port {port} with the same hostname and mount_prefix is also used by '{taken[place]}'"
-            yield Problem(label, "port", finding, "give one of them another port, hostname or mount_prefix")
+            yield Problem(label, "port", finding, "change the port, hostname or mount_prefix of one of them")
         elif _listener(values, context) != _listener(other, context):
             finding = f"port {port} has a different bind_address or tls for '{other['_label']}'"
             yield Problem(label, "port", finding, "deployments on one port must share both")
@@ -273,5 +273,5 @@ def image_problems(checked: t.Sequence[Values], images: t.Collection[str] | None
         return
     for values in checked:
         if values["state"] != "absent" and values["image"] and normal_reference(values["image"]) not in images:
-            remedy = "load it there, list its archive in image_archives or its folder in image_builds, or set image_pull: always"
+            remedy = "load it there, list its archive in image_archives or its directory in image_builds, or set image_pull: always"
             yield Problem(values["_label"], "image", f"the host has no image '{shown(values['image'])}'", remedy)

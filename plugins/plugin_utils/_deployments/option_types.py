@@ -117,7 +117,7 @@ def check_types(raw: t.Mapping[str, t.Any], label: str) -> tuple[dict[str, t.Any
                 problems.append(Problem(label, name, "is missing", f"set it to {_WORDS[option.kind]}"))
             continue
         if isinstance(given, str) and not given.strip():
-            problems.append(Problem(label, name, "is empty", "give it a value or remove it"))
+            problems.append(Problem(label, name, "is empty", "set a value or remove it"))
             continue
         try:
             values[name] = _CONVERT[option.kind](given)
@@ -148,7 +148,7 @@ def _wrong_type(label: str, name: str, option: Option, given: t.Any) -> Problem:
 def _range_problems(label: str, name: str, option: Option, value: t.Any) -> t.Iterator[Problem]:
     strings = value if isinstance(value, list) else [value] if isinstance(value, str) else []
     if any(not item.strip() for item in strings):
-        yield Problem(label, name, "has an empty item", "give it a value or remove it")
+        yield Problem(label, name, "has an empty item", "set a value or remove it")
     elif any(LINE_BREAK.search(item) for item in strings):
         yield Problem(label, name, "has a line break", "write it on one line")
     elif option.kind == "dict" and name != "env" and not _fits_json(value):

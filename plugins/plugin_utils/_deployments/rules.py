@@ -89,7 +89,7 @@ def _address(values: Values) -> t.Iterator[Finding]:
     try:
         ipaddress.ip_address(values["bind_address"] or "127.0.0.1")
     except ValueError:
-        yield "bind_address", f"'{shown(values['bind_address'])}' is not an IP address", "give an address of the host"
+        yield "bind_address", f"'{shown(values['bind_address'])}' is not an IP address", "set an address of the host"
 
 
 def _hostname(values: Values) -> t.Iterator[Finding]:
@@ -139,7 +139,7 @@ def _langsmith(values: Values) -> t.Iterator[Finding]:
     if values["langgraph_auth_type"] == "langsmith":
         for option in ("langsmith_auth_endpoint", "langsmith_tenant_id"):
             if not values[option]:
-                yield option, "is missing, and langgraph_auth_type is langsmith", "give it"
+                yield option, "is missing, and langgraph_auth_type is langsmith", "set it"
 
 
 def _server(values: Values) -> t.Iterator[Finding]:
@@ -185,7 +185,7 @@ def _variable(name: t.Any, value: t.Any) -> tuple[str, str] | None:
     if name in OPTION_OF_VARIABLE:
         return "is set by the collection", f"use the option '{OPTION_OF_VARIABLE[name]}'"
     if value is None:
-        return "has no value", "give it one, or remove it"
+        return "has no value", "set a value, or remove it"
     if not isinstance(value, (str, int, float)):
         return f"is {kind(value)}", "write it as a string"
     if isinstance(value, str) and LINE_BREAK.search(value):

@@ -80,7 +80,7 @@ def _own_address_problems(context: CheckContext) -> t.Iterator[Problem]:
         ipaddress.ip_address(context.bind_address)
     except ValueError:
         finding = f"'{shown(context.bind_address)}' is not an IP address"
-        yield Problem("-", "langgraph_bind_address", finding, "give an address of the host")
+        yield Problem("-", "langgraph_bind_address", finding, "set an address of the host")
 
 
 def _check_one(entry: t.Any, position: int, context: CheckContext) -> tuple[dict[str, t.Any] | None, list[Problem]]:
@@ -127,7 +127,7 @@ def _with_env_file(
         return merged, []
     text = context.env_files.get(path)
     if text is None:
-        remedy = "give the path of a file in UTF-8 on the control node"
+        remedy = "set the path of a UTF-8 file on the control node"
         return merged, [Problem(label, "env_file", f"there is no file '{shown(path)}'", remedy)]
     try:
         variables = parse_env_file(text)

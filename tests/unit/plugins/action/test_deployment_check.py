@@ -119,7 +119,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         {"langgraph_deployments": [{**BOT, "image": "no/such:1"}], "image_pull": "never"},
         [
             "deployment 'support-bot', option 'image': the host has no image 'no/such:1'; load it there, list its "
-            "archive in image_archives or its folder in image_builds, or set image_pull: always"
+            "archive in image_archives or its directory in image_builds, or set image_pull: always"
         ],
     ),
     "image-by-its-build": (
@@ -130,7 +130,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         },
         [
             "deployment 'research', option 'image': the host has no image 'no/such:1'; load it there, list its "
-            "archive in image_archives or its folder in image_builds, or set image_pull: always"
+            "archive in image_archives or its directory in image_builds, or set image_pull: always"
         ],
     ),
     "builds-are-a-mapping": (
@@ -211,7 +211,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         {"langgraph_deployments": [{**BOT, "env_file": "bad.env"}, {**OTHER, "env_file": "none.env"}]},
         [
             "deployment 'support-bot', option 'env_file': bad.env: line 2 is not NAME=value; write one NAME=value per line",
-            "deployment 'research', option 'env_file': there is no file 'none.env'; give the path of a file in UTF-8 on "
+            "deployment 'research', option 'env_file': there is no file 'none.env'; set the path of a UTF-8 file on "
             "the control node",
         ],
     ),

@@ -251,7 +251,7 @@ def test_space(title: str, check_mode: bool, tmp_path: Path) -> None:
     with pytest.raises(AnsibleActionFail) as error:
         bring(host, path, "bot:1", check_mode=check_mode)
     assert "deployment 'd-bot:1', option 'image': loading it requires " in str(error.value)
-    assert f" in {folder} and has " in str(error.value)
+    assert f" in {folder}, but the host has " in str(error.value)
     assert host.shipped == []
 
 

@@ -76,7 +76,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "name is a number": (bot(name=5), line("name", "is a number (5); it must be a string", "5")),
     "name is missing": (bot(name=...), line("name", "is missing; set it to a string", "entry 1")),
-    "name is empty": (bot(name=" "), line("name", "is empty; give it a value or remove it", "entry 1")),
+    "name is empty": (bot(name=" "), line("name", "is empty; set a value or remove it", "entry 1")),
     "name is null": (bot(name=None), line("name", "is missing; set it to a string", "entry 1")),
     "image is missing": (bot(image=...), line("image", "is missing; set it to a string")),
     "image with a space": (
@@ -97,7 +97,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     "port is zero": (bot(port="0"), line("port", "0 is too small; it must be at least 1")),
     "address is a name": (
         bot(bind_address="localhost"),
-        line("bind_address", "'localhost' is not an IP address; give an address of the host"),
+        line("bind_address", "'localhost' is not an IP address; set an address of the host"),
     ),
     "unknown state": (
         bot(state="stopped"),
@@ -223,7 +223,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "auth without a tenant": (
         bot(langgraph_auth_type="langsmith", langsmith_auth_endpoint="https://a"),
-        line("langsmith_tenant_id", "is missing, and langgraph_auth_type is langsmith; give it"),
+        line("langsmith_tenant_id", "is missing, and langgraph_auth_type is langsmith; set it"),
     ),
     "memory without a unit that exists": (
         bot(memory="2GB"),
@@ -300,7 +300,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(env={"LOG_LEVEL": "INFO"}),
         line("env.LOG_LEVEL", "is set by the collection; use the option 'log_level'"),
     ),
-    "null in env": (bot(env={"A": None}), line("env.A", "has no value; give it one, or remove it")),
+    "null in env": (bot(env={"A": None}), line("env.A", "has no value; set a value, or remove it")),
     "list in env": (bot(env={"A": [1]}), line("env.A", "is a list; write it as a string")),
     "mapping in env": (bot(env={"A": {"b": 1}}), line("env.A", "is a mapping; write it as a string")),
     "number as a variable's name": (
@@ -376,8 +376,8 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 with the same hostname and mount_prefix is also used by 'support-bot'; give one of them another "
-            "port, hostname or mount_prefix",
+            "port 8123 with the same hostname and mount_prefix is also used by 'support-bot'; change "
+            "the port, hostname or mount_prefix of one of them",
             "research",
         ),
     ),
@@ -390,8 +390,8 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 with the same hostname and mount_prefix is also used by 'research'; give one of them another port, "
-            "hostname or mount_prefix",
+            "port 8123 with the same hostname and mount_prefix is also used by 'research'; change the "
+            "port, hostname or mount_prefix of one of them",
             "third",
         ),
     ),
@@ -523,7 +523,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {"images": {"research:1"}},
         line(
             "image",
-            "the host has no image 'support-bot:1'; load it there, list its archive in image_archives or its folder in "
+            "the host has no image 'support-bot:1'; load it there, list its archive in image_archives or its directory in "
             "image_builds, or set image_pull: always",
         ),
     ),
@@ -585,7 +585,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
     "env_file missing": (
         (bot(env_file="bot.env", langsmith_api_key=...),),
         {"env_files": {"bot.env": None}},
-        line("env_file", "there is no file 'bot.env'; give the path of a file in UTF-8 on the control node"),
+        line("env_file", "there is no file 'bot.env'; set the path of a UTF-8 file on the control node"),
     ),
     "env_file malformed": (
         (bot(env_file="bot.env"),),
@@ -608,7 +608,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
     "address of the role": (
         (BOT,),
         {"bind_address": "everywhere"},
-        line("langgraph_bind_address", "'everywhere' is not an IP address; give an address of the host", "-"),
+        line("langgraph_bind_address", "'everywhere' is not an IP address; set an address of the host", "-"),
     ),
 }
 
