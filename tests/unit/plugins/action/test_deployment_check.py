@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The check as users meet it: real ansible-playbook runs at -vvv, one host for each list, no engine needed."""
+"""The check as users run it: real ansible-playbook runs at -vvv, one host per list, without Docker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, shown
 
 ROOT = Path(__file__).parents[4]
-# `ansible-test` runs this where the collection is installed; in the repository it is a link in build/.
+# `ansible-test` runs this in the installed collection; in the repository it is a link in build/.
 COLLECTIONS = ROOT / "build/collections" if (ROOT / "build/collections").exists() else ROOT.parents[2]
 KEY = "planted-secret-key-0123456789abcdef"
 BOT = {"name": "support-bot", "image": "bot:1", "port": 18123, "langsmith_api_key": "planted-api-key"}
@@ -41,9 +41,9 @@ OTHER = {
 }
 SPILL = {"env": {"A": "planted-env\nplanted-line"}, "langgraph_aes_key": "planted-short"}
 
-# What a build has of secrets.
+# The secrets of a build.
 SECRETS = {"build_args": {"TOKEN": "planted-arg"}, "build_secrets": {"NPM": "planted-build-secret"}}
-# Files of the folder app, beside the inventory.
+# Files of the directory app, next to the inventory.
 APP = {
     "langgraph.json": {"graphs": {}, "env": "sub/.env"},
     "merged.json": {"graphs": {}, "env": {"MODEL": "planted-model", "LOG_LEVEL": "DEBUG", "REDIS_URI": "planted-uri"}},
@@ -58,7 +58,7 @@ APP = {
     "sub/.env": "FROM_SUB=planted-sub\n",
 }
 
-# Title: the host's variables, and the lines to be seen.
+# Title: the host's variables, and the expected lines.
 BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     "empty": (
         {"langgraph_deployments": []},
@@ -252,7 +252,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         ],
     ),
 }
-# Title: the host's variables, and a text of the one message.
+# Title: the host's variables, and a part of the only message.
 REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
     "short-key": (
         {"langgraph_deployments": [BOT], "langgraph_secret_key": "planted-short-key"},
@@ -376,7 +376,7 @@ PLAY = """
       ansible.builtin.assert:
         that:
           - __langgraph_checked.images | map(attribute='source') == ['build', 'build']
-          # Those that a deployment of the host needs, with their folders on the control node.
+          # Those that a deployment of the host needs, with their directories on the control node.
           - __langgraph_checked.builds | map(attribute='image') == ['docker.io/library/bot:1', 'r.example:5000/r:1']
           - __langgraph_checked.builds | map(attribute='folder') | unique == [inventory_dir ~ '/app']
           - __langgraph_checked.builds[0].build_args == dict(TOKEN='planted-' ~ 'arg')
@@ -401,49 +401,49 @@ VAULT_PASSWORD = "planted-vault-password"
 
 
 def encrypted(text: str) -> str:
-    """What ansible-vault makes of a text."""
+    """Return the string as ansible-vault encrypts it."""
     vault = VaultLib([("default", VaultSecret(VAULT_PASSWORD.encode()))])
     return vault.encrypt(text).decode()
 
 
 @dataclass
 class Run:
-    """What one ansible-playbook run said."""
+    """The output of one ansible-playbook run."""
 
     code: int
     output: str
     failed: dict[str, dict[str, t.Any]]
     taken: int  # a port of this host while it ran
-    folder: str
+    directory: str
 
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """One run for all tests.
+    """Run the playbook once for all tests.
 
-    `ansible-test` gives each test a process of its own, and a folder for what tests leave; there they share what was said.
+    `ansible-test` runs each test in its own process, with a directory for output of tests; there they share the result.
     """
-    folder, kept = tmp_path_factory.mktemp("check"), ROOT / "tests/output"
+    directory, kept = tmp_path_factory.mktemp("check"), ROOT / "tests/output"
     if not kept.exists() or "PYTEST_XDIST_TESTRUNUID" not in os.environ:
-        return check(folder)
+        return check(directory)
     with (kept / f"check-{os.environ['PYTEST_XDIST_TESTRUNUID']}.json").open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        told = file.read()
-        if not told:
-            json.dump(asdict(check(folder)), file)
+        output = file.read()
+        if not output:
+            json.dump(asdict(check(directory)), file)
             file.seek(0)
-            told = file.read()
-    return Run(**json.loads(told))
+            output = file.read()
+    return Run(**json.loads(output))
 
 
-def check(folder: Path) -> Run:
-    """Check every list; hosts are independent of each other. This very program holds a port."""
+def check(directory: Path) -> Run:
+    """Check every list; hosts are independent of each other. This test process listens on a port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        return play(folder, server.getsockname()[1])
+        return play(directory, server.getsockname()[1])
 
 
-def play(folder: Path, taken: int) -> Run:
+def play(directory: Path, taken: int) -> Run:
     hosts = {
         **{name: variables for name, (variables, _lines) in (BAD | REFUSED).items()},
         **GOOD,
@@ -453,24 +453,26 @@ def play(folder: Path, taken: int) -> Run:
         "ansible_python_interpreter": sys.executable,
         "ansible_pipelining": True,
         "langgraph_secret_key": KEY,
-        "langgraph_config_dir": str(folder / "etc"),
+        "langgraph_config_dir": str(directory / "etc"),
         "taken_port": taken,
     }
     text = json.dumps({"all": {"vars": every, "hosts": hosts}})
     # JSON is YAML, but for what only YAML has.
     text = text.replace('"image": "2026-01-01"', '"image": 2026-01-01')
-    (folder / "hosts.yml").write_text(text.replace('"VAULTED"', f"!vault {json.dumps(encrypted('planted-licence'))}"))
-    (folder / "play.yml").write_text(PLAY)
-    (folder / "bad.env").write_text("A=planted-a\nplanted-line-of-a-file\n")
-    (folder / "good.env").write_text(encrypted("FROM_FILE=planted-file\n"))
-    (folder / "app/sub").mkdir(parents=True)
+    (directory / "hosts.yml").write_text(
+        text.replace('"VAULTED"', f"!vault {json.dumps(encrypted('planted-licence'))}")
+    )
+    (directory / "play.yml").write_text(PLAY)
+    (directory / "bad.env").write_text("A=planted-a\nplanted-line-of-a-file\n")
+    (directory / "good.env").write_text(encrypted("FROM_FILE=planted-file\n"))
+    (directory / "app/sub").mkdir(parents=True)
     for name, content in APP.items():
-        (folder / "app" / name).write_text(content if isinstance(content, str) else json.dumps(content))
-    (folder / "vault-password").write_text(VAULT_PASSWORD)
+        (directory / "app" / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    (directory / "vault-password").write_text(VAULT_PASSWORD)
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_HOME": str(folder / "home"),
+        "ANSIBLE_HOME": str(directory / "home"),
         "ANSIBLE_VAULT_PASSWORD_FILE": "vault-password",
         "ANSIBLE_FORKS": "4",
         "ANSIBLE_NOCOLOR": "1",
@@ -478,18 +480,18 @@ def play(folder: Path, taken: int) -> Run:
     }
     command = [sys.executable, "-m", "ansible.cli.playbook", "-vvv", "--diff", "-i", "hosts.yml", "play.yml"]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     found = re.findall(r"^fatal: \[([\w-]+)\]: FAILED! => (\{\n.*?^\})", done.stdout, re.DOTALL | re.MULTILINE)
     failed = {host: json.loads(result) for host, result in found}
-    return Run(done.returncode, done.stdout + done.stderr, failed, taken, str(folder))
+    return Run(done.returncode, done.stdout + done.stderr, failed, taken, str(directory))
 
 
 @pytest.mark.parametrize("title", BAD)
 def test_bad_list(title: str, run: Run) -> None:
     program = Path(f"/proc/{os.getpid()}/comm").read_text().strip()
     expected = [line.replace("TAKEN", str(run.taken)).replace("PROGRAM", program) for line in BAD[title][1]]
-    expected = [line.replace("'FOLDER/app'", f"'{shown(f'{run.folder}/app')}'") for line in expected]
+    expected = [line.replace("'FOLDER/app'", f"'{shown(f'{run.directory}/app')}'") for line in expected]
     result = run.failed[title]
     assert result["msg"].splitlines() == expected
     assert [str(Problem(**problem)) for problem in result["problems"]] == expected
@@ -508,12 +510,12 @@ def test_good_list_passes_and_is_usable(run: Run) -> None:
         assert re.search(rf"^{title}\s+: ok=\d+\s+changed=0\s+unreachable=0\s+failed=0", run.output, re.MULTILINE)
 
 
-def test_what_is_worth_a_warning_is_warned_of_and_nothing_else(run: Run) -> None:
-    """Each stands in the output, though the result of the task is hidden."""
+def test_warnings_are_printed_and_nothing_else(run: Run) -> None:
+    """They are printed although the result of the task is hidden."""
     warned = re.findall(r"^\[WARNING\]: (.*(?:\n(?!\[WARNING\]|TASK|ok|fatal|$).*)*)", run.output, re.MULTILINE)
-    told = [" ".join(text.split()) for text in warned]
-    assert sorted(text for text in told if text.startswith("image_builds")) == sorted(WARNINGS)
+    printed = [" ".join(text.split()) for text in warned]
+    assert sorted(text for text in printed if text.startswith("image_builds")) == sorted(WARNINGS)
 
 
-def test_nothing_secret_is_shown(run: Run) -> None:
+def test_no_secret_is_printed(run: Run) -> None:
     assert "planted" not in run.output.replace("planted-' ~ '", "")

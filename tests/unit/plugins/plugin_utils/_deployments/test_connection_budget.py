@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many connections there may be, and how large that makes Postgres."""
+"""The number of Postgres connections, and the resulting max_connections."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ SMALLEST = int(OPTIONS["langgraph_postgres_pool_max_size"].minimum or 0)
 DEFAULTS = (DEFAULT_RUNNING_REVISIONS, DEFAULT_EXTRA_REVISIONS)
 
 
-def test_a_pool_and_what_is_beside_it() -> None:
+def test_a_pool_and_its_additional_connections() -> None:
     assert [pool_connections(pool) for pool in (None, 5, 100)] == [32, 17, 112]
 
 
-# Connections of one revision of each deployment, how many of one may run, how many beside those that serve -> all of them.
+# Connections of one revision per deployment, running revisions per deployment, additional revisions per host -> the sum.
 HOSTS = {
     "none": ([], 3, 8, 0),
     "one alone is bounded by its own revisions": ([32], 3, 8, 3 * 32),
@@ -68,7 +68,7 @@ def test_thirty_deployments_with_the_smallest_pool_need_less_than_a_thousand() -
     assert max_connections(needed) < 1000
 
 
-# What is needed, what Postgres allows -> what it is to allow.
+# Needed connections, observed max_connections -> wanted max_connections.
 SIZES = {
     "nothing yet": (0, 0, 100),
     "the first": (72, 0, 100),
@@ -83,11 +83,11 @@ SIZES = {
 
 
 @pytest.mark.parametrize(("needed", "observed", "expected"), SIZES.values(), ids=SIZES)
-def test_what_postgres_is_to_allow(needed: int, observed: int, expected: int) -> None:
+def test_max_connections(needed: int, observed: int, expected: int) -> None:
     assert max_connections(needed, observed) == expected
 
 
-def test_it_settles_and_is_always_enough() -> None:
+def test_it_converges_and_is_always_enough() -> None:
     for needed, observed in itertools.product(range(0, 3000, 7), (0, 100, 150, 400, 1000)):
         size = max_connections(needed, observed)
         assert size >= max(needed + RESERVED_CONNECTIONS, observed)
@@ -95,8 +95,8 @@ def test_it_settles_and_is_always_enough() -> None:
 
 
 @pytest.mark.parametrize("change", [4, 6])
-def test_a_fifth_deployment_and_one_of_five_change_nothing(change: int) -> None:
-    """From four to five, and from five to four, as the playbook computes it."""
+def test_adding_or_removing_a_fifth_deployment_changes_nothing(change: int) -> None:
+    """From four to five deployments, and from five to four, as the playbook computes it."""
 
     def needed(count: int) -> int:
         return host_connections([pool_connections(None)] * count, *DEFAULTS)
@@ -135,7 +135,7 @@ def test_connections_needed(hosts: list[t.Any], expected: int) -> None:
 
 
 def test_each_postgres_is_sized_for_the_hosts_that_use_it() -> None:
-    """Several single hosts of one inventory have one each."""
+    """Several single hosts in one inventory each have their own Postgres."""
     hosts: list[dict[str, t.Any]] = [
         {"inventory_hostname": "one", "langgraph_deployments": LIST, "langgraph_postgres_server": "one"},
         {"inventory_hostname": "two", "langgraph_deployments": [{}], "langgraph_postgres_server": "two"},
@@ -151,7 +151,7 @@ def test_each_postgres_is_sized_for_the_hosts_that_use_it() -> None:
     assert found == [2 * 3 * 32, 3 * 32, 0, 5 * 3 * 32]
 
 
-def test_the_limit_of_each_role_is_what_is_summed_up_where_all_may_roll_at_once() -> None:
+def test_the_limits_of_all_roles_add_up_to_the_needed_connections() -> None:
     limits = sum(item["connection_limit"] for item in module_options.postgres_databases(CHECKED, NUMBERS))
     assert limits == connections_needed([{"langgraph_deployments": LIST}])
     more = [{"langgraph_deployments": LIST, "langgraph_max_extra_revisions": 1}]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every mistake that a list can have gives one line that names the deployment, the option and the remedy."""
+"""Every error in a list results in one line with the deployment, the option and the remedy."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ OTHER = {"name": "research", "image": "research:1", "port": 8124, "langgraph_clo
 
 
 def bot(**changes: t.Any) -> dict[str, t.Any]:
-    """BOT with other values; a value of ``...`` takes the option away."""
+    """Return BOT with changed values; ``...`` removes an option."""
     return {key: value for key, value in {**BOT, **changes}.items() if value is not ...}
 
 
 def lines(*entries: t.Any, **context: t.Any) -> list[str]:
-    """The problems of a list, as people see them."""
+    """Return the problems of a list, as users see them."""
     return [str(problem) for problem in check_deployments(entries, CheckContext(KEY, **context))[1]]
 
 
 def complete(*entries: t.Any, **context: t.Any) -> list[dict[str, t.Any]]:
-    """The deployments of a list that has no problem."""
+    """Return the deployments of a list without problems."""
     deployments, problems = check_deployments(entries, CheckContext(KEY, **context))
     assert problems == []
     return deployments
@@ -358,7 +358,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
             "research",
         ),
     ),
-    "one of two on a port can be told apart": (
+    "one of two on a port can be distinguished": (
         (BOT, {**OTHER, "port": 8123, "hostname": "research.example.com"}),
         {},
         line(
@@ -368,7 +368,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
             "research",
         ),
     ),
-    "two on a port cannot be told apart": (
+    "two on a port cannot be distinguished": (
         (
             bot(hostname="a.example", mount_prefix="/a"),
             {**OTHER, "port": 8123} | {"hostname": "A.example"} | {"mount_prefix": "/a"},
@@ -527,7 +527,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
             "image_builds, or set image_pull: always",
         ),
     ),
-    "bad image is told once": (
+    "bad image is reported once": (
         (bot(image="my bot"),),
         {"images": set()},
         line("image", "is not an image reference; write NAME:TAG or NAME@DIGEST, the name in lower case"),
@@ -618,7 +618,7 @@ def test_list(entries: tuple[t.Any, ...], around: dict[str, t.Any], expected: li
     assert lines(*entries, **around) == expected
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     found = lines(bot(port=True, prot=1), {**OTHER, "name": "Bad", "env": {"A": None}}, None)
     assert [text.split(":")[0] for text in found] == [
         "deployment 'support-bot', option 'prot'",
@@ -629,7 +629,7 @@ def test_every_problem_is_told_at_once() -> None:
     ]
 
 
-def test_a_missing_env_file_hides_no_other_mistake() -> None:
+def test_a_missing_env_file_hides_no_other_problem() -> None:
     found = lines(bot(env_file="x", langsmith_api_key=..., prot=1, log_level="LOUD"), env_files={"x": None})
     assert [text.split("'")[3] for text in found] == ["env_file", "prot", "log_level"]
 
@@ -718,8 +718,8 @@ def test_allowed(entries: tuple[t.Any, ...], around: dict[str, t.Any]) -> None:
         ({"redis_channel_patterns": ["*:events"]}, {}),
     ],
 )
-def test_channels_that_meet(one: dict[str, t.Any], other: dict[str, t.Any]) -> None:
-    """Redis pub/sub knows no numbers, so patterns alone keep deployments apart."""
+def test_overlapping_channels(one: dict[str, t.Any], other: dict[str, t.Any]) -> None:
+    """Redis pub/sub is not separated by database number, so only patterns separate deployments."""
     found = lines(bot(**one), {**OTHER, **other})
     assert [line.split(":")[0] for line in found] == [
         f"deployment '{name}', option 'redis_channel_patterns'" for name in ("support-bot", OTHER["name"])
@@ -766,7 +766,7 @@ def test_url_of_an_address(address: str, url: str) -> None:
     assert complete(bot(bind_address=address))[0]["url"] == url
 
 
-def test_address_of_a_deployment() -> None:
+def test_bind_address_of_a_deployment() -> None:
     (found,) = complete(bot(hostname="support.example.com", mount_prefix="/a/b", tls=True))
     assert (found["hostname"], found["prefix"], found["tls"]) == ("support.example.com", "/a/b", True)
     assert found["url"] == "https://127.0.0.1:8123/a/b"
@@ -777,22 +777,22 @@ def test_address_of_a_deployment() -> None:
 
 @pytest.mark.parametrize(("proxy", "url"), [("haproxy", "http://127.0.0.1:8123/a"), ("none", "http://127.0.0.1:8123")])
 def test_url_of_a_prefix(proxy: str, url: str) -> None:
-    """Where the proxy answers with /ok; a server itself keeps that at its root."""
+    """The proxy serves /ok under the prefix; the server serves it at its root."""
     (found,) = complete(bot(mount_prefix="/a"), proxy=proxy)
     assert (found["url"], found["prefix"], found["variables"]["MOUNT_PREFIX"]) == (url, "/a", "/a")
 
 
-def test_the_limit_of_a_role_holds_the_revisions_that_run_side_by_side() -> None:
+def test_the_limit_of_a_role_includes_all_running_revisions() -> None:
     assert complete(BOT, running_revisions=2)[0]["connection_limit"] == 2 * 32
-    # Those of other hosts too.
+    # Including those on other hosts.
     assert complete(BOT, connections={"support-bot": 200})[0]["connection_limit"] == 200
 
 
-def test_a_drain_of_zero_is_kept() -> None:
+def test_a_drain_time_of_zero_is_kept() -> None:
     assert complete(bot(bg_job_shutdown_grace_period_secs=0))[0]["drain_seconds"] == 0
 
 
-def test_env_file_is_folded_in() -> None:
+def test_env_file_is_merged() -> None:
     text = (
         "LANGSMITH_API_KEY=from-file\nMODEL=file\nTEMPERATURE=0.1\nLOG_JSON=1\nCORS_ALLOW_ORIGINS=https://a, b\n"
         'LANGSMITH_RUNS_ENDPOINTS={"https://a": "key"}\nN_JOBS_PER_WORKER=3\n'
@@ -817,7 +817,7 @@ IMAGE_ENV = {
     "LOG_LEVEL": "DEBUG",
     "N_JOBS_PER_WORKER": "3",
     "CORS_ALLOW_ORIGINS": "https://a, b",
-    # A developer's own servers: the collection computes them.
+    # A developer's own servers: the collection computes these variables.
     "REDIS_URI": "redis://localhost",
     "DATABASE_URI": "postgres://localhost",
 }
@@ -827,7 +827,7 @@ def own(variables: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name in {*IMAGE_ENV, "FILE", "LOG_JSON"}}
 
 
-def test_the_env_of_an_image_is_folded_in() -> None:
+def test_the_env_of_an_image_is_merged() -> None:
     (found,) = complete(BOT, image_envs={"support-bot:1": IMAGE_ENV})
     assert own(found["variables"]) == {
         "MODEL": "image",
@@ -839,7 +839,7 @@ def test_the_env_of_an_image_is_folded_in() -> None:
     }
 
 
-def test_what_a_deployment_says_wins_over_its_file_and_that_over_the_image() -> None:
+def test_a_deployment_overrides_its_file_and_that_overrides_the_image() -> None:
     entry = bot(env_file="x", env={"MODEL": "env"}, n_jobs_per_worker=7)
     text = "MODEL=file\nTEMPERATURE=file\nLOG_LEVEL=ERROR\nN_JOBS_PER_WORKER=5\nFILE=file\n"
     (found,) = complete(entry, env_files={"x": text}, image_envs={"support-bot:1": IMAGE_ENV})
@@ -855,28 +855,28 @@ def test_what_a_deployment_says_wins_over_its_file_and_that_over_the_image() -> 
 
 
 @pytest.mark.parametrize("image", ["support-bot:1", "docker.io/library/support-bot:1"])
-def test_the_env_of_an_image_is_found_however_the_image_is_written(image: str) -> None:
+def test_the_env_of_an_image_is_found_in_any_spelling(image: str) -> None:
     (found,) = complete(bot(image=image), image_envs={"support-bot:1": {"MODEL": "image"}})
     assert found["variables"]["MODEL"] == "image"
 
 
-def test_only_deployments_of_that_image_get_its_env() -> None:
+def test_only_deployments_with_that_image_get_its_env() -> None:
     found = complete(BOT, OTHER, {"name": "gone", "state": "absent"}, image_envs={"support-bot:1": {"MODEL": "image"}})
     assert ["MODEL" in item["variables"] for item in found] == [True, False, False]
 
 
-def test_a_credential_may_come_with_the_image() -> None:
+def test_a_credential_may_come_from_the_image() -> None:
     (found,) = complete(bot(langsmith_api_key=...), image_envs={"support-bot:1": {"LANGSMITH_API_KEY": "lsv2"}})
     assert found["variables"]["LANGSMITH_API_KEY"] == "lsv2"
 
 
 @pytest.mark.parametrize("image", [None, 5, [], "", ...])
-def test_an_image_that_is_none_has_no_env(image: t.Any) -> None:
+def test_an_invalid_image_has_no_env(image: t.Any) -> None:
     found = lines(bot(image=image), image_envs={"support-bot:1": {"MODEL": "image"}})
     assert [text.split("'")[3] for text in found] == ["image"]
 
 
-def test_what_is_wrong_with_the_env_of_an_image_is_told() -> None:
+def test_problems_in_the_env_of_an_image_are_reported() -> None:
     found = lines(BOT, image_envs={"support-bot:1": {"N_JOBS_PER_WORKER": "many", "A": "s3cr3t-Value-91\nx"}})
     assert [text.partition(";")[0] for text in found] == [
         "deployment 'support-bot', option 'n_jobs_per_worker': is text (many)",
@@ -957,7 +957,7 @@ def test_no_secret_in_a_problem(option: str, value: t.Any, more: dict[str, t.Any
 
 
 @pytest.mark.parametrize("value", [{"langsmith_api_key": SECRET}, [SECRET], {SECRET}], ids=str)
-def test_a_secret_written_where_the_name_belongs_is_not_repeated(value: t.Any) -> None:
+def test_a_secret_in_place_of_the_name_is_not_repeated(value: t.Any) -> None:
     assert SECRET not in "\n".join(lines(bot(name=value, port=None)))
 
 
@@ -975,14 +975,14 @@ ANYTHING: st.SearchStrategy[t.Any] = st.recursive(
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(sorted(OPTIONS)) | st.text(), ANYTHING) | ANYTHING, max_size=3))
-def test_nothing_crashes_it_and_each_problem_is_one_line(entries: list[t.Any]) -> None:
+def test_any_input_results_in_problems_of_one_line(entries: list[t.Any]) -> None:
     deployments, problems = check_deployments(entries, CheckContext(KEY, redis_databases=2, max_connections=99))
     assert bool(deployments) != bool(problems)
     assert all(str(problem).isprintable() for problem in problems)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(OPTIONS)), ANYTHING))
-def test_what_passes_can_be_rendered(options: dict[str, t.Any]) -> None:
+def test_valid_input_can_be_rendered(options: dict[str, t.Any]) -> None:
     deployments, _problems = check_deployments([bot(**options)], CheckContext(KEY))
     for deployment in deployments:
         assert all(isinstance(value, str) and "\n" not in value for value in deployment["variables"].values())

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every mistake that image_builds can have gives one line that names the entry, the option and the remedy."""
+"""Every error in image_builds results in one line with the entry, the option and the remedy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DIGEST = "sha256:" + "0f" * 32
 
 
 def build(**changes: t.Any) -> dict[str, t.Any]:
-    """BUILD with other values; a value of ``...`` takes the option away."""
+    """Return BUILD with changed values; ``...`` removes an option."""
     return {key: value for key, value in {**BUILD, **changes}.items() if value is not ...}
 
 
@@ -190,7 +190,7 @@ def test_refused(entries: tuple[t.Any, ...], expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("raw", "what"), [({}, "a mapping"), ("apps", "text"), (5, "a number"), (True, "true or false")]
 )
-def test_what_is_no_list(raw: t.Any, what: str) -> None:
+def test_not_a_list(raw: t.Any, what: str) -> None:
     builds, problems = check_builds(raw)
     assert builds == []
     assert [str(problem) for problem in problems] == [
@@ -218,7 +218,7 @@ def test_defaults() -> None:
     assert complete(build(**dict.fromkeys(set(OPTIONS) - {"image", "folder"}))) == [found]
 
 
-def test_none_are_allowed() -> None:
+def test_an_empty_list_is_allowed() -> None:
     assert check_builds([]) == check_builds(()) == ([], [])
 
 
@@ -235,7 +235,7 @@ PUSHED = {
 
 
 @pytest.mark.parametrize(("image", "push"), PUSHED)
-def test_what_names_a_registry_is_pushed(image: str, push: bool | None) -> None:
+def test_an_image_with_a_registry_is_pushed(image: str, push: bool | None) -> None:
     (found,) = complete(build(image=image, push=push))
     assert found["push"] is PUSHED[image, push]
 
@@ -254,13 +254,13 @@ EVERYTHING = build(
 )
 
 
-def test_what_is_given_is_kept() -> None:
+def test_all_options_are_kept() -> None:
     (found,) = complete(EVERYTHING)
     assert found == {"label": "image_builds entry 1", **EVERYTHING}
 
 
 @pytest.mark.parametrize("entry", [BUILD, EVERYTHING], ids=["least", "everything"])
-def test_the_module_takes_what_is_left_of_a_build(entry: dict[str, t.Any]) -> None:
+def test_the_module_accepts_the_build_options(entry: dict[str, t.Any]) -> None:
     documented = image_build.DOCUMENTATION
     options = build_options(complete(entry)[0])
     assert None not in options.values()
@@ -298,12 +298,12 @@ ANYTHING: st.SearchStrategy[t.Any] = st.recursive(
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(sorted(OPTIONS)) | st.text(), ANYTHING) | ANYTHING, max_size=3))
-def test_nothing_crashes_it_and_each_problem_is_one_line(entries: list[t.Any]) -> None:
+def test_any_input_results_in_problems_of_one_line(entries: list[t.Any]) -> None:
     assert all(str(problem).isprintable() for problem in check_builds(entries)[1])
 
 
 @given(st.sampled_from(["build_args", "build_secrets", "readable_build_args"]), ANYTHING)
-def test_no_value_of_an_argument_or_a_secret_is_told(option: str, value: t.Any) -> None:
+def test_no_value_of_an_argument_or_a_secret_is_reported(option: str, value: t.Any) -> None:
     planted = {"A B": SECRET, "C": [SECRET], "D": {SECRET: value}, "E": SECRET}
     for entry in (build(**{option: planted}), build(**{option: [f"A={SECRET}", value]}), build(**{option: SECRET})):
         assert SECRET not in "\n".join(lines(entry))
