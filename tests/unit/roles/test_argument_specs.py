@@ -81,7 +81,7 @@ def files(role: str) -> t.Iterator[Path]:
         yield from (path for path in (ROOT / "roles" / role / directory).glob("*") if path.is_file())
 
 
-def made(text: str) -> set[str]:
+def assigned(text: str) -> set[str]:
     """Return the names that tasks register, set, or pass to a loop."""
     return set(re.findall(r"(?:register|loop_var|set_fact):\s+(\w+)", text)) | set(
         re.findall(r"^\s+(__\w+):", text, re.MULTILINE)
@@ -100,7 +100,7 @@ FACTS = {name for role in ROLES for path in files(role) for name in re.findall(r
 @pytest.mark.parametrize("role", ROLES)
 def test_every_variable_that_is_used_is_defined(role: str) -> None:
     text = "\n".join(code(path) for path in files(role))
-    own = {*load(role, "defaults/main.yml"), *load(role, "vars/main.yml"), *made(text)}
+    own = {*load(role, "defaults/main.yml"), *load(role, "vars/main.yml"), *assigned(text)}
     jinja = " ".join(re.findall(r"{{.*?}}|{%.*?%}|(?:when|that|failed_when|changed_when|until): .*", text, re.DOTALL))
     jinja = re.sub(r"'[^'\n]*'|selfhost\.langgraph\.\w+", "", jinja)
     # Followed by a colon, the name is an option of a module, or a variable that is passed to a role.
@@ -119,7 +119,7 @@ def test_every_variable_that_is_defined_is_used(role: str) -> None:
         assert re.search(rf"\b{name}\b(?!:)", text) or name in shared, name
 
 
-def reached(role: str, entry: str) -> set[str]:
+def used_variables(role: str, entry: str) -> set[str]:
     """Return the role's variables that an entry point uses: in its tasks and included files, their templates and constants."""
     directory, constants = ROOT / "roles" / role, load(role, "vars/main.yml")
     waiting, seen, text = [directory / f"tasks/{entry}.yml"], set(), ""
@@ -147,7 +147,7 @@ def reached(role: str, entry: str) -> set[str]:
 def test_every_entry_point_specifies_what_it_uses_as_main_does(role: str) -> None:
     main = specs(role)["main"]["options"]
     for entry, spec in specs(role).items():
-        assert reached(role, entry) - set(spec["options"]) == set(), entry
+        assert used_variables(role, entry) - set(spec["options"]) == set(), entry
         assert all(spec["options"][name] == main[name] for name in spec["options"]), entry
 
 

@@ -197,28 +197,30 @@ def test_prepare_replaces_a_different_container(
 # Credentials
 
 
-def give_credentials(revision: t.Any, current: str, staged: str = "", noted: str = "") -> None:
+def write_credentials(revision: t.Any, current: str, staged: str = "", recorded: str = "") -> None:
     """Write the credentials of the deployment, and record those of the revision in its slot."""
     directory = Path(revision.folder).parent.parent
     (directory / "credentials").write_text(current)
     if staged:
         (directory / "credentials.new").write_text(staged)
-    if noted:
-        revision.slot["credentials"] = _credentials.digest(noted)
+    if recorded:
+        revision.slot["credentials"] = _credentials.digest(recorded)
 
 
 def test_prepare_passes_the_current_credentials_last(helper: t.Any, engine: Engine, revision: t.Any) -> None:
     """The engine uses the last of two files, so values that an earlier version wrote to the first do not count."""
-    give_credentials(revision, "REDIS_URI=today\n")
+    write_credentials(revision, "REDIS_URI=today\n")
     helper.prepare(revision)
     assert engine.calls == [creation(helper, "REDIS_URI=today\n", "credentials")]
 
 
-@pytest.mark.parametrize(("noted", "file"), [("new", "credentials.new"), ("old", "credentials"), ("", "credentials")])
+@pytest.mark.parametrize(
+    ("recorded", "file"), [("new", "credentials.new"), ("old", "credentials"), ("", "credentials")]
+)
 def test_staged_credentials_are_for_the_revision_that_records_them(
-    helper: t.Any, engine: Engine, revision: t.Any, noted: str, file: str
+    helper: t.Any, engine: Engine, revision: t.Any, recorded: str, file: str
 ) -> None:
-    give_credentials(revision, "old", staged="new", noted=noted)
+    write_credentials(revision, "old", staged="new", recorded=recorded)
     helper.prepare(revision)
     assert engine.calls == [creation(helper, "new" if file.endswith(".new") else "old", file)]
 
@@ -230,18 +232,18 @@ def test_staged_credentials_are_for_the_revision_that_records_them(
 def test_other_credentials_replace_a_stopped_container(
     helper: t.Any, engine: Engine, revision: t.Any, running: bool, made_with: str, kept: bool
 ) -> None:
-    give_credentials(revision, "today", noted="today")
+    write_credentials(revision, "today", recorded="today")
     engine.found = state(running)
     engine.found["Config"]["Labels"]["selfhost.langgraph.credentials"] = _credentials.digest(made_with)
     helper.prepare(revision)
     assert [call[0] for call in engine.calls] == ([] if kept else ["stop", "rm", "create"])
 
 
-@pytest.mark.parametrize(("noted", "kept"), [("", True), ("today", False)])
+@pytest.mark.parametrize(("recorded", "kept"), [("", True), ("today", False)])
 def test_a_container_of_an_earlier_version_is_kept_until_its_slot_records_credentials(
-    helper: t.Any, engine: Engine, revision: t.Any, noted: str, kept: bool
+    helper: t.Any, engine: Engine, revision: t.Any, recorded: str, kept: bool
 ) -> None:
-    give_credentials(revision, "today", noted=noted)
+    write_credentials(revision, "today", recorded=recorded)
     engine.found = state(False)
     helper.prepare(revision)
     assert (engine.calls == []) is kept
@@ -340,7 +342,7 @@ class Run:
 
 
 @pytest.fixture
-def keeper(helper: t.Any, revision: t.Any, tmp_path: Path) -> t.Iterator[Run]:
+def run_process(helper: t.Any, revision: t.Any, tmp_path: Path) -> t.Iterator[Run]:
     """Start the step, and end it with the test."""
     run = Run(helper, tmp_path)
     yield run
@@ -349,30 +351,30 @@ def keeper(helper: t.Any, revision: t.Any, tmp_path: Path) -> t.Iterator[Run]:
 
 
 @pytest.mark.parametrize(("running", "verb"), [(True, "attach --no-stdin"), (False, "start --attach")])
-def test_run_ends_as_the_container_does(keeper: Run, running: bool, verb: str) -> None:
-    Path(f"{keeper.docker}.found").write_text(json.dumps([state(running)]))
-    keeper.start()
-    keeper.running.unlink()
-    assert keeper.process.wait(20) == 7
-    assert keeper.calls == ["container inspect langgraph-bot.3", f"{verb} langgraph-bot.3"]
+def test_run_ends_as_the_container_does(run_process: Run, running: bool, verb: str) -> None:
+    Path(f"{run_process.docker}.found").write_text(json.dumps([state(running)]))
+    run_process.start()
+    run_process.running.unlink()
+    assert run_process.process.wait(20) == 7
+    assert run_process.calls == ["container inspect langgraph-bot.3", f"{verb} langgraph-bot.3"]
 
 
-def test_run_signals_the_container_until_it_ends(keeper: Run) -> None:
+def test_run_signals_the_container_until_it_ends(run_process: Run) -> None:
     """A container that does not run yet receives no signal, and one that was just started may lose it."""
-    keeper.start()
-    keeper.process.send_signal(signal.SIGTERM)
-    assert keeper.process.wait(20) == 7
-    assert keeper.calls[2:] == ["kill --signal TERM langgraph-bot.3"] * 3
+    run_process.start()
+    run_process.process.send_signal(signal.SIGTERM)
+    assert run_process.process.wait(20) == 7
+    assert run_process.calls[2:] == ["kill --signal TERM langgraph-bot.3"] * 3
 
 
-def test_run_kills_a_container_that_does_not_end(keeper: Run, helper: t.Any) -> None:
+def test_run_kills_a_container_that_does_not_end(run_process: Run, helper: t.Any) -> None:
     """After the full time that a server has to drain."""
     path = Path(helper.CONFIG_DIR) / "bot/revisions/3/revision.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "drain_seconds": 0}))
-    keeper.start()
-    keeper.process.send_signal(signal.SIGTERM)
-    assert keeper.process.wait(20) == 7
-    assert keeper.calls[2:] == ["stop --time 1 langgraph-bot.3"]
+    run_process.start()
+    run_process.process.send_signal(signal.SIGTERM)
+    assert run_process.process.wait(20) == 7
+    assert run_process.calls[2:] == ["stop --time 1 langgraph-bot.3"]
 
 
 def answers(*healthy: bool) -> t.Callable[..., t.Any]:

@@ -102,9 +102,9 @@ def host(helper: t.Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Fake
 
 # Counts per second, limit -> duration, and number of sessions that are cut.
 WAITS: dict[str, tuple[list[int], int, float, int]] = {
-    "nobody is there": ([0], 900, 12, 0),
-    "the last one goes at once": ([3, 0], 900, 12, 0),
-    "the last one goes later": ([2] * 100 + [0], 900, 100, 0),
+    "no session": ([0], 900, 12, 0),
+    "the last session ends at once": ([3, 0], 900, 12, 0),
+    "the last session ends later": ([2] * 100 + [0], 900, 100, 0),
     # An old worker of the proxy sent one more request of a client that was idle.
     "one comes back": ([0, 0, 0, 1] + [1] * 20 + [0], 900, 24, 0),
     "somebody stays": ([1], 900, 900, 1),
@@ -158,12 +158,12 @@ def test_the_journal_is_read_if_runs_were_in_flight(helper: t.Any, host: FakeHos
 def test_the_report_begins_with_the_drain(helper: t.Any, host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = []
 
-    def look(address: str, port: int) -> int:
+    def count(address: str, port: int) -> int:
         begun.append(host.report)
         assert len(host.calls) == 1
         return host.count(address, port)
 
-    monkeypatch.setattr(helper, "_ports", SimpleNamespace(sessions=look))
+    monkeypatch.setattr(helper, "_ports", SimpleNamespace(sessions=count))
     helper.drain("bot.1")
     assert set(begun[0]) == {"begun", "limit"}
 

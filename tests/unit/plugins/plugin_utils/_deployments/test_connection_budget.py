@@ -45,11 +45,11 @@ HOSTS = {
     "none": ([], 3, 8, 0),
     "one alone is bounded by its own revisions": ([32], 3, 8, 3 * 32),
     "two": ([32, 20], 3, 8, 3 * (32 + 20)),
-    "as many as may run beside": ([32] * 4, 3, 8, (4 + 8) * 32),
-    "no more than may run beside": ([32] * 30, 3, 8, (30 + 8) * 32),
-    "those are the largest": ([112, 17, 17, 17], 3, 3, 112 + 3 * 17 + 2 * 112 + 17),
+    "as many additional ones as allowed": ([32] * 4, 3, 8, (4 + 8) * 32),
+    "not more additional ones than allowed": ([32] * 30, 3, 8, (30 + 8) * 32),
+    "the additional ones are the largest": ([112, 17, 17, 17], 3, 3, 112 + 3 * 17 + 2 * 112 + 17),
     "never two of one": ([112, 17], 1, 8, 112 + 17),
-    "one beside": ([32, 17], 3, 1, 32 + 17 + 32),
+    "one additional": ([32, 17], 3, 1, 32 + 17 + 32),
 }
 
 
@@ -72,12 +72,12 @@ def test_thirty_deployments_with_the_smallest_pool_need_less_than_a_thousand() -
 SIZES = {
     "nothing yet": (0, 0, 100),
     "the first": (72, 0, 100),
-    "head room": (73, 0, 200),
+    "reserve": (73, 0, 200),
     "enough": (87, 100, 100),
     "one too few": (88, 100, 200),
-    "it never goes down": (0, 800, 800),
-    "one that somebody else has set": (300, 1000, 1000),
-    "one that does not double": (600, 600, 800),
+    "it is never lowered": (0, 800, 800),
+    "a value set by an administrator": (300, 1000, 1000),
+    "a value that is not a doubling": (600, 600, 800),
     "more than one step": (2000, 100, 3200),
 }
 
@@ -115,13 +115,13 @@ SUMS: dict[str, tuple[list[t.Any], int]] = {
         [{"langgraph_deployments": [{}], "langgraph_max_running_revisions": 4}, {"langgraph_deployments": [{}]}],
         (4 + 3) * 32,
     ),
-    "revisions beside those that serve": (
+    "additional revisions": (
         [{"langgraph_deployments": LIST, "langgraph_max_extra_revisions": "1"}],
         (2 + 1) * 32,
     ),
-    "no more of them than that": ([{"langgraph_deployments": [{}] * 30}], (30 + 8) * 32),
+    "not more additional revisions than allowed": ([{"langgraph_deployments": [{}] * 30}], (30 + 8) * 32),
     "hosts": ([{"langgraph_deployments": LIST}, {"langgraph_deployments": [{}]}], 3 * 3 * 32),
-    "what the check refuses later": (
+    "invalid values, which the check refuses later": (
         [{"langgraph_deployments": ["x", None, {"langgraph_postgres_pool_max_size": "many"}]}],
         3 * 32,
     ),

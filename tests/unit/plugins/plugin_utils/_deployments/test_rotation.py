@@ -173,13 +173,13 @@ LIMITS: dict[str, tuple[dict[str, t.Any], bool]] = {
     "nothing is known": ({}, False),
     "a host is down": ({"app1": sized("20"), "app2": None}, False),
     "nothing runs": ({"app1": sized()}, True),
-    "all are of today": ({"app1": sized("20", "20", "20")}, True),
+    "all have the wanted size": ({"app1": sized("20", "20", "20")}, True),
     "the pool was larger": ({"app1": sized("21")}, False),
-    "it was, and that one drains": ({"app1": sized("100", "20")}, False),
+    "it was, and that revision drains": ({"app1": sized("100", "20")}, False),
     "it was smaller": ({"app1": sized("5", "20")}, True),
-    "more run than may by now": ({"app1": sized("20", "20", "20", "20")}, False),
+    "more run than are allowed now": ({"app1": sized("20", "20", "20", "20")}, False),
     "more run, on two hosts": ({"app1": sized("20", "20"), "app2": sized("20", "20")}, False),
-    "one that sets none has that of the server": ({"app1": sized(None)}, True),
+    "a revision without a size has the default": ({"app1": sized(None)}, True),
 }
 
 

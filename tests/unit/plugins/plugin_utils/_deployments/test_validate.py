@@ -446,7 +446,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
             "'reserch' is not a deployment of this host; name a deployment in the list, or one that runs on the host",
         ),
     ),
-    "it may reach one that goes": (
+    "it may reach an absent deployment": (
         (bot(may_reach=["research"]), {"name": "research", "state": "absent"}),
         {"deployed": {"research": 8124}},
         line(
@@ -454,7 +454,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
             "'research' is not a deployment of this host; name a deployment in the list, or one that runs on the host",
         ),
     ),
-    "it may reach one that answers where no container gets to": (
+    "it may reach one that listens only on the loopback": (
         (bot(may_reach=["research"]), OTHER),
         {},
         line(
@@ -600,7 +600,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
             "bot.env sets DATABASE_URI; remove the line: the collection claims the Postgres database and sets it",
         ),
     ),
-    "env_file with a number that is none": (
+    "env_file with an invalid number": (
         (bot(env_file="bot.env"),),
         {"env_files": {"bot.env": "N_JOBS_PER_WORKER=many\n"}},
         line("n_jobs_per_worker", "is text (many); it must be a whole number"),
@@ -646,7 +646,7 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
             "deployed": {"support-bot": 8123, "research": 8124},
         },
     ),
-    "port of a deployment that goes": (
+    "port of an absent deployment": (
         (BOT, {"name": "research", "state": "absent"}),
         {"listening": {8123: "docker-proxy"}, "deployed": {"research": 8123}},
     ),
@@ -684,7 +684,7 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
         (bot(mount_prefix="/a"), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
         {"listening": {8123: "haproxy"}, "deployed": {"support-bot": 8123, "research": 8123}},
     ),
-    "key for tracing beside a licence": ((bot(edition="enterprise", langgraph_cloud_license_key="x"),), {}),
+    "key for tracing in addition to a licence": ((bot(edition="enterprise", langgraph_cloud_license_key="x"),), {}),
     "image without a licence": ((bot(edition="none", langsmith_api_key=...),), {}),
     "longest value": ((bot(env={"BLOB": "x" * 65530}),), {}),
     "empty value": ((bot(env={"EMPTY": ""}),), {}),
@@ -696,7 +696,7 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
         {},
     ),
     "same channels, by consent": ((bot(**FIXED_CHANNELS), {**OTHER, **FIXED_CHANNELS}), {}),
-    "same channels as one that goes": (
+    "same channels as an absent deployment": (
         (bot(redis_key_patterns=["lg:*"]), {**OTHER, "redis_key_patterns": ["lg:*"], "state": "absent"}),
         {},
     ),

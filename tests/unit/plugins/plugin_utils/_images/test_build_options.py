@@ -40,8 +40,8 @@ def complete(*entries: t.Any) -> list[dict[str, t.Any]]:
     return builds
 
 
-def line(option: str, text: str, number: int = 1) -> list[str]:
-    return [f"image_builds entry {number}, option '{option}': {text}"]
+def line(option: str, message: str, number: int = 1) -> list[str]:
+    return [f"image_builds entry {number}, option '{option}': {message}"]
 
 
 HYPHEN = "begins with a hyphen or has a line break; write only the value"
@@ -112,11 +112,11 @@ REFUSED: dict[str, tuple[tuple[t.Any, ...], list[str]]] = {
         (build(readable_build_args="A"),),
         line("readable_build_args", "is text; it must be a list of strings"),
     ),
-    "option for a word: config": ((build(config="--help"),), line("config", HYPHEN)),
-    "option for a word: network": ((build(network="-x"),), line("network", HYPHEN)),
-    "option for a word: base_image": ((build(base_image="--pull"),), line("base_image", HYPHEN)),
-    "option for a word: api_version": ((build(api_version="-1"),), line("api_version", HYPHEN)),
-    "option for a word: folder": ((build(folder="-bot"),), line("folder", HYPHEN)),
+    "an option instead of a value: config": ((build(config="--help"),), line("config", HYPHEN)),
+    "an option instead of a value: network": ((build(network="-x"),), line("network", HYPHEN)),
+    "an option instead of a value: base_image": ((build(base_image="--pull"),), line("base_image", HYPHEN)),
+    "an option instead of a value: api_version": ((build(api_version="-1"),), line("api_version", HYPHEN)),
+    "an option instead of a value: folder": ((build(folder="-bot"),), line("folder", HYPHEN)),
     "tagged base": (
         (build(base_image="r.example:5000/base:1"),),
         line(
@@ -169,7 +169,7 @@ REFUSED: dict[str, tuple[tuple[t.Any, ...], list[str]]] = {
         (build(readable_build_args=[{"A": "x"}]),),
         line("readable_build_args", "'{'A'' is not among build_args; remove it or set it in build_args"),
     ),
-    "one problem an option": (
+    "one problem per option": (
         (build(image=5, push=True, api_version="-1", network=["-"]),),
         [
             *line("image", "is a number; it must be a string"),
