@@ -29,7 +29,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.co
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.data_proxy import taken_ports
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import (
-    Surroundings,
+    CheckContext,
     channel_warnings,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
@@ -53,13 +53,13 @@ INFO_MODULE = "selfhost.langgraph.deployment_info"
 
 
 class ActionModule(ActionBase):
-    """Check the list of deployments on the control node, against what the host reports of itself."""
+    """Check the list of deployments on the control node, against the facts that the host reports."""
 
     _supports_check_mode = True
     _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Check, and give the complete deployments, hidden from every output because they hold secrets."""
+        """Check the list and return the complete deployments, with no_log because they contain secrets."""
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         _validated, options = self.validate_argument_spec(
@@ -88,26 +88,28 @@ class ActionModule(ActionBase):
         if len(options["secret_key"]) < MINIMUM_KEY_LENGTH:
             raise AnsibleActionFail(
                 f"langgraph_secret_key is shorter than {MINIMUM_KEY_LENGTH} characters; every password is derived "
-                "from it: make one with 'openssl rand -hex 32' and keep it in your vault"
+                "from it: create one with 'openssl rand -hex 32' and keep it in your vault"
             )
         previous = options["previous_secret_key"]
         if previous and (len(previous) < MINIMUM_KEY_LENGTH or previous == options["secret_key"]):
             raise AnsibleActionFail(
                 f"langgraph_previous_secret_key is shorter than {MINIMUM_KEY_LENGTH} characters, or langgraph_secret_key itself; "
-                "give the key of before the change, or leave it out where there was none"
+                "set it to the previous key, or remove it if there was none"
             )
         if options["proxy"] != "none" and options["max_running_revisions"] < MINIMUM_RUNNING_REVISIONS:
             raise AnsibleActionFail(
-                f"langgraph_max_running_revisions is below {MINIMUM_RUNNING_REVISIONS}: a new revision starts beside the one "
+                f"langgraph_max_running_revisions is below {MINIMUM_RUNNING_REVISIONS}: a new revision starts next to the one "
                 "that serves; raise it, or set langgraph_proxy: none"
             )
         if options["max_extra_revisions"] < 1:
             raise AnsibleActionFail(
-                "langgraph_max_extra_revisions is below 1: a new revision starts beside the one that serves; raise it"
+                "langgraph_max_extra_revisions is below 1: a new revision starts next to the one that serves; raise it"
             )
         raw = options["deployments"]
         if not isinstance(raw, (list, tuple)):
-            raise AnsibleActionFail("langgraph_deployments is not a list; write one entry, '- name: ...', a deployment")
+            raise AnsibleActionFail(
+                "langgraph_deployments is not a list; write one entry, '- name: ...', per deployment"
+            )
         try:
             paths = [find_file(self, path, task_vars) or path for path in options["image_archives"]]
             archives = {path: archive_images(path) for path in paths}
@@ -115,19 +117,19 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         builds, warnings, problems = self._builds(options["image_builds"], task_vars)
         references = [normal_reference(build["image"]) for build in builds if build["image"]]
-        asked = {
+        arguments = {
             "config_dir": options["config_dir"],
             "files": options["files"],
             "images": sorted({*references, *itertools.chain(*archives.values())}),
             "credentials": True,
         }
-        host = self._execute_module(module_name=INFO_MODULE, module_args=asked, task_vars=task_vars)
+        host = self._execute_module(module_name=INFO_MODULE, module_args=arguments, task_vars=task_vars)
         if host.get("failed"):
             return host
-        surroundings = self._surroundings(raw, options, host, {"archives": archives, "builds": builds}, task_vars)
-        deployments, found = check_deployments(raw, surroundings)
+        context = self._context(raw, options, host, {"archives": archives, "builds": builds}, task_vars)
+        deployments, found = check_deployments(raw, context)
         problems += found
-        # Those that are not in the list, or go, or change their own, drain by what the host has.
+        # Deployments that leave the list, stop or change their drain time drain by the host's recorded value.
         drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
         served = [item["name"] for item in host["deployments"] if item["serving"]]
         deployments = [
@@ -161,48 +163,48 @@ class ActionModule(ActionBase):
     def _builds(
         self, raw: t.Any, task_vars: dict[str, t.Any]
     ) -> tuple[list[dict[str, t.Any]], list[str], list[Problem]]:
-        """The builds with the env of their langgraph.json, what is worth a warning, and what is wrong."""
+        """Return the builds with the env of their langgraph.json, the warnings, and the problems."""
         builds, problems = check_builds(raw)
         warnings: list[str] = []
         for build in () if problems else builds:
-            folder = find_file(self, build["folder"], task_vars)
-            if folder is None or not os.path.isdir(folder):
-                finding = f"there is no folder '{printable(build['folder'])}' on the control node"
-                problems.append(Problem(build["label"], "folder", finding, "give the path of the application"))
+            directory = find_file(self, build["folder"], task_vars)
+            if directory is None or not os.path.isdir(directory):
+                finding = f"there is no directory '{printable(build['folder'])}' on the control node"
+                problems.append(Problem(build["label"], "folder", finding, "set the path of the application"))
                 continue
             try:
-                config = read_config(_read(folder, build["config"]))
-                env = baked_env(config, functools.partial(_read_beside, folder, build))
+                config = read_config(_read(directory, build["config"]))
+                env = baked_env(config, functools.partial(_read_relative, directory, build))
             except OSError:
-                finding = f"'{printable(folder)}' has no file '{printable(build['config'])}'"
-                problems.append(Problem(build["label"], "config", finding, "give its path in the folder"))
+                finding = f"'{printable(directory)}' has no file '{printable(build['config'])}'"
+                problems.append(Problem(build["label"], "config", finding, "set its path in the directory"))
             except ConfigError as error:
                 problems.append(
                     Problem(build["label"], "config", f"{printable(build['config'])} {error}", "correct the file")
                 )
             else:
-                build |= {"folder": folder, "env": env}
+                build |= {"folder": directory, "env": env}
                 warnings += _build_warnings(build, config)
         return builds, warnings, problems
 
-    def _surroundings(
+    def _context(
         self,
         raw: t.Sequence[t.Any],
         options: t.Mapping[str, t.Any],
         host: t.Mapping[str, t.Any],
         images: t.Mapping[str, t.Any],
         task_vars: dict[str, t.Any],
-    ) -> Surroundings:
+    ) -> CheckContext:
         paths = {entry.get("env_file") for entry in raw if isinstance(entry, t.Mapping)}
         built = {normal_reference(build["image"]): build for build in images["builds"] if build["image"]}
-        coming = set(host["images"]).union(*images["archives"].values(), built)
-        return Surroundings(
+        expected = set(host["images"]).union(*images["archives"].values(), built)
+        return CheckContext(
             secret_key=options["secret_key"],
             previous_secret_key=options["previous_secret_key"],
-            env_files={path: self._text(path, task_vars) for path in paths if path and isinstance(path, str)},
+            env_files={path: self._content(path, task_vars) for path in paths if path and isinstance(path, str)},
             listening={int(port): program for port, program in host["listening"].items()},
             deployed={item["name"]: item["port"] for item in host["deployments"] if item["port"]},
-            images=coming if options["image_pull"] == "never" else None,
+            images=expected if options["image_pull"] == "never" else None,
             image_envs={name: build.get("env", {}) for name, build in built.items() if build["merge_env"]},
             max_connections=options["max_connections"],
             redis_databases=options["redis_databases"],
@@ -216,12 +218,12 @@ class ActionModule(ActionBase):
             ),
         )
 
-    def _text(self, path: str, task_vars: dict[str, t.Any]) -> str | None:
+    def _content(self, path: str, task_vars: dict[str, t.Any]) -> str | None:
         found = find_file(self, path, task_vars)
         if found is None:
             return None
         try:
-            # Decrypts a file that ansible-vault encrypted.
+            # get_real_file decrypts a file that ansible-vault encrypted.
             with open(self._loader.get_real_file(found), encoding="utf-8") as file:
                 return file.read()
         except (AnsibleError, OSError, UnicodeDecodeError):
@@ -231,7 +233,7 @@ class ActionModule(ActionBase):
 def _data_proxy_lines(
     plan: t.Mapping[str, t.Any], host: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any]
 ) -> list[str]:
-    """What keeps the data proxy from listening: the inventory, or another program."""
+    """Return the reasons why the data proxy cannot listen: errors in the inventory, or other programs."""
     name = str(task_vars.get("inventory_hostname", "the host"))
     return [*plan.get("problems", ()), *taken_ports(plan.get("listeners", ()), host["sockets"], name)]
 
@@ -241,10 +243,10 @@ def _read(*path: str) -> str:
         return file.read()
 
 
-def _read_beside(folder: str, build: t.Mapping[str, t.Any], path: str) -> str | None:
-    """A file that langgraph.json names: its paths begin where it is itself."""
+def _read_relative(directory: str, build: t.Mapping[str, t.Any], path: str) -> str | None:
+    """Read a file with a path in langgraph.json, which is relative to that file; return None if there is none."""
     try:
-        return _read(folder, os.path.dirname(build["config"]), path)
+        return _read(directory, os.path.dirname(build["config"]), path)
     except OSError:
         return None
 
@@ -252,7 +254,7 @@ def _read_beside(folder: str, build: t.Mapping[str, t.Any], path: str) -> str | 
 def _build_warnings(build: t.Mapping[str, t.Any], config: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     label = f"{build['label']}, image '{build['image']}'"
     if build["pull"] and floats(config, build["base_image"], build["api_version"]):
-        yield f"{label}: its base floats, a later build may take a newer server; set api_version to a full version"
+        yield f"{label}: the base image is not pinned, a later build may use a newer server; set api_version to a full version"
     if build["env"] and not build["merge_env"]:
         names = ", ".join(sorted(build["env"]))
-        yield f"{label}: env of {build['config']} ({names}) is not part of an image; set merge_env: true or give it in env"
+        yield f"{label}: env of {build['config']} ({names}) is not part of an image; set merge_env: true or set it in env"

@@ -14,13 +14,13 @@ DEADLINE = 300
 
 
 class ActionModule(ActionBase):
-    """Run the module of the same name, and say how long it has been at it."""
+    """Run the module of the same name, and print how long it has been running."""
 
     _supports_check_mode = True
     _supports_async = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Hand over to the module, which checks its options itself."""
+        """Run the module, which checks its options itself."""
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         deployments = self._task.args.get("deployments") or ()

@@ -30,18 +30,18 @@ except ImportError:
 
 display = Display()
 Vars = dict[str, t.Any]
-# What says how an image is made; the secrets of a build are no part of the image.
+# Options that determine the image; the secrets of a build are not part of it.
 _HASHED = ("config", "base_image", "api_version", "network", "build_args")
 
 
 class ActionModule(ActionBase):
-    """Build images where the task runs, from folders of the control node."""
+    """Build images on the host of the task, from directories of the control node."""
 
     _supports_check_mode = True
     _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: Vars | None = None) -> Vars:
-        """Ask what is built already, ship the folders of the rest, build."""
+        """Check which images exist, transfer the directories of the others, and build them."""
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         if DOCKER_MISSING:
@@ -49,10 +49,10 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         builds = [self._complete(build, task_vars) for build in arguments.get("builds") or ()]
         if self._local():
-            # A call of a module takes as long as all the rest of a re-run.
-            there = built_here(builds)
-            if there is not None:
-                return {"changed": False, "images": there}
+            # A module call would take as long as the rest of a run without changes.
+            existing = built_here(builds)
+            if existing is not None:
+                return {"changed": False, "images": existing}
             for build in builds:
                 build["path"] = build["folder"]
             with progress(f"building {listed([build['image'] for build in builds])}"):
@@ -71,32 +71,32 @@ class ActionModule(ActionBase):
 
     def _complete(self, build: Vars, task_vars: Vars) -> Vars:
         build = {key: value for key, value in build.items() if value is not None}
-        folder = find_file(self, str(build.get("folder")), task_vars)
-        if folder is None or not os.path.isdir(folder):
+        directory = find_file(self, str(build.get("folder")), task_vars)
+        if directory is None or not os.path.isdir(directory):
             raise AnsibleActionFail(
-                f"image '{build.get('image')}', option 'folder': there is no folder '{build.get('folder')}'"
+                f"image '{build.get('image')}', option 'folder': there is no directory '{build.get('folder')}'"
             )
-        build |= {"image": normal_reference(build["image"]), "folder": os.path.abspath(folder)}
+        build |= {"image": normal_reference(build["image"]), "folder": os.path.abspath(directory)}
         return {**build, "source": source_hash(build)}
 
     def _local(self) -> bool:
         return self._connection.transport == "local"
 
     def _ship(self, build: Vars, spool: str, task_vars: Vars) -> None:
-        """Bring the context of a build to the build host; what it has to look at is noted in ``build``."""
+        """Copy the build context to the build host; set its path and checksum in ``build``."""
         target = f"{spool}/{build['source'][:24]}.tar"
-        made = {"path": spool, "state": "directory", "mode": "0700"}
-        self._execute_module(module_name="ansible.builtin.file", module_args=made, task_vars=task_vars)
-        with tempfile.TemporaryDirectory(prefix="langgraph-build-") as folder:
-            packed = os.path.join(folder, "context.tar")
+        directory = {"path": spool, "state": "directory", "mode": "0700"}
+        self._execute_module(module_name="ansible.builtin.file", module_args=directory, task_vars=task_vars)
+        with tempfile.TemporaryDirectory(prefix="langgraph-build-") as temporary:
+            packed = os.path.join(temporary, "context.tar")
             with tarfile.open(packed, "w") as archive:
                 for path in context(build["folder"], build.get("config") or "langgraph.json"):
                     archive.add(os.path.join(build["folder"], path), path, recursive=False)
             with open(packed, "rb") as file:
                 build |= {"path": target, "checksum": hashlib.file_digest(file, "sha256").hexdigest()}
-            done = copy_file(self, packed, target, task_vars)
-        if done.get("failed"):
-            raise AnsibleActionFail(f"image '{build['image']}': its folder cannot be shipped: {done.get('msg')}")
+            copied = copy_file(self, packed, target, task_vars)
+        if copied.get("failed"):
+            raise AnsibleActionFail(f"image '{build['image']}': its directory cannot be shipped: {copied.get('msg')}")
 
     def _module(self, arguments: Vars, task_vars: Vars) -> Vars:
         return self._execute_module(
@@ -105,7 +105,7 @@ class ActionModule(ActionBase):
 
 
 def built_here(builds: t.Sequence[Vars]) -> dict[str, Vars] | None:
-    """What the module says where all images are built already; None where it has something to do, or to complain of."""
+    """Return the module's result if all images are built already; None if the module must build or report an error."""
     try:
         client = docker_engine.connect()
         found = {build["image"]: image_build.built(client, build) for build in builds}
@@ -115,29 +115,29 @@ def built_here(builds: t.Sequence[Vars]) -> dict[str, Vars] | None:
     return images if len(images) == len(found) else None
 
 
-def context(folder: str, config: str = "langgraph.json") -> list[str]:
-    """What docker build takes of a folder, sorted: all but what .dockerignore leaves out (docs: docker build context)."""
+def context(directory: str, config: str = "langgraph.json") -> list[str]:
+    """Return the sorted paths of the build context: all files that .dockerignore does not exclude (docs: docker build)."""
     ignored: list[str] = []
-    # The CLI builds in the folder of its configuration.
+    # The CLI builds in the directory of its configuration.
     inside = os.path.dirname(os.path.normpath(config))
-    path = os.path.join(folder, inside, ".dockerignore")
+    path = os.path.join(directory, inside, ".dockerignore")
     if os.path.isfile(path):
         with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
             lines = [line.strip() for line in file]
         ignored = [_below(inside, line) for line in lines if line and not line.startswith("#")]
-    return sorted(exclude_paths(folder, ignored))
+    return sorted(exclude_paths(directory, ignored))
 
 
-def _below(folder: str, pattern: str) -> str:
-    """A pattern of .dockerignore as it reads from further up."""
-    if not folder:
+def _below(directory: str, pattern: str) -> str:
+    """Return a pattern of the .dockerignore in ``directory``, relative to the root of the build context."""
+    if not directory:
         return pattern
     negated = "!" if pattern.startswith("!") else ""
-    return f"{negated}{folder}/{pattern.removeprefix('!').strip().lstrip('/')}"
+    return f"{negated}{directory}/{pattern.removeprefix('!').strip().lstrip('/')}"
 
 
 def source_hash(build: t.Mapping[str, t.Any]) -> str:
-    """Identify what an image is made from: the files with their modes, and the options that say how."""
+    """Return the hash of an image's sources: the files with their modes, and the build options."""
     digest = hashlib.sha256(json.dumps({key: build.get(key) for key in _HASHED}, sort_keys=True).encode())
     for path in context(build["folder"], build.get("config") or "langgraph.json"):
         full = os.path.join(build["folder"], path)

@@ -31,12 +31,12 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._progress impor
 
 display = Display()
 Vars = dict[str, t.Any]
-# The engine unpacks an archive beside its store before it takes its layers.
+# The engine unpacks an archive next to its store before it takes its layers.
 UNPACKED = 2
 
 
 class ModuleFailed(RuntimeError):
-    """A module failed on the host; its result is the task's."""
+    """A module failed on the host; its result becomes the task's result."""
 
     def __init__(self, result: Vars) -> None:
         super().__init__(result.get("msg"))
@@ -44,13 +44,13 @@ class ModuleFailed(RuntimeError):
 
 
 class ActionModule(ActionBase):
-    """Ship the layers of images that the host lacks, in parts, and have them loaded."""
+    """Transfer the image layers that the host lacks, in parts, and load the images."""
 
     _supports_check_mode = True
     _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: Vars | None = None) -> Vars:
-        """Look, ship, load."""
+        """Check which layers the host lacks, transfer them, and load the images."""
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         _validated, options = self.validate_argument_spec(
@@ -64,15 +64,15 @@ class ActionModule(ActionBase):
             }
         )
         try:
-            return self._bring(options["images"], task_vars)
+            return self._transfer(options["images"], task_vars)
         except ModuleFailed as failure:
             return failure.result
         except ArchiveError as error:
             raise AnsibleActionFail(str(error)) from error
 
-    def _bring(self, wanted: list[Vars], task_vars: Vars) -> Vars:
-        images = [self._found(item, task_vars) for item in wanted]
-        looked_for = [
+    def _transfer(self, wanted: list[Vars], task_vars: Vars) -> Vars:
+        images = [self._with_archive(item, task_vars) for item in wanted]
+        queried = [
             {
                 **{key: item[key] for key in ("image", "image_id")},
                 "layers": [layer.diff_id for layer in item["archived"].layers],
@@ -80,7 +80,7 @@ class ActionModule(ActionBase):
             }
             for item in images
         ]
-        host = self._module("image_layers_info", {"images": looked_for}, task_vars)
+        host = self._module("image_layers_info", {"images": queried}, task_vars)
         missing = [item for item in images if item["image"] not in host["present"]]
         if not missing:
             return {"changed": False, "images": []}
@@ -93,24 +93,24 @@ class ActionModule(ActionBase):
         if not self._task.check_mode:
             for item in missing:
                 self._ship_and_load(item, host, task_vars)
-        return {"changed": True, "images": [_told(item) for item in missing]}
+        return {"changed": True, "images": [_result_entry(item) for item in missing]}
 
-    def _found(self, item: Vars, task_vars: Vars) -> Vars:
+    def _with_archive(self, item: Vars, task_vars: Vars) -> Vars:
         path = find_file(self, item["archive"], task_vars) or item["archive"]
         image = normal_reference(item["image"])
         archived = archive_images(path)
         if image not in archived:
-            held = ", ".join(sorted(archived)) or "none"
-            raise AnsibleActionFail(f"image_archives: '{path}' has no image '{image}'; it has {held}")
+            names = ", ".join(sorted(archived)) or "none"
+            raise AnsibleActionFail(f"image_archives: '{path}' has no image '{image}'; it has {names}")
         found = archived[image]
         return {**item, "archive": path, "image": image, "image_id": found.image_id, "archived": found}
 
     def _ship_and_load(self, item: Vars, host: Vars, task_vars: Vars) -> None:
-        """Bring the parts that do not wait on the host already, and have it load them."""
-        # One image may have two names, each an archive of its own.
-        named = hashlib.sha256(f"{item['image']} {item['image_id']}".encode()).hexdigest()
-        spool = f"{host['spool']}/{named[:24]}-{item['there']}"
-        folder, sent = tempfile.mkdtemp(prefix="langgraph-image-"), 0
+        """Transfer the parts that the host's spool directory lacks, and load the image on the host."""
+        # One image may have two names, each with its own archive.
+        key = hashlib.sha256(f"{item['image']} {item['image_id']}".encode()).hexdigest()
+        spool = f"{host['spool']}/{key[:24]}-{item['there']}"
+        directory, sent = tempfile.mkdtemp(prefix="langgraph-image-"), 0
         checksums: dict[str, str] = {}
 
         def ship(part: str) -> None:
@@ -119,23 +119,23 @@ class ActionModule(ActionBase):
             with open(part, "rb") as file:
                 checksums[name] = hashlib.file_digest(file, "sha256").hexdigest()
             if host["spooled"].get(f"{spool}/{name}") != checksums[name]:
-                self._keep(item["image"], self._put(part, name), spool)
+                self._move_to_spool(item["image"], self._upload(part, name), spool)
             sent += os.path.getsize(part)
             if item["size"]:
-                there = f"{megabytes(min(sent, item['size']))} of {megabytes(item['size'])}"
-                display.display(f"  {task_vars['inventory_hostname']}: {item['image']}: {there} there")
+                sent_size = f"{megabytes(min(sent, item['size']))} of {megabytes(item['size'])}"
+                display.display(f"  {task_vars['inventory_hostname']}: {item['image']}: {sent_size} transferred")
 
         try:
-            write_parts(item["archive"], item["image"], item["there"], folder, ship)
+            write_parts(item["archive"], item["image"], item["there"], directory, ship)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        told = {key: item[key] for key in ("archive", "image", "image_id")}
-        told |= {"content": item["archived"].content, "spool": spool, "checksums": checksums}
+            shutil.rmtree(directory, ignore_errors=True)
+        arguments = {key: item[key] for key in ("archive", "image", "image_id")}
+        arguments |= {"content": item["archived"].content, "spool": spool, "checksums": checksums}
         with progress(f"{task_vars['inventory_hostname']}: loading {item['image']}"):
-            self._module("image_load", {"images": [told]}, task_vars)
+            self._module("image_load", {"images": [arguments]}, task_vars)
 
-    def _put(self, source: str, name: str) -> str:
-        """Bring a file to the folder of this task on the host."""
+    def _upload(self, source: str, name: str) -> str:
+        """Copy a file to the temporary directory of this task on the host."""
         shell = self._connection._shell
         if shell.tmpdir is None:
             self._make_tmp_path()
@@ -144,17 +144,15 @@ class ActionModule(ActionBase):
         self._fixup_perms2((shell.tmpdir, target), execute=False)
         return target
 
-    def _keep(self, image: str, part: str, spool: str) -> None:
-        """Put a part that has arrived beside those that wait, of root alone; a module's start would cost a second."""
-        own = '"$(id -u):$(id -g)"'
+    def _move_to_spool(self, image: str, part: str, spool: str) -> None:
+        """Move an uploaded part to the spool directory, accessible only to root; a module call would cost a second."""
+        owner = '"$(id -u):$(id -g)"'
         source, target = shlex.quote(part), shlex.quote(spool)
-        command = (
-            f"umask 077 && mkdir -p {target} && chmod 600 {source} && chown {own} {source} && mv -f {source} {target}/"
-        )
+        command = f"umask 077 && mkdir -p {target} && chmod 600 {source} && chown {owner} {source} && mv -f {source} {target}/"
         done = self._low_level_execute_command(command)
         if done["rc"] != 0:
             why = printable(str(done.get("stderr") or done.get("stdout")))
-            raise AnsibleActionFail(f"image '{image}': a part of it cannot be kept on the host ({why})")
+            raise AnsibleActionFail(f"image '{image}': a part of it cannot be stored on the host ({why})")
 
     def _module(self, name: str, arguments: Vars, task_vars: Vars) -> Vars:
         full = name if "." in name else f"selfhost.langgraph.{name}"
@@ -165,19 +163,19 @@ class ActionModule(ActionBase):
 
 
 def _space_problem(missing: list[Vars], host: Vars) -> str | None:
-    """One line where the host has too little space; nothing has been shipped yet."""
+    """Return a message if the host has too little space, else None; nothing has been transferred yet."""
     size = sum(item["size"] for item in missing)
     spool = size if host["spool_free"] is None else 0
     label = ", ".join(dict.fromkeys(name for item in missing for name in item["deployments"])) or "-"
     needs = ((size * UNPACKED + spool, host["free"], host["root"]), (size, host["spool_free"], host["spool"]))
-    for needed, free, folder in needs:
+    for needed, free, directory in needs:
         if free is not None and needed > free:
-            finding = f"to load it the host needs {megabytes(needed)} in {folder} and has {megabytes(free)} free"
-            return str(Problem(label, "image", finding, "free some space or give it a larger disk"))
+            finding = f"loading it requires {megabytes(needed)} in {directory}, but the host has {megabytes(free)} free"
+            return str(Problem(label, "image", finding, "free some space or enlarge the disk"))
     return None
 
 
-def _told(item: Vars) -> Vars:
+def _result_entry(item: Vars) -> Vars:
     archived: ArchivedImage = item["archived"]
     return {
         "image": item["image"],

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: claim_owner
-short_description: The fingerprint under which an inventory owns its claims
+short_description: Fingerprint that identifies an inventory as the owner of its claims
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Derives the owner of claims from the secret key, on the control node, so that the key itself stays there.
-  - The fingerprint is no secret. It says nothing about the key.
+  - Derives the owner of claims from the secret key on the control node, so that the key itself stays there.
+  - The fingerprint is not secret. It reveals nothing about the key.
 positional: environment
 options:
   _input:
@@ -20,13 +20,13 @@ options:
     type: str
     required: true
   environment:
-    description: Name of the environment, which sets inventories apart that have the same key; it may be empty.
+    description: Name of the environment, which distinguishes inventories with the same key; it may be empty.
     type: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: Have only our own claim released
+- name: Release only our own claim
   selfhost.langgraph.redis_database:
     databases:
       - name: support-bot
@@ -47,7 +47,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwor
 
 
 def claim_owner(secret_key: str, environment: str) -> str:
-    """Give the fingerprint."""
+    """Return the fingerprint."""
     return owner_fingerprint(str(secret_key), str(environment))
 
 
@@ -55,5 +55,5 @@ class FilterModule:
     """The filter claim_owner."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"claim_owner": claim_owner}

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: connections_needed
-short_description: Connections to Postgres that the deployments of all hosts may hold at once
+short_description: Number of Postgres connections that the deployments of all hosts may open at once
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Adds up what one revision of every deployment may open on each host, and what the revisions may that run beside those for a
-    while, at most C(langgraph_max_extra_revisions) on a host and C(langgraph_max_running_revisions) of a deployment.
-  - It goes by the inventory alone, so that a run with C(--limit) gives the same number.
+  - Adds up the connections of one revision of every deployment on each host, and those of the revisions that run next to it for
+    a while, at most C(langgraph_max_extra_revisions) per host and C(langgraph_max_running_revisions) per deployment.
+  - It uses only the inventory, so that a run with C(--limit) returns the same number.
   - The playbook C(selfhost.langgraph.site) sizes Postgres with it.
 positional: server, groups
 options:
@@ -23,15 +23,15 @@ options:
     elements: dict
     required: true
   server:
-    description: Inventory name of the host whose Postgres is to be sized. Only hosts that use that one count. Left out, all do.
+    description: Inventory name of the host whose Postgres is sized. Only hosts that use it count. Without it, all hosts count.
     type: str
   groups:
-    description: The groups of the inventory, which say what a host uses that does not say it itself. It goes with O(server).
+    description: The groups of the inventory, which determine the services of a host that does not set them. Used with O(server).
     type: dict
 """
 
 EXAMPLES = r"""
-- name: How many connections may there be?
+- name: Show the number of connections
   ansible.builtin.debug:
     msg: "{{ groups['langgraph_hosts'] | map('extract', hostvars) | selfhost.langgraph.connections_needed(inventory_hostname, groups) }}"
 """
@@ -53,5 +53,5 @@ class FilterModule:
     """The filter connections_needed."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"connections_needed": connections_needed}

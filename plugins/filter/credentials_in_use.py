@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: credentials_in_use
-short_description: What the containers of all hosts carry
+short_description: Credentials that the containers of all hosts use
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Collects what a task of each host has registered, M(selfhost.langgraph.deployment_check),
+  - Collects the registered results of a task of each host, one of M(selfhost.langgraph.deployment_check),
     M(selfhost.langgraph.deployment_rollout), or M(selfhost.langgraph.deployment_info) with
-    O(selfhost.langgraph.deployment_info#module:credentials=true). A host that has registered nothing has not answered, and
-    counts as carrying the passwords of before.
-  - Hosts that share neither Redis nor Postgres with the one that asks are left out.
-  - The role P(selfhost.langgraph.langgraph#role) revokes a password once nothing carries it.
+    O(selfhost.langgraph.deployment_info#module:credentials=true). A host without a registered result has not answered, and
+    counts as using the previous passwords.
+  - Hosts that share neither Redis nor Postgres with O(host) are left out.
+  - The role P(selfhost.langgraph.langgraph#role) revokes a password once no container uses it.
 positional: register, host, groups
 options:
   _input:
@@ -29,7 +29,7 @@ options:
     type: str
     required: true
   host:
-    description: Name of the host that asks.
+    description: Name of the host whose Redis and Postgres are considered.
     type: str
     required: true
   groups:
@@ -39,7 +39,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: What is in use?
+- name: Collect the credentials in use
   ansible.builtin.set_fact:
     in_use: >-
       {{ groups['langgraph_hosts'] | map('extract', hostvars)
@@ -48,7 +48,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: By host, what its containers carry; null where it has not answered.
+  description: By host, the credentials that its containers use; null if it has not answered.
   type: dict
 """
 
@@ -61,5 +61,5 @@ class FilterModule:
     """The filter credentials_in_use."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"credentials_in_use": credentials_in_use}

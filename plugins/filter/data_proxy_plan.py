@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: data_proxy_plan
-short_description: Where the data proxy of a host listens, for whom, and where it leads
+short_description: Listeners of a host's data proxy, with their clients and backends
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Works out the listeners of the role P(selfhost.langgraph.data_proxy#role) from the inventory. Services that are given by URI have none.
-  - The role P(selfhost.langgraph.langgraph#role) has M(selfhost.langgraph.deployment_check) refuse ports of them that another
-    program has.
+  - Computes the listeners of the role P(selfhost.langgraph.data_proxy#role) from the inventory. Services that are set by URI have none.
+  - The role P(selfhost.langgraph.langgraph#role) passes them to M(selfhost.langgraph.deployment_check), which refuses ports that
+    another program uses.
 positional: host, groups, played
 options:
   _input:
@@ -22,7 +22,7 @@ options:
     elements: dict
     required: true
   host:
-    description: Name of the host that the listeners are for.
+    description: Name of the host whose listeners are computed.
     type: str
     required: true
   groups:
@@ -37,7 +37,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Where does the data proxy listen?
+- name: Show where the data proxy listens
   ansible.builtin.debug:
     msg: >-
       {{ groups['all'] | map('extract', hostvars)
@@ -48,9 +48,9 @@ RETURN = r"""
 _value:
   description:
     - C(listeners), each with C(name), C(address), C(port), C(server) (a socket, or an address with its port), C(local) (whether that is a
-      socket) and C(sources) (the addresses that may connect; empty for the gateway, which the firewall guards).
-    - C(unknown), names of hosts whose addresses have to be learned before the listeners are complete.
-    - C(problems), one line for each mistake of the inventory.
+      socket) and C(sources) (the addresses that may connect; empty for the gateway, which the firewall protects).
+    - C(unknown), names of hosts whose addresses must be gathered before the listeners are complete.
+    - C(problems), one line per error in the inventory.
   type: dict
 """
 
@@ -63,5 +63,5 @@ class FilterModule:
     """The filter data_proxy_plan."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"data_proxy_plan": data_proxy_plan}

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: deployed_targets
-short_description: What health asks, from what a host has
+short_description: Options of health from the deployments of a host
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives the list that M(selfhost.langgraph.health) takes, from the deployments of a host that serve.
-  - The role P(selfhost.langgraph.langgraph#role) uses it where no list of deployments is at hand.
+  - Returns the O(selfhost.langgraph.health#module:deployments) of M(selfhost.langgraph.health) from the serving deployments of a host.
+  - The role P(selfhost.langgraph.langgraph#role) uses it if there is no list of deployments.
 options:
   _input:
     description:
@@ -23,7 +23,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Are all healthy?
+- name: Check the health of all deployments
   selfhost.langgraph.health:
     deployments: "{{ host.deployments | selfhost.langgraph.deployed_targets }}"
 """
@@ -44,5 +44,5 @@ class FilterModule:
     """The filter deployed_targets."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"deployed_targets": targets}

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: deployment_table
-short_description: A table of deployments that a person can read
+short_description: Table of deployments for users
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives one line for each deployment, with its URL, Redis number, Postgres database, image, revision, what happened to it
-    and its health.
-  - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
+  - Returns one line per deployment, with its URL, Redis database number, Postgres database, image, revision and health, and
+    below them one line per change.
+  - The role P(selfhost.langgraph.langgraph#role) uses it.
 positional: numbers, health, services
 options:
   _input:
@@ -31,8 +31,8 @@ options:
     required: true
   services:
     description:
-      - The RV(selfhost.langgraph.deployment_rollout#module:deployments) of M(selfhost.langgraph.deployment_rollout), what
-        happened to each or in check mode would.
+      - The RV(selfhost.langgraph.deployment_rollout#module:deployments) of M(selfhost.langgraph.deployment_rollout), the changes
+        that were made, or in check mode would be.
     type: list
     elements: dict
     default: []
@@ -60,5 +60,5 @@ class FilterModule:
     """The filter deployment_table."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"deployment_table": deployment_table}

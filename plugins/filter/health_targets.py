@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: health_targets
-short_description: What health asks, from checked deployments
+short_description: Options of health from checked deployments
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives the list that M(selfhost.langgraph.health) takes, names and URLs without anything secret.
-  - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
+  - Returns the O(selfhost.langgraph.health#module:deployments) of M(selfhost.langgraph.health), names and URLs without secrets.
+  - The role P(selfhost.langgraph.langgraph#role) uses it.
 options:
   _input:
     description: The RV(selfhost.langgraph.deployment_check#module:deployments) of M(selfhost.langgraph.deployment_check).
@@ -22,7 +22,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Are all healthy?
+- name: Check the health of all deployments
   selfhost.langgraph.health:
     deployments: "{{ checked.deployments | selfhost.langgraph.health_targets }}"
 """
@@ -43,5 +43,5 @@ class FilterModule:
     """The filter health_targets."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"health_targets": health_targets}

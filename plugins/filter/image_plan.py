@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: image_plan
-short_description: What a host lacks of the images that all hosts shall run
+short_description: Images that a host lacks of those that all hosts will run
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Pins every image, once for all hosts, and gives what one host has to pull, load or name to run exactly that one.
-  - The role P(selfhost.langgraph.image#role) uses it between two of its steps.
+  - Pins every image, once for all hosts, and returns the images that one host must pull, load or tag to run exactly those.
+  - The role P(selfhost.langgraph.image#role) uses it.
 positional: hosts, engine, resolved, built, built_here
 options:
   _input:
@@ -21,7 +21,7 @@ options:
     elements: dict
     required: true
   hosts:
-    description: The same of every host of the play.
+    description: The same list for every host of the play.
     type: list
     elements: list
     required: true
@@ -38,13 +38,13 @@ options:
     type: dict
     required: true
   built_here:
-    description: Whether the host is the one that has built them.
+    description: Whether this host has built the images.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Plan what the host lacks
+- name: Find the images that the host lacks
   ansible.builtin.set_fact:
     lacking: "{{ checked.images
       | selfhost.langgraph.image_plan([checked.images], checked.engine, asked.images, {}) }}"
@@ -53,8 +53,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(pull), C(load), C(save) and C(tag) say what to do, C(coming) what images stand for then, C(problems) what makes it
-      impossible.
+    - C(pull), C(load), C(save) and C(tag) are the actions, C(coming) the image of each reference after them, C(problems) the
+      reasons why they are impossible.
   type: dict
 """
 
@@ -67,5 +67,5 @@ class FilterModule:
     """The filter image_plan."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"image_plan": plan_images}

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: images_to_resolve
-short_description: Which images to ask registries for
+short_description: Images to resolve in registries
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives the images of all hosts that come from registries, each once, in the form of
+  - Returns the images of all hosts that come from registries, each once, in the format of
     O(selfhost.langgraph.registry_image_info#module:images).
-  - The role P(selfhost.langgraph.image#role) uses it between two of its steps.
+  - The role P(selfhost.langgraph.image#role) uses it.
 positional: pull, pinned
 options:
   _input:
@@ -22,17 +22,17 @@ options:
     elements: list
     required: true
   pull:
-    description: V(always) asks for every tag, V(missing) only for what hosts lack or have differently.
+    description: V(always) resolves every tag, V(missing) only images that hosts lack or have in different versions.
     type: str
     required: true
   pinned:
-    description: Images that are settled already, with what they stand for; they are not asked for again.
+    description: Images that are pinned already, with their digests; they are not resolved again.
     type: dict
     default: {}
 """
 
 EXAMPLES = r"""
-- name: Ask the registries
+- name: Resolve the images in their registries
   selfhost.langgraph.registry_image_info:
     images: "{{ [checked.images] | selfhost.langgraph.images_to_resolve('always') }}"
 """
@@ -53,5 +53,5 @@ class FilterModule:
     """The filter images_to_resolve."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"images_to_resolve": to_resolve}

@@ -6,30 +6,30 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: live_addresses
-short_description: Addresses from which containers may be connected
+short_description: Addresses from which containers may connect
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives the addresses of the hosts and of their containers, where every host has answered.
-  - The role P(selfhost.langgraph.langgraph#role) has M(selfhost.langgraph.redis_database) close connections from elsewhere that
-    were opened with a revoked password.
+  - Returns the addresses of the hosts and of their containers, if every host has answered.
+  - The role P(selfhost.langgraph.langgraph#role) passes them to M(selfhost.langgraph.redis_database), which closes connections
+    from other addresses that were opened with a revoked password.
 options:
   _input:
-    description: What P(selfhost.langgraph.credentials_in_use#filter) gives.
+    description: The result of P(selfhost.langgraph.credentials_in_use#filter).
     type: dict
     required: true
 """
 
 EXAMPLES = r"""
-- name: From where may containers be connected?
+- name: Show the addresses of containers
   ansible.builtin.debug:
     msg: "{{ in_use | selfhost.langgraph.live_addresses }}"
 """
 
 RETURN = r"""
 _value:
-  description: The addresses; none where a host has not answered.
+  description: The addresses; null if a host has not answered.
   type: list
   elements: str
 """
@@ -43,5 +43,5 @@ class FilterModule:
     """The filter live_addresses."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"live_addresses": live_addresses}

@@ -6,27 +6,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: max_connections
-short_description: The size of a Postgres for so many connections
+short_description: The value of max_connections for a number of connections
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives what Postgres allows already where that is enough, else 100, 200, 400 and so on, so that a fifth is left free. Each change
-    restarts Postgres and interrupts every deployment, so it never goes down by itself.
+  - Returns the observed value if it is enough, else 100, 200, 400 and so on, with a reserve of a fifth. Each change restarts
+    Postgres and interrupts every deployment, so the value is never lowered.
 positional: observed
 options:
   _input:
-    description: Connections that all deployments together may hold, as P(selfhost.langgraph.connections_needed#filter) gives them.
+    description: Connections that all deployments together may open, the result of P(selfhost.langgraph.connections_needed#filter).
     type: int
     required: true
   observed:
-    description: What Postgres allows already; V(0) where there is none yet.
+    description: The present C(max_connections) of Postgres; V(0) if it is not installed yet.
     type: int
     default: 0
 """
 
 EXAMPLES = r"""
-- name: How large would Postgres be?
+- name: Show the value of max_connections
   ansible.builtin.debug:
     msg: "{{ 384 | selfhost.langgraph.max_connections(400) }}"  # 400
 """
@@ -46,5 +46,5 @@ class FilterModule:
     """The filter max_connections."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"max_connections": max_connections}

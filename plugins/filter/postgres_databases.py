@@ -6,13 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: postgres_databases
-short_description: What postgres_database takes, from checked deployments
+short_description: Options of postgres_database from checked deployments
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives the list that M(selfhost.langgraph.postgres_database) takes, from deployments that were checked and their Redis numbers.
-  - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
+  - Returns the O(selfhost.langgraph.postgres_database#module:databases) of M(selfhost.langgraph.postgres_database), from checked
+    deployments and their Redis database numbers.
+  - The role P(selfhost.langgraph.langgraph#role) uses it.
 positional: numbers, server, address, use
 options:
   _input:
@@ -32,8 +33,8 @@ options:
     type: str
   use:
     description:
-      - What P(selfhost.langgraph.credentials_in_use#filter) gives. Left out, it is not known what containers carry, and no password
-        is revoked.
+      - The result of P(selfhost.langgraph.credentials_in_use#filter). Without it, the credentials in use are unknown, and no
+        password is revoked.
     type: dict
 """
 
@@ -59,5 +60,5 @@ class FilterModule:
     """The filter postgres_databases."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"postgres_databases": postgres_databases}

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: redis_databases
-short_description: What redis_database takes, from checked deployments
+short_description: Options of redis_database from checked deployments
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives the list that M(selfhost.langgraph.redis_database) takes, from deployments that were checked.
-  - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
+  - Returns the O(selfhost.langgraph.redis_database#module:databases) of M(selfhost.langgraph.redis_database), from checked deployments.
+  - The role P(selfhost.langgraph.langgraph#role) uses it.
 positional: use
 options:
   _input:
@@ -22,13 +22,13 @@ options:
     required: true
   use:
     description:
-      - What P(selfhost.langgraph.credentials_in_use#filter) gives. Left out, it is not known what containers carry, and no password
-        is revoked.
+      - The result of P(selfhost.langgraph.credentials_in_use#filter). Without it, the credentials in use are unknown, and no
+        password is revoked.
     type: dict
 """
 
 EXAMPLES = r"""
-- name: Claim a Redis number for each deployment
+- name: Claim a Redis database for each deployment
   selfhost.langgraph.redis_database:
     databases: "{{ checked.deployments | selfhost.langgraph.redis_databases }}"
 """
@@ -49,5 +49,5 @@ class FilterModule:
     """The filter redis_databases."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"redis_databases": redis_databases}

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: removal
-short_description: What the removal of a deployment would lose, and whether it may be done
+short_description: Data that the removal of a deployment would delete, and whether it is allowed
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Judges the removal of a deployment from what all hosts of the run have found.
+  - Decides whether a deployment may be removed, from the findings of all hosts of the run.
   - The role P(selfhost.langgraph.langgraph#role) uses it in its entry point C(remove).
 positional: name, run, groups
 options:
@@ -36,7 +36,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Judge it
+- name: Show what the removal would delete
   ansible.builtin.debug:
     msg: >-
       {{ groups['langgraph_hosts'] | map('extract', hostvars)
@@ -45,27 +45,27 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The judgement.
+  description: The decision and its messages.
   type: dict
   contains:
     unknown:
-      description: Refusal of a name that no host and no record has; empty where one has it.
+      description: Refusal of a name that no host and no record has; empty if one has it.
       type: str
     elsewhere:
-      description: Refusal where hosts with the same services do not take part; empty where all do.
+      description: Refusal if hosts with the same services do not take part; empty if all do.
       type: str
     strangers:
-      description: Refusal where keys of others are in its Redis number; empty where there are none.
+      description: Refusal if its Redis database contains keys of others; empty if there are none.
       type: str
     leaders:
-      description: One host of the run for each pair of Redis and Postgres. It drops what is there.
+      description: One host of the run per pair of Redis and Postgres. It deletes the data there.
       type: list
       elements: str
     would:
-      description: What would be lost, in one sentence for people.
+      description: Message about the data that would be deleted.
       type: str
     done:
-      description: What is gone, in one sentence for people.
+      description: Message about the data that was deleted.
       type: str
 """
 
@@ -78,5 +78,5 @@ class FilterModule:
     """The filter removal."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"removal": removal}

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: retirable
-short_description: The deployments of which a password of before can be revoked
+short_description: Deployments whose previous password can be revoked
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives those deployments of which a password of before is still open that no revision on any host has in use.
-  - The role P(selfhost.langgraph.langgraph#role) has the claim modules revoke these.
+  - Returns the deployments with a valid previous password that no revision on any host uses.
+  - The role P(selfhost.langgraph.langgraph#role) passes them to the claim modules, which revoke these passwords.
 positional: use, postgres, redis
 options:
   _input:
@@ -21,7 +21,7 @@ options:
     elements: dict
     required: true
   use:
-    description: What P(selfhost.langgraph.credentials_in_use#filter) gives.
+    description: The result of P(selfhost.langgraph.credentials_in_use#filter).
     type: dict
     required: true
   postgres:
@@ -35,7 +35,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Which have a password to revoke?
+- name: Show the deployments with a password to revoke
   ansible.builtin.debug:
     msg: "{{ checked.deployments | selfhost.langgraph.retirable(in_use, postgres.databases, redis.databases) | map(attribute='name') }}"
 """
@@ -56,5 +56,5 @@ class FilterModule:
     """The filter retirable."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"retirable": retirable}

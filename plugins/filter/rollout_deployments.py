@@ -6,13 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: rollout_deployments
-short_description: What deployment_rollout takes, from checked and claimed deployments
+short_description: Options of deployment_rollout from checked and claimed deployments
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives the list that M(selfhost.langgraph.deployment_rollout) takes, with both environment files of each container rendered.
-  - The role P(selfhost.langgraph.langgraph#role) uses it between two of its steps.
+  - Returns the O(selfhost.langgraph.deployment_rollout#module:deployments) of M(selfhost.langgraph.deployment_rollout), with the content
+    of both environment files of each container.
+  - The role P(selfhost.langgraph.langgraph#role) uses it.
 positional: numbers, redis, postgres, logins
 options:
   _input:
@@ -25,7 +26,7 @@ options:
     type: dict
     required: true
   redis:
-    description: How containers reach Redis, with the keys C(host), C(port), C(tls) and, where it has no users, C(admin_uri).
+    description: How containers reach Redis, with the keys C(host), C(port), C(tls) and, if it has no users, C(admin_uri).
     type: dict
     required: true
   postgres:
@@ -34,13 +35,13 @@ options:
     required: true
   logins:
     description:
-      - The RV(selfhost.langgraph.postgres_database#module:databases) of M(selfhost.langgraph.postgres_database), which say as
-        which of its two logins each deployment logs in. Left out, it is the owner of the database.
+      - The RV(selfhost.langgraph.postgres_database#module:databases) of M(selfhost.langgraph.postgres_database), which contain the
+        login that each deployment uses. Without it, each uses the owner of its database.
     type: dict
 """
 
 EXAMPLES = r"""
-- name: Hold the deployments
+- name: Deploy the deployments
   selfhost.langgraph.deployment_rollout:
     deployments: "{{ checked.deployments
       | selfhost.langgraph.rollout_deployments(redis.databases, redis=redis_address, postgres=postgres_address) }}"
@@ -62,5 +63,5 @@ class FilterModule:
     """The filter rollout_deployments."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"rollout_deployments": rollout_deployments}

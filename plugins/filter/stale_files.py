@@ -11,8 +11,8 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives the files of a host that are not what their source on the control node is.
-  - The role P(selfhost.langgraph.langgraph#role) ships only those.
+  - Returns the files of a host that differ from their source on the control node.
+  - The role P(selfhost.langgraph.langgraph#role) copies only these.
 positional: found
 options:
   _input:
@@ -28,7 +28,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: What has to be shipped?
+- name: Show the files to copy
   ansible.builtin.debug:
     msg: "{{ sources | selfhost.langgraph.stale_files(host.files) }}"
 """
@@ -45,7 +45,7 @@ import typing as t
 
 
 def stale_files(sources: t.Mapping[str, str], found: t.Mapping[str, str | None]) -> list[str]:
-    """The paths of the host whose hash is not that of their source."""
+    """Return the paths on the host whose hash differs from the hash of their source."""
 
     def digest(path: str) -> str:
         with open(path, "rb") as file:
@@ -58,5 +58,5 @@ class FilterModule:
     """The filter stale_files."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"stale_files": stale_files}

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: status_table
-short_description: A table of deployments and their revisions that a person can read
+short_description: Table of deployments and their revisions for users
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives one line for each revision, with its state, since when, health, image, who made it when and why.
-  - The playbooks C(selfhost.langgraph.status) and C(selfhost.langgraph.rollback) show it.
+  - Returns one line per revision, with its state and since when, its health and image, and who created it and why.
+  - The playbooks C(selfhost.langgraph.status) and C(selfhost.langgraph.rollback) print it.
 positional: health
 options:
   _input:
@@ -49,5 +49,5 @@ class FilterModule:
     """The filter status_table."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"status_table": status_table}

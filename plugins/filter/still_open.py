@@ -6,13 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: still_open
-short_description: Of which deployments a password of before still opens, and until when
+short_description: Deployments whose previous password is still valid, and until when
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives a line for each deployment of which a password of before is still open, with the revisions and hosts that have it in
-    use.
+  - Returns one line per deployment whose previous password is still valid, with the revisions and hosts that use it.
 positional: use, postgres, redis
 options:
   _input:
@@ -21,7 +20,7 @@ options:
     elements: dict
     required: true
   use:
-    description: What P(selfhost.langgraph.credentials_in_use#filter) gives.
+    description: The result of P(selfhost.langgraph.credentials_in_use#filter).
     type: dict
     required: true
   postgres:
@@ -35,14 +34,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: What is still open?
+- name: Show which previous passwords are still valid
   ansible.builtin.debug:
     msg: "{{ checked.deployments | selfhost.langgraph.still_open(in_use, postgres.databases, redis.databases) }}"
 """
 
 RETURN = r"""
 _value:
-  description: A line for each.
+  description: One line per deployment.
   type: list
   elements: str
 """
@@ -56,5 +55,5 @@ class FilterModule:
     """The filter still_open."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"still_open": still_open}

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: taken_ports
-short_description: Ports of the data proxy that another program has
+short_description: Ports of the data proxy that another program uses
 version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Gives one line for each listener that cannot be, because another program listens on its address or on all addresses.
+  - Returns one line per listener that cannot start, because another program listens on its address or on all addresses.
 positional: sockets, host
 options:
   _input:
-    description: The C(listeners) that P(selfhost.langgraph.data_proxy_plan#filter) gives.
+    description: The C(listeners) that P(selfhost.langgraph.data_proxy_plan#filter) returns.
     type: list
     elements: dict
     required: true
@@ -25,13 +25,13 @@ options:
     elements: dict
     required: true
   host:
-    description: Name of the host, for the lines.
+    description: Name of the host, for the messages.
     type: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: Which ports are taken?
+- name: Show the ports in use
   ansible.builtin.debug:
     msg: "{{ plan.listeners | selfhost.langgraph.taken_ports(host.sockets, inventory_hostname) }}"
 """
@@ -52,5 +52,5 @@ class FilterModule:
     """The filter taken_ports."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name the filter."""
+        """Return the filter by its name."""
         return {"taken_ports": taken_ports}

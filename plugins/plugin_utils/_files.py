@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the action plugins have in common: files of the control node, and their way to the host."""
+"""Shared code of the action plugins: find files on the control node and copy them to the host."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from ansible.plugins.action import ActionBase
 
 
 def find_file(action: ActionBase, path: str, task_vars: t.Mapping[str, t.Any]) -> str | None:
-    """Find a file or folder of the control node: beside the inventory, in the current folder, or where tasks look."""
-    beside = os.path.join(str(task_vars.get("inventory_dir") or os.getcwd()), os.path.expanduser(path))
-    found = next((name for name in (beside, os.path.abspath(path)) if os.path.exists(name)), None)
+    """Return the path of a file or directory on the control node, None if there is none.
+
+    Searches next to the inventory, in the current directory, and in the search path of tasks.
+    """
+    in_inventory = os.path.join(str(task_vars.get("inventory_dir") or os.getcwd()), os.path.expanduser(path))
+    found = next((name for name in (in_inventory, os.path.abspath(path)) if os.path.exists(name)), None)
     try:
         return found or action._find_needle("files", path)
     except AnsibleError:
@@ -26,7 +29,7 @@ def find_file(action: ActionBase, path: str, task_vars: t.Mapping[str, t.Any]) -
 
 
 def copy_file(action: ActionBase, source: str, target: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Have ``ansible.builtin.copy`` bring a file of root alone to the host; what is there with the same checksum stays."""
+    """Run ``ansible.builtin.copy`` to copy a file to the host, mode 0600, owned by root; skip it if the checksum is equal."""
     task = action._task.copy()
     task.args = {"src": source, "dest": target, "mode": "0600", "owner": "root", "group": "root"}
     copy = action._shared_loader_obj.action_loader.get(

@@ -4,25 +4,26 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the action plugins ask of the play that they are in."""
+"""Requirements of the action plugins on the play that runs them."""
 
 from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-# Where each host goes on by itself. Of others, nobody knows; those that end in linear go in step.
+# Strategies in which each host continues by itself. Those that end in linear keep hosts in step; others are unknown.
 _OUT_OF_STEP = ("free", "host_pinned")
 
 
 def refuse_out_of_step(action: ActionBase) -> None:
-    """Refuse a strategy with which hosts are not in step: what is settled once for all would be settled by each.
+    """Refuse a strategy that does not keep hosts in step: each host would decide what one must decide for all.
 
-    Ansible runs a task with run_once on every host then, and a host reads what others have not found yet.
+    With such a strategy, Ansible runs a task with run_once on every host, and a host reads results that others do not
+    have yet.
     """
     strategy = str(action._task.get_play().strategy or "")
     if strategy.rpartition(".")[2] in _OUT_OF_STEP:
         raise AnsibleActionFail(
-            f"the play has the strategy '{strategy}', with which no host waits for the others, and they settle together which "
-            "image they run; take the strategy 'linear', and 'serial' for one batch of hosts after the other"
+            f"the play has the strategy '{strategy}', in which hosts do not wait for each other, but all hosts must agree on "
+            "the images; use the strategy 'linear', with 'serial' to run hosts in batches"
         )

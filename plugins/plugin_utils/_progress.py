@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Signs of life of a task that takes long: a module on a host cannot print, the control node can."""
+"""Progress messages of long tasks: a module on a host cannot print, the control node can."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ import typing as t
 
 from ansible.utils.display import Display
 
-# Seconds between two lines; a task that is shorter prints none.
+# Seconds between two lines; a shorter task prints none.
 INTERVAL = 15.0
 LONGEST_LIST = 3
 
 
 @contextlib.contextmanager
 def progress(what: str, limit: str = "", interval: float = INTERVAL, display: t.Any = None) -> t.Iterator[None]:
-    """While the block runs, say at intervals what is waited for, how long by now, and of how long."""
+    """While the block runs, print at intervals what it waits for, the time elapsed, and the limit."""
     display = display or Display()
     ended, begin = threading.Event(), time.monotonic()
 
-    def tell() -> None:
+    def report() -> None:
         while not ended.wait(interval):
-            display.display(f"  {what}: {time.monotonic() - begin:.0f} s by now{f' ({limit})' if limit else ''}")
+            display.display(f"  {what}: {time.monotonic() - begin:.0f} s elapsed{f' ({limit})' if limit else ''}")
 
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
+    reporter = threading.Thread(target=report, daemon=True)
+    reporter.start()
     try:
         yield
     finally:
         ended.set()
-        teller.join()
+        reporter.join()
 
 
 def listed(names: t.Sequence[str]) -> str:
-    """Names for such a line; of many, the first ones."""
+    """Return names for such a line, shortened to the first ones if there are many."""
     first = ", ".join(names[:LONGEST_LIST])
     more = len(names) - LONGEST_LIST
     return f"{first} and {more} more" if more > 0 else first

@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Tables for people: what a play says at its end, and what a host has."""
+"""Tables for users: the summary at the end of a play, and the status of a host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATUS_COLUMNS = ("deployment", "revision", "state", "sessions", "since", "healt
 def status_table(
     deployments: t.Sequence[t.Mapping[str, t.Any]], health: t.Mapping[str, t.Mapping[str, t.Any]]
 ) -> list[str]:
-    """The status of a host as lines for people. ``health`` is what the module health returned."""
+    """Return the status of a host as the lines of a table. ``health`` is the ``health`` that the module health returned."""
     rows = [tuple(column.upper() for column in STATUS_COLUMNS)]
     for deployment in deployments:
         for revision in deployment["revisions"]:
@@ -28,7 +28,7 @@ def status_table(
 
 
 def align(rows: t.Sequence[t.Sequence[str]]) -> list[str]:
-    """Rows of as many cells as lines of text, each column as wide as its widest cell."""
+    """Return rows with an equal number of cells as lines, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 
@@ -36,7 +36,7 @@ def align(rows: t.Sequence[t.Sequence[str]]) -> list[str]:
 def _row(
     deployment: t.Mapping[str, t.Any], revision: t.Mapping[str, t.Any], answer: t.Mapping[str, t.Any] | None
 ) -> tuple[str, ...]:
-    """A line; no cell but the last has a space, at which Ansible's YAML would break the line."""
+    """Return a row; only the last cell may contain a space, because Ansible's YAML output breaks lines at spaces."""
     serves = revision["state"] == "serving"
     return (
         deployment["name"],
@@ -52,7 +52,7 @@ def _row(
 
 
 def _why(revision: t.Mapping[str, t.Any]) -> str:
-    """What a person would ask next: why a start failed, what a drain lost, else why the revision was made."""
+    """Return the runs that a drain lost, or why a start failed, else why the revision was created."""
     lost = ((revision["drain"] or {}).get("runs") or {}).get("lost")
     if lost:
         return f"{len(lost)} runs lost"
@@ -70,10 +70,10 @@ def deployment_table(
     health: t.Mapping[str, t.Mapping[str, t.Any]],
     services: t.Sequence[t.Mapping[str, t.Any]] = (),
 ) -> list[str]:
-    """The final table, a text a line, for people, and below it what changes.
+    """Return the lines of the final table, and below it the changes.
 
-    ``health`` is what the module health returned, ``services`` the ``deployments`` of deployment_rollout: what was done,
-    or in check mode would be, and why.
+    ``health`` is the ``health`` that the module health returned, ``services`` the ``deployments`` of deployment_rollout:
+    the changes that were made, or in check mode would be, and their reasons.
     """
     rows = [tuple(column.upper() for column in DEPLOYMENT_COLUMNS)]
     done = {service["name"]: service for service in services}
@@ -98,7 +98,7 @@ def _shown_url(deployment: t.Mapping[str, t.Any]) -> str:
 
 
 def _changes(services: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
-    """What happens to each deployment that does not just go on, and why.
+    """Return a line for each changed deployment: its action and the reasons.
 
     ``bot: roll to revision 4 (image 48b0ab8bb9a1 to 9c217d3f6a02); runs in flight before: 2 running, after: 1 pending, 2 running``
     """
@@ -115,9 +115,11 @@ def _changes(services: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
 
 
 def _in_flight(counted: t.Mapping[str, t.Any]) -> str:
-    """Runs in flight before and after a switch, where the server told both."""
-    told = [counts for moment in ("before", "after") if (counts := counted.get(moment)) is not None]
-    if len(told) < 2:
+    """Return the runs in flight before and after a cutover, if the server reported both."""
+    reported = [counts for moment in ("before", "after") if (counts := counted.get(moment)) is not None]
+    if len(reported) < 2:
         return ""
-    before, after = (", ".join(f"{count} {status}" for status, count in counts.items()) or "none" for counts in told)
+    before, after = (
+        ", ".join(f"{count} {status}" for status, count in counts.items()) or "none" for counts in reported
+    )
     return f"; runs in flight before: {before}, after: {after}"

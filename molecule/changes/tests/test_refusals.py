@@ -69,7 +69,7 @@ def test_more_deployments_than_numbers(world, grown):
     third, *others = grown
     refuse(
         world,
-        "deployment 'a-third-one', option 'redis_db': the list has 3 deployments, and Redis 2 numbers beside"
+        "deployment 'a-third-one', option 'redis_db': the list has 3 deployments, and Redis has 2 database numbers besides"
         " the reserved 0; set redis_databases to 4 or more",
         langgraph_deployments=[*others, third],
         redis_databases=3,

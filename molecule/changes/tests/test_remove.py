@@ -51,9 +51,9 @@ def test_nothing_changes_before_it_is_confirmed(world, tmp_path):
     assert told.returncode == 0, told.stdout
     assert "changed=0 " in told.stdout
     text = line(told)
-    assert f"Nothing was changed. To remove the deployment '{NAME}' would lose about " in text
+    assert f"Nothing was changed. Removing the deployment '{NAME}' would delete about " in text
     assert " MB of the Postgres database 'support_bot', " in text
-    assert f" keys of Redis number {world.numbers()[NAME]} and revision" in text
+    assert f" keys of Redis database {world.numbers()[NAME]} and revision" in text
     assert f"It serves on {world.name}. " in text
     assert f"-e deployment={NAME} -e confirm={NAME}" in text
     assert "[WARNING]" not in text
@@ -106,12 +106,12 @@ def test_a_host_that_does_not_take_part_may_still_serve(world, two_hosts):
     for done in (two_hosts("--limit", world.name), two_hosts()):
         assert done.returncode != 0, done.stdout
         assert (
-            f"deployment '{NAME}', option 'confirm': it may serve on off of the group langgraph_hosts, which did not take part in"
+            f"deployment '{NAME}', option 'confirm': it may run on off of the group langgraph_hosts, which did not take part in"
             " this run; run it on all of them at once, without --limit," in line(done)
         )
     told = two_hosts("--limit", world.name, confirm="")
     assert told.returncode == 0, told.stdout
-    assert "off did not take part in this run, and has to" in line(told)
+    assert "off did not take part in this run, but must" in line(told)
 
 
 @pytest.mark.usefixtures("third")
@@ -121,7 +121,7 @@ def test_keys_of_others_are_not_its_own(world, state):
     before = state()
     refused = world.remove(THIRD, confirm=THIRD)
     assert refused.returncode != 0, refused.stdout
-    assert f"its Redis number {number} holds 1 keys that match none of its key patterns;" in line(refused)
+    assert f"its Redis database {number} holds 1 keys that match none of its key patterns;" in line(refused)
     assert state() == before
     done = world.remove(THIRD, confirm=THIRD, key_patterns=["lg:*"])
     assert done.returncode == 0, done.stdout
@@ -139,8 +139,8 @@ def test_what_is_confirmed_is_destroyed_and_nothing_else(world):
     done = world.remove(THIRD, confirm=THIRD)
     assert done.returncode == 0, done.stdout
     assert "changed=3 " in done.stdout
-    assert f"The deployment '{THIRD}' is gone, and with it about " in line(done)
-    assert f"1 keys of Redis number {number} and revision" in line(done)
+    assert f"The deployment '{THIRD}' was removed, and with it about " in line(done)
+    assert f"1 keys of Redis database {number} and revision" in line(done)
     gone(world, number)
     assert world.containers() == {name: found for name, found in containers.items() if THIRD not in name}
     assert world.remove(THIRD, confirm=THIRD).returncode != 0
@@ -158,7 +158,7 @@ def test_a_removal_that_is_killed_at_each_stage_is_finished(world):
         assert killed.returncode != 0, f"{stage}: {killed.stdout}"
     told = world.remove(THIRD)
     assert told.returncode == 0, told.stdout
-    assert f"Nothing was changed. To remove the deployment '{THIRD}' would lose" in line(told)
+    assert f"Nothing was changed. Removing the deployment '{THIRD}' would delete" in line(told)
     done = world.remove(THIRD, confirm=THIRD)
     assert done.returncode == 0, done.stdout
     gone(world, number)

@@ -17,11 +17,11 @@ from fleet import HOSTS, REGISTRY_HOST, flat
 BROKEN: dict[str, tuple[dict[str, t.Any], str]] = {
     "no-langgraph-json": (
         {"config": "other.json"},
-        r"image_builds number 1, option 'config': '\S+' has no file 'other.json'; give its path in the folder",
+        r"image_builds entry 1, option 'config': '\S+' has no file 'other.json'; set its path in the directory",
     ),
     "not-json": (
         {"text": '{"graphs": '},
-        r"image_builds number 1, option 'config': langgraph.json is not JSON .*; correct the file",
+        r"image_builds entry 1, option 'config': langgraph.json is not JSON .*; correct the file",
     ),
     "no-graphs": (
         {"text": '{"dependencies": ["."], "graphs": {}}'},
@@ -125,7 +125,7 @@ def test_an_archive_of_another_architecture(fleet, bot, tmp_path):
     other, own = ("arm64", "amd64") if machine == "x86_64" else ("amd64", "arm64")
     write_archive(path, "other:1", other)
     fleet.refused(
-        says=f"deployment 'shipped-bot', option 'image': 'other:1' is made for {other}, and the host is {own}; build it for",
+        says=f"deployment 'shipped-bot', option 'image': 'other:1' is built for {other}, but the host is {own}; build it for",
         image_archives=[str(path)],
         image_builds=[],
         langgraph_deployments=bot("shipped-bot", "other:1")[1:],

@@ -121,7 +121,7 @@ def test_too_large_to_pull(small, made, tmp_path):
     """A registry tells the size of a download: what cannot fit is not begun."""
     tag = made("large", "RUN head -c 120000000 /dev/urandom >/srv/random")
     push(small, tmp_path, tag)
-    says = "to pull it the host needs about 480 MB and has 300 MB free"
+    says = "pulling it requires about 480 MB, but the host has 300 MB free"
     refused(small, says, tag, image_builds=[])
 
 
@@ -134,7 +134,9 @@ def test_full_while_it_is_pulled(small, made, tmp_path):
 def test_too_large_to_load(small, made, tmp_path):
     tag = made("large", "RUN head -c 200000000 /dev/urandom >/srv/random")
     command("docker", "save", "-o", str(tmp_path / "large.tar"), tag)
-    says = f"deployment 'shipped-bot', option 'image': to load it the host needs 400 MB in {ROOT} and has 300 MB free"
+    says = (
+        f"deployment 'shipped-bot', option 'image': loading it requires 400 MB in {ROOT}, but the host has 300 MB free"
+    )
     refused(small, says, tag, image_builds=[], image_archives=[str(tmp_path / "large.tar")])
 
 

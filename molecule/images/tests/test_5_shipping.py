@@ -70,13 +70,13 @@ def test_it_goes_on_where_it_ended(fleet, large):
     sent = {name for name in first if re.search(rf"PUT \S+/{Path(name).name}", done.stdout)}
     assert sent == {damaged}
     assert parts(fleet) == {}
-    assert f"{HOST}: shipped-bot:large: 330 MB of 330 MB there" in done.stdout
+    assert f"{HOST}: shipped-bot:large: 330 MB of 330 MB transferred" in done.stdout
 
 
 def test_nothing_is_shipped_twice(fleet, large):
     done = fleet.play(hosts=(HOST,), **large)
     assert done.returncode == 0, done.stdout
-    assert "MB there" not in done.stdout
+    assert "MB transferred" not in done.stdout
 
 
 PLANTED = {

@@ -46,4 +46,4 @@ def test_hosts_out_of_step_are_refused(fleet):
     with fleet.unchanged():
         done = fleet.play(tasks="out_of_step")
     assert done.returncode != 0
-    assert "the play has the strategy 'free', with which no host waits for the others" in flat(done.stdout)
+    assert "the play has the strategy 'free', in which hosts do not wait for each other" in flat(done.stdout)

@@ -213,7 +213,7 @@ def test_another_secret_key(world, agent, roll):
     first = {**keys, "langgraph_previous_secret_key": "PLANTED-secret-key-of-the-test-hosts-0123456789"}
     done = world.play(langgraph_deployments=agent(), **first)
     assert done.returncode == 0, done.stdout
-    assert f"{NAME}: the password of before still opens, until revision" in done.stdout
+    assert f"{NAME}: the previous password is still valid, until revision" in done.stdout
     assert set(world.refused(old).values()) == {None}
     world.drained(NAME, 240)
     again = world.play(langgraph_deployments=agent(), **keys)

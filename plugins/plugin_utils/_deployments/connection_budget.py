@@ -4,11 +4,11 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""How many connections to Postgres deployments can hold at once, and how large that makes Postgres. No I/O.
+"""The number of Postgres connections that deployments can open at once, and the max_connections that follows. No I/O.
 
-Each deployment has one revision that serves. Beside it others run for a while, which start or drain. There are at most
-``running`` of one deployment, and at most ``extra`` beside those that serve on one host: a rollout waits for a drain
-before it would start one more.
+Each deployment has one serving revision. Other revisions run next to it for a while, starting or draining. One deployment
+runs at most ``running`` revisions, and one host at most ``extra`` revisions in addition to the serving ones: a rollout
+waits for a drain to end before it starts one more.
 """
 
 from __future__ import annotations
@@ -23,37 +23,38 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deploym
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import removal
 
-# Docs: Postgres keeps superuser_reserved_connections (3); the rest is for backups, monitoring and people.
+# Docs: Postgres reserves superuser_reserved_connections (3); the rest is for backups, monitoring and administrators.
 RESERVED_CONNECTIONS = 13
 FIRST_STEP = 100
-# What is left free, of what is needed, where Postgres has to grow: each growth restarts it.
+# Fraction of the needed connections that is added as a reserve when Postgres must grow: each growth restarts it.
 HEAD_ROOM = 0.2
 
 
 def pool_connections(pool: int | None) -> int:
-    """Connections that one revision may open."""
+    """Return the number of connections that one revision may open."""
     return (pool or DEFAULT_POOL_SIZE) + CONNECTIONS_BESIDE_POOL
 
 
 def host_connections(sizes: t.Iterable[int], running: int, extra: int) -> int:
-    """Connections that all revisions of a host may hold together; ``sizes`` has those of one revision of each deployment.
+    """Return the number of connections that all revisions of a host may open together.
 
-    Those that run beside the ones that serve are taken to be the largest.
+    ``sizes`` has one number per deployment: the connections of one of its revisions. The revisions that run in addition
+    to the serving ones are assumed to be the largest.
     """
     each = list(sizes)
-    beside = sorted((size for size in each for _turn in range(running - 1)), reverse=True)
-    return sum(each) + sum(beside[:extra])
+    additional = sorted((size for size in each for _revision in range(running - 1)), reverse=True)
+    return sum(each) + sum(additional[:extra])
 
 
 def role_connections(size: int, running: int, extra: int) -> int:
-    """Connections that the revisions of one deployment may hold on one host."""
+    """Return the number of connections that the revisions of one deployment may open on one host."""
     return size * max(1, min(running, 1 + extra))
 
 
 def max_connections(needed: int, observed: int = 0) -> int:
-    """What Postgres is to allow: what it allows already where that will do, else a doubling with head room.
+    """Return the ``max_connections`` of Postgres: the observed value if it is enough, else a doubling with a reserve.
 
-    It never goes down by itself: a restart interrupts every deployment, and gains nothing.
+    The value is never lowered: a restart would interrupt every deployment and gain nothing.
     """
     if needed + RESERVED_CONNECTIONS <= observed:
         return observed
@@ -68,27 +69,27 @@ def connections_needed(
     server: str | None = None,
     groups: t.Mapping[str, t.Sequence[str]] | None = None,
 ) -> int:
-    """Connections that the deployments of all hosts may hold; ``hosts`` are the variables of each host, unchecked.
+    """Return the number of connections that the deployments of all hosts may open.
 
-    With ``server``, the inventory's name of a host with Postgres, those of the hosts alone that use that one; ``groups`` are
-    those of the inventory.
+    ``hosts`` are the unchecked variables of each host. With ``server``, the inventory name of a host with Postgres, only
+    hosts that use that Postgres count; ``groups`` are the groups of the inventory.
     """
     if server is not None:
-        mine = removal.service_name(server, "postgres")
-        hosts = [host for host in hosts if removal.services(host, groups or {})[1] == mine]
+        wanted = removal.service_name(server, "postgres")
+        hosts = [host for host in hosts if removal.services(host, groups or {})[1] == wanted]
     return sum(
         host_connections([_size(deployment) for deployment in _running(host)], *_revisions(host)) for host in hosts
     )
 
 
 def connections_by_name(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, int]:
-    """Those of each deployment: its replicas on all hosts share one role."""
+    """Return the connections per deployment: its replicas on all hosts share one role."""
     by_name: dict[str, int] = {}
     for host in hosts:
         for deployment in _running(host):
             name = str(deployment.get("name"))
-            mine = role_connections(_size(deployment), *_revisions(host))
-            by_name[name] = by_name.get(name, 0) + mine
+            connections = role_connections(_size(deployment), *_revisions(host))
+            by_name[name] = by_name.get(name, 0) + connections
     return by_name
 
 
@@ -97,7 +98,7 @@ def _size(deployment: t.Mapping[str, t.Any]) -> int:
 
 
 def _revisions(host: t.Mapping[str, t.Any]) -> tuple[int, int]:
-    """How many revisions of a deployment may run on the host, and how many of all beside those that serve."""
+    """Return how many revisions of one deployment may run on the host, and how many in addition to all serving ones."""
     return (
         _number(host.get("langgraph_max_running_revisions")) or DEFAULT_RUNNING_REVISIONS,
         _number(host.get("langgraph_max_extra_revisions")) or DEFAULT_EXTRA_REVISIONS,
@@ -114,7 +115,7 @@ def _runs(deployment: t.Any) -> bool:
 
 
 def _number(written: t.Any) -> int | None:
-    """A number as written; what is none is refused by the check, with a message of its own."""
+    """Return the number, or None if it is invalid: the check refuses it with its own message."""
     try:
         return int(written or 0) or None
     except (TypeError, ValueError):

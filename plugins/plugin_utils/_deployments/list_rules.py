@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Rules between the deployments of a list, and between them and what is there already."""
+"""Rules between the deployments of a list, and between them and the host."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.co
 Values = t.Mapping[str, t.Any]
 
 CHANNEL_OPTIONS = ("redis_channel_patterns", "redis_shared_channels")
-# Programs that hold a port for a container.
+# Programs that listen on a port on behalf of a container.
 ENGINE_PROGRAMS = frozenset({"docker-proxy", "dockerd", "haproxy", "another program"})
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What the check must know besides the list.
+class CheckContext:
+    """Input of the check in addition to the list.
 
-    - ``previous_secret_key``: the secret key of before, empty where it has not changed.
-    - ``env_files``: path as written -> text, or None where no such file exists on the control node.
-    - ``listening``: port -> name of the program that listens there on the host.
-    - ``deployed``: deployment -> port, of what this collection already runs on the host.
+    - ``previous_secret_key``: the previous secret key, empty if it has not changed.
+    - ``env_files``: path as written -> content, or None if no such file exists on the control node.
+    - ``listening``: port -> name of the program that listens on it on the host.
+    - ``deployed``: deployment -> port, for deployments that the host already runs.
     - ``images``: references of the images that are on the host or will be loaded; None: any image can be pulled.
-    - ``aes_keys``: deployment -> fingerprint of the AES key of the revision that serves on the host, None where it has none.
-    - ``image_envs``: reference -> variables of the ``env`` of its langgraph.json that are to be merged.
-    - ``proxy``: what answers on the ports, haproxy or none.
+    - ``aes_keys``: deployment -> fingerprint of the AES key of the revision that serves on the host, None if it has none.
+    - ``image_envs``: reference -> variables of the ``env`` of its langgraph.json that will be merged.
+    - ``proxy``: the proxy that listens on the ports, haproxy or none.
     - ``running_revisions``: how many revisions of a deployment may run at the same time.
-    - ``extra_revisions``: how many of all deployments may run beside those that serve.
+    - ``extra_revisions``: how many revisions of all deployments may run in addition to the serving ones.
     - ``connections``: deployment -> connections that its replicas on all hosts may open together.
-    - ``max_connections``: the limit of a Postgres that is not sized by us, else None.
+    - ``max_connections``: the limit of a Postgres that the collection does not size, else None.
     """
 
     secret_key: str
@@ -71,22 +71,22 @@ class Surroundings:
     previous_secret_key: str = ""
 
 
-def shared_problems(checked: t.Sequence[Values], surroundings: Surroundings) -> t.Iterator[Problem]:
-    """Rules between deployments, and between them and the host."""
+def shared_problems(checked: t.Sequence[Values], context: CheckContext) -> t.Iterator[Problem]:
+    """Check the rules between deployments, and between them and the host."""
     present = [values for values in checked if values["state"] != "absent"]
-    yield from _twice(checked, "name", "is the name of two deployments", "a name is the identity of one deployment")
-    yield from _port_twice(present, surroundings)
-    yield from _without_proxy(present, surroundings.proxy)
-    yield from _may_reach(present, {values["name"] for values in checked}, surroundings)
-    taken = "number {value} is also asked for by '{other}'"
-    yield from _twice(present, "redis_db", taken, "leave it out and the collection gives a free one")
+    yield from _twice(checked, "name", "is the name of two deployments", "give each deployment a unique name")
+    yield from _port_twice(present, context)
+    yield from _without_proxy(present, context.proxy)
+    yield from _may_reach(present, {values["name"] for values in checked}, context)
+    taken = "database number {value} is also requested by '{other}'"
+    yield from _twice(present, "redis_db", taken, "remove the option, and the collection assigns a free one")
     prefixes = list(_prefix_twice(present))
     yield from prefixes
     if not prefixes:
         yield from channel_findings(_listeners(present), CHANNEL_OPTIONS)[0]
-    yield from _port_taken(present, {values["name"] for values in checked}, surroundings)
-    yield from _connections(present, surroundings)
-    yield from _redis_dbs(present, surroundings.redis_databases)
+    yield from _port_taken(present, {values["name"] for values in checked}, context)
+    yield from _connections(present, context)
+    yield from _redis_dbs(present, context.redis_databases)
 
 
 def _twice(checked: t.Sequence[Values], option: str, finding: str, remedy: str) -> t.Iterator[Problem]:
@@ -100,8 +100,8 @@ def _twice(checked: t.Sequence[Values], option: str, finding: str, remedy: str) 
         seen.setdefault(value, values["_label"])
 
 
-def _port_twice(present: t.Sequence[Values], surroundings: Surroundings) -> t.Iterator[Problem]:
-    """Several deployments behind one port: the proxy has to tell them apart."""
+def _port_twice(present: t.Sequence[Values], context: CheckContext) -> t.Iterator[Problem]:
+    """Check deployments that share a port: the proxy must be able to distinguish them."""
     first: dict[int, Values] = {}
     taken: dict[tuple[t.Any, ...], str] = {}
     for values in present:
@@ -110,24 +110,22 @@ def _port_twice(present: t.Sequence[Values], surroundings: Surroundings) -> t.It
             continue
         other = first.setdefault(port, values)
         place = (port, (values["hostname"] or "").lower(), values["mount_prefix"] or "")
-        apart = surroundings.proxy != "none" and all(
-            item["hostname"] or item["mount_prefix"] for item in (values, other)
-        )
-        if other is not values and not apart:
+        routable = context.proxy != "none" and all(item["hostname"] or item["mount_prefix"] for item in (values, other))
+        if other is not values and not routable:
             remedy = "give each deployment its own port"
-            remedy += "" if surroundings.proxy == "none" else ", or to each on it a hostname or a mount_prefix"
-            yield Problem(label, "port", f"port {port} is also that of '{other['_label']}'", remedy)
+            remedy += "" if context.proxy == "none" else ", or give every deployment on it a hostname or a mount_prefix"
+            yield Problem(label, "port", f"port {port} is also used by '{other['_label']}'", remedy)
         elif place in taken:
-            finding = f"port {port} with the same hostname and mount_prefix is also that of '{taken[place]}'"
-            yield Problem(label, "port", finding, "give one of them another port, hostname or mount_prefix")
-        elif _listener(values, surroundings) != _listener(other, surroundings):
-            finding = f"port {port} has another bind_address or tls for '{other['_label']}'"
-            yield Problem(label, "port", finding, "deployments on one port share both")
+            finding = f"port {port} with the same hostname and mount_prefix is also used by '{taken[place]}'"
+            yield Problem(label, "port", finding, "change the port, hostname or mount_prefix of one of them")
+        elif _listener(values, context) != _listener(other, context):
+            finding = f"port {port} has a different bind_address or tls for '{other['_label']}'"
+            yield Problem(label, "port", finding, "deployments on one port must share both")
         taken.setdefault(place, label)
 
 
-def _listener(values: Values, surroundings: Surroundings) -> tuple[str, bool]:
-    return values["bind_address"] or surroundings.bind_address, bool(values["tls"])
+def _listener(values: Values, context: CheckContext) -> tuple[str, bool]:
+    return values["bind_address"] or context.bind_address, bool(values["tls"])
 
 
 def _without_proxy(present: t.Sequence[Values], proxy: str) -> t.Iterator[Problem]:
@@ -139,21 +137,23 @@ def _without_proxy(present: t.Sequence[Values], proxy: str) -> t.Iterator[Proble
 
 
 def _may_reach(
-    present: t.Sequence[Values], listed: t.Collection[str | None], surroundings: Surroundings
+    present: t.Sequence[Values], listed: t.Collection[str | None], context: CheckContext
 ) -> t.Iterator[Problem]:
-    """Each name is another deployment's, of the list or of the host, and that one answers where a container gets to."""
+    """Check that each name is another deployment of the list or the host, on an address that containers can reach."""
     by_name = {values["name"]: values for values in present}
     for values in present:
         for name in values["may_reach"]:
             target, label = by_name.get(name), values["_label"]
             if name == values["name"]:
                 yield Problem(label, "may_reach", "names the deployment itself", "remove that name")
-            elif target is None and (name in listed or name not in surroundings.deployed):
-                finding = f"'{printable(name)}' is no deployment of this host"
-                yield Problem(label, "may_reach", finding, "name one of the list, or one that the host has")
-            elif target is not None and _on_loopback(_listener(target, surroundings)[0]):
-                finding = f"'{name}' answers on the loopback alone, which no container reaches"
-                remedy = "give that one bind_address: 0.0.0.0, or the gateway of the deployments' network"
+            elif target is None and (name in listed or name not in context.deployed):
+                finding = f"'{printable(name)}' is not a deployment of this host"
+                yield Problem(
+                    label, "may_reach", finding, "name a deployment in the list, or one that runs on the host"
+                )
+            elif target is not None and _on_loopback(_listener(target, context)[0]):
+                finding = f"'{name}' listens only on a loopback address, which no container reaches"
+                remedy = "set its bind_address to 0.0.0.0 or to the gateway of the deployments' network"
                 yield Problem(label, "may_reach", finding, remedy)
 
 
@@ -161,24 +161,26 @@ def _on_loopback(address: str) -> bool:
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
-        # A finding of its own.
+        # Another rule reports it.
         return False
 
 
 def _prefix_twice(present: t.Sequence[Values]) -> t.Iterator[Problem]:
-    """Channels of pub/sub know no Redis numbers: only the prefix keeps two deployments apart there."""
+    """Check that prefixes are unique: pub/sub channels are not separated by database number, only by prefix."""
     seen: dict[str, str] = {}
     for values in present:
         if values["name"] is None:
             continue
         prefix = values["redis_key_prefix"] or default_prefix(values["name"])
         if seen.setdefault(prefix, values["name"]) != values["name"]:
-            finding = f"'{printable(prefix)}' is also that of '{seen[prefix]}', and Redis channels know no numbers"
-            yield Problem(values["_label"], "redis_key_prefix", finding, "leave it out and each has its own")
+            finding = f"'{printable(prefix)}' is also the prefix of '{seen[prefix]}', and Redis channels are not separated by database number"
+            yield Problem(
+                values["_label"], "redis_key_prefix", finding, "remove the option, and each deployment has its own"
+            )
 
 
 def _listeners(present: t.Sequence[Values]) -> list[Listener]:
-    """The deployments as listeners on channels; what has no name has a problem of its own."""
+    """Return the deployments as channel listeners; a deployment without a name is reported elsewhere."""
     return [
         Listener(values["_label"], tuple(map(str, channel_patterns(values))), bool(values["redis_shared_channels"]))
         for values in present
@@ -187,7 +189,7 @@ def _listeners(present: t.Sequence[Values]) -> list[Listener]:
 
 
 def channel_warnings(deployments: t.Sequence[Values]) -> list[str]:
-    """Say which of the checked deployments hear each other, because they may."""
+    """Return warnings about checked deployments that receive each other's events because they are allowed to."""
     listeners = [
         Listener(values["name"], tuple(values["redis_channel_patterns"]), values["redis_shared_channels"])
         for values in deployments
@@ -197,48 +199,48 @@ def channel_warnings(deployments: t.Sequence[Values]) -> list[str]:
 
 
 def key_patterns(values: Values) -> list[str]:
-    """The patterns of a deployment's keys: those that it names, else its prefix."""
+    """Return a deployment's key patterns: its own option, else its prefix."""
     prefix = values["redis_key_prefix"] or default_prefix(values["name"])
     return list(values["redis_key_patterns"] or [f"{prefix}*"])
 
 
 def channel_patterns(values: Values) -> list[str]:
-    """The patterns of a deployment's channels: those that it names, else those of its keys."""
+    """Return a deployment's channel patterns: its own option, else its key patterns."""
     return list(values["redis_channel_patterns"] or key_patterns(values))
 
 
 def default_prefix(name: str) -> str:
-    """The prefix of a deployment's keys and channels where the user names none."""
+    """Return the prefix of a deployment's keys and channels if the user sets none."""
     return f"{name}:"
 
 
 def _port_taken(
-    present: t.Sequence[Values], listed: t.Collection[str | None], surroundings: Surroundings
+    present: t.Sequence[Values], listed: t.Collection[str | None], context: CheckContext
 ) -> t.Iterator[Problem]:
-    """Ports that a program holds, but for our own containers that the list moves or takes away."""
-    holders: dict[int, list[str]] = {}
-    for name, port in surroundings.deployed.items():
-        holders.setdefault(port, []).append(name)
+    """Report ports in use by a program, except by our own containers that the list moves or removes."""
+    by_port: dict[int, list[str]] = {}
+    for name, port in context.deployed.items():
+        by_port.setdefault(port, []).append(name)
     for values in present:
         port = values["port"]
-        program = surroundings.listening.get(port)
-        ours = holders.get(port, []) if program in ENGINE_PROGRAMS else []
+        program = context.listening.get(port)
+        ours = by_port.get(port, []) if program in ENGINE_PROGRAMS else []
         shared = bool(ours) and bool(values["hostname"] or values["mount_prefix"])
         if program is None or shared or any(name in listed for name in ours):
             continue
-        holder = ours[0] if ours else None
-        by = f"deployment '{holder}', which is not in the list" if holder else f"'{program}'"
+        owner = ours[0] if ours else None
+        by = f"deployment '{owner}', which is not in the list" if owner else f"'{program}'"
         yield Problem(values["_label"], "port", f"port {port} of the host is taken by {by}", "choose a free port")
 
 
-def _connections(present: t.Sequence[Values], surroundings: Surroundings) -> t.Iterator[Problem]:
-    max_connections = surroundings.max_connections
+def _connections(present: t.Sequence[Values], context: CheckContext) -> t.Iterator[Problem]:
+    max_connections = context.max_connections
     if max_connections is None or not present:
         return
     option = "langgraph_postgres_pool_max_size"
-    # Revisions that run side by side have a pool each.
+    # Each running revision has its own pool.
     sizes = [pool_connections(values[option]) for values in present]
-    needed = host_connections(sizes, surroundings.running_revisions, surroundings.extra_revisions)
+    needed = host_connections(sizes, context.running_revisions, context.extra_revisions)
     left = max_connections - RESERVED_CONNECTIONS
     if needed > left:
         largest = max(present, key=lambda values: pool_connections(values[option]))
@@ -256,7 +258,7 @@ def _redis_dbs(present: t.Sequence[Values], databases: int | None) -> t.Iterator
         return
     if len(present) > databases - 1:
         first_without = present[databases - 1]["_label"] if databases > 0 else present[0]["_label"]
-        finding = f"the list has {len(present)} deployments, and Redis {databases - 1} numbers beside the reserved 0"
+        finding = f"the list has {len(present)} deployments, and Redis has {databases - 1} database numbers besides the reserved 0"
         yield Problem(first_without, "redis_db", finding, f"set redis_databases to {len(present) + 1} or more")
     for values in present:
         number = values["redis_db"]
@@ -266,10 +268,10 @@ def _redis_dbs(present: t.Sequence[Values], databases: int | None) -> t.Iterator
 
 
 def image_problems(checked: t.Sequence[Values], images: t.Collection[str] | None) -> t.Iterator[Problem]:
-    """Images that neither the host nor an archive has, where nothing may be pulled."""
+    """Report images that neither the host nor an archive has, if pulling is not allowed."""
     if images is None:
         return
     for values in checked:
         if values["state"] != "absent" and values["image"] and normal_reference(values["image"]) not in images:
-            remedy = "load it there, list its archive in image_archives or its folder in image_builds, or set image_pull: always"
+            remedy = "load it there, list its archive in image_archives or its directory in image_builds, or set image_pull: always"
             yield Problem(values["_label"], "image", f"the host has no image '{printable(values['image'])}'", remedy)

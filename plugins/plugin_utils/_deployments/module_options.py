@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""From checked deployments to what each next station takes: one pure function a station."""
+"""Convert checked deployments to the options of each module: one pure function per module."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Deployments = t.Sequence[t.Mapping[str, t.Any]]
 
 
 def present(deployments: Deployments) -> list[t.Mapping[str, t.Any]]:
-    """The deployments that shall run."""
+    """Return the deployments with ``state: present``."""
     return [deployment for deployment in deployments if deployment["state"] == "present"]
 
 
 def redis_databases(deployments: Deployments, use: rotation.Use | None = None) -> list[dict[str, t.Any]]:
-    """The option ``databases`` of the module redis_database; ``use`` says what the containers of all hosts carry."""
+    """Return the option ``databases`` of redis_database; ``use``: the credentials that containers of all hosts use."""
     return [
         {
             "name": deployment["name"],
@@ -50,10 +50,10 @@ def postgres_databases(
     address: str | None = None,
     use: rotation.Use | None = None,
 ) -> list[dict[str, t.Any]]:
-    """The option ``databases`` of the module postgres_database.
+    """Return the option ``databases`` of the module postgres_database.
 
-    ``numbers`` is what redis_database returned, ``server`` and ``address`` say of which Redis, to be remembered; ``use``
-    says what the containers of all hosts carry.
+    ``numbers`` are the ``databases`` that redis_database returned. ``server`` and ``address`` identify that Redis and are
+    recorded in Postgres. ``use`` has the credentials that the containers of all hosts use.
     """
     logins = {deployment["name"]: rotation.logins_in_use(deployment["name"], use or {}) for deployment in deployments}
     return [
@@ -82,10 +82,10 @@ def rollout_deployments(
     postgres: t.Mapping[str, t.Any],
     logins: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
 ) -> list[dict[str, t.Any]]:
-    """The option ``deployments`` of the module deployment_rollout.
+    """Return the option ``deployments`` of the module deployment_rollout.
 
-    ``redis`` has host, port and tls, ``postgres`` host, port and sslmode, as containers reach them. ``numbers`` is what
-    redis_database returned, ``logins`` what postgres_database did.
+    ``redis`` has host, port and tls, ``postgres`` host, port and sslmode, as containers reach them. ``numbers`` are the
+    ``databases`` that redis_database returned, ``logins`` those that postgres_database returned.
     """
     address = ("port", "bind_address", "hostname", "prefix", "tls")
     keys = ("name", "state", "image", *address, "may_reach", "drain_seconds", "memory", "cpus", "user", "read_only")
@@ -106,11 +106,11 @@ def _credentials(
     redis: t.Mapping[str, t.Any],
     postgres: t.Mapping[str, t.Any],
 ) -> dict[str, str]:
-    """Addresses and passwords of its services, which are no part of a revision."""
+    """Return the addresses and passwords of the deployment's services, which are not part of a revision."""
     name, database = deployment["name"], deployment["database"]
     user, password = name, deployment["redis_password"]
     if numbers[name].get("user", name) is None:
-        # A managed Redis without ACL: the only login there is.
+        # A managed Redis without ACL has only one login.
         user, password = _login(redis.get("admin_uri") or "")
     return {
         "DATABASE_URI": database_uri(
@@ -138,7 +138,7 @@ def _login(uri: str) -> tuple[str, str]:
 
 
 def health_targets(deployments: Deployments) -> list[dict[str, t.Any]]:
-    """The option ``deployments`` of the module health: names and URLs, nothing secret."""
+    """Return the option ``deployments`` of the module health: names and URLs, no secrets."""
     return [
         {"name": deployment["name"], "url": deployment["url"], "host": deployment["hostname"]}
         for deployment in present(deployments)
@@ -146,11 +146,11 @@ def health_targets(deployments: Deployments) -> list[dict[str, t.Any]]:
 
 
 def targets(deployments: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """The option ``deployments`` of the module health, from what describe() told of those that serve."""
+    """Return the option ``deployments`` of the module health, from the serving deployments that describe() returned."""
     return [
         {
             "name": item["name"],
-            # A server itself keeps /ok at its root; the proxy answers with it under the prefix.
+            # The server serves /ok at its root; the proxy serves it under the prefix.
             "url": public_url(
                 item["tls"], item["bind_address"], item["port"], None if item["proxy"] == "none" else item["prefix"]
             ),

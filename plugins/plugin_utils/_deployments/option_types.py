@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Types and ranges of a deployment's options: raw YAML in, checked values and problems out."""
+"""Check types and ranges of a deployment's options: from raw YAML to checked values and problems."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problem
 )
 
 _WORDS = {
-    "str": "text",
+    "str": "a string",
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
@@ -37,12 +37,12 @@ _WORDS = {
 }
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
-# What the engine's environment file cannot hold inside a value.
+# Characters that a value in the engine's environment file cannot contain.
 LINE_BREAK = re.compile(r"[\n\r\0]")
 
 
 class WrongType(ValueError):
-    """The value is not of the option's kind."""
+    """The value does not have the option's type."""
 
 
 def _as_int(value: t.Any) -> int:
@@ -102,10 +102,10 @@ _CONVERT: dict[str, t.Callable[[t.Any], t.Any]] = {
 
 
 def check_types(raw: t.Mapping[str, t.Any], label: str) -> tuple[dict[str, t.Any], list[Problem]]:
-    """Convert one deployment's options; ``label`` names it in the problems.
+    """Convert one deployment's options; ``label`` is its name in the problems.
 
-    Gives the values of every known option (its default, or None, where not given; an explicit null counts as not
-    given) and the problems found. A deployment that shall be gone needs its name alone.
+    Returns the values of all known options and the problems. An option that is not set, or is null, has its default, or
+    None. A deployment with ``state: absent`` needs only its name.
     """
     problems = [_unknown(label, str(key)) for key in raw if key not in OPTIONS]
     values: dict[str, t.Any] = {}
@@ -114,10 +114,10 @@ def check_types(raw: t.Mapping[str, t.Any], label: str) -> tuple[dict[str, t.Any
         values[name] = option.default
         if given is None:
             if option.required and (name == "name" or raw.get("state") != "absent"):
-                problems.append(Problem(label, name, "is missing", f"give it as {_WORDS[option.kind]}"))
+                problems.append(Problem(label, name, "is missing", f"set it to {_WORDS[option.kind]}"))
             continue
         if isinstance(given, str) and not given.strip():
-            problems.append(Problem(label, name, "is empty", "give it a value or remove it"))
+            problems.append(Problem(label, name, "is empty", "set a value or remove it"))
             continue
         try:
             values[name] = _CONVERT[option.kind](given)
@@ -140,19 +140,24 @@ def _unknown(label: str, key: str) -> Problem:
 
 def _wrong_type(label: str, name: str, option: Option, given: t.Any) -> Problem:
     value = f" ({printable(given)})" if name not in SECRET_OPTIONS and isinstance(given, (str, int, float)) else ""
-    mixed = " with something else than texts" if isinstance(given, (list, tuple)) and option.kind == "list" else ""
-    wanted = _WORDS[option.kind] + (" of texts" if option.kind == "list" else "")
+    mixed = " with items that are not strings" if isinstance(given, (list, tuple)) and option.kind == "list" else ""
+    wanted = _WORDS[option.kind] + (" of strings" if option.kind == "list" else "")
     return Problem(label, name, f"is {type_name(given)}{mixed}{value}", f"it must be {wanted}")
 
 
 def _range_problems(label: str, name: str, option: Option, value: t.Any) -> t.Iterator[Problem]:
-    texts = value if isinstance(value, list) else [value] if isinstance(value, str) else []
-    if any(not text.strip() for text in texts):
-        yield Problem(label, name, "has an empty item", "give it a value or remove it")
-    elif any(LINE_BREAK.search(text) for text in texts):
+    strings = value if isinstance(value, list) else [value] if isinstance(value, str) else []
+    if any(not item.strip() for item in strings):
+        yield Problem(label, name, "has an empty item", "set a value or remove it")
+    elif any(LINE_BREAK.search(item) for item in strings):
         yield Problem(label, name, "has a line break", "write it on one line")
     elif option.kind == "dict" and name != "env" and not _fits_json(value):
-        yield Problem(label, name, "holds what JSON cannot", "use texts as keys, and texts and numbers as values")
+        yield Problem(
+            label,
+            name,
+            "contains a value that JSON cannot represent",
+            "use strings as keys, and strings and numbers as values",
+        )
     elif option.choices and value not in option.choices:
         found = f"'{printable(value)}' is unknown" if name not in SECRET_OPTIONS else "is unknown"
         yield Problem(label, name, found, f"choose one of {', '.join(option.choices)}")

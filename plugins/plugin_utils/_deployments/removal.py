@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What removing a deployment would take from all hosts, whether that may be done, and the sentences about it."""
+"""What the removal of a deployment deletes on all hosts, whether it is allowed, and the messages about it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names i
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
 Facts = t.Mapping[str, t.Any]
-# Where the role notes what a host of the run has found out, as one variable of that host.
-LOOKED = "__langgraph_looked"
+# The variable of each host in which the role stores what the host and its services have of the deployment.
+FINDINGS = "__langgraph_looked"
 DEFAULT_PORTS = {"redis": 6379, "postgres": 5432}
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one host of the run has found: its own revisions, and what its services hold of the deployment."""
+    """What one host of the run has of the deployment: its own revisions, and the data in its services."""
 
     host: str
     redis: str
@@ -37,23 +37,23 @@ class Part:
 
     @property
     def known(self) -> bool:
-        """Whether the host or a record of its services has the deployment."""
+        """Return whether the host or a record of its services has the deployment."""
         records = (self.in_postgres, ("database", "role")), (self.in_redis, ("redis_db", "user"))
         return (
             bool(self.revisions)
             or self.serves
-            or any(got.get(key) is not None for got, keys in records for key in keys)
+            or any(record.get(key) is not None for record, keys in records for key in keys)
         )
 
 
 def removal(
     hosts: t.Sequence[Facts], name: str, run: t.Sequence[str], groups: t.Mapping[str, t.Sequence[str]]
 ) -> dict[str, t.Any]:
-    """Judge the removal of a deployment.
+    """Return whether a deployment may be removed, and what that deletes.
 
-    ``hosts`` are the variables of all hosts that may have it, ``run`` names those that take part. Of these each has
-    noted what it has found. The result has ``unknown``, ``elsewhere`` and ``strangers`` (refusals, empty where there is none),
-    ``leaders`` (one host for each pair of services: it drops what is there), ``would`` and ``done`` (sentences).
+    ``hosts`` are the variables of all hosts that may have it, ``run`` the names of those that take part; each of these
+    has stored its findings. The result has ``unknown``, ``elsewhere`` and ``strangers`` (refusals, empty if there is none),
+    ``leaders`` (one host per pair of services, which deletes the data there), ``would`` and ``done`` (messages).
     """
     parts = [_part(host, name) for host in hosts if host["inventory_hostname"] in run]
     others = {
@@ -72,7 +72,7 @@ def removal(
 
 
 def services(host: Facts, groups: t.Mapping[str, t.Sequence[str]]) -> tuple[str, str]:
-    """Name the Redis and the Postgres that a host uses, by its variables and the role's own defaults."""
+    """Return the names of the Redis and the Postgres that a host uses, from its variables and the role's defaults."""
     return _service(host, groups, "redis"), _service(host, groups, "postgres")
 
 
@@ -80,12 +80,12 @@ def _service(host: Facts, groups: t.Mapping[str, t.Sequence[str]], which: str) -
     server = server_of(host, groups, which)
     if server is None:
         return service_name(urlsplit(str(host[f"langgraph_{which}_admin_uri"])).netloc, which)
-    # There is one on each host, whatever port it has.
+    # Each host has at most one, whatever its port is.
     return service_name(server, which)
 
 
 def server_of(host: Facts, groups: t.Mapping[str, t.Sequence[str]], which: str) -> str | None:
-    """Name the host of the service that a host uses; None where that is given by URI, and not ours."""
+    """Return the name of the host of a service that a host uses; None if a URI is set and the service is not ours."""
     if host.get(f"langgraph_{which}_admin_uri"):
         return None
     group = groups.get(f"langgraph_{which}") or [host["inventory_hostname"]]
@@ -93,17 +93,17 @@ def server_of(host: Facts, groups: t.Mapping[str, t.Sequence[str]], which: str) 
 
 
 def service_name(netloc: str, which: str) -> str:
-    """Name a service by HOST:PORT, the same for each way to write it; several hosts, as Postgres has them, in one order.
+    """Return the normalized HOST:PORT of a service; several hosts, as Postgres allows them, are sorted.
 
-    ``netloc`` is that part of an URI, with or without the login, or a host with or without a port. ``which`` is ``redis`` or
+    ``netloc`` is that part of a URI, with or without the login, or a host with or without a port. ``which`` is ``redis`` or
     ``postgres``.
     """
     return ",".join(sorted({_address(item, DEFAULT_PORTS[which]) for item in netloc.rpartition("@")[2].split(",")}))
 
 
-def _address(text: str, default_port: int) -> str:
-    host, port = text.strip().lower(), ""
-    # A bare IPv6 address has colons of its own.
+def _address(value: str, default_port: int) -> str:
+    host, port = value.strip().lower(), ""
+    # A bare IPv6 address contains colons.
     if "]:" in host or (host.count(":") == 1 and "]" not in host):
         host, _colon, port = host.rpartition(":")
     host = host.strip("[]").rstrip(".")
@@ -111,14 +111,14 @@ def _address(text: str, default_port: int) -> str:
 
 
 def _part(host: Facts, name: str) -> Part:
-    looked = host[LOOKED]
-    deployment: Facts = next((item for item in looked["deployments"] if item["name"] == name), {})
+    findings = host[FINDINGS]
+    deployment: Facts = next((item for item in findings["deployments"] if item["name"] == name), {})
     listed = host.get("langgraph_deployments")
     entries = listed if isinstance(listed, (list, tuple)) else ()
     return Part(
         host=host["inventory_hostname"],
-        redis=service_name(looked["redis"], "redis"),
-        postgres=service_name(looked["postgres"], "postgres"),
+        redis=service_name(findings["redis"], "redis"),
+        postgres=service_name(findings["postgres"], "postgres"),
         dumps=sum(bool(item.get("snapshot")) for item in deployment.get("revisions", ())),
         revisions=tuple(sorted(item["number"] for item in deployment.get("revisions", ()))),
         serves=deployment.get("serving") is not None,
@@ -127,8 +127,8 @@ def _part(host: Facts, name: str) -> Part:
             for entry in entries
             if isinstance(entry, t.Mapping)
         ),
-        in_postgres=looked["in_postgres"],
-        in_redis=looked["in_redis"],
+        in_postgres=findings["in_postgres"],
+        in_redis=findings["in_redis"],
     )
 
 
@@ -140,52 +140,56 @@ def _leaders(parts: t.Iterable[Part]) -> list[Part]:
 
 
 def _unknown(name: str) -> str:
-    finding = "no host has it, and neither Redis nor Postgres has a claim of it"
+    finding = "no host has it, and neither Redis nor Postgres has a claim for it"
     return str(
-        Problem(name, "deployment", finding, "ansible-playbook selfhost.langgraph.status lists those that there are")
+        Problem(
+            name, "deployment", finding, "ansible-playbook selfhost.langgraph.status lists the existing deployments"
+        )
     )
 
 
 def _absent(parts: t.Iterable[Part], others: t.Mapping[str, tuple[str, str]]) -> list[str]:
-    """Hosts that use the same services and do not take part: nobody knows what serves there."""
+    """Return the hosts that use the same services and do not take part: what runs there is unknown."""
     used = [(part.redis, part.postgres) for part in parts]
     return [
         host
         for host, (redis, postgres) in others.items()
-        if any(redis == its_redis or postgres == its_postgres for its_redis, its_postgres in used)
+        if any(redis == used_redis or postgres == used_postgres for used_redis, used_postgres in used)
     ]
 
 
 def _elsewhere(name: str, absent: t.Sequence[str]) -> str:
     if not absent:
         return ""
-    finding = f"it may serve on {', '.join(absent)} of the group langgraph_hosts, which did not take part in this run"
-    remedy = "run it on all of them at once, without --limit, and take a host that is gone out of the inventory"
+    finding = f"it may run on {', '.join(absent)} of the group langgraph_hosts, which did not take part in this run"
+    remedy = "run it on all of them at once, without --limit, and remove hosts that no longer exist from the inventory"
     return str(Problem(name, "confirm", finding, remedy))
 
 
 def _strangers(name: str, parts: t.Iterable[Part]) -> str:
-    """Refuse, before it is stopped, what Redis would refuse afterwards: keys of others in its number."""
+    """Refuse foreign keys in the deployment's Redis database before it is stopped; Redis would refuse them later."""
     for part in _leaders(parts):
         if part.in_redis.get("strange_keys"):
             keys, number = part.in_redis["strange_keys"], part.in_redis["redis_db"]
-            finding = f"its Redis number {number} holds {keys} keys that match none of its key patterns"
-            remedy = """find out whose they are; its own go with it by -e '{"key_patterns": ["lg:*"]}', others have to move"""
+            finding = f"its Redis database {number} holds {keys} keys that match none of its key patterns"
+            remedy = (
+                """find out whose they are; delete its own with -e '{"key_patterns": ["lg:*"]}', and move the others"""
+            )
             return str(Problem(name, "confirm", finding, remedy))
     return ""
 
 
 def _would(name: str, parts: t.Sequence[Part], absent: t.Sequence[str]) -> str:
-    """Without a colon, which YAML, as Ansible can print it, would put in quotes."""
+    """Return the message of a dry run; it has no colon, because Ansible's YAML output would quote it."""
     serving = [part.host for part in parts if part.serves]
     clients = sum(_clients(part) for part in _leaders(parts))
     strange = sum(part.in_redis.get("strange_keys") or 0 for part in _leaders(parts))
     facts = [
-        f"To remove the deployment '{name}' would lose {_things(name, parts)}",
+        f"Removing the deployment '{name}' would delete {_deleted(name, parts)}",
         f"It serves on {', '.join(serving)}" if serving else "",
         f"{clients} clients are connected to its databases" if clients else "",
-        f"{', '.join(absent)} did not take part in this run, and has to" if absent else "",
-        f"Keys that are not its own stand in the way in its Redis number, {strange} of them" if strange else "",
+        f"{', '.join(absent)} did not take part in this run, but must" if absent else "",
+        f"{strange} keys that are not its own are in its Redis database and block the removal" if strange else "",
         f"To do it, run ansible-playbook selfhost.langgraph.remove -e deployment={name} -e confirm={name}",
     ]
     return f"Nothing was changed. {'. '.join(filter(None, facts))}"
@@ -193,15 +197,17 @@ def _would(name: str, parts: t.Sequence[Part], absent: t.Sequence[str]) -> str:
 
 def _done(name: str, parts: t.Sequence[Part]) -> str:
     listed = [part.host for part in parts if part.listed]
-    again = f". It still stands in langgraph_deployments of {', '.join(listed)}; take it out there, or the next run of site.yml"
-    return f"The deployment '{name}' is gone, and with it {_things(name, parts)}{again + ' makes it once more, empty' if listed else ''}"
+    again = (
+        f". It is still in langgraph_deployments of {', '.join(listed)}; remove it there, or the next run of site.yml"
+    )
+    return f"The deployment '{name}' was removed, and with it {_deleted(name, parts)}{again + ' creates it again, empty' if listed else ''}"
 
 
 def _clients(part: Part) -> int:
     return int(part.in_postgres.get("clients") or 0) + int(part.in_redis.get("clients") or 0)
 
 
-def _things(name: str, parts: t.Sequence[Part]) -> str:
+def _deleted(name: str, parts: t.Sequence[Part]) -> str:
     found: list[str] = []
     for part in _leaders(parts):
         if part.in_postgres.get("database") is not None:
@@ -213,7 +219,7 @@ def _things(name: str, parts: t.Sequence[Part]) -> str:
         elif part.in_postgres.get("role") is not None:
             found.append(f"the Postgres role '{identifier(name)}'")
         if part.in_redis.get("redis_db") is not None:
-            found.append(f"{part.in_redis['would_lose']['keys']} keys of Redis number {part.in_redis['redis_db']}")
+            found.append(f"{part.in_redis['would_lose']['keys']} keys of Redis database {part.in_redis['redis_db']}")
         elif part.in_redis.get("user") is not None:
             found.append(f"the Redis user '{name}'")
     for part in parts:
@@ -225,7 +231,7 @@ def _things(name: str, parts: t.Sequence[Part]) -> str:
     return _joined(found)
 
 
-def _joined(things: t.Sequence[str]) -> str:
-    if len(things) < 2:
-        return things[0] if things else "nothing"
-    return f"{', '.join(things[:-1])} and {things[-1]}"
+def _joined(items: t.Sequence[str]) -> str:
+    if len(items) < 2:
+        return items[0] if items else "nothing"
+    return f"{', '.join(items[:-1])} and {items[-1]}"

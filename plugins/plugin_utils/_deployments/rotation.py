@@ -4,10 +4,10 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""When a password of before may be revoked: once no revision on any host has it in use. No I/O.
+"""Decide when a previous password may be revoked: once no revision on any host uses it. No I/O.
 
-``Use`` is what all hosts together say: host -> what its containers carry, None where it has not answered. Such a host
-counts as carrying the passwords of before.
+``Use`` maps each host to the credentials that its containers use, or to None if the host has not answered. Such a host
+counts as using the previous passwords.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ Deployment = t.Mapping[str, t.Any]
 def credentials_in_use(
     hosts: t.Iterable[t.Mapping[str, t.Any]], register: str, host: str, groups: t.Mapping[str, t.Sequence[str]]
 ) -> dict[str, t.Any]:
-    """Collect what the tasks of ``host``, and of others with the same Redis or Postgres, have registered.
+    """Collect the results that tasks of ``host``, and of others with the same Redis or Postgres, have registered.
 
     ``hosts`` are the variables of each host that may run a deployment, ``groups`` those of the inventory.
     """
     variables = {str(item["inventory_hostname"]): item for item in hosts}
     used = {name: services(item, groups) for name, item in variables.items()}
-    sharing = [name for name in used if any(mine == theirs for mine, theirs in zip(used[host], used[name]))]
+    sharing = [name for name in used if any(own == other for own, other in zip(used[host], used[name]))]
     return {name: (variables[name].get(register) or {}).get("carried") for name in sharing}
 
 
 def logins_in_use(name: str, use: Use) -> list[str] | None:
-    """The Postgres roles that revisions of a deployment log in as, on all hosts; None where that is not known.
+    """Return the Postgres roles that revisions of a deployment use on all hosts; None if that is unknown.
 
-    It is not known either where one has lost the files that say it.
+    It is also unknown if a revision has lost the files that contain the role.
     """
     logins = {entry["login"] for _host, entry in _entries(name, use)}
     if not use or None in use.values() or not all(logins):
@@ -48,16 +48,17 @@ def logins_in_use(name: str, use: Use) -> list[str] | None:
 
 
 def is_alone(deployment: Deployment, use: Use | None) -> bool:
-    """Whether the wanted passwords are the only ones in use, for all that is known."""
+    """Return whether the wanted passwords are known to be the only ones in use."""
     if not use or None in use.values():
         return False
     return all(_is_wanted(entry, deployment) for _host, entry in _entries(deployment["name"], use))
 
 
 def fits_limit(deployment: Deployment, use: Use | None) -> bool:
-    """Whether all revisions of a deployment on all hosts can live with its connection limit, for all that is known.
+    """Return whether the connection limit is known to be enough for all revisions of a deployment on all hosts.
 
-    One with a larger pool than today's was made with a higher limit; lowered under it, it would be refused connections.
+    A revision with a larger pool than the wanted one was deployed with a higher limit; with a lower limit its connections
+    would be refused.
     """
     if not use or None in use.values():
         return False
@@ -67,21 +68,21 @@ def fits_limit(deployment: Deployment, use: Use | None) -> bool:
 
 
 def _size(pool: t.Any) -> int:
-    """Connections of a revision whose pool is written so; what is none was never one."""
+    """Return the connections of a revision with this pool size; an invalid size means the default."""
     return pool_connections(int(pool) if str(pool or "").isdecimal() else None)
 
 
 def live_addresses(use: Use) -> list[str] | None:
-    """Where connections of containers may come from; None where that is not known."""
+    """Return the addresses from which containers may connect; None if they are unknown."""
     if not use or None in use.values():
         return None
     return sorted({address for carried in use.values() for address in (carried or {}).get("addresses", ())})
 
 
 def sessions_since(name: str, use: Use | None) -> int | None:
-    """When the oldest running container of a deployment was created, on any host, in seconds since the epoch.
+    """Return when the oldest running container of a deployment was created, on any host, in seconds since the epoch.
 
-    None where that is not known, or where it runs nowhere.
+    None if that is unknown, or if the deployment runs nowhere.
     """
     if not use or None in use.values():
         return None
@@ -95,12 +96,12 @@ def retirable(
     postgres: t.Mapping[str, t.Mapping[str, t.Any]],
     redis: t.Mapping[str, t.Mapping[str, t.Any]],
 ) -> list[Deployment]:
-    """The deployments of which a password of before is open that nothing carries any more.
+    """Return the deployments with a valid previous password that no revision uses any longer.
 
     ``postgres`` and ``redis`` are the ``databases`` that the claim modules returned.
     """
     found = [item for item in deployments if _is_open(item["name"], postgres, redis)]
-    return [item for item in found if not _holders(item, use, postgres, redis)]
+    return [item for item in found if not _blockers(item, use, postgres, redis)]
 
 
 def still_open(
@@ -109,14 +110,14 @@ def still_open(
     postgres: t.Mapping[str, t.Mapping[str, t.Any]],
     redis: t.Mapping[str, t.Mapping[str, t.Any]],
 ) -> list[str]:
-    """One line for each deployment of which a password of before still opens: until what has ended."""
+    """Return one line per deployment whose previous password is still valid, with what it waits for."""
     lines = []
     for deployment in deployments:
         if not _is_open(deployment["name"], postgres, redis):
             continue
-        holders = _holders(deployment, use, postgres, redis)
-        until = f"until {_listed(holders)}" if holders else "until the next run"
-        lines.append(f"{deployment['name']}: the password of before still opens, {until}")
+        blockers = _blockers(deployment, use, postgres, redis)
+        until = f"until {_listed(blockers)}" if blockers else "until the next run"
+        lines.append(f"{deployment['name']}: the previous password is still valid, {until}")
     return lines
 
 
@@ -126,26 +127,26 @@ def _is_open(
     return bool(postgres.get(name, {}).get("retiring") or redis.get(name, {}).get("retiring"))
 
 
-def _holders(
+def _blockers(
     deployment: Deployment,
     use: Use,
     postgres: t.Mapping[str, t.Mapping[str, t.Any]],
     redis: t.Mapping[str, t.Mapping[str, t.Any]],
 ) -> list[str]:
-    """What keeps a password of before open, as people look for it."""
+    """Return the events that must happen before a previous password can be revoked, for users."""
     name = deployment["name"]
     logins = postgres.get(name, {}).get("retiring") or ()
     hashes = redis.get(name, {}).get("retiring")
-    held = [
+    in_use = [
         f"revision {entry['revision']} on {host} has ended"
         for host, entry in _entries(name, use)
         if entry["login"] in logins or (hashes and not _is_wanted(entry, deployment))
     ]
-    return [*held, *(f"{host} has answered" for host, carried in use.items() if carried is None)]
+    return [*in_use, *(f"{host} has answered" for host, carried in use.items() if carried is None)]
 
 
 def _is_wanted(entry: t.Mapping[str, t.Any], deployment: Deployment) -> bool:
-    """Whether a revision carries the wanted passwords: by their fingerprint, or as the rollout that wanted them says."""
+    """Return whether a revision uses the wanted passwords: by the rollout's own result, else by their fingerprint."""
     return bool(entry["current"] if "current" in entry else entry["credential"] == deployment["credential"])
 
 

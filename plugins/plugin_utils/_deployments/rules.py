@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What no type can say of one deployment."""
+"""Rules for one deployment beyond the types of its options."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ MEMORY = re.compile(r"([1-9][0-9]{0,15})([bkmg]?)", re.ASCII)
 MEMORY_UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 # Docs: docker run --memory, "the minimum allowed value is 6m".
 LEAST_MEMORY = 6 * 2**20
-# What means something else in the pattern of a Redis user (docs: ACL, glob-style patterns).
+# Characters with a special meaning in a pattern of a Redis user (docs: ACL, glob-style patterns).
 PATTERN_CHARACTERS = re.compile(r"[*?\[\]^\\\s]")
-# RFC 1123; and a path that needs no quoting in the proxy's configuration.
+# A host name by RFC 1123, and a path that needs no quoting in the proxy's configuration.
 HOSTNAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
@@ -50,14 +50,14 @@ EXTENSION = re.compile(r"[a-z_][a-z0-9_-]*")
 
 
 def own_problems(values: Values) -> t.Iterator[Problem]:
-    """Rules that need only this deployment; options that already have a problem are skipped by the caller."""
+    """Check the rules that need only this deployment; the caller skips options that already have a problem."""
     for rule in _OWN_RULES:
         for option, finding, remedy in rule(values):
             yield Problem(values["_label"], option, finding, remedy)
 
 
 def name_problems(values: Values) -> t.Iterator[Problem]:
-    """The rules of a deployment that shall be gone: nothing but its name is used."""
+    """Check a deployment with ``state: absent``: only its name is used."""
     for option, finding, remedy in _name(values):
         yield Problem(values["_label"], option, finding, remedy)
 
@@ -72,13 +72,17 @@ def _name(values: Values) -> t.Iterator[Finding]:
     if not NAME.fullmatch(name):
         yield (
             "name",
-            "has characters that a Postgres database, a systemd unit and a container cannot share",
-            "use a-z, 0-9 and hyphens inside, beginning with a letter",
+            "has characters that are not allowed for a Postgres database, a systemd unit and a container",
+            "use a-z, 0-9 and inner hyphens, and begin with a letter",
         )
     elif len(name) > NAME_LENGTH:
-        yield "name", f"has {len(name)} characters", f"a Postgres identifier holds {NAME_LENGTH}: choose a shorter one"
+        yield (
+            "name",
+            f"has {len(name)} characters",
+            f"a Postgres identifier has at most {NAME_LENGTH}: choose a shorter name",
+        )
     elif name in RESERVED_NAMES or name.startswith("pg-"):
-        yield "name", "is a name that Postgres or Redis keep for themselves", "choose another one"
+        yield "name", "is reserved by Postgres or Redis", "choose another name"
 
 
 def _image(values: Values) -> t.Iterator[Finding]:
@@ -93,7 +97,7 @@ def _address(values: Values) -> t.Iterator[Finding]:
         yield (
             "bind_address",
             f"'{printable(values['bind_address'])}' is not an IP address",
-            "give an address of the host",
+            "set an address of the host",
         )
 
 
@@ -110,7 +114,7 @@ def _resources(values: Values) -> t.Iterator[Finding]:
     if not size:
         yield "memory", f"'{printable(values['memory'])}' is not a size", remedy
     elif int(size[1]) * MEMORY_UNITS[size[2]] < LEAST_MEMORY:
-        yield "memory", f"'{values['memory']}' is less than the 6m that the engine asks for", remedy
+        yield "memory", f"'{values['memory']}' is less than the engine's minimum of 6m", remedy
 
 
 def _credentials(values: Values) -> t.Iterator[Finding]:
@@ -120,31 +124,31 @@ def _credentials(values: Values) -> t.Iterator[Finding]:
         values["edition"],
     )
     if edition is None and not lite and not enterprise:
-        remedy = "give it, or 'langgraph_cloud_license_key', or 'edition: none' for an image that checks no licence"
+        remedy = "set it, or 'langgraph_cloud_license_key', or 'edition: none' for an image without a licence check"
         yield "langsmith_api_key", "the server needs a credential and has none", remedy
     elif lite and enterprise and edition is None:
-        remedy = "keep one, or say 'edition: enterprise' if the LangSmith key is for tracing"
-        yield "langgraph_cloud_license_key", "is given together with 'langsmith_api_key'", remedy
+        remedy = "keep one, or set 'edition: enterprise' if the LangSmith key is for tracing"
+        yield "langgraph_cloud_license_key", "is set together with 'langsmith_api_key'", remedy
     elif edition == "lite" and (not lite or enterprise):
-        finding = "is given, but the edition is lite" if enterprise else "is missing, and the edition is lite"
+        finding = "is set, but the edition is lite" if enterprise else "is missing, and the edition is lite"
         option = "langgraph_cloud_license_key" if enterprise else "langsmith_api_key"
-        yield option, finding, "edition lite takes 'langsmith_api_key' alone"
+        yield option, finding, "edition lite needs only 'langsmith_api_key'"
     elif edition == "enterprise" and not enterprise:
-        yield "langgraph_cloud_license_key", "is missing, and the edition is enterprise", "give the licence key"
+        yield "langgraph_cloud_license_key", "is missing, and the edition is enterprise", "set the licence key"
 
 
 def _langsmith(values: Values) -> t.Iterator[Finding]:
-    # The SDK refuses LANGSMITH_RUNS_ENDPOINTS beside an endpoint, at the first run.
+    # The SDK refuses LANGSMITH_RUNS_ENDPOINTS together with an endpoint, at the first run.
     if values["langsmith_runs_endpoints"] and (values["langchain_endpoint"] or values["langsmith_endpoint"]):
         other = "langchain_endpoint" if values["langchain_endpoint"] else "langsmith_endpoint"
-        yield "langsmith_runs_endpoints", f"is given together with '{other}'", "the LangSmith SDK takes one of them"
+        yield "langsmith_runs_endpoints", f"is set together with '{other}'", "the LangSmith SDK takes one of them"
     for option in ("langchain_endpoint", "langsmith_endpoint", "langsmith_auth_endpoint"):
         if values[option] and not re.match(r"https?://[^/\s]+", values[option]):
             yield option, "is not a URL", "begin with http:// or https://"
     if values["langgraph_auth_type"] == "langsmith":
         for option in ("langsmith_auth_endpoint", "langsmith_tenant_id"):
             if not values[option]:
-                yield option, "is missing, and langgraph_auth_type is langsmith", "give it"
+                yield option, "is missing, and langgraph_auth_type is langsmith", "set it"
 
 
 def _server(values: Values) -> t.Iterator[Finding]:
@@ -152,7 +156,7 @@ def _server(values: Values) -> t.Iterator[Finding]:
     if prefix and not prefix.startswith("/"):
         yield "mount_prefix", f"'{printable(prefix)}' does not begin with a slash", f"write /{printable(prefix)}"
     elif prefix and prefix.endswith("/"):
-        remedy = "leave the last slash out" if prefix.strip("/") else "leave the option out"
+        remedy = "remove the last slash" if prefix.strip("/") else "remove the option"
         yield "mount_prefix", f"'{printable(prefix)}' ends with a slash", remedy
     elif prefix and not PREFIX.fullmatch(prefix):
         yield (
@@ -186,21 +190,21 @@ def _variables(values: Values) -> t.Iterator[Finding]:
 
 
 def _variable(name: t.Any, value: t.Any) -> tuple[str, str] | None:
-    """What is wrong with one variable of the user, and the remedy."""
+    """Return the finding about a user's variable and its remedy; None if it is valid."""
     if not isinstance(name, str) or not VARIABLE_NAME.fullmatch(name):
         return "is not the name of a variable", "use letters, digits and underscores"
     if name in COMPUTED_VARIABLES:
-        return "belongs to the collection", f"remove it: {COMPUTED_VARIABLES[name]}"
+        return "is set by the collection", f"remove it: {COMPUTED_VARIABLES[name]}"
     if name in OPTION_OF_VARIABLE:
-        return "belongs to the collection", f"use the option '{OPTION_OF_VARIABLE[name]}'"
+        return "is set by the collection", f"use the option '{OPTION_OF_VARIABLE[name]}'"
     if value is None:
-        return "has no value", "give it one, or remove it"
+        return "has no value", "set a value, or remove it"
     if not isinstance(value, (str, int, float)):
-        return f"is {type_name(value)}", "write it as text"
+        return f"is {type_name(value)}", "write it as a string"
     if isinstance(value, str) and LINE_BREAK.search(value):
-        return "has a line break", "the engine's environment file cannot hold one: encode it, as base64 say"
+        return "has a line break", "the engine's environment file cannot contain one: encode it, for example as base64"
     if len(f"{name}={to_variable(value)}".encode()) > LONGEST_LINE:
-        return "is too long", f"the engine's environment file takes lines of up to {LONGEST_LINE} bytes"
+        return "is too long", f"the engine's environment file allows lines of up to {LONGEST_LINE} bytes"
     return None
 
 

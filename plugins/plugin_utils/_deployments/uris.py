@@ -4,22 +4,22 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The addresses of Redis and Postgres, as the server takes them."""
+"""The URIs of Redis and Postgres in the server's format."""
 
 from __future__ import annotations
 
 from urllib.parse import quote
 
 
-def redis_uri(host: str, port: int, number: int, user: str, password: str, *, tls: bool = False) -> str:
-    """The ``REDIS_URI`` of a deployment: its own user, its own number. A server without passwords has neither."""
+def redis_uri(host: str, port: int, db: int, user: str, password: str, *, tls: bool = False) -> str:
+    """Return the ``REDIS_URI`` of a deployment, with its user and database number; without passwords there is no user."""
     scheme = "rediss" if tls else "redis"
     login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""
-    return f"{scheme}://{login}{_host(host)}:{port}/{number}"
+    return f"{scheme}://{login}{_host(host)}:{port}/{db}"
 
 
 def database_uri(host: str, port: int, database: str, role: str, password: str, sslmode: str) -> str:
-    """The ``DATABASE_URI`` of a deployment, each part percent-encoded (RFC 3986)."""
+    """Return the ``DATABASE_URI`` of a deployment, each part percent-encoded (RFC 3986)."""
     credentials = f"{quote(role, safe='')}:{quote(password, safe='')}"
     return f"postgres://{credentials}@{_host(host)}:{port}/{quote(database, safe='')}?sslmode={quote(sslmode, safe='')}"
 

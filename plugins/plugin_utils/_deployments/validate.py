@@ -4,9 +4,9 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""From the list that a user writes to complete deployments: the first station of the data's way.
+"""Convert the user's list to complete deployments: the first step of the data flow.
 
-Everything here is pure: what the host and the control node know is handed in as Surroundings.
+All functions are pure: facts about the host and the control node are passed in as CheckContext.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.co
     role_connections,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import (
-    Surroundings,
+    CheckContext,
     channel_patterns,
     default_prefix,
     image_problems,
@@ -53,90 +53,86 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.op
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.rules import name_problems, own_problems
 
 
-def check_deployments(
-    raw: t.Sequence[t.Any], surroundings: Surroundings
-) -> tuple[list[dict[str, t.Any]], list[Problem]]:
-    """Check the whole list; give the complete deployments, in the list's order, or every problem found.
+def check_deployments(raw: t.Sequence[t.Any], context: CheckContext) -> tuple[list[dict[str, t.Any]], list[Problem]]:
+    """Check the whole list; return the complete deployments, in the list's order, or all problems.
 
-    The deployments are only meaningful where there is no problem.
+    The list of deployments is empty if there is a problem.
     """
     if not raw:
-        remedy = "give at least one deployment, or leave this host out of the group langgraph_hosts"
+        remedy = "add a deployment, or remove this host from the group langgraph_hosts"
         return [], [Problem("-", "langgraph_deployments", "the list is empty", remedy)]
-    problems = list(_own_address_problems(surroundings))
+    problems = list(_own_address_problems(context))
     checked: list[dict[str, t.Any]] = []
     for position, entry in enumerate(raw, start=1):
-        values, found = _check_one(entry, position, surroundings)
+        values, found = _check_one(entry, position, context)
         problems.extend(found)
         if values is not None:
             checked.append(values)
-    told = {problem.place for problem in problems}
-    shared = [*shared_problems(checked, surroundings), *image_problems(checked, surroundings.images)]
-    shared += aes_key_problems(checked, surroundings.aes_keys)
-    problems.extend(problem for problem in shared if problem.place not in told)
-    return [] if problems else [_complete(values, surroundings) for values in checked], problems
+    reported = {problem.place for problem in problems}
+    shared = [*shared_problems(checked, context), *image_problems(checked, context.images)]
+    shared += aes_key_problems(checked, context.aes_keys)
+    problems.extend(problem for problem in shared if problem.place not in reported)
+    return [] if problems else [_complete(values, context) for values in checked], problems
 
 
-def _own_address_problems(surroundings: Surroundings) -> t.Iterator[Problem]:
+def _own_address_problems(context: CheckContext) -> t.Iterator[Problem]:
     try:
-        ipaddress.ip_address(surroundings.bind_address)
+        ipaddress.ip_address(context.bind_address)
     except ValueError:
-        finding = f"'{printable(surroundings.bind_address)}' is not an IP address"
-        yield Problem("-", "langgraph_bind_address", finding, "give an address of the host")
+        finding = f"'{printable(context.bind_address)}' is not an IP address"
+        yield Problem("-", "langgraph_bind_address", finding, "set an address of the host")
 
 
-def _check_one(
-    entry: t.Any, position: int, surroundings: Surroundings
-) -> tuple[dict[str, t.Any] | None, list[Problem]]:
+def _check_one(entry: t.Any, position: int, context: CheckContext) -> tuple[dict[str, t.Any] | None, list[Problem]]:
     if not isinstance(entry, t.Mapping):
         remedy = "write a mapping with at least name, image and port"
-        return None, [Problem(f"number {position}", "-", "is not a mapping", remedy)]
+        return None, [Problem(f"entry {position}", "-", "is not a mapping", remedy)]
     label = _label(entry.get("name"), position)
     if entry.get("state") == "absent":
         values, problems = check_types(entry, label)
-        return _judged(values, label, problems, name_problems)
-    merged, problems = _with_env_file(entry, label, surroundings)
+        return _with_rules(values, label, problems, name_problems)
+    merged, problems = _with_env_file(entry, label, context)
     unread = bool(problems) and merged == entry
-    values, found = check_types(_with_image_env(merged, surroundings), label)
-    values, problems = _judged(values, label, problems + found, own_problems)
+    values, found = check_types(_with_image_env(merged, context), label)
+    values, problems = _with_rules(values, label, problems + found, own_problems)
     if unread:
-        # What the file would have set is not known: that it is missing is no finding of its own.
+        # The unreadable file may have set these options: do not report them as missing.
         server = set(OPTION_OF_VARIABLE.values())
         problems = [problem for problem in problems if problem.option in entry or problem.option not in server]
     return values, problems
 
 
 def _label(name: t.Any, position: int) -> str:
-    """How messages call a deployment: never by something that is no name, for a secret may stand there by mistake."""
+    """Return the deployment's name for messages; never a value of another type, which may be a misplaced secret."""
     named = isinstance(name, (str, int)) and not isinstance(name, bool) and str(name).strip()
-    return printable(name) if named else f"number {position}"
+    return printable(name) if named else f"entry {position}"
 
 
-def _judged(
+def _with_rules(
     values: dict[str, t.Any], label: str, problems: list[Problem], rules: t.Callable[..., t.Iterator[Problem]]
 ) -> tuple[dict[str, t.Any], list[Problem]]:
-    """Add what the rules find of options that have no problem yet."""
+    """Add the problems that the rules find in options without a problem."""
     values["_label"] = label
     broken = {problem.option for problem in problems}
     return values, problems + [problem for problem in rules(values) if problem.option not in broken]
 
 
 def _with_env_file(
-    entry: t.Mapping[str, t.Any], label: str, surroundings: Surroundings
+    entry: t.Mapping[str, t.Any], label: str, context: CheckContext
 ) -> tuple[dict[str, t.Any], list[Problem]]:
-    """Fold the env_file in: variables with an option become that option, the rest goes under ``env``."""
+    """Merge the env_file: variables with an option become that option, the others go under ``env``."""
     merged = dict(entry)
     path = entry.get("env_file")
     if not isinstance(path, str) or not path.strip():
         return merged, []
-    text = surroundings.env_files.get(path)
+    text = context.env_files.get(path)
     if text is None:
-        remedy = "give the path of a file in UTF-8 on the control node"
+        remedy = "set the path of a UTF-8 file on the control node"
         return merged, [Problem(label, "env_file", f"there is no file '{printable(path)}'", remedy)]
     try:
         variables = parse_env_file(text)
     except EnvFileError as error:
-        return merged, [Problem(label, "env_file", f"{printable(path)}: {error}", "write NAME=value, one a line")]
+        return merged, [Problem(label, "env_file", f"{printable(path)}: {error}", "write one NAME=value per line")]
     problems = []
     for name in [name for name in variables if name in COMPUTED_VARIABLES]:
         del variables[name]
@@ -145,13 +141,13 @@ def _with_env_file(
     return _fold(merged, variables), problems
 
 
-def _with_image_env(entry: t.Mapping[str, t.Any], surroundings: Surroundings) -> dict[str, t.Any]:
-    """Fold in the ``env`` of the image's langgraph.json, where that is wanted; what the deployment says itself wins.
+def _with_image_env(entry: t.Mapping[str, t.Any], context: CheckContext) -> dict[str, t.Any]:
+    """Merge the ``env`` of the image's langgraph.json, if requested; the deployment's own values take precedence.
 
-    What the collection computes is left out: a developer's own database may stand there.
+    Variables that the collection computes are ignored: they may name a developer's own database.
     """
     image = entry.get("image")
-    variables = surroundings.image_envs.get(normal_reference(image), {}) if isinstance(image, str) and image else {}
+    variables = context.image_envs.get(normal_reference(image), {}) if isinstance(image, str) and image else {}
     return _fold(entry, {name: value for name, value in variables.items() if name not in COMPUTED_VARIABLES})
 
 
@@ -160,7 +156,7 @@ def _fold(entry: t.Mapping[str, t.Any], variables: t.Mapping[str, str]) -> dict[
     for name in (name for name in variables if name in OPTION_OF_VARIABLE):
         option = OPTION_OF_VARIABLE[name]
         if merged.get(option) is None:
-            merged[option] = _from_text(option, variables[name])
+            merged[option] = _from_string(option, variables[name])
     env = entry.get("env")
     rest = {name: value for name, value in variables.items() if name not in OPTION_OF_VARIABLE}
     if rest and (env is None or isinstance(env, t.Mapping)):
@@ -168,8 +164,8 @@ def _fold(entry: t.Mapping[str, t.Any], variables: t.Mapping[str, str]) -> dict[
     return merged
 
 
-def _from_text(option: str, value: str) -> t.Any:
-    """A variable's text as the option's kind; what does not fit stays text and is refused as such."""
+def _from_string(option: str, value: str) -> t.Any:
+    """Convert a variable to the option's type; an invalid value stays a string, which the type check refuses."""
     if OPTIONS[option].kind == "list":
         return [part.strip() for part in value.split(",")]
     if OPTIONS[option].kind == "dict":
@@ -180,14 +176,14 @@ def _from_text(option: str, value: str) -> t.Any:
     return value
 
 
-def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str, t.Any]:
-    """Fill in what the user left to the collection. The result holds secrets."""
+def _complete(values: dict[str, t.Any], context: CheckContext) -> dict[str, t.Any]:
+    """Return the deployment with defaults and derived values. The result contains secrets."""
     name = values["name"]
     pool = values["langgraph_postgres_pool_max_size"] or DEFAULT_POOL_SIZE
     drain = values["bg_job_shutdown_grace_period_secs"]
     drain = DEFAULT_DRAIN_SECONDS if drain is None else drain
     prefix = values["redis_key_prefix"] or default_prefix(name)
-    bind_address = values["bind_address"] or surroundings.bind_address
+    bind_address = values["bind_address"] or context.bind_address
     filled = {
         **values,
         "langgraph_postgres_pool_max_size": pool,
@@ -200,7 +196,7 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         if option.variable is not None and filled[key] is not None
     }
     variables.update({key: to_variable(value) for key, value in values["env"].items()})
-    redis_password, postgres_password = (_password(values, purpose, surroundings) for purpose in ("redis", "postgres"))
+    redis_password, postgres_password = (_password(values, purpose, context) for purpose in ("redis", "postgres"))
     return {
         **{key: values[key] for key in ("name", "image", "port", "state", "memory", "cpus", "user", "read_only")},
         "bind_address": bind_address,
@@ -210,7 +206,7 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         "may_reach": sorted(set(values["may_reach"])),
         "url": None
         if values["state"] == "absent"
-        else public_url(values["tls"], bind_address, values["port"], _public_prefix(values, surroundings)),
+        else public_url(values["tls"], bind_address, values["port"], _public_prefix(values, context)),
         "drain_seconds": drain,
         "redis_db": values["redis_db"],
         "redis_password": redis_password,
@@ -220,25 +216,25 @@ def _complete(values: dict[str, t.Any], surroundings: Surroundings) -> dict[str,
         "database": identifier(name),
         "postgres_password": postgres_password,
         "credential": credential_fingerprint(redis_password, postgres_password),
-        # One role serves the replicas of every host, and on each the revisions that run side by side.
+        # The replicas on all hosts, and all running revisions on each, share one role.
         "connection_limit": max(
-            role_connections(pool_connections(pool), surroundings.running_revisions, surroundings.extra_revisions),
-            surroundings.connections.get(name, 0),
+            role_connections(pool_connections(pool), context.running_revisions, context.extra_revisions),
+            context.connections.get(name, 0),
         ),
         "extensions": list(values["extensions"]),
         "aes_keys": aes_fingerprints(
-            name, variables.get("LANGGRAPH_AES_KEY"), (surroundings.secret_key, surroundings.previous_secret_key)
+            name, variables.get("LANGGRAPH_AES_KEY"), (context.secret_key, context.previous_secret_key)
         ),
         "accept_new_aes_key": values["accept_new_aes_key"],
         "variables": variables,
     }
 
 
-def _public_prefix(values: t.Mapping[str, t.Any], surroundings: Surroundings) -> str | None:
-    """Where the proxy answers ``/ok``: a server itself keeps it at its root."""
-    return None if surroundings.proxy == "none" else values["mount_prefix"]
+def _public_prefix(values: t.Mapping[str, t.Any], context: CheckContext) -> str | None:
+    """Return the prefix at which the proxy serves ``/ok``: without a proxy, the server serves it at its root."""
+    return None if context.proxy == "none" else values["mount_prefix"]
 
 
-def _password(values: t.Mapping[str, t.Any], purpose: str, surroundings: Surroundings) -> str:
+def _password(values: t.Mapping[str, t.Any], purpose: str, context: CheckContext) -> str:
     given = values[f"{purpose}_password"]
-    return given or derive_password(surroundings.secret_key, values["name"], purpose, values["password_generation"])
+    return given or derive_password(context.secret_key, values["name"], purpose, values["password_generation"])

@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Image archives on the control node, as ``docker save`` writes them: what they hold, and parts of them to ship."""
+"""Image archives on the control node, as ``docker save`` writes them: their contents, and parts of them to transfer."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable
 
-# Bytes of one part on its way: what a broken transfer has to send again, at most.
+# Bytes of one part: the most that a broken transfer must send again.
 PART_SIZE = 128 * 1024 * 1024
 # Bytes that are copied at once; tarfile's own 10 kB take seconds for an image.
 _BUFFER = 1024 * 1024
-# What a file that is cut short, compressed in another way or of another make raises.
+# Errors that a truncated, differently compressed or foreign file raises.
 _UNREADABLE = (OSError, EOFError, LookupError, TypeError, ValueError, AttributeError, zlib.error, tarfile.TarError)
 
 
 class ArchiveError(ValueError):
-    """The file is not an image archive; the text names the file."""
+    """The file is not an image archive; the message contains its path."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of an image: the digest of its tar file, the member that holds it, and its size in bytes."""
+    """One layer of an image: the digest of its tar file, the archive member that contains it, and its size in bytes."""
 
     diff_id: str
     member: str
@@ -56,9 +56,9 @@ class ArchivedImage:
 
 
 def archive_images(path: str) -> dict[str, ArchivedImage]:
-    """References in the archive -> image, in both layouts of ``docker save`` (docker image spec v1.2, OCI).
+    """Return reference -> image of an archive, in either layout of ``docker save`` (docker image spec v1.2, OCI).
 
-    Reads every header, so that a file that is cut short is found here. Raises ArchiveError.
+    Reads every header to detect a truncated file. Raises ArchiveError.
     """
     try:
         with tarfile.open(path) as archive:
@@ -73,7 +73,7 @@ def archive_images(path: str) -> dict[str, ArchivedImage]:
     except FileNotFoundError:
         raise ArchiveError(f"image_archives: there is no file '{path}' on the control node") from None
     except _UNREADABLE as error:
-        # tarfile tells every format that it tried, each on a line of its own.
+        # tarfile reports each format that it tried, one per line.
         why = printable(str(error).partition("\n")[0].rstrip(":") or type(error).__name__)
         raise ArchiveError(f"image_archives: '{path}' is not what 'docker save' writes ({why})") from error
 
@@ -95,12 +95,12 @@ def _image(archive: tarfile.TarFile, entry: t.Mapping[str, t.Any], sizes: t.Mapp
 
 
 def _size(archive: tarfile.TarFile, name: str, sizes: t.Mapping[str, int]) -> int:
-    # The same layer twice is a link in the classic layout.
+    # In the classic layout, a duplicate layer is a link.
     return sizes[name] or archive._find_link_target(archive.getmember(name)).size  # type: ignore[attr-defined]
 
 
 def _image_id(config: str) -> str:
-    """``<hex>.json`` (classic layout) or ``blobs/sha256/<hex>`` (OCI layout)."""
+    """Return the image id from ``<hex>.json`` (classic layout) or ``blobs/sha256/<hex>`` (OCI layout)."""
     match = re.search(r"[0-9a-f]{64}", config)
     if match is None:
         raise ValueError("an image without an id")
@@ -108,23 +108,23 @@ def _image_id(config: str) -> str:
 
 
 def shipped_size(image: ArchivedImage, there: int) -> int:
-    """Bytes of the layers that a host lacks, which has the first ``there`` of them."""
+    """Return the size in bytes of the layers that a host lacks; it has the first ``there`` layers."""
     return sum(layer.size for layer in image.layers[there:])
 
 
 def write_parts(
-    path: str, reference: str, there: int, folder: str, ship: t.Callable[[str], None], part_size: int = PART_SIZE
+    path: str, reference: str, there: int, directory: str, ship: t.Callable[[str], None], part_size: int = PART_SIZE
 ) -> None:
     """Write an archive of one image without its first ``there`` layers, in parts of a bounded size.
 
-    The engine takes layers that it has from its own store, by their digests, and needs no file for them (seen: engines
-    20.10 and 26.1 with overlay2). Each part is a file in ``folder`` that is handed to ``ship`` as soon as it is full,
-    and removed after. The same image gives the same parts, so that a transfer can go on where it ended.
+    The engine takes existing layers from its own store, by their digests, and needs no file for them (seen: engines
+    20.10 and 26.1 with overlay2). Each part is a file in ``directory`` that is passed to ``ship`` when it is full, and then
+    removed. The same image results in the same parts, so that a transfer can be resumed.
     """
     image = archive_images(path)[reference]
     with (
         tarfile.open(path) as archive,
-        _Parts(folder, ship, part_size) as parts,
+        _Parts(directory, ship, part_size) as parts,
         tarfile.open(fileobj=parts, mode="w|", bufsize=_BUFFER, copybufsize=_BUFFER) as thin,  # type: ignore[call-overload]
     ):
         names = [f"{layer.diff_id.partition(':')[2]}.tar" for layer in image.layers]
@@ -146,40 +146,40 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 class _Parts:
-    """A file to write to that is cut into parts, each handed on when it is full."""
+    """A writable file that is split into parts; each is shipped when it is full."""
 
-    def __init__(self, folder: str, ship: t.Callable[[str], None], part_size: int) -> None:
-        self._folder, self._ship, self._part_size = folder, ship, part_size
+    def __init__(self, directory: str, ship: t.Callable[[str], None], part_size: int) -> None:
+        self._directory, self._ship, self._part_size = directory, ship, part_size
         self._number, self._written = 0, 0
         self._file: t.BinaryIO | None = None
 
     def __enter__(self) -> _Parts:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
-        if kind is None:
-            self._hand_on()
+    def __exit__(self, error_type: type[BaseException] | None, *_rest: object) -> None:
+        if error_type is None:
+            self._ship_part()
 
     def write(self, data: bytes) -> int:
-        """Take what tarfile writes."""
-        left = memoryview(data)
-        while len(left):
+        """Write the data to the current part, and start new parts as needed."""
+        rest = memoryview(data)
+        while len(rest):
             if self._file is None:
                 self._number, self._written = self._number + 1, 0
                 self._file = open(self._path, "wb")  # noqa: SIM115
             room = self._part_size - self._written
-            self._file.write(left[:room])
-            self._written += len(left[:room])
-            left = left[room:]
+            self._file.write(rest[:room])
+            self._written += len(rest[:room])
+            rest = rest[room:]
             if self._written == self._part_size:
-                self._hand_on()
+                self._ship_part()
         return len(data)
 
     @property
     def _path(self) -> str:
-        return os.path.join(self._folder, f"part-{self._number:04d}")
+        return os.path.join(self._directory, f"part-{self._number:04d}")
 
-    def _hand_on(self) -> None:
+    def _ship_part(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None

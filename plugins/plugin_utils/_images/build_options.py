@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The list ``image_builds`` of application folders, checked before anything is built. Pure."""
+"""Check the list ``image_builds`` of application directories before anything is built. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problem
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.langgraph_json import TAGGED_BASE
 
 PLACE = "image_builds"
-# Option -> kind and default; None: not given. The order is that of the documentation.
+# Option -> type and default; None: not set. In the order of the documentation.
 OPTIONS: dict[str, tuple[str, t.Any]] = {
     "image": ("str", None),
     "folder": ("str", None),
@@ -42,26 +42,26 @@ OPTIONS: dict[str, tuple[str, t.Any]] = {
     "push": ("bool", None),
 }
 _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "str": (str, "text"),
+    "str": (str, "a string"),
     "bool": (bool, "true or false"),
-    "dict": (t.Mapping, "a mapping of texts"),  # type: ignore[dict-item]
-    "list": ((list, tuple), "a list of texts"),
+    "dict": (t.Mapping, "a mapping of strings"),  # type: ignore[dict-item]
+    "list": ((list, tuple), "a list of strings"),
 }
 _REQUIRED = ("image", "folder")
-# What docker build takes as --build-arg and --secret id.
+# Names that docker build accepts in --build-arg and as a --secret id.
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Build arguments travel by the environment: these would change the programs themselves.
+# Build arguments are passed in the environment: these would change the build programs themselves.
 _RESERVED = re.compile(r"PATH|HOME|PYTHON.*|LD_.*|DOCKER_.*|LANGGRAPH_CLI_.*|NO_COLOR")
 
 
 def check_builds(raw: t.Any) -> tuple[list[dict[str, t.Any]], list[Problem]]:
-    """Check the list; give the builds with every option filled in, and the problems found."""
+    """Check the list; return the builds with a value for every option, and the problems."""
     if not isinstance(raw, (list, tuple)):
-        return [], [Problem("-", PLACE, f"is {type_name(raw)}", "write a list, one entry a folder")]
+        return [], [Problem("-", PLACE, f"is {type_name(raw)}", "write a list, one entry per directory")]
     builds: list[dict[str, t.Any]] = []
     problems: list[Problem] = []
     for position, entry in enumerate(raw, start=1):
-        label = f"{PLACE} number {position}"
+        label = f"{PLACE} entry {position}"
         if not isinstance(entry, t.Mapping):
             problems.append(Problem(label, "-", "is not a mapping", "write a mapping with at least image and folder"))
             continue
@@ -72,7 +72,7 @@ def check_builds(raw: t.Any) -> tuple[list[dict[str, t.Any]], list[Problem]]:
     for build in (build for build in builds if build["image"]):
         reference = normal_reference(build["image"])
         if reference in seen:
-            problems.append(Problem(build["label"], "image", "is built twice", "give each folder an image of its own"))
+            problems.append(Problem(build["label"], "image", "is built twice", "give each directory its own image"))
         seen.add(reference)
     return builds, problems
 
@@ -85,7 +85,7 @@ def _check_one(entry: t.Mapping[str, t.Any], label: str) -> tuple[dict[str, t.An
         build[name] = default
         if given is None or given == "":
             if name in _REQUIRED:
-                problems.append(Problem(label, name, "is missing", "give it as text"))
+                problems.append(Problem(label, name, "is missing", "set it to a string"))
             continue
         types, words = _KINDS[wanted]
         if not isinstance(given, types):
@@ -109,49 +109,51 @@ def _rules(build: t.Mapping[str, t.Any]) -> t.Iterator[Problem]:
     label, image = build["label"], build["image"]
     if image and (not IMAGE.fullmatch(image) or "@" in image or image.startswith("sha256:")):
         yield Problem(
-            label, "image", f"'{printable(image)}' is no name to build", "write NAME:TAG or REGISTRY/NAME:TAG"
+            label, "image", f"'{printable(image)}' is not a valid image name", "write NAME:TAG or REGISTRY/NAME:TAG"
         )
     elif image and ":" not in image.rpartition("/")[2]:
-        yield Problem(label, "image", f"'{printable(image)}' has no tag", "give each release a tag of its own")
+        yield Problem(label, "image", f"'{printable(image)}' has no tag", "give each release its own tag")
     elif image and build["push"] and registry_of(image) is None:
-        finding = f"'{printable(image)}' names no registry to push to"
-        yield Problem(label, "push", finding, "write REGISTRY/NAME:TAG as image, or leave push out")
+        finding = f"'{printable(image)}' has no registry to push to"
+        yield Problem(label, "push", finding, "write REGISTRY/NAME:TAG as image, or remove push")
     yield from _base_rules(label, build["base_image"] or "")
     for name in ("config", "network", "base_image", "api_version", "folder"):
         if build[name] and (str(build[name]).startswith("-") or not str(build[name]).isprintable()):
-            # It becomes a word of a command line.
-            yield Problem(label, name, "begins with a hyphen or has a line break", "write the value alone")
+            # The value becomes an argument of a command.
+            yield Problem(label, name, "begins with a hyphen or has a line break", "write only the value")
     for option in ("build_args", "build_secrets"):
         for key, value in build[option].items():
             if not _ARGUMENT.fullmatch(str(key)):
-                yield Problem(label, option, "has a name that is none", "write NAME: value")
+                yield Problem(label, option, "has an invalid name", "write NAME: value")
             elif option == "build_args" and _RESERVED.fullmatch(key):
-                yield Problem(label, option, f"{key} is a variable of the build's own programs", "choose another name")
+                yield Problem(
+                    label, option, f"{key} is a variable of the build programs themselves", "choose another name"
+                )
             elif not isinstance(value, str):
-                yield Problem(label, option, f"{key} is {type_name(value)}", "it must be text: write it in quotes")
+                yield Problem(label, option, f"{key} is {type_name(value)}", "it must be a string: write it in quotes")
     for name in build["readable_build_args"]:
         if not isinstance(name, str) or name not in build["build_args"]:
             finding = f"'{printable_key(name)}' is not among build_args"
-            yield Problem(label, "readable_build_args", finding, "remove it or give its value in build_args")
+            yield Problem(label, "readable_build_args", finding, "remove it or set it in build_args")
 
 
 def _base_rules(label: str, base: str) -> t.Iterator[Problem]:
-    """The CLI puts the Python version behind the base's name as its tag (0.4.40, config.docker_tag)."""
+    """Refuse a tagged base image: the CLI appends the Python version to its name as a tag (0.4.40, config.docker_tag)."""
     tagged = ":" in base.rpartition("/")[2] or "@" in base
     if tagged and (TAGGED_BASE not in base or "@" in base):
-        finding = f"'{printable(base)}' has a tag or digest, and the CLI writes one of its own behind it"
-        yield Problem(label, "base_image", finding, "write the name alone, and the version as api_version")
+        finding = f"'{printable(base)}' has a tag or digest, and the CLI appends its own"
+        yield Problem(label, "base_image", finding, "write only the name, and set the version as api_version")
 
 
 def build_options(build: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """What the module image_build takes of a checked build."""
+    """Return the options of a checked build that the module image_build accepts."""
     return {name: build[name] for name in OPTIONS if name not in ("merge_env", "push") and build[name] is not None}
 
 
 def pushes(
     builds: t.Iterable[t.Mapping[str, t.Any]], needs: t.Iterable[t.Mapping[str, t.Any]]
 ) -> list[dict[str, t.Any]]:
-    """What is to be pushed of what deployments need, as the module registry_image_info takes it."""
+    """Return the needed images that must be pushed, in the format of the module registry_image_info."""
     names = {normal_reference(need["image"]): need["deployments"] for need in needs}
     wanted = [normal_reference(build["image"]) for build in builds if build["push"]]
     return [{"image": name, "deployments": names[name], "optional": True} for name in wanted if name in names]

@@ -4,7 +4,7 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""What the collection reads in an application's ``langgraph.json``; what it may hold, ``langgraph validate`` says."""
+"""Read the parts of an application's ``langgraph.json`` that the collection needs; ``langgraph validate`` checks it all."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_fil
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable, type_name
 
-# The one base image to whose tag the CLI adds, rather than that it replaces it.
+# The only base image whose tag the CLI extends instead of replacing it.
 TAGGED_BASE = "/langgraph-server"
 _EXACT = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+([a-z0-9.-]*)")
 
 
 class ConfigError(ValueError):
-    """The file cannot be used; the text says why and holds no value of it."""
+    """The file is invalid; the message has the reason and contains no value of the file."""
 
 
 def read_config(text: str) -> dict[str, t.Any]:
@@ -41,10 +41,10 @@ def read_config(text: str) -> dict[str, t.Any]:
 
 
 def floats(config: t.Mapping[str, t.Any], base_image: str | None, api_version: str | None) -> bool:
-    """Whether another build may take another base: nothing says which version of the server it is, to the last part.
+    """Return whether a later build may use another base image: no full version of the server is set.
 
-    Docs: without ``api_version`` the base's tag is the Python version alone, which the vendor moves with each release
-    (langgraphjs#1955). Of images with a tag the CLI takes ``langgraph-server:VERSION`` alone (0.4.40, config.docker_tag).
+    Docs: without ``api_version`` the base's tag is only the Python version, which the vendor moves with each release
+    (langgraphjs#1955). The only tagged image that the CLI accepts is ``langgraph-server:VERSION`` (0.4.40, config.docker_tag).
     """
     base = str(base_image or config.get("base_image") or "")
     of_base = base.rpartition("/")[2].partition(":")[2] if TAGGED_BASE in base else ""
@@ -53,22 +53,22 @@ def floats(config: t.Mapping[str, t.Any], base_image: str | None, api_version: s
 
 
 def baked_env(config: t.Mapping[str, t.Any], read_file: t.Callable[[str], str | None]) -> dict[str, str]:
-    """The variables of ``env``, which the image does not have: a mapping, or the path of a .env file.
+    """Return the variables of ``env``, which the image does not have: a mapping, or the path of a .env file.
 
-    ``read_file`` gives the text of a path relative to the file, None where there is none. Raises ConfigError.
+    ``read_file`` returns the content of a path relative to the file, None if there is no such file. Raises ConfigError.
     """
     env = config.get("env") or {}
     if isinstance(env, str):
         text = read_file(env)
         if text is None:
-            raise ConfigError(f"names '{printable(env)}' as env, and there is no such file")
+            raise ConfigError(f"has '{printable(env)}' as env, but there is no such file")
         try:
             return parse_env_file(text)
         except EnvFileError as error:
-            raise ConfigError(f"names '{printable(env)}' as env: {error}") from None
+            raise ConfigError(f"has '{printable(env)}' as env: {error}") from None
     if not isinstance(env, t.Mapping):
         raise ConfigError(f"has {type_name(env)} as env; it must be a mapping or the path of a file")
     for name in env:
         if not VARIABLE_NAME.fullmatch(str(name)):
-            raise ConfigError("has a name in env that is no name of a variable")
+            raise ConfigError("has a name in env that is not a valid variable name")
     return {str(name): to_variable(value) for name, value in env.items() if value is not None}

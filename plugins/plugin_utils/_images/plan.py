@@ -4,12 +4,12 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Which image every host shall run, and what one host lacks of that. Pure.
+"""The images that all hosts will run, and the images that one host lacks. Pure.
 
-Whatever the user wrote is pinned once a play, to a digest of the registry or to an id, for all hosts together. What
-``deployment_check`` found of one host is a *need*: image (as written), deployments, source (build, archive, registry or
-host), on_host (the id that the host has under that name), digests (what the host has of the same repository), and of an
-archive its path, image_id, architecture and content.
+Each image is pinned once per play, to a registry digest or to an id, for all hosts together. ``deployment_check`` returns
+the *needs* of one host, each with image (as written), deployments, source (build, archive, registry or host), on_host (the
+id of that name on the host), digests (those of the same repository on the host), and for an archive its path, image_id,
+architecture and content.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive
 Need = t.Mapping[str, t.Any]
 Needs = t.Sequence[Need]
 NOT_BUILT = "not built yet"
-# A download is unpacked beside itself; layers of Python packages unpack to about three times their size (seen: 2.7 for
-# the image of the demo).
+# A download is unpacked next to its archive; layers of Python packages unpack to about three times their size (seen: 2.7
+# for the image of the demo).
 UNPACKED = 4
 
 
@@ -39,7 +39,7 @@ def make_needs(
     on_host: t.Mapping[str, str],
     pull: str,
 ) -> list[dict[str, t.Any]]:
-    """What the deployments of one host need, each image once.
+    """Return the images that the deployments of one host need, each once.
 
     ``builds`` are references, ``archives`` path -> reference -> image, ``on_host`` every reference of the host -> id.
     """
@@ -68,7 +68,7 @@ def make_needs(
 
 
 def _source(image: str, builds: t.Collection[str], archived: t.Collection[str], pull: str) -> str:
-    """Where an image comes from: an entry of image_builds, an archive, the host itself, or its registry."""
+    """Return the source of an image: an entry of image_builds, an archive, the host itself, or its registry."""
     reference = normal_reference(image)
     if reference in builds:
         return "build"
@@ -78,11 +78,11 @@ def _source(image: str, builds: t.Collection[str], archived: t.Collection[str], 
 
 
 def need_problems(needs: Needs, architecture: str | None) -> t.Iterator[Problem]:
-    """What no registry can change: archives that are made for another machine than the host, and ids that it lacks."""
+    """Report archives for another architecture than the host's, and image ids that the host lacks."""
     for need in needs:
         if need["source"] == "host" and need["image"].startswith("sha256:") and need["on_host"] is None:
-            finding = f"the host has no image '{short(need['image'])}', and an id cannot be pulled"
-            yield Problem(", ".join(need["deployments"]), "image", finding, "give its name, or load it there")
+            finding = f"the host has no image '{short(need['image'])}', and an image cannot be pulled by id"
+            yield Problem(", ".join(need["deployments"]), "image", finding, "use its name, or load it there")
         if need["source"] == "archive":
             yield from _architecture_problems(need, [need["architecture"]], architecture)
 
@@ -90,9 +90,9 @@ def need_problems(needs: Needs, architecture: str | None) -> t.Iterator[Problem]
 def to_resolve(
     hosts: t.Sequence[Needs], pull: str, pinned: t.Mapping[str, t.Any] | None = None
 ) -> list[dict[str, t.Any]]:
-    """What to ask registries: with ``missing`` only where the hosts do not already have one and the same image.
+    """Return the images to resolve in registries: with ``missing`` only those that hosts lack or have in different versions.
 
-    What is ``pinned`` was settled before, by an earlier batch of the play. Gives image, deployments, and ``known``, the
+    Images in ``pinned`` were resolved by an earlier batch of the play. Returns image, deployments, and ``known``, the
     digests that every host has; each image once.
     """
     found: dict[str, dict[str, t.Any]] = {}
@@ -122,23 +122,23 @@ def plan_images(
     built: t.Mapping[str, t.Mapping[str, t.Any]],
     built_here: bool = False,
 ) -> dict[str, t.Any]:
-    """What one host lacks; ``built_here``: the host has built the images itself since it was looked at.
+    """Return the images that one host lacks; ``built_here``: the host has built the images itself since it was checked.
 
-    ``needs`` are the host's own, ``hosts`` those of all; ``engine`` has images (reference or content -> id), architecture
-    and free (bytes); ``resolved`` and ``built`` are by image. Gives
+    ``needs`` are the host's own, ``hosts`` those of all hosts; ``engine`` has images (reference or content -> id),
+    architecture and free (bytes); ``resolved`` and ``built`` are by image. Returns
 
-    - coming: reference -> id, or NAME@DIGEST where the id is not known before, of what a later task brings;
-    - pull: NAME@DIGEST; tag: image -> name that it shall get; load: archive, image, image_id; save: built images that the
-      host lacks and no registry has;
+    - coming: reference -> id, or NAME@DIGEST if the id is not known yet, of images that a later task provides;
+    - pull: NAME@DIGEST; tag: image -> its new name; load: archive, image, image_id; save: built images that the host lacks
+      and no registry has;
     - problems: lines.
     """
     plan: dict[str, t.Any] = {"coming": {}, "pull": [], "tag": [], "load": [], "save": [], "problems": []}
     size = 0
-    # Hosts may write one name in several ways.
+    # One name can be written in several ways.
     resolved = {normal_reference(name): answer for name, answer in resolved.items()}
     if built_here:
-        made = {name: image["image_id"] for image in built.values() for name in (image["image_id"], *image["digests"])}
-        engine = {**engine, "images": {**engine["images"], **made}}
+        ids = {name: image["image_id"] for image in built.values() for name in (image["image_id"], *image["digests"])}
+        engine = {**engine, "images": {**engine["images"], **ids}}
     for need in needs:
         pin = _pin(need, resolved, built)
         plan["problems"] += [str(problem) for problem in _problems(need, pin, hosts, engine)]
@@ -147,7 +147,7 @@ def plan_images(
         reference, wanted = normal_reference(need["image"]), pin["pin"]
         here, content = engine["images"].get(wanted), pin.get("content")
         if here is None and content is not None and content in engine["images"]:
-            # The store of another engine has given it that id.
+            # The image store of another engine has assigned another id.
             here = wanted = engine["images"][content]
         if here is not None and (here == need["on_host"] or (built_here and need["source"] == "build")):
             continue
@@ -169,18 +169,18 @@ def plan_images(
 def _pin(
     need: Need, resolved: t.Mapping[str, t.Mapping[str, t.Any]], built: t.Mapping[str, t.Mapping[str, t.Any]]
 ) -> dict[str, t.Any] | None:
-    """The one image that every host shall run: its pin, size and architectures; None: what the host has already."""
+    """Return the image that all hosts must run: its pin, size and architectures; None: the one that the host has."""
     reference = normal_reference(need["image"])
     if need["source"] == "archive":
         return {"pin": need["archive_id"], "architectures": [need["architecture"]], "content": need["content"]}
-    # A built image that was pushed is there for all hosts to pull.
+    # All hosts can pull a built image that was pushed.
     answer = resolved.get(reference)
     if answer is not None:
         return {"pin": answer["digest"], "size": answer["size"], "architectures": answer["architectures"]}
     if need["source"] == "build":
-        made = built.get(reference, {})
-        pin = {"pin": made.get("image_id") or NOT_BUILT, "architectures": [made.get("architecture")]}
-        return {**pin, "content": made.get("content")}
+        image = built.get(reference, {})
+        pin = {"pin": image.get("image_id") or NOT_BUILT, "architectures": [image.get("architecture")]}
+        return {**pin, "content": image.get("content")}
     return None
 
 
@@ -192,30 +192,30 @@ def _problems(
         name = normal_reference(image)
         ids = {other["on_host"] for needs in hosts for other in needs if normal_reference(other["image"]) == name}
         if need["source"] == "host" and len(ids) > 1:
-            shown = " and ".join(sorted(short(item) if item else "none" for item in ids))
-            finding = f"hosts of this play have different images of the name '{image}': {shown}"
-            yield Problem(label, "image", finding, "give it as an archive, by a registry, or by its id")
+            listed = " and ".join(sorted(short(item) if item else "none" for item in ids))
+            finding = f"hosts of this play have different images with the name '{image}': {listed}"
+            yield Problem(label, "image", finding, "use an archive, a registry, or its id")
         return
     yield from _architecture_problems(need, pin["architectures"], engine["architecture"])
 
 
-def _architecture_problems(need: Need, made_for: t.Iterable[str | None], host: str | None) -> t.Iterator[Problem]:
-    known = [name for name in made_for if name]
+def _architecture_problems(need: Need, architectures: t.Iterable[str | None], host: str | None) -> t.Iterator[Problem]:
+    known = [name for name in architectures if name]
     if known and host and host not in known:
-        finding = f"'{need['image']}' is made for {', '.join(known)}, and the host is {host}"
+        finding = f"'{need['image']}' is built for {', '.join(known)}, but the host is {host}"
         yield Problem(", ".join(need["deployments"]), "image", finding, f"build it for {host}")
 
 
 def _full(needs: Needs, pull: t.Sequence[str], size: int, engine: t.Mapping[str, t.Any]) -> str:
     repositories = {name.partition("@")[0] for name in pull}
     names = [name for need in needs if repository_of(need["image"]) in repositories for name in need["deployments"]]
-    finding = f"to pull it the host needs about {megabytes(size)} and has {megabytes(engine['free'])} free"
+    finding = f"pulling it requires about {megabytes(size)}, but the host has {megabytes(engine['free'])} free"
     return str(
-        Problem(", ".join(names), "image", f"{finding} in {engine['root']}", "free some space or give it a larger disk")
+        Problem(", ".join(names), "image", f"{finding} in {engine['root']}", "free some space or enlarge the disk")
     )
 
 
 def megabytes(size: int) -> str:
-    """A size as people read it."""
+    """Return a size in GB, MB or kB for messages."""
     unit, name = next((pair for pair in ((1e9, "GB"), (1e6, "MB")) if size >= pair[0]), (1e3, "kB"))
     return f"{size / unit:.1f} {name}" if size < 10 * unit else f"{size / unit:.0f} {name}"

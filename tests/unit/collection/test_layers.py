@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What may import what: control node above hosts, rollout above revisions above the host; the wings beside each other do not meet."""
+"""The allowed imports: control node above hosts, rollout above revisions above the host; sibling packages do not import each other."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ HOST = "module_utils"
 CONTROL = "plugin_utils"
 
 
-def hosts(*wings: str) -> set[str]:
-    return {f"{HOST}/{wing}" for wing in wings}
+def hosts(*packages: str) -> set[str]:
+    return {f"{HOST}/{package}" for package in packages}
 
 
 CONTROL_NODE = {CONTROL, f"{CONTROL}/_deployments", f"{CONTROL}/_images"}
-# Wing -> wings that it may import beside itself. A wing that is not named here fails the test.
+# Package -> packages that it may import in addition to itself. A package that is missing here fails the test.
 ALLOWED: dict[str, set[str]] = {
     f"{HOST}/_common": set(),
     f"{HOST}/_server": set(),
@@ -50,17 +50,17 @@ ALLOWED: dict[str, set[str]] = {
 FILES = sorted(PLUGINS.rglob("*.py"))
 
 
-def wing(path: Path) -> str:
+def package(path: Path) -> str:
     return path.parent.relative_to(PLUGINS).as_posix()
 
 
 def imported(path: Path) -> t.Iterator[Path]:
-    """The files of the collection that a file imports, or imports from."""
+    """Return the files of the collection that a file imports, or imports from."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             assert not any(alias.name.startswith(PREFIX) for alias in node.names), f"{path}: write from ... import"
         if isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: a relative import hides the wing"
+            assert not node.level, f"{path}: a relative import hides the package"
             if (node.module or "").startswith(PREFIX):
                 place = PLUGINS.joinpath(*(node.module or "").removeprefix(PREFIX).split("."))
                 file = place.with_suffix(".py")
@@ -68,18 +68,18 @@ def imported(path: Path) -> t.Iterator[Path]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PLUGINS).as_posix())
-def test_a_file_imports_only_what_its_wing_may(path: Path) -> None:
-    assert {wing(file) for file in imported(path)} - {wing(path)} <= ALLOWED[wing(path)]
+def test_a_file_imports_only_allowed_packages(path: Path) -> None:
+    assert {package(file) for file in imported(path)} - {package(path)} <= ALLOWED[package(path)]
 
 
-def test_every_wing_is_there() -> None:
-    assert {wing(path) for path in FILES} == set(ALLOWED)
+def test_every_package_exists() -> None:
+    assert {package(path) for path in FILES} == set(ALLOWED)
 
 
-def test_hosts_get_nothing_that_no_module_needs() -> None:
-    """What only the control node uses is in plugin_utils."""
+def test_hosts_receive_only_code_that_modules_need() -> None:
+    """Code that only the control node uses is in plugin_utils."""
     reached: set[Path] = set()
-    waiting = [path for path in FILES if wing(path) == "modules"]
+    waiting = [path for path in FILES if package(path) == "modules"]
     while waiting:
         found = set(imported(waiting.pop())) - reached
         reached |= found

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every file says its licence, in a line of its own or in REUSE.toml, and the licence's text is there."""
+"""Every file has a licence, in its own line or in REUSE.toml, and the text of that licence exists."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 (ANNOTATION,) = tomllib.loads((ROOT / "REUSE.toml").read_text())["annotations"]
-# In two pieces, for `reuse lint` takes what follows the name for a licence.
+# Split, because `reuse lint` would read the following word as a licence.
 HEADER = re.compile(r"^\W*SPDX-License-Identifier" + r": ([\w.-]+)(?: -->)?$", re.MULTILINE)
 TEXTS = {path.stem for path in (ROOT / "LICENSES").iterdir()}
 
 
 def tracked() -> list[str]:
-    """What git ships, or would; an export without git has nothing else but what tests drop into it."""
+    """Return the files that git tracks or would track; an export without git has only these and the files that tests write."""
     if (ROOT / ".git").exists():
         command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
         names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -36,7 +36,7 @@ def has_header(name: str) -> bool:
 
 
 def annotated(name: str, pattern: str) -> bool:
-    """As REUSE reads it: one star stays within a folder, two do not."""
+    """Match like REUSE: one star stays within a directory, two do not."""
     expression = re.escape(pattern).replace(r"\*\*", ".*").replace(r"\*", "[^/]*")
     return re.fullmatch(expression, name) is not None
 
@@ -52,13 +52,13 @@ def test_every_file_has_a_licence() -> None:
     assert without == []
 
 
-def test_code_says_it_itself() -> None:
-    """REUSE.toml is for files that cannot, or that a reader of the repository does not open."""
+def test_code_has_its_own_licence_line() -> None:
+    """REUSE.toml is for files that cannot have one, or that readers of the repository do not open."""
     code = [name for name in tracked() if fnmatch.fnmatch(name, "*.py") or fnmatch.fnmatch(name, "*.sh")]
     assert [name for name in code if not has_header(name)] == []
 
 
-def test_the_texts_are_those_of_the_licences() -> None:
+def test_the_texts_match_the_licences() -> None:
     used = {ANNOTATION["SPDX-License-Identifier"]}
     for name in tracked():
         used |= set(HEADER.findall((ROOT / name).read_bytes()[:1000].decode(errors="replace")))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the collection says of itself in several places is the same in all of them."""
+"""Metadata of the collection that is in several places is the same in all of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENVIRONMENT = load("meta/execution-environment.yml")
 
 
 def pins(path: str) -> dict[str, str]:
-    """Name to version, or the least one."""
+    """Return name -> version, or the minimum version."""
     lines = (line.partition(";")[0].strip() for line in (ROOT / path).read_text().splitlines())
     found = (re.fullmatch(r"([\w.-]+)(?:\[\w+\])?[=>]=([\w.]+)", line) for line in lines if line and line[0] != "#")
     return {match[1]: match[2] for match in found if match}
@@ -48,7 +48,7 @@ def fragments(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("group", ["redis", "postgres"])
-def test_a_group_is_who_shares_its_options(group: str) -> None:
+def test_a_group_contains_the_modules_that_share_its_options(group: str) -> None:
     assert GROUPS[group] == [name for name in MODULES if f"selfhost.langgraph._{group}" in fragments(name)]
     assert GROUPS[group]
 
@@ -57,7 +57,7 @@ def test_no_other_group() -> None:
     assert set(GROUPS) == {"all", "redis", "postgres"}
 
 
-def test_the_execution_environment_names_files_that_are_there() -> None:
+def test_the_execution_environment_uses_existing_files() -> None:
     assert ENVIRONMENT["version"] == 3
     assert set(ENVIRONMENT["dependencies"]) == {"galaxy", "python", "system"}
     for name in ENVIRONMENT["dependencies"].values():
@@ -65,7 +65,7 @@ def test_the_execution_environment_names_files_that_are_there() -> None:
         assert name not in GALAXY["build_ignore"]
 
 
-def test_collections_are_asked_for_alike() -> None:
+def test_collections_have_the_same_version_everywhere() -> None:
     asked = {item["name"]: item["version"] for item in load("requirements.yml")["collections"]}
     assert asked == GALAXY["dependencies"]
     example = {item["name"] for item in load("examples/single-host/requirements.yml")["collections"]}
@@ -76,7 +76,7 @@ def test_collections_are_asked_for_alike() -> None:
 
 def test_roles_use_no_other_collection() -> None:
     text = "\n".join(
-        path.read_text() for folder in ("roles", "playbooks") for path in sorted((ROOT / folder).rglob("*.yml"))
+        path.read_text() for directory in ("roles", "playbooks") for path in sorted((ROOT / directory).rglob("*.yml"))
     )
     used = set(re.findall(r"\b(community\.\w+)\.\w+:", text))
     assert used == set(GALAXY["dependencies"])
@@ -92,23 +92,25 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def test_python_requirements_are_what_modules_import() -> None:
-    """A control node has PyYAML with ansible-core; a host has not."""
-    folders = {folder: sorted((ROOT / "plugins" / folder).rglob("*.py")) for folder in ("modules", "module_utils")}
-    used = {name for paths in folders.values() for path in paths for name in imports(path)}
-    # What lies beside it on a host, where helpers of units are in no package.
+def test_python_requirements_are_the_imports_of_modules() -> None:
+    """A control node has PyYAML through ansible-core; a host does not."""
+    by_directory = {
+        directory: sorted((ROOT / "plugins" / directory).rglob("*.py")) for directory in ("modules", "module_utils")
+    }
+    used = {name for paths in by_directory.values() for path in paths for name in imports(path)}
+    # Files that are next to it on a host, where unit helpers are not in a package.
     beside = set(re.findall(r"_helper_dir ~ '/(\w+)\.py'", (ROOT / "roles/langgraph/vars/main.yml").read_text()))
     third_party = used - sys.stdlib_module_names - {"ansible", "ansible_collections"} - beside
     assert {DISTRIBUTIONS.get(name, name) for name in third_party} == set(pins("requirements.txt"))
 
 
-def test_unit_tests_have_the_versions_of_everything_else() -> None:
+def test_unit_tests_use_the_pinned_versions() -> None:
     tools = pins("requirements/tools.txt")
     needed = pins("tests/unit/requirements.txt")
     assert needed == {name: tools[name] for name in needed}
 
 
-def test_the_version_of_ansible_is_one() -> None:
+def test_the_version_of_ansible_is_the_same_everywhere() -> None:
     (oldest,) = re.fullmatch(r">=(\d+\.\d+)\.0", load("meta/runtime.yml")["requires_ansible"]).groups()  # type: ignore[union-attr]
     assert f"ansible-core=={oldest}." in (ROOT / "requirements/tools.txt").read_text()
     assert f"ansible-core {oldest}" in (ROOT / "README.md").read_text()

@@ -83,7 +83,7 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "module_utils/_server/log_causes.py": re.compile("DB index"),
     "module_utils/_host/engine_network.py": re.compile("^the engine's network|^its own address"),
     "module_utils/_images/build.py": re.compile("no space left|could not find"),
-    "plugin_utils/_images/build_options.py": re.compile("of texts"),
+    "plugin_utils/_images/build_options.py": re.compile("of strings"),
     "roles/firewall/files/langgraph-firewall.py": re.compile("type ipv4_addr"),
     "module_utils/_common/ansible_module.py": re.compile("import importlib"),
     "module_utils/_rollout/plan.py": re.compile("is no longer kept|runs and does not serve|rollback from"),
@@ -98,7 +98,7 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "module_utils/_claims/redis/scripts.py": re.compile("local "),
     "module_utils/_claims/redis/state.py": re.compile("keyspace read|may not run"),
     "plugin_utils/_deployments/removal.py": re.compile(
-        "To remove the|stand in the way|would lose|are connected|and has to|number of|still stands|take it out there|once more, empty"
+        "Removing the|block the removal|would delete|are connected|but must|number of|is still in|remove it there|again, empty"
     ),
     "module_utils/_revisions/diff.py": re.compile("files of"),
     "module_utils/_common/deployment_options.py": re.compile("the co"),

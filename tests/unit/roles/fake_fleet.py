@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plays over several hosts that are none: the collection's roles, filters and action plugins, with modules that only answer.
+"""Plays over several fake hosts: the collection's roles, filters and action plugins, with modules that only return answers.
 
 What a module answers is a file of the test, and what it was asked is a line of a log.
 """
@@ -17,19 +17,19 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[3]
-# Gives what answers.json says for its name and the host that asks, and notes the options.
+# Returns the answer in answers.json for its name and host, and records the options.
 MODULE = """#!{python}
 import json, os, sys
 from ansible.module_utils.basic import AnsibleModule, _load_params
 
-folder, name = {folder!r}, {name!r}
-# Whatever it is asked: options are compared with the documentation elsewhere.
+directory, name = {directory!r}, {name!r}
+# Accepts any options: other tests compare them with the documentation.
 options = {{key: {{"type": "raw"}} for key in _load_params() if not key.startswith("_ansible_")}}
 module = AnsibleModule(argument_spec=options, supports_check_mode=True)
 asked = {{key: value for key, value in module.params.items() if value is not None}}
-with open(os.path.join(folder, "asked"), "a") as log:
+with open(os.path.join(directory, "asked"), "a") as log:
     log.write(json.dumps([name, asked]) + "\\n")
-answers = json.load(open(os.path.join(folder, "answers.json")))
+answers = json.load(open(os.path.join(directory, "answers.json")))
 module.exit_json(**answers.get(name, {{}}))
 """
 LINKED = ("roles", "playbooks", "meta", "galaxy.yml")
@@ -49,14 +49,14 @@ HOST = {
 
 
 class Fleet:
-    """Hosts that are this machine, each with Ansible's variables of its own."""
+    """Fake hosts on this machine, each with its own variables."""
 
-    def __init__(self, folder: Path, hosts: t.Sequence[str]) -> None:
-        self.folder = folder
+    def __init__(self, directory: Path, hosts: t.Sequence[str]) -> None:
+        self.directory = directory
         self.hosts = hosts
         self.answers: dict[str, t.Any] = {"deployment_info": HOST}
-        own = folder / "collections/ansible_collections/selfhost/langgraph"
-        docker = folder / "collections/ansible_collections/community/docker"
+        own = directory / "collections/ansible_collections/selfhost/langgraph"
+        docker = directory / "collections/ansible_collections/community/docker"
         (own / "plugins").mkdir(parents=True)
         for name in LINKED:
             (own / name).symlink_to(ROOT / name)
@@ -70,51 +70,51 @@ class Fleet:
     def _modules(self, place: Path, names: t.Iterable[str]) -> None:
         place.mkdir(parents=True)
         for name in names:
-            text = MODULE.format(python=sys.executable, folder=str(self.folder), name=name)
+            text = MODULE.format(python=sys.executable, directory=str(self.directory), name=name)
             (place / f"{name}.py").write_text(text)
 
     def play(
         self, plays: t.Sequence[t.Mapping[str, t.Any]], *arguments: str, **settings: str
     ) -> subprocess.CompletedProcess[str]:
         """Run plays; the output of both streams is in ``stdout``."""
-        (self.folder / "answers.json").write_text(json.dumps(self.answers))
-        (self.folder / "asked").write_text("")
-        (self.folder / "play.yml").write_text(yaml.safe_dump([{"gather_facts": False, **play} for play in plays]))
-        return self.run(str(self.folder / "play.yml"), *arguments, **settings)
+        (self.directory / "answers.json").write_text(json.dumps(self.answers))
+        (self.directory / "asked").write_text("")
+        (self.directory / "play.yml").write_text(yaml.safe_dump([{"gather_facts": False, **play} for play in plays]))
+        return self.run(str(self.directory / "play.yml"), *arguments, **settings)
 
     def run(self, playbook: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a playbook over the hosts."""
-        (self.folder / "answers.json").write_text(json.dumps(self.answers))
+        """Run a playbook on the hosts."""
+        (self.directory / "answers.json").write_text(json.dumps(self.answers))
         local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-        # Each is asked for its own where this is not known, which takes seconds.
+        # Without this, Ansible discovers the interpreter of each host, which takes seconds.
         hosts = {name: {"data_proxy_address": f"192.0.2.{number}"} for number, name in enumerate(self.hosts, 1)}
-        # As in a fleet: the first one has the data.
+        # As in a real fleet: the first host has the data.
         data = {"hosts": {self.hosts[0]: {}}}
         groups = {"langgraph_hosts": {"hosts": hosts}, "langgraph_redis": data, "langgraph_postgres": data}
         inventory = {"all": {"hosts": hosts, "vars": local, "children": groups}}
-        (self.folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
+        (self.directory / "hosts.yml").write_text(yaml.safe_dump(inventory))
         command = [
             sys.executable,
             "-m",
             "ansible",
             "playbook",
             "-i",
-            str(self.folder / "hosts.yml"),
+            str(self.directory / "hosts.yml"),
             playbook,
             *arguments,
         ]
         environment = {
             **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(self.folder / "collections"),
-            "ANSIBLE_HOME": str(self.folder / "home"),
+            "ANSIBLE_COLLECTIONS_PATH": str(self.directory / "collections"),
+            "ANSIBLE_HOME": str(self.directory / "home"),
             "ANSIBLE_NOCOLOR": "true",
             **settings,
         }
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=self.folder)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=self.directory)
         done.stdout += done.stderr
         return done
 
     def asked(self, module: str) -> list[dict[str, t.Any]]:
-        """The options of each call of a module in the last play."""
-        calls = [json.loads(line) for line in (self.folder / "asked").read_text().splitlines()]
+        """Return the options of each call of a module in the last play."""
+        calls = [json.loads(line) for line in (self.directory / "asked").read_text().splitlines()]
         return [options for name, options in calls if name == module]

@@ -25,7 +25,7 @@ SHIPPED = {
 
 
 class Beside(importlib.abc.MetaPathFinder):
-    """Finds what the role ships, where it comes from, by its name on the host."""
+    """Finds the role's files at their source, by their name on the host."""
 
     def find_spec(self, fullname: str, path: t.Any = None, target: t.Any = None) -> ModuleSpec | None:
         source = SHIPPED.get(f"{fullname}.py")
@@ -33,7 +33,7 @@ class Beside(importlib.abc.MetaPathFinder):
 
 
 def load(file: str, patch: pytest.MonkeyPatch, role: str = "langgraph") -> t.Any:
-    """One of a role's files, which finds what the role ships beside it where that comes from."""
+    """Load one of the role's files, which finds the other files at their source."""
     path = ROOT / f"roles/{role}/files/{file}.py"
     patch.setattr(sys, "meta_path", [*sys.meta_path, Beside()])
     importlib.import_module("_probe")  # what it imports later, when it has been patched

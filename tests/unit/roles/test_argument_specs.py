@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a role says of its variables is what it does: defaults, argument specs, and every name that its files use."""
+"""The documentation of a role matches its behaviour: defaults, argument specs, and every name that its files use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 ROOT = Path(__file__).parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 PREFIXES = "|".join(ROLES)
-# Variables of other roles that a role's defaults look at, always with a default of their own.
+# Variables of other roles that a role's defaults read, always with their own default.
 BORROWED = re.compile(rf"\b((?:{PREFIXES})_[a-z0-9_]+)\s*\| default\(")
 
 
@@ -46,7 +46,7 @@ def test_every_default_is_specified_and_nothing_else(role: str) -> None:
 def test_defaults_are_the_same(role: str) -> None:
     options = specs(role)["main"]["options"]
     for name, default in load(role, "defaults/main.yml").items():
-        # What is computed, or null, is told in words.
+        # A computed or null default is described in words.
         expected = None if is_template(default) else default
         assert options[name].get("default") == expected, name
         assert ("default" in options[name]) == (expected is not None), name
@@ -77,33 +77,33 @@ def test_entry_points_are_documented(role: str) -> None:
 
 
 def files(role: str) -> t.Iterator[Path]:
-    for folder in ("tasks", "templates", "handlers", "vars", "defaults"):
-        yield from (path for path in (ROOT / "roles" / role / folder).glob("*") if path.is_file())
+    for directory in ("tasks", "templates", "handlers", "vars", "defaults"):
+        yield from (path for path in (ROOT / "roles" / role / directory).glob("*") if path.is_file())
 
 
-def made(text: str) -> set[str]:
-    """Names that tasks register, set, or give to a loop."""
+def assigned(text: str) -> set[str]:
+    """Return the names that tasks register, set, or pass to a loop."""
     return set(re.findall(r"(?:register|loop_var|set_fact):\s+(\w+)", text)) | set(
         re.findall(r"^\s+(__\w+):", text, re.MULTILINE)
     )
 
 
 def code(path: Path) -> str:
-    """A file without its comments: to be told of is not to be used."""
+    """Return the content of a file without comments: a mention is not a use."""
     return "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("#"))
 
 
-# What a role leaves for those after it.
+# Variables that a role sets for later roles.
 FACTS = {name for role in ROLES for path in files(role) for name in re.findall(r"set_fact:\s+(\w+)", code(path))}
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_variable_that_is_used_is_defined(role: str) -> None:
     text = "\n".join(code(path) for path in files(role))
-    own = {*load(role, "defaults/main.yml"), *load(role, "vars/main.yml"), *made(text)}
+    own = {*load(role, "defaults/main.yml"), *load(role, "vars/main.yml"), *assigned(text)}
     jinja = " ".join(re.findall(r"{{.*?}}|{%.*?%}|(?:when|that|failed_when|changed_when|until): .*", text, re.DOTALL))
     jinja = re.sub(r"'[^'\n]*'|selfhost\.langgraph\.\w+", "", jinja)
-    # With a colon after it, it is an option of a module, or given to a role.
+    # Followed by a colon, the name is an option of a module, or a variable that is passed to a role.
     used = set(re.findall(rf"(?<![.\w])_{{0,2}}(?:{PREFIXES})_\w+\b(?!:)", jinja))
     assert used - own - FACTS - set(BORROWED.findall(text)) == set()
 
@@ -112,28 +112,30 @@ def test_every_variable_that_is_used_is_defined(role: str) -> None:
 def test_every_variable_that_is_defined_is_used(role: str) -> None:
     text = "\n".join(code(path) for path in files(role))
     others = "\n".join(code(path) for other in ROLES if other != role for path in files(other))
-    # What plugins look up in the variables of other hosts.
+    # Variables that plugins read from other hosts.
     asked = re.findall(r'\.get\("(\w+)"\)', "".join(path.read_text() for path in ROOT.glob("plugins/*_utils/**/*.py")))
     shared = {*re.findall(r"\w+", code(ROOT / "playbooks/site.yml")), *BORROWED.findall(others), *asked}
     for name in {*load(role, "defaults/main.yml"), *load(role, "vars/main.yml")}:
         assert re.search(rf"\b{name}\b(?!:)", text) or name in shared, name
 
 
-def reached(role: str, entry: str) -> set[str]:
-    """Variables of the role that an entry point uses: in its tasks and those it includes, their templates and constants."""
-    folder, constants = ROOT / "roles" / role, load(role, "vars/main.yml")
-    waiting, seen, text = [folder / f"tasks/{entry}.yml"], set(), ""
+def used_variables(role: str, entry: str) -> set[str]:
+    """Return the role's variables that an entry point uses: in its tasks and included files, their templates and constants."""
+    directory, constants = ROOT / "roles" / role, load(role, "vars/main.yml")
+    waiting, seen, text = [directory / f"tasks/{entry}.yml"], set(), ""
     while waiting:
         path = waiting.pop()
         if path in seen or not path.exists():
             continue
         seen.add(path)
         text += code(path)
-        waiting += [folder / "tasks" / name for name in re.findall(r"_tasks:\s+(?:file: )?([\w.]+\.yml)", code(path))]
+        waiting += [
+            directory / "tasks" / name for name in re.findall(r"_tasks:\s+(?:file: )?([\w.]+\.yml)", code(path))
+        ]
         if "builtin.template:" in code(path):
-            waiting += (folder / "templates").glob("*")
+            waiting += (directory / "templates").glob("*")
         if "notify:" in code(path):
-            waiting.append(folder / "handlers/main.yml")
+            waiting.append(directory / "handlers/main.yml")
     found: set[str] = set()
     while new := set(re.findall(rf"\b_?{role}_\w+", text)) - found:
         found |= new
@@ -145,12 +147,12 @@ def reached(role: str, entry: str) -> set[str]:
 def test_every_entry_point_specifies_what_it_uses_as_main_does(role: str) -> None:
     main = specs(role)["main"]["options"]
     for entry, spec in specs(role).items():
-        assert reached(role, entry) - set(spec["options"]) == set(), entry
+        assert used_variables(role, entry) - set(spec["options"]) == set(), entry
         assert all(spec["options"][name] == main[name] for name in spec["options"]), entry
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_default_stands_in_one_place(role: str) -> None:
+def test_a_default_is_defined_in_one_place(role: str) -> None:
     own = set(load(role, "defaults/main.yml"))
     assert own & set(load(role, "vars/main.yml")) == set()
     for path in files(role):
@@ -161,19 +163,19 @@ PUBLIC = {name: default for role in ROLES for name, default in load(role, "defau
 LITERAL = re.compile(rf"\b((?:{PREFIXES})_[a-z0-9_]+)\s*\| default\(('[^']*'|\d+|true|false|none|\[\]|{{}})\)")
 
 
-def test_what_a_role_or_a_playbook_takes_for_the_default_of_another_is_that() -> None:
+def test_an_assumed_default_of_another_role_is_correct() -> None:
     paths = [path for role in ROLES for path in files(role)] + sorted((ROOT / "playbooks").glob("*.yml"))
     borrowed = [(path, *found) for path in paths for found in LITERAL.findall(code(path))]
     assert borrowed
     for path, name, value in borrowed:
-        # A name that no role has as an input is a fact that a role sets, or a play's own.
+        # A name that is no input of any role is a fact that a role sets, or the play's own.
         if name in PUBLIC and not is_template(PUBLIC[name]):
             expected = None if value == "none" else yaml.safe_load(value)
             assert expected == PUBLIC[name], f"{path}: {name}"
 
 
 def table(role: str) -> t.Iterator[tuple[list[str], str]]:
-    """Names and default of each row of the README's table of variables."""
+    """Return the names and default of each row in the README's table of variables."""
     text = (ROOT / "roles" / role / "README.md").read_text()
     for block in re.findall(r"^\| variable \| default \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE):
         for row in block.splitlines():
@@ -184,8 +186,8 @@ def table(role: str) -> t.Iterator[tuple[list[str], str]]:
 @pytest.mark.parametrize("role", ROLES)
 def test_the_table_of_the_readme(role: str) -> None:
     defaults, rows = load(role, "defaults/main.yml"), list(table(role))
-    for names, told in rows:
-        values = re.findall(r"`([^`]+)`", told)
+    for names, documented in rows:
+        values = re.findall(r"`([^`]+)`", documented)
         for position, name in enumerate(names):
             if values:
                 assert yaml.safe_load(values[position]) == defaults[name], name
@@ -205,7 +207,7 @@ def test_galaxy_metadata(role: str) -> None:
     assert info["platforms"] == [{"name": "Debian", "versions": ["bookworm", "trixie"]}]
 
 
-def test_the_role_and_its_module_mean_the_same_cluster() -> None:
+def test_the_role_and_its_module_use_the_same_cluster() -> None:
     variables = load("postgres", "vars/main.yml")
     same = {
         "_postgres_user": cluster.USER,
@@ -219,7 +221,7 @@ def test_the_role_and_its_module_mean_the_same_cluster() -> None:
     assert variables["_postgres_config_dir"].endswith(end)
 
 
-def test_claims_go_to_the_cluster_of_the_role() -> None:
+def test_claims_use_the_cluster_of_the_role() -> None:
     login = load("langgraph", "vars/main.yml")["_langgraph_postgres_login"]
     assert f"'peer_user': '{cluster.USER}'" in login
     assert f"'login_unix_socket': '{cluster.SOCKET_DIR}'" in login
@@ -227,7 +229,7 @@ def test_claims_go_to_the_cluster_of_the_role() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_readme_names_only_variables_that_exist(role: str) -> None:
+def test_the_readme_contains_only_existing_variables(role: str) -> None:
     text = (ROOT / "roles" / role / "README.md").read_text()
     named = set(re.findall(rf"`((?:{PREFIXES})_[a-z_]+)`", text))
     assert named

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program that asks the registry at the role's end; what a real registry answers is Molecule's matter."""
+"""The program that queries the registry at the end of the role; Molecule tests it with a real registry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> t.Any:
 
 @pytest.fixture
 def complain(program: t.Any, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., str]:
-    """What the program says of a registry that answers so without the password, and so with it."""
+    """Return the program's result for a registry with these answers without and with the password."""
 
     def run(without: t.Any, with_it: t.Any) -> str:
         def ask(_question: t.Any, _context: t.Any, headers: dict[str, str]) -> t.Any:
@@ -45,7 +45,7 @@ def complain(program: t.Any, monkeypatch: pytest.MonkeyPatch) -> t.Callable[...,
     return run
 
 
-def test_one_that_wants_the_password_and_takes_it_is_good(complain: t.Any) -> None:
+def test_one_that_requires_and_accepts_the_password_is_good(complain: t.Any) -> None:
     assert complain(401, 200) == ""
 
 
@@ -56,7 +56,7 @@ def test_anything_else_is_not(complain: t.Any, without: int, with_it: int) -> No
     assert PASSWORD not in said
 
 
-def test_a_certificate_for_another_name_is_told(complain: t.Any) -> None:
+def test_a_certificate_for_another_name_is_reported(complain: t.Any) -> None:
     error = ssl.SSLCertVerificationError(1, "failed")
     error.verify_message = "Hostname mismatch"
     assert complain(error, 200) == (
@@ -65,19 +65,19 @@ def test_a_certificate_for_another_name_is_told(complain: t.Any) -> None:
 
 
 @pytest.mark.parametrize("error", [ConnectionRefusedError(111, "refused"), ssl.SSLError(1, "wrong version number")])
-def test_where_nothing_answers_the_journal_is_named(complain: t.Any, error: Exception) -> None:
+def test_if_nothing_answers_the_message_refers_to_the_journal(complain: t.Any, error: Exception) -> None:
     assert "does not answer" in (said := complain(error, 200))
     assert "journalctl -u docker-registry" in said
 
 
-def test_an_authority_that_is_none(program: t.Any) -> None:
+def test_an_invalid_ca_certificate(program: t.Any) -> None:
     said = program.complaint({**QUESTION, "authority": "-----BEGIN NOTHING-----\n"})
     assert said == "registry_ca_certificate: not a PEM certificate"
 
 
 @pytest.fixture
 def main(program: t.Any, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[list[str]], tuple[t.Any, float]]:
-    """Its exit code or message, and the seconds it took, for these complaints one after the other."""
+    """Return its exit code or message, and the elapsed seconds, for a sequence of errors."""
 
     def run(complaints: list[str]) -> tuple[t.Any, float]:
         left, now = list(complaints), [100.0]
@@ -92,22 +92,22 @@ def main(program: t.Any, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[list[st
     return run
 
 
-def test_it_waits_until_the_registry_is_there(main: t.Any) -> None:
+def test_it_waits_until_the_registry_answers(main: t.Any) -> None:
     assert main(["no", "no", ""]) == (None, 1.0)
 
 
-def test_it_gives_up_with_what_is_wrong(main: t.Any) -> None:
+def test_it_gives_up_with_the_last_error(main: t.Any) -> None:
     assert main(["no"]) == ("no", 5.0)
 
 
 @pytest.fixture
 def listener() -> t.Iterator[int]:
-    """A server that speaks no TLS."""
+    """A server without TLS."""
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_port
         server.shutdown()
 
 
-def test_no_password_goes_to_who_speaks_no_tls(program: t.Any, listener: int) -> None:
+def test_the_password_is_not_sent_without_tls(program: t.Any, listener: int) -> None:
     assert "does not answer" in program.complaint({**QUESTION, "port": listener})

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The helper that units run on the host; what it does with a real engine is Molecule's matter."""
+"""The helper that units run on the host; Molecule tests it with a real engine."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ansible_collections.selfhost.langgraph.tests.unit.roles.helper import ROOT,
 
 SECONDS = {2: 1, 3: 2, 4: 4, 8: 60, 50: 60}
 CONTENT = make_content(bot(memory="1g"), "sha256:one", "langgraph")
-# As it is before a test patches it.
+# The original function, before a test patches it.
 run_program = subprocess.run
 LABEL = f"{CONTENT.config} 127.0.0.1:30001"
 
 
 class Engine:
-    """The engine's client and systemctl: what they were asked, and the one container that there is."""
+    """The Docker client and systemctl: their calls, and the only container."""
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
@@ -54,7 +54,7 @@ class Engine:
 
 @pytest.fixture
 def helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Any:
-    """The helper as a module, with its files below ``tmp_path``."""
+    """Return the helper as a module, with its files below ``tmp_path``."""
     module = load("langgraph-container", monkeypatch)
     monkeypatch.setattr(module, "CONFIG_DIR", str(tmp_path))
     monkeypatch.setattr(module, "LOG_FILE", str(tmp_path / "container-log.json"))
@@ -75,8 +75,8 @@ def revision(helper: t.Any, tmp_path: Path) -> t.Any:
     return written(helper, tmp_path)
 
 
-def written(helper: t.Any, folder: Path, address: str = "127.0.0.1", **more: t.Any) -> t.Any:
-    path = folder / "bot/revisions/3"
+def written(helper: t.Any, directory: Path, address: str = "127.0.0.1", **more: t.Any) -> t.Any:
+    path = directory / "bot/revisions/3"
     path.mkdir(parents=True)
     record = make_record(CONTENT, 3, reasons=(), by="ann", at="now", schema=None)
     (path / "revision.json").write_text(json.dumps(record))
@@ -85,7 +85,7 @@ def written(helper: t.Any, folder: Path, address: str = "127.0.0.1", **more: t.A
 
 
 def state(running: bool = False, minute: int = 0, label: str = LABEL) -> dict[str, t.Any]:
-    """A container that ended so many minutes after its start."""
+    """Return a container that ended this many minutes after its start."""
     times = {"StartedAt": "2026-01-31T12:00:00.123456789Z", "FinishedAt": f"2026-01-31T12:{minute:02}:01Z"}
     labels = {"selfhost.langgraph.config": label}
     return {"State": {"Running": running, **times}, "Config": {"Labels": labels}}
@@ -96,7 +96,7 @@ def state(running: bool = False, minute: int = 0, label: str = LABEL) -> dict[st
 
 @pytest.fixture
 def slept(helper: t.Any, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[int, t.Any], list[int]]:
-    """How long the helper waits at the n-th restart."""
+    """Return how long the helper waits at the n-th restart."""
 
     def run(restarts: int, found: t.Any) -> list[int]:
         naps: list[int] = []
@@ -123,11 +123,11 @@ def test_a_server_that_had_recovered_starts_over(slept: t.Any) -> None:
     assert slept(9, state(minute=9)) == [60]
 
 
-def test_a_container_that_outlived_the_engine_is_joined_at_once(slept: t.Any) -> None:
+def test_a_container_that_outlived_the_engine_is_attached_at_once(slept: t.Any) -> None:
     assert slept(9, state(running=True)) == []
 
 
-def test_a_container_that_cannot_be_made_is_not_tried_every_second(slept: t.Any) -> None:
+def test_a_container_that_cannot_be_created_is_not_retried_every_second(slept: t.Any) -> None:
     assert slept(0, None) == []
     assert slept(9, None) == [60]
 
@@ -140,23 +140,23 @@ def test_a_container_that_never_started_counts_as_crashed(slept: t.Any) -> None:
 # Containers
 
 
-def test_the_engine_keeps_as_much_of_the_log_as_the_role_wrote(helper: t.Any) -> None:
+def test_the_engine_keeps_as_much_log_as_the_role_configured(helper: t.Any) -> None:
     Path(helper.LOG_FILE).write_text('{"max-size": "1m", "max-file": "2"}')
     assert helper.log_options() == ["--log-driver", "json-file", "--log-opt", "max-size=1m", "--log-opt", "max-file=2"]
 
 
-def test_what_the_role_and_the_helper_keep_of_a_log_is_the_same() -> None:
+def test_the_role_and_the_helper_have_the_same_log_limits() -> None:
     defaults = yaml.safe_load((ROOT / "roles/docker/defaults/main.yml").read_text())
     constants = yaml.safe_load((ROOT / "roles/docker/vars/main.yml").read_text())
     text = (ROOT / "roles/langgraph/files/langgraph-container.py").read_text()
-    told = {"max-size": defaults["docker_log_max_size"], "max-file": str(defaults["docker_log_max_files"])}
-    assert f"LOG_OPTIONS = {json.dumps(told)}\n" in text
+    options = {"max-size": defaults["docker_log_max_size"], "max-file": str(defaults["docker_log_max_files"])}
+    assert f"LOG_OPTIONS = {json.dumps(options)}\n" in text
     assert f'LOG_FILE = "{constants["_docker_log_file"]}"\n' in text
 
 
 @pytest.fixture
 def create(helper: t.Any, revision: t.Any) -> list[str]:
-    """The command that makes the container, where the deployment has no credentials file."""
+    """Return the command that creates the container of a deployment without a credentials file."""
     return creation(helper)
 
 
@@ -172,20 +172,20 @@ def creation(helper: t.Any, credentials: str = "", file: str = "") -> list[str]:
     ]
 
 
-def test_prepare_makes_a_container(helper: t.Any, engine: Engine, revision: t.Any, create: list[str]) -> None:
+def test_prepare_creates_a_container(helper: t.Any, engine: Engine, revision: t.Any, create: list[str]) -> None:
     helper.prepare(revision)
     assert engine.calls == [create]
 
 
 @pytest.mark.parametrize("running", [True, False])
-def test_prepare_keeps_one_that_fits(helper: t.Any, engine: Engine, revision: t.Any, running: bool) -> None:
+def test_prepare_keeps_a_matching_container(helper: t.Any, engine: Engine, revision: t.Any, running: bool) -> None:
     engine.found = state(running)
     helper.prepare(revision)
     assert engine.calls == []
 
 
 @pytest.mark.parametrize("label", [f"{CONTENT.config} 127.0.0.1:30002", f"{'0' * 64} 127.0.0.1:30001", ""])
-def test_prepare_replaces_one_that_does_not(
+def test_prepare_replaces_a_different_container(
     helper: t.Any, engine: Engine, revision: t.Any, create: list[str], label: str
 ) -> None:
     engine.found = state(True, label=label)
@@ -197,28 +197,30 @@ def test_prepare_replaces_one_that_does_not(
 # Credentials
 
 
-def give_credentials(revision: t.Any, current: str, staged: str = "", noted: str = "") -> None:
-    """The files of the deployment, and what the revision's endpoint notes."""
-    folder = Path(revision.directory).parent.parent
-    (folder / "credentials").write_text(current)
+def write_credentials(revision: t.Any, current: str, staged: str = "", recorded: str = "") -> None:
+    """Write the credentials of the deployment, and record those of the revision in its endpoint."""
+    directory = Path(revision.directory).parent.parent
+    (directory / "credentials").write_text(current)
     if staged:
-        (folder / "credentials.new").write_text(staged)
-    if noted:
-        revision.endpoint["credentials"] = _credentials.digest(noted)
+        (directory / "credentials.new").write_text(staged)
+    if recorded:
+        revision.endpoint["credentials"] = _credentials.digest(recorded)
 
 
-def test_prepare_gives_todays_credentials_last(helper: t.Any, engine: Engine, revision: t.Any) -> None:
-    """The engine takes the last of two files, so that what an earlier version wrote into the first does not count."""
-    give_credentials(revision, "REDIS_URI=today\n")
+def test_prepare_passes_the_current_credentials_last(helper: t.Any, engine: Engine, revision: t.Any) -> None:
+    """The engine uses the last of two files, so values that an earlier version wrote to the first do not count."""
+    write_credentials(revision, "REDIS_URI=today\n")
     helper.prepare(revision)
     assert engine.calls == [creation(helper, "REDIS_URI=today\n", "credentials")]
 
 
-@pytest.mark.parametrize(("noted", "file"), [("new", "credentials.new"), ("old", "credentials"), ("", "credentials")])
-def test_what_is_staged_is_for_the_revision_that_notes_it(
-    helper: t.Any, engine: Engine, revision: t.Any, noted: str, file: str
+@pytest.mark.parametrize(
+    ("recorded", "file"), [("new", "credentials.new"), ("old", "credentials"), ("", "credentials")]
+)
+def test_staged_credentials_are_for_the_revision_that_records_them(
+    helper: t.Any, engine: Engine, revision: t.Any, recorded: str, file: str
 ) -> None:
-    give_credentials(revision, "old", staged="new", noted=noted)
+    write_credentials(revision, "old", staged="new", recorded=recorded)
     helper.prepare(revision)
     assert engine.calls == [creation(helper, "new" if file.endswith(".new") else "old", file)]
 
@@ -227,27 +229,29 @@ def test_what_is_staged_is_for_the_revision_that_notes_it(
     ("running", "made_with", "kept"),
     [(True, "before", True), (False, "before", False), (False, "today", True), (True, "today", True)],
 )
-def test_other_credentials_replace_what_does_not_run(
+def test_other_credentials_replace_a_stopped_container(
     helper: t.Any, engine: Engine, revision: t.Any, running: bool, made_with: str, kept: bool
 ) -> None:
-    give_credentials(revision, "today", noted="today")
+    write_credentials(revision, "today", recorded="today")
     engine.found = state(running)
     engine.found["Config"]["Labels"]["selfhost.langgraph.credentials"] = _credentials.digest(made_with)
     helper.prepare(revision)
     assert [call[0] for call in engine.calls] == ([] if kept else ["stop", "rm", "create"])
 
 
-@pytest.mark.parametrize(("noted", "kept"), [("", True), ("today", False)])
-def test_a_container_of_an_earlier_version_stays_until_its_slot_notes_credentials(
-    helper: t.Any, engine: Engine, revision: t.Any, noted: str, kept: bool
+@pytest.mark.parametrize(("recorded", "kept"), [("", True), ("today", False)])
+def test_a_container_of_an_earlier_version_is_kept_until_its_slot_records_credentials(
+    helper: t.Any, engine: Engine, revision: t.Any, recorded: str, kept: bool
 ) -> None:
-    give_credentials(revision, "today", noted=noted)
+    write_credentials(revision, "today", recorded=recorded)
     engine.found = state(False)
     helper.prepare(revision)
     assert (engine.calls == []) is kept
 
 
-def test_an_engine_that_does_not_answer_is_no_missing_container(helper: t.Any, engine: Engine, revision: t.Any) -> None:
+def test_an_engine_that_does_not_answer_does_not_mean_that_the_container_is_missing(
+    helper: t.Any, engine: Engine, revision: t.Any
+) -> None:
     engine.answers = False
     with pytest.raises(SystemExit, match="^Cannot connect to the Docker daemon$"):
         helper.prepare(revision)
@@ -263,22 +267,22 @@ def test_an_engine_that_does_not_answer_is_no_missing_container(helper: t.Any, e
         ("fd00::5", "[fd00::5]:30001", "http://[fd00::5]:30001"),
     ],
 )
-def test_where_it_is_published(helper: t.Any, tmp_path: Path, address: str, publish: str, url: str) -> None:
+def test_published_address(helper: t.Any, tmp_path: Path, address: str, publish: str, url: str) -> None:
     revision = written(helper, tmp_path, address)
     assert (revision.place, revision.url) == (publish, url)
     assert revision.place_options == ["--publish", f"{publish}:8000"]
 
 
-def test_an_address_of_its_own_is_not_published(helper: t.Any, tmp_path: Path) -> None:
+def test_a_containers_own_address_is_not_published(helper: t.Any, tmp_path: Path) -> None:
     revision = written(helper, tmp_path, "172.29.128.1", port=8000, network="langgraph")
     assert (revision.place, revision.url) == ("172.29.128.1:8000", "http://172.29.128.1:8000")
     assert revision.place_options == ["--ip", "172.29.128.1"]
 
 
-def test_the_network_is_closed_before_a_container_is_made(
+def test_the_firewall_is_loaded_before_a_container_is_created(
     helper: t.Any, engine: Engine, revision: t.Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A container that nobody can restrict does not start."""
+    """A container whose traffic cannot be restricted does not start."""
     firewall = tmp_path / "langgraph-firewall.py"
     monkeypatch.setattr(helper, "FIREWALL", str(firewall))
     firewall.write_text("import sys; sys.exit('nft does not load the table')")
@@ -300,21 +304,21 @@ case $1 in
     while [ -e "$0.running" ]; do sleep 0.01; done
     exit 7 ;;
   kill)
-    told=$(grep -c ^kill "$0.calls")
-    [ "$told" -lt 3 ] || rm "$0.running" ;;
+    signals=$(grep -c ^kill "$0.calls")
+    [ "$signals" -lt 3 ] || rm "$0.running" ;;
   stop) rm "$0.running" ;;
 esac
 """
 
 
 class Run:
-    """The step ``run`` as a process of its own, with an engine's client that writes down what it is asked."""
+    """Run the step ``run`` as a separate process, with a Docker client that records its calls."""
 
-    def __init__(self, helper: t.Any, folder: Path) -> None:
-        self.docker = folder / "docker"
+    def __init__(self, helper: t.Any, directory: Path) -> None:
+        self.docker = directory / "docker"
         self.docker.write_text(DOCKER)
         self.docker.chmod(0o755)
-        environment = {"PATH": f"{folder}:{os.environ['PATH']}", "LANGGRAPH_CONFIG_DIR": helper.CONFIG_DIR}
+        environment = {"PATH": f"{directory}:{os.environ['PATH']}", "LANGGRAPH_CONFIG_DIR": helper.CONFIG_DIR}
         self.command, self.environment = [sys.executable, helper.__file__, "run", "bot.3"], environment
 
     def start(self) -> None:
@@ -338,8 +342,8 @@ class Run:
 
 
 @pytest.fixture
-def keeper(helper: t.Any, revision: t.Any, tmp_path: Path) -> t.Iterator[Run]:
-    """The step, ended whatever comes of the test."""
+def run_process(helper: t.Any, revision: t.Any, tmp_path: Path) -> t.Iterator[Run]:
+    """Start the step, and end it with the test."""
     run = Run(helper, tmp_path)
     yield run
     run.running.unlink(missing_ok=True)
@@ -347,34 +351,34 @@ def keeper(helper: t.Any, revision: t.Any, tmp_path: Path) -> t.Iterator[Run]:
 
 
 @pytest.mark.parametrize(("running", "verb"), [(True, "attach --no-stdin"), (False, "start --attach")])
-def test_run_ends_as_the_container_does(keeper: Run, running: bool, verb: str) -> None:
-    Path(f"{keeper.docker}.found").write_text(json.dumps([state(running)]))
-    keeper.start()
-    keeper.running.unlink()
-    assert keeper.process.wait(20) == 7
-    assert keeper.calls == ["container inspect langgraph-bot.3", f"{verb} langgraph-bot.3"]
+def test_run_ends_as_the_container_does(run_process: Run, running: bool, verb: str) -> None:
+    Path(f"{run_process.docker}.found").write_text(json.dumps([state(running)]))
+    run_process.start()
+    run_process.running.unlink()
+    assert run_process.process.wait(20) == 7
+    assert run_process.calls == ["container inspect langgraph-bot.3", f"{verb} langgraph-bot.3"]
 
 
-def test_run_tells_the_container_to_end_until_it_does(keeper: Run) -> None:
-    """One that does not run yet hears nothing, and one that has just been started may lose it."""
-    keeper.start()
-    keeper.process.send_signal(signal.SIGTERM)
-    assert keeper.process.wait(20) == 7
-    assert keeper.calls[2:] == ["kill --signal TERM langgraph-bot.3"] * 3
+def test_run_signals_the_container_until_it_ends(run_process: Run) -> None:
+    """A container that does not run yet receives no signal, and one that was just started may lose it."""
+    run_process.start()
+    run_process.process.send_signal(signal.SIGTERM)
+    assert run_process.process.wait(20) == 7
+    assert run_process.calls[2:] == ["kill --signal TERM langgraph-bot.3"] * 3
 
 
-def test_run_kills_a_container_that_never_ends(keeper: Run, helper: t.Any) -> None:
-    """Once it had all the time that a server gets to drain."""
+def test_run_kills_a_container_that_does_not_end(run_process: Run, helper: t.Any) -> None:
+    """After the full time that a server has to drain."""
     path = Path(helper.CONFIG_DIR) / "bot/revisions/3/revision.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "drain_seconds": 0}))
-    keeper.start()
-    keeper.process.send_signal(signal.SIGTERM)
-    assert keeper.process.wait(20) == 7
-    assert keeper.calls[2:] == ["stop --time 1 langgraph-bot.3"]
+    run_process.start()
+    run_process.process.send_signal(signal.SIGTERM)
+    assert run_process.process.wait(20) == 7
+    assert run_process.calls[2:] == ["stop --time 1 langgraph-bot.3"]
 
 
 def answers(*healthy: bool) -> t.Callable[..., t.Any]:
-    """What the server answers, one after the other, then always the last."""
+    """The answers of the server in order; the last one repeats."""
     left = list(healthy)
 
     def ask(_url: str, timeout: float) -> t.Any:
@@ -412,7 +416,7 @@ def test_wait_ends_with_the_container(
         helper.wait(revision)
 
 
-def test_stop_gives_the_server_its_time(
+def test_stop_waits_for_the_server(
     helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAINPID", "1")
@@ -420,7 +424,7 @@ def test_stop_gives_the_server_its_time(
     assert engine.calls == [["stop", "--time", "180", "langgraph-bot.3"]]
 
 
-def test_stop_leaves_a_container_whose_client_is_gone(
+def test_stop_ignores_a_container_whose_client_has_ended(
     helper: t.Any, engine: Engine, revision: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MAINPID", raising=False)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The settings that the role data_proxy writes, and when it reloads them."""
+"""The configuration that the role data_proxy writes, and when it reloads the proxy."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 ROLE = Path(__file__).parents[3] / "roles/data_proxy"
-# HAProxy takes no more on one line.
+# HAProxy's limit for one line.
 MOST_WORDS = 64
 
 
 def render(text: str, **given: t.Any) -> str:
-    """A template with the defaults of the role and some given variables."""
+    """Render a template with the defaults of the role and these variables."""
     variables = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
     return str(Templar(loader=DataLoader(), variables=variables | given).template(trust_as_template(text)))
 
 
 def task(name: str) -> dict[str, t.Any]:
-    """The task of configure.yml whose name begins so."""
+    """Return the task of configure.yml whose name begins with this string."""
     tasks = yaml.safe_load((ROLE / "tasks/configure.yml").read_text())
     (found,) = [each for each in tasks if each["name"].startswith(name)]
     return t.cast("dict[str, t.Any]", found)
 
 
 def section(sources: t.Sequence[str]) -> list[str]:
-    """The lines, without comments, of a listener for other hosts."""
+    """Return the lines, without comments, of a listener for other hosts."""
     listener = {
         "name": "redis-hosts",
         "address": "10.0.0.10",
@@ -54,7 +54,7 @@ def section(sources: t.Sequence[str]) -> list[str]:
         ([], ["127.0.0.1"]),
     ],
 )
-def test_the_inventorys_hosts_are_let_in_and_nobody_else(sources: list[str], let_in: list[str]) -> None:
+def test_only_hosts_of_the_inventory_are_allowed(sources: list[str], let_in: list[str]) -> None:
     assert section(sources) == [
         "bind 10.0.0.10:6379 transparent",
         *(f"acl inventory src {source}" for source in let_in),
@@ -63,7 +63,7 @@ def test_the_inventorys_hosts_are_let_in_and_nobody_else(sources: list[str], let
     ]
 
 
-def test_a_fleet_of_any_size_fits_on_lines_that_haproxy_takes() -> None:
+def test_a_fleet_of_any_size_fits_on_haproxys_lines() -> None:
     lines = section([f"10.0.{number // 250}.{number % 250}" for number in range(1000)])
     assert max(len(line.split()) for line in lines) <= MOST_WORDS
     assert sum(line.startswith("acl inventory src ") for line in lines) == 1000
@@ -73,7 +73,7 @@ def test_a_fleet_of_any_size_fits_on_lines_that_haproxy_takes() -> None:
     ("content", "given", "reloads"),
     [
         ({"content": "new"}, {}, False),
-        # What a worker that could not listen has left in its place: systemd and the files know nothing of it.
+        # A worker that could not listen has left the old one running: systemd and the files do not show that.
         ({"content": "old"}, {}, True),
         ({}, {}, True),
         ({"content": "new"}, {"__data_proxy_written": {"changed": True}}, True),
@@ -81,7 +81,7 @@ def test_a_fleet_of_any_size_fits_on_lines_that_haproxy_takes() -> None:
         ({"skipped": True}, {"_data_proxy_is": {"active": False, "reload": False}}, False),
     ],
 )
-def test_it_is_reloaded_where_it_runs_with_other_settings(
+def test_it_is_reloaded_if_it_runs_with_another_configuration(
     content: dict[str, t.Any], given: dict[str, t.Any], reloads: bool
 ) -> None:
     known = {
@@ -94,11 +94,11 @@ def test_it_is_reloaded_where_it_runs_with_other_settings(
     assert render("{{ " + task("Reload the data proxy")["when"] + " }}", **known | given) == str(reloads)
 
 
-def test_it_is_asked_before_it_is_reloaded_and_after_it_in_every_run() -> None:
+def test_it_is_checked_before_and_after_the_reload_in_every_run() -> None:
     names = [each["name"] for each in yaml.safe_load((ROLE / "tasks/configure.yml").read_text())]
     asked, seen = task("Ask which settings"), task("See that it runs")
     assert names.index(asked["name"]) < names.index(task("Reload the data proxy")["name"]) < names.index(seen["name"])
     assert asked["ansible.builtin.uri"] == seen["ansible.builtin.uri"]
-    # A dry run says what it would reload, and has nothing to see afterwards.
+    # A dry run predicts the reload, and has nothing to check afterwards.
     assert asked["check_mode"] is False
     assert seen["when"] == "not ansible_check_mode"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The helper that loads the table: what it renders, and when it loads it. What the kernel makes of it is Molecule's matter."""
+"""The helper that loads the table: its rendered rules, and when it loads them. Molecule tests their effect in the kernel."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def endpoint(number: int, *may_reach: str, **changes: t.Any) -> dict[str, t.Any]
 
 @pytest.fixture
 def helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Any:
-    """The helper as a module, with its files below ``tmp_path``."""
+    """Return the helper as a module, with its files below ``tmp_path``."""
     module = load("langgraph-firewall", monkeypatch, "firewall")
     settings = tmp_path / "settings.json"
     settings.write_text(json.dumps({**SETTINGS, "config_dir": str(tmp_path / "langgraph")}))
@@ -53,7 +53,7 @@ def helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Any:
 
 
 def elements(text: str, name: str) -> list[str]:
-    """The elements of a set of the rendered table."""
+    """Return the elements of a set in the rendered table."""
     found = re.search(rf"set {name} {{.*?}}\n", text)
     assert found
     inner = re.search(r"elements = {([^}]*)}", found[0])
@@ -61,7 +61,7 @@ def elements(text: str, name: str) -> list[str]:
 
 
 def chain(text: str, name: str) -> list[str]:
-    """The rules of a chain."""
+    """Return the rules of a chain."""
     found = re.search(rf"chain {name} {{\n(.*?)\n    }}", text, re.DOTALL)
     assert found
     return [line.strip() for line in found[1].splitlines()]
@@ -70,7 +70,7 @@ def chain(text: str, name: str) -> list[str]:
 # The table
 
 
-def test_it_replaces_its_table_alone_in_one_transaction(helper: t.Any) -> None:
+def test_it_replaces_only_its_own_table_in_one_transaction(helper: t.Any) -> None:
     text = helper.render(SETTINGS, {})
     assert text.startswith("table inet langgraph\ndelete table inet langgraph\ntable inet langgraph {\n")
     assert re.findall(r"^\w+ .*", text, re.MULTILINE) == [
@@ -80,8 +80,8 @@ def test_it_replaces_its_table_alone_in_one_transaction(helper: t.Any) -> None:
     ]
 
 
-def test_each_way_in_matches_what_is_ours(helper: t.Any) -> None:
-    """Traffic of others passes: their bridges, their subnets, their ports."""
+def test_each_entry_chain_matches_only_our_traffic(helper: t.Any) -> None:
+    """Other traffic passes: other bridges, subnets and ports."""
     text = helper.render(SETTINGS, {})
     hooks = chain(text, "prerouting")[1:]
     assert hooks == ['iifname "langgraph0" goto from_deployment', 'iifname != "lo" goto from_elsewhere']
@@ -91,8 +91,8 @@ def test_each_way_in_matches_what_is_ours(helper: t.Any) -> None:
     assert text.count("policy accept") == text.count("policy ") == 2
 
 
-def test_what_comes_first_in_the_way_of_a_container(helper: t.Any) -> None:
-    """Other containers before the answers, answers and DNS before what is closed, which is before what is open."""
+def test_order_of_the_rules_for_a_container(helper: t.Any) -> None:
+    """Other containers before replies, replies and DNS before blocked destinations, and those before allowed ones."""
     rules = chain(helper.render(SETTINGS, {}), "from_deployment")
     order = [
         "ip daddr != 172.29.0.1 drop",
@@ -115,30 +115,30 @@ def test_other_networks(helper: t.Any) -> None:
     assert "ip daddr 10.9.0.0/24 ip daddr != 10.9.0.254 drop" in text
 
 
-def test_the_ports_of_the_services_are_followed(helper: t.Any) -> None:
+def test_the_ports_of_the_services_are_used(helper: t.Any) -> None:
     services = [{"host": "172.29.0.1", "port": 6390}, {"host": "[fd00::5]", "port": 5433}]
     text = helper.render({**SETTINGS, "services": services}, {})
     assert elements(text, "services") == ["172.29.0.1 . 6390"]
     assert elements(text, "services6") == ["fd00::5 . 5433"]
 
 
-def test_a_service_by_name_is_where_the_name_leads(helper: t.Any) -> None:
+def test_a_service_by_name_is_resolved(helper: t.Any) -> None:
     services = [{"host": "redis.example.org", "port": 6379}, {"host": "nowhere.example.org", "port": 5432}]
     text = helper.render({**SETTINGS, "services": services}, {}, resolved={"redis.example.org": ["10.0.0.5"]})
     assert elements(text, "services") == ["10.0.0.5 . 6379"]
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "169.254.170.2", "fd00:ec2::254", "168.63.129.16", "fe80::1"])
-def test_metadata_services_are_closed(helper: t.Any, address: str) -> None:
+def test_metadata_services_are_blocked(helper: t.Any, address: str) -> None:
     text = helper.render(SETTINGS, {})
     known = elements(text, "closed") + elements(text, "closed6")
     assert any(ipaddress.ip_address(address) in ipaddress.ip_network(network) for network in known)
 
 
-# Who may reach whom
+# Allowed connections between deployments
 
 
-def test_a_deployment_reaches_another_from_its_addresses_alone(helper: t.Any) -> None:
+def test_a_deployment_reaches_another_only_from_its_addresses(helper: t.Any) -> None:
     found = {
         "front": deployment(8123, endpoint(1, "back"), endpoint(2, "back")),
         "back": deployment(8124, endpoint(3)),
@@ -158,19 +158,19 @@ def test_a_deployment_reaches_another_from_its_addresses_alone(helper: t.Any) ->
         {},
     ],
 )
-def test_nothing_is_opened_for_an_address_that_is_not_a_container_s(helper: t.Any, place: dict[str, t.Any]) -> None:
+def test_nothing_is_allowed_for_an_address_that_is_not_a_containers(helper: t.Any, place: dict[str, t.Any]) -> None:
     found = {"front": deployment(8123, place), "back": deployment(8124), "half": {"settings": {}, "endpoints": []}}
     assert elements(helper.render(SETTINGS, found), "may_reach") == []
 
 
-def test_ports_of_ours_on_the_loopback(helper: t.Any) -> None:
-    """What an earlier version published, public ports, and the services."""
+def test_our_ports_on_the_loopback(helper: t.Any) -> None:
+    """Ports that an earlier version published, public ports, and the services."""
     old = {"address": "127.0.0.1", "port": 30000}
     found = {"one": deployment(8123, old, bind_address="127.0.0.1"), "two": deployment(8124, bind_address="10.0.0.5")}
     assert elements(helper.render(SETTINGS, found), "loopback_ports") == ["5432", "6379", "8123", "30000"]
 
 
-def test_networks_of_the_engine_are_closed_one_by_one(helper: t.Any) -> None:
+def test_docker_networks_are_blocked_one_by_one(helper: t.Any) -> None:
     text = helper.render(SETTINGS, {}, ["docker0", "br-0123456789ab", "langgraph0"])
     assert elements(text, "bridges") == ['"br-0123456789ab"', '"docker0"']
 
@@ -179,7 +179,7 @@ def test_networks_of_the_engine_are_closed_one_by_one(helper: t.Any) -> None:
     ("name", "theirs"),
     [("docker0", True), ("br-0123456789ab", True), ("br-lan", False), ("br0", False), ("virbr0", False)],
 )
-def test_a_bridge_that_may_be_the_way_out_stays_open(helper: t.Any, name: str, theirs: bool) -> None:
+def test_a_bridge_that_may_be_the_uplink_is_not_blocked(helper: t.Any, name: str, theirs: bool) -> None:
     assert bool(helper.ENGINE_BRIDGE.fullmatch(name)) == theirs
 
 
@@ -187,7 +187,7 @@ def test_a_bridge_that_may_be_the_way_out_stays_open(helper: t.Any, name: str, t
 
 
 class Kernel:
-    """nft, with one table."""
+    """A fake nft with one table."""
 
     def __init__(self) -> None:
         self.table: str | None = None
@@ -213,7 +213,7 @@ class Kernel:
 
 
 class Sockets(SimpleNamespace):
-    """The module socket, of a kernel that takes whatever is asked."""
+    """A fake module socket, of a kernel that accepts everything."""
 
     AF_NETLINK = SOCK_RAW = 0
 
@@ -223,7 +223,7 @@ class Sockets(SimpleNamespace):
 
 @pytest.fixture
 def step(helper: t.Any, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[str], None]:
-    """Call the program."""
+    """Run the program."""
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
 
     def run(name: str) -> None:
@@ -246,7 +246,7 @@ def test_it_is_loaded_once(helper: t.Any, kernel: Kernel) -> None:
 
 
 @pytest.mark.parametrize("after", [None, "changed"])
-def test_it_is_loaded_again_when_somebody_has_flushed_or_changed_it(
+def test_it_is_loaded_again_after_somebody_flushed_or_changed_it(
     helper: t.Any, kernel: Kernel, after: str | None
 ) -> None:
     helper.ensure()
@@ -254,20 +254,20 @@ def test_it_is_loaded_again_when_somebody_has_flushed_or_changed_it(
     assert (helper.ensure(), helper.ensure(), kernel.loads) == (True, False, 2)
 
 
-def test_a_change_in_the_moment_of_loading_is_not_taken_for_ours(helper: t.Any, kernel: Kernel) -> None:
+def test_a_change_during_loading_is_not_mistaken_for_ours(helper: t.Any, kernel: Kernel) -> None:
     kernel.meddles = ["tcp dport 22 accept"]
     assert helper.ensure() is True
     assert (kernel.loads, "dport 22" in (kernel.table or "")) == (2, False)
     assert helper.ensure() is False
 
 
-def test_somebody_who_changes_it_each_time_is_answered_later(helper: t.Any, kernel: Kernel) -> None:
+def test_repeated_changes_by_others_are_corrected_later(helper: t.Any, kernel: Kernel) -> None:
     kernel.meddles = ["tcp dport 22 accept"] * 6
     assert (helper.ensure(), helper.ensure(), helper.ensure(), kernel.loads) == (True, True, False, 7)
     assert "dport 22" not in (kernel.table or "")
 
 
-def test_the_order_of_elements_is_no_change(helper: t.Any, kernel: Kernel) -> None:
+def test_the_order_of_elements_is_not_a_change(helper: t.Any, kernel: Kernel) -> None:
     helper.ensure()
     both = "172.29.0.1 . 5432, 172.29.0.1 . 6379"
     assert both in (kernel.table or "")
@@ -278,17 +278,19 @@ def test_the_order_of_elements_is_no_change(helper: t.Any, kernel: Kernel) -> No
 def test_it_follows_the_deployments(helper: t.Any, kernel: Kernel, tmp_path: Path) -> None:
     helper.ensure()
     for name, port in (("front", 8123), ("back", 8124)):
-        folder = tmp_path / "langgraph" / name / "revisions/1"
-        folder.mkdir(parents=True)
-        (folder / "slot.json").write_text(json.dumps(endpoint(port - 8122, "back") if name == "front" else endpoint(2)))
-        (folder.parent.parent / "deployment.json").write_text(json.dumps({"port": port, "bind_address": "0.0.0.0"}))
+        directory = tmp_path / "langgraph" / name / "revisions/1"
+        directory.mkdir(parents=True)
+        (directory / "slot.json").write_text(
+            json.dumps(endpoint(port - 8122, "back") if name == "front" else endpoint(2))
+        )
+        (directory.parent.parent / "deployment.json").write_text(json.dumps({"port": port, "bind_address": "0.0.0.0"}))
     (tmp_path / "langgraph/front/revisions/2").mkdir()
     (tmp_path / "langgraph/front/revisions/2/slot.json").write_text('{"cut sh')
     assert helper.ensure() is True
     assert elements(kernel.table or "", "may_reach") == ["172.29.128.1 . 8124"]
 
 
-def test_what_nft_refuses_is_told_and_the_table_stays(helper: t.Any, kernel: Kernel) -> None:
+def test_an_error_of_nft_is_reported_and_the_table_is_kept(helper: t.Any, kernel: Kernel) -> None:
     helper.ensure()
     before, kernel.refuses = kernel.table, "Error: no such thing\n"
     Path(helper.SETTINGS).write_text(json.dumps({**SETTINGS, "bridge": "other0"}))
@@ -297,7 +299,7 @@ def test_what_nft_refuses_is_told_and_the_table_stays(helper: t.Any, kernel: Ker
     assert kernel.table == before
 
 
-def test_a_table_of_somebody_else_is_left_alone(helper: t.Any, kernel: Kernel) -> None:
+def test_a_table_of_somebody_else_is_not_changed(helper: t.Any, kernel: Kernel) -> None:
     kernel.table = "table inet langgraph { chain theirs { } }"
     with pytest.raises(SystemExit, match="^the table inet langgraph belongs to another program; rename it"):
         helper.ensure()
@@ -309,7 +311,7 @@ def test_without_settings_nothing_is_restricted(helper: t.Any, kernel: Kernel) -
     assert (helper.ensure(), kernel.loads) == (False, 0)
 
 
-def test_a_name_that_is_not_known_for_the_moment_keeps_what_it_had(
+def test_a_name_that_cannot_be_resolved_keeps_its_addresses(
     helper: t.Any, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = [{"host": "redis.example.org", "port": 6379}]
@@ -338,9 +340,7 @@ def test_a_name_that_is_not_known_for_the_moment_keeps_what_it_had(
         (json.dumps({**SETTINGS, "subnet": "nonsense"}), "'nonsense' does not appear to be an IPv4 or IPv6 network$"),
     ],
 )
-def test_settings_that_are_none_open_nothing(
-    helper: t.Any, kernel: Kernel, step: t.Any, text: str, reason: str
-) -> None:
+def test_invalid_settings_allow_nothing(helper: t.Any, kernel: Kernel, step: t.Any, text: str, reason: str) -> None:
     helper.ensure()
     before = kernel.table
     Path(helper.SETTINGS).write_text(text)
@@ -350,7 +350,7 @@ def test_settings_that_are_none_open_nothing(
     assert kernel.table == before
 
 
-def test_settings_that_cannot_be_read_open_nothing(helper: t.Any, kernel: Kernel, step: t.Any) -> None:
+def test_unreadable_settings_allow_nothing(helper: t.Any, kernel: Kernel, step: t.Any) -> None:
     Path(helper.SETTINGS).unlink()
     Path(helper.SETTINGS).mkdir()
     with pytest.raises(SystemExit, match="^nft cannot load the table inet langgraph: .*Is a directory"):
@@ -359,7 +359,7 @@ def test_settings_that_cannot_be_read_open_nothing(helper: t.Any, kernel: Kernel
 
 
 @pytest.mark.parametrize(("name", "does"), [("apply", "load"), ("watch", "load"), ("remove", "remove")])
-def test_without_nft_one_sentence_says_so(
+def test_a_missing_nft_is_reported_in_one_line(
     helper: t.Any, step: t.Any, monkeypatch: pytest.MonkeyPatch, name: str, does: str
 ) -> None:
     def missing(command: list[str], **_how: t.Any) -> t.NoReturn:
@@ -372,20 +372,20 @@ def test_without_nft_one_sentence_says_so(
         step(name)
 
 
-def test_it_goes(helper: t.Any, kernel: Kernel) -> None:
+def test_it_is_removed(helper: t.Any, kernel: Kernel) -> None:
     helper.ensure()
     helper.remove()
     assert kernel.table is None
     assert helper.ensure() is True
 
 
-def test_a_table_of_somebody_else_does_not_go(helper: t.Any, kernel: Kernel) -> None:
+def test_a_table_of_somebody_else_is_not_removed(helper: t.Any, kernel: Kernel) -> None:
     kernel.table = "table inet langgraph { chain theirs { } }"
     helper.remove()
     assert kernel.table
 
 
-def test_what_does_not_go_is_told(helper: t.Any, kernel: Kernel) -> None:
+def test_a_failed_removal_is_reported(helper: t.Any, kernel: Kernel) -> None:
     helper.ensure()
     kernel.refuses = "Error: Operation not permitted\n"
     with pytest.raises(
@@ -399,14 +399,14 @@ def test_what_does_not_go_is_told(helper: t.Any, kernel: Kernel) -> None:
 
 @pytest.fixture
 def watcher(helper: t.Any, kernel: Kernel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Any:
-    """The watch of a program in a file of its own; each given function happens on the host and wakes it, and then it is killed."""
+    """Run the watcher from a separate file; each function changes the host and wakes it, and then it is killed."""
     file = tmp_path / "program.py"
     file.write_text("old")
     monkeypatch.setattr(helper, "__file__", str(file))
     monkeypatch.setattr(helper, "socket", Sockets())
 
-    def run(*happenings: t.Callable[[Path], t.Any]) -> None:
-        waiting = [*happenings]
+    def run(*changes: t.Callable[[Path], t.Any]) -> None:
+        waiting = [*changes]
 
         def wait(_events: t.Any) -> None:
             if not waiting:
@@ -420,12 +420,12 @@ def watcher(helper: t.Any, kernel: Kernel, monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def replaced(file: Path) -> None:
-    """As the role does: another file takes its name."""
+    """Replace the file like the role, by renaming another one."""
     file.with_name("new").write_text("new")
     file.with_name("new").replace(file)
 
 
-def test_a_watcher_of_before_does_not_undo_what_its_successor_loaded(kernel: Kernel, watcher: t.Any) -> None:
+def test_an_old_watcher_does_not_undo_its_successors_table(kernel: Kernel, watcher: t.Any) -> None:
     def load(file: Path) -> None:
         replaced(file)
         kernel.table = "by the new one"
@@ -434,10 +434,10 @@ def test_a_watcher_of_before_does_not_undo_what_its_successor_loaded(kernel: Ker
     assert kernel.table == "by the new one"
 
 
-@pytest.mark.parametrize("happening", [lambda _file: None, Path.unlink])
-def test_the_watch_goes_on(kernel: Kernel, watcher: t.Any, happening: t.Callable[[Path], t.Any]) -> None:
+@pytest.mark.parametrize("change", [lambda _file: None, Path.unlink])
+def test_the_watcher_continues(kernel: Kernel, watcher: t.Any, change: t.Callable[[Path], t.Any]) -> None:
     def flush(file: Path) -> None:
-        happening(file)
+        change(file)
         kernel.table = None
 
     with pytest.raises(KeyboardInterrupt):
@@ -445,12 +445,12 @@ def test_the_watch_goes_on(kernel: Kernel, watcher: t.Any, happening: t.Callable
     assert kernel.table
 
 
-def test_systemd_starts_the_next_watcher_whatever_the_end_of_the_last_and_however_often() -> None:
+def test_systemd_always_restarts_the_watcher() -> None:
     unit = (ROOT / "roles/firewall/templates/langgraph-firewall.service.j2").read_text().splitlines()
     assert {"Restart=always", "StartLimitIntervalSec=0"} <= set(unit)
 
 
-def test_a_change_of_ours_is_looked_at_at_once(helper: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_change_is_checked_at_once(helper: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, events = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     clock = SimpleNamespace(monotonic=lambda: 0.0)
     monkeypatch.setattr(helper, "time", clock)
@@ -462,7 +462,7 @@ def test_a_change_of_ours_is_looked_at_at_once(helper: t.Any, monkeypatch: pytes
         assert events.recv(100) == b"....later"
 
 
-def test_a_change_of_others_waits_a_moment(helper: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_by_others_is_checked_after_a_delay(helper: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helper, "_INTERVAL", 0.05)
     ours, events = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with ours, events:
@@ -473,7 +473,7 @@ def test_a_change_of_others_waits_a_moment(helper: t.Any, monkeypatch: pytest.Mo
             events.recv(100)
 
 
-def test_events_that_were_lost_are_a_change(helper: t.Any) -> None:
+def test_lost_events_count_as_a_change(helper: t.Any) -> None:
     class Overrun:
         def fileno(self) -> int:
             return 0
@@ -492,8 +492,8 @@ def tasks(path: str) -> list[dict[str, t.Any]]:
     return yaml.safe_load((ROOT / "roles" / path).read_text())
 
 
-def test_what_the_inventory_opens_is_open_beside_what_deployments_need() -> None:
-    """Variables of a task are stronger than the inventory's: the role langgraph gives none that is the inventory's."""
+def test_the_inventorys_allowed_networks_are_allowed_in_addition_to_those_of_deployments() -> None:
+    """Variables of a task take precedence over the inventory's: the role langgraph passes none that belong to the inventory."""
     (task,) = tasks("langgraph/tasks/firewall.yml")
     assert set(task["vars"]) == {"firewall_own_services"}
     world = jinja2.Environment(undefined=jinja2.StrictUndefined)
@@ -503,14 +503,14 @@ def test_what_the_inventory_opens_is_open_beside_what_deployments_need() -> None
     assert json.loads(text)["services"] == ["own", "given"]
 
 
-def test_the_role_writes_what_the_helper_asks_for(helper: t.Any) -> None:
+def test_the_role_writes_the_settings_that_the_helper_reads(helper: t.Any) -> None:
     text = (ROOT / "roles/firewall/templates/settings.json.j2").read_text()
     assert set(re.findall(r"'(\w+)':", text)) == helper._KEYS == set(SETTINGS)
 
 
 @pytest.mark.parametrize("file", ["tasks/configure.yml", "tasks/remove.yml"])
-def test_no_task_asks_systemd_for_a_unit_that_may_not_be_there(file: str) -> None:
-    """Check mode makes none, and a removal that was killed has taken it away."""
+def test_no_task_requires_a_unit_that_may_be_missing(file: str) -> None:
+    """Check mode creates none, and a killed removal has deleted it."""
     asking = [task for task in tasks(f"firewall/{file}") if "name" in task.get("ansible.builtin.systemd_service", {})]
     assert asking
     for task in asking:
@@ -518,8 +518,8 @@ def test_no_task_asks_systemd_for_a_unit_that_may_not_be_there(file: str) -> Non
         assert re.search(when, task.get("when", "")), task["name"]
 
 
-def test_what_a_killed_run_wrote_is_seen_by_the_next() -> None:
-    """No handler, which would be forgotten: the process is compared with its files, the table with the settings."""
+def test_leftovers_of_a_killed_run_are_detected() -> None:
+    """There is no handler, which a killed run would lose: the process is compared with its files, the table with the settings."""
     assert not (ROOT / "roles/firewall/handlers").exists()
     *_writes, looks, restarts, starts, loads = tasks("firewall/tasks/configure.yml")
     assert looks["selfhost.langgraph.unit_info"]["units"][0]["files"] == ["{{ _firewall_helper }}"]
@@ -530,8 +530,8 @@ def test_what_a_killed_run_wrote_is_seen_by_the_next() -> None:
     assert "when" not in loads
 
 
-def test_a_removal_that_was_killed_is_finished_by_the_next() -> None:
-    """The settings, by which the next run knows, go last; systemd forgets the unit before that."""
+def test_a_killed_removal_is_completed_by_the_next_run() -> None:
+    """The settings, by which the next run detects it, are deleted last; systemd forgets the unit before that."""
     *_before, files, reload, settings = tasks("firewall/tasks/remove.yml")
     assert "{{ _firewall_unit }}" in files["loop"]
     assert reload["ansible.builtin.systemd_service"] == {"daemon_reload": True}

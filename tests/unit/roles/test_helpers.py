@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role ships for its units is complete: on the host there is Python's library and nothing else."""
+"""The files that the role installs for its units are complete: a host has only Python's standard library."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def imports(path: Path) -> set[str]:
     found = set()
     tree = ast.parse(path.read_text())
     for node in tree.body:
-        # On the host it is no part of a package.
+        # On the host it is not part of a package.
         if isinstance(node, ast.If) and ast.unparse(node.test) == "__package__":
             node.body = []
     for node in ast.walk(tree):
@@ -32,20 +32,20 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def test_all_of_the_roles_files_are_shipped() -> None:
+def test_all_of_the_roles_files_are_installed() -> None:
     files = {path.name for path in (ROOT / "roles/langgraph/files").iterdir() if path.is_file()}
     assert files <= set(SHIPPED)
     assert {"_bounded_http.py", "_ports.py", "_probe.py", "_runs.py"} < set(SHIPPED)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_nothing_is_missing_on_the_host(name: str) -> None:
+def test_no_import_is_missing_on_the_host(name: str) -> None:
     beside = {file.removesuffix(".py") for file in SHIPPED}
     assert imports(SHIPPED[name]) <= {*sys.stdlib_module_names, *beside}
 
 
 @pytest.mark.parametrize("unit", ["langgraph@.service", "langgraph-drain@.service"])
-def test_units_run_what_is_shipped(unit: str) -> None:
+def test_units_run_installed_files(unit: str) -> None:
     text = (TEMPLATES / f"{unit}.j2").read_text()
     assert f"/etc/systemd/system/{unit}" in VARIABLES
     programs = re.findall(r"^Exec\w+=/usr/bin/python3 -I {{ _langgraph_helper_dir }}/(\S+)", text, re.MULTILINE)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Logins of a play on a host: in a directory of its own, so that no other play takes them away; old ones go."""
+"""Registry logins of a play on a host: in its own directory, so that no other play removes them; old ones are deleted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not (ROOT / "build/collections").exists(), reaso
 
 
 def log_in(play: int) -> dict[str, object]:
-    """The tasks of the role, for a helper, which needs no registry."""
+    """Return the role's tasks that log in, for a credential helper, which needs no registry."""
     return {
         "ansible.builtin.include_role": {"name": "selfhost.langgraph.image", "tasks_from": "login.yml"},
         "vars": {"__image_play": play, "__image_on": "host", "__image_hosts": []},
@@ -25,7 +25,7 @@ def log_in(play: int) -> dict[str, object]:
 
 
 def log_out(play: int) -> dict[str, object]:
-    """As the role does."""
+    """Return the role's tasks that log out."""
     tasks = yaml.safe_load((ROOT / "roles/image/tasks/pull.yml").read_text())[0]["always"]
     (task,) = tasks
     return {
@@ -34,28 +34,28 @@ def log_out(play: int) -> dict[str, object]:
     }
 
 
-def run(folder: Path, *tasks: dict[str, object]) -> None:
+def run(directory: Path, *tasks: dict[str, object]) -> None:
     registries = [{"registry": "r.example.com", "credential_helper": "pass"}]
     play = {
         "hosts": "host",
         "gather_facts": False,
-        "vars": {"image_login_dir": str(folder / "registries"), "image_registries": registries},
-        # Its variables are there for what follows.
+        "vars": {"image_login_dir": str(directory / "registries"), "image_registries": registries},
+        # Later tasks need its variables.
         "tasks": [
             {"ansible.builtin.include_vars": {"file": str(ROOT / "roles/image/vars/main.yml")}},
             *tasks,
         ],
     }
-    (folder / "play.yml").write_text(yaml.safe_dump([play]))
+    (directory / "play.yml").write_text(yaml.safe_dump([play]))
     inventory = f"[all]\nhost ansible_connection=local ansible_python_interpreter={sys.executable}\n"
-    (folder / "hosts").write_text(inventory)
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "hosts"), str(folder / "play.yml")]
+    (directory / "hosts").write_text(inventory)
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(directory / "hosts"), str(directory / "play.yml")]
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build/collections")}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_play_that_logs_out_leaves_the_logins_of_others(tmp_path: Path) -> None:
+def test_logging_out_keeps_the_logins_of_other_plays(tmp_path: Path) -> None:
     registries = tmp_path / "registries"
     for name in ("langgraph-registries-7", "langgraph-registries-8", "of-somebody"):
         (registries / name).mkdir(parents=True)

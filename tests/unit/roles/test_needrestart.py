@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file for needrestart is Perl, and one that Perl does not take stops needrestart for the whole host."""
+"""The configuration of needrestart is Perl, and an invalid file stops needrestart for the whole host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 FILE = Path(__file__).parents[3] / "roles/packages/files/needrestart.conf"
-# As needrestart does it: the text of the file, where the settings are to be seen.
+# Like needrestart: evaluate the content of the file in the scope of the settings.
 READ = """
 use strict; use warnings FATAL => 'all';
 our %nrconf = (override_rc => {qr(^docker) => 0});
@@ -41,7 +41,7 @@ NOT_OURS = [
 
 
 @pytest.mark.skipif(shutil.which("perl") is None, reason="there is no Perl")
-def test_what_needrestart_leaves_alone() -> None:
+def test_what_needrestart_does_not_restart() -> None:
     command = ["perl", "-e", READ, str(FILE), *KEPT, *NOT_OURS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the role postgres makes its cluster, beside what the host's administrators have set for theirs."""
+"""How the role postgres creates its cluster, next to the settings of the host's administrators."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ ROLE = Path(__file__).parents[3] / "roles/postgres"
 
 
 def tasks(name: str) -> dict[str, dict[str, t.Any]]:
-    """The tasks of a file by their names, those of blocks too, in their order."""
+    """Return the tasks of a file by name, including those in blocks, in order."""
     found: dict[str, dict[str, t.Any]] = {}
     for task in yaml.safe_load((ROLE / f"tasks/{name}.yml").read_text()):
         found |= {each["name"]: each for each in (task, *task.get("block", ()))}
     return found
 
 
-def test_what_is_left_of_a_half_made_cluster_is_never_taken_for_one() -> None:
-    """A run may be killed after each removal: the marker goes after all that Debian's tools know a cluster by."""
+def test_a_half_created_cluster_is_never_mistaken_for_a_complete_one() -> None:
+    """A run may be killed after each removal: the marker is removed after all files by which Debian's tools know a cluster."""
     removed = [Path(path).name for path in tasks("create")["Remove what there is of it"]["loop"]]
     assert removed == ["langgraph", "postgresql.conf", "pg_hba.conf", "langgraph"]
     assert tasks("create")["Remove what there is of it"]["loop"][0].startswith("/var/lib/postgresql/")
 
 
-def test_the_marker_is_there_while_the_cluster_is_made() -> None:
+def test_the_marker_exists_while_the_cluster_is_created() -> None:
     names = list(tasks("create"))
     begin, make, end = (
         names.index(name)
@@ -43,17 +43,17 @@ def test_the_marker_is_there_while_the_cluster_is_made() -> None:
     assert begin < make < end
 
 
-def test_the_cluster_is_not_made_by_the_hosts_own_defaults() -> None:
-    """A createcluster.conf of others may move the data or the log of writes, add options of initdb, or leave out conf.d."""
+def test_the_cluster_does_not_use_the_hosts_defaults() -> None:
+    """An administrator's createcluster.conf may move the data or the WAL, add initdb options, or leave out conf.d."""
     made = tasks("create")["Make the cluster"]["ansible.builtin.command"]["argv"]
     assert "'--createclusterconf', _postgres_marker" in made
-    # One that is not there: the cluster gets an empty one.
+    # The file does not exist: the cluster uses an empty one.
     assert "'--environment', _postgres_config_dir ~ '/environment'" in made
     note = tasks("create")["Note that it is being made, and with what"]["ansible.builtin.copy"]
     assert note["dest"] == "{{ _postgres_marker }}"
     settings = cluster.parse(note["content"])
     assert settings["add_include_dir"] == "conf.d"
-    # Debian's own places hold, and nothing of others is read.
+    # Debian's own paths are used, and no other configuration is read.
     assert set(settings) == {"cluster_name", "log_line_prefix", "add_include_dir"}
 
 
@@ -61,8 +61,8 @@ def test_the_cluster_is_not_made_by_the_hosts_own_defaults() -> None:
     ("active", "because", "expected"),
     [(True, [], False), (True, ["NeedDaemonReload"], True), (True, ["/a/file"], False), (False, [], True)],
 )
-def test_a_unit_that_is_stopped_is_read_again(active: bool, because: list[str], expected: bool) -> None:
-    """Of one that does not run unit_info has nothing to say, and its drop-in may be new."""
+def test_a_stopped_unit_is_reloaded(active: bool, because: list[str], expected: bool) -> None:
+    """unit_info returns nothing about a stopped unit, and its drop-in may be new."""
     service = "postgresql@17-langgraph.service"
     looked = {"units": {service: {"active": active, "stale_because": because}}}
     own = yaml.safe_load((ROLE / "vars/main.yml").read_text())["_postgres_unit"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files that the role redis writes, and what its module and its neighbours take for granted of them."""
+"""The files that the role redis writes, and the assumptions of its module and other roles about them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ ROLE = Path(__file__).parents[3] / "roles/redis"
 
 
 def trusted(value: t.Any) -> t.Any:
-    """Variables as Ansible has them from a file."""
+    """Return variables as Ansible reads them from a file."""
     if isinstance(value, dict):
         return {key: trusted(item) for key, item in value.items()}
     return trust_as_template(value) if isinstance(value, str) else value
 
 
 def render(text: str, **given: t.Any) -> str:
-    """A template of the role with its own variables and some given ones."""
+    """Render a template of the role with its own variables and these ones."""
     variables: dict[str, t.Any] = {"ansible_managed": "Ansible managed"}
     for path in ("defaults/main.yml", "vars/main.yml"):
         variables |= trusted(yaml.safe_load((ROLE / path).read_text()))
@@ -38,23 +38,23 @@ def render(text: str, **given: t.Any) -> str:
 
 
 def config(**given: t.Any) -> dict[str, str]:
-    """The directives of langgraph.conf, as Redis reads them."""
+    """Return the directives of langgraph.conf as Redis reads them."""
     return instance.directives(render((ROLE / "templates/langgraph.conf.j2").read_text(), **given))
 
 
-def test_redis_has_its_socket_alone() -> None:
+def test_redis_listens_only_on_its_socket() -> None:
     written = config()
     assert (written["port"], written["unixsocket"]) == ("0", "/run/langgraph-redis/redis.sock")
     assert not {"bind", "include"} & set(written)
 
 
-def test_nothing_is_evicted_lost_or_put_into_another_number() -> None:
+def test_nothing_is_evicted_lost_or_written_to_another_database() -> None:
     written = config(redis_databases=64)
     wanted = ("appendonly", "maxmemory-policy", "propagation-error-behavior", "databases", "save")
     assert [written[name] for name in wanted] == ["yes", "noeviction", "panic", "64", ""]
 
 
-def test_settings_of_the_inventory_win() -> None:
+def test_settings_of_the_inventory_take_precedence() -> None:
     text = render(
         (ROLE / "templates/langgraph.conf.j2").read_text(),
         redis_settings={"appendonly": False, "maxmemory": "2gb", "save": ["900 1", "300 10"]},
@@ -74,7 +74,7 @@ def test_the_paths_do_not_depend_on_the_implementation() -> None:
 
 
 @pytest.mark.parametrize("implementation", instance.IMPLEMENTATIONS)
-def test_the_module_looks_where_the_role_writes(implementation: str) -> None:
+def test_the_module_reads_the_files_that_the_role_writes(implementation: str) -> None:
     found = render("{{ [_redis_service, _redis_drop_in] | join(' ') }}", redis_implementation=implementation)
     assert found.split() == [instance.unit_of(implementation), instance.drop_in_of(implementation)]
 
@@ -86,15 +86,15 @@ def test_the_defaults_of_the_module_are_the_paths_of_the_role() -> None:
     assert [options[name]["default"] for name in names] == expected.split()
 
 
-def test_the_distributions_user_is_not_that_of_ours() -> None:
+def test_the_distributions_user_is_not_ours() -> None:
     unit = render((ROLE / "templates/unit.conf.j2").read_text(), redis_unix_socket="/run/other/redis.sock")
     lines = unit.splitlines()
     assert {"User=langgraph-redis", "Group=langgraph-redis", "RuntimeDirectory=langgraph-redis"} <= set(lines)
-    # What the distribution's unit may write to is not ours to write to.
+    # Paths that the distribution's unit may write to are not for our instance.
     assert lines[-2:] == ["ReadWritePaths=", "ReadWritePaths=/var/lib/langgraph-redis /run/other"]
 
 
-def test_a_restart_is_announced_before_it_is_made() -> None:
+def test_a_restart_is_announced_before_it_happens() -> None:
     tasks = yaml.safe_load((ROLE / "tasks/configure.yml").read_text())
     names = [task["name"] for task in tasks]
     announced, made = (
@@ -118,7 +118,7 @@ def test_a_restart_is_announced_before_it_is_made() -> None:
     assert render(said, **given, ansible_check_mode=True).startswith("Redis would restart, which interrupts all")
 
 
-def test_a_redis_that_does_not_answer_is_asked_again_once_its_library_is_there() -> None:
+def test_a_redis_that_does_not_answer_is_queried_again_after_its_library_is_installed() -> None:
     names = [task["name"] for task in yaml.safe_load((ROLE / "tasks/main.yml").read_text())]
     again = names.index("Let a Redis that does not answer have time, and go on where it does")
     assert names.index("Install Redis") < again < names.index("Configure Redis")
@@ -128,7 +128,7 @@ def test_a_redis_that_does_not_answer_is_asked_again_once_its_library_is_there()
     ("silent", "starting", "goes_on"),
     [("", False, True), ("does not answer", False, False), ("does not answer", True, True)],
 )
-def test_who_is_left_alone(silent: str, starting: bool, goes_on: bool) -> None:
+def test_a_silent_instance_is_not_changed_unless_it_is_starting(silent: str, starting: bool, goes_on: bool) -> None:
     tasks = {task["name"]: task for task in yaml.safe_load((ROLE / "tasks/silent.yml").read_text())}
     that = tasks["Leave a Redis alone that runs and does not answer"]["ansible.builtin.assert"]["that"]
     found = {"silent": silent, "unit": {"starting": starting}}
@@ -141,13 +141,13 @@ def test_who_is_left_alone(silent: str, starting: bool, goes_on: bool) -> None:
 @pytest.mark.parametrize(
     ("said", "code"),
     [
-        # Redis 7.0.15, of a file that is right, and of two that are not.
+        # Output of Redis 7.0.15 for a valid file, and for two invalid ones.
         ("*** FATAL CONFIG FILE ERROR ***\n>>> 'langgraph-end \"yes\"'\nBad directive", 0),
         ("*** FATAL CONFIG FILE ERROR ***\n>>> 'no-such-directive 1'\nBad directive", 1),
         ("*** FATAL CONFIG FILE ERROR ***\n>>> 'maxmemory lots'\nargument must be a memory value", 1),
     ],
 )
-def test_a_file_that_redis_would_not_start_with_is_not_written(tmp_path: Path, said: str, code: int) -> None:
+def test_an_invalid_file_is_not_written(tmp_path: Path, said: str, code: int) -> None:
     (tmp_path / "said").write_text(said)
     server = tmp_path / "fake-server"
     server.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\ncat {tmp_path}/said >&2\nexit 1\n')

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ways people run plays: in batches, out of step, from a task in the middle. On hosts that only answer."""
+"""The ways to run plays: in batches, out of step, from a task in the middle. On hosts with fake modules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOLD: dict[str, t.Any] = {
     "vars": {"langgraph_secret_key": "planted" * 9, "langgraph_deployments": [BOT]},
     "roles": [{"role": "selfhost.langgraph.langgraph"}],
 }
-# What comes before a host's files are written, which no test may do on this machine.
+# The tasks before a host's files are written, which no test may do on this machine.
 BRING = [
     {"import_role": {"name": "selfhost.langgraph.langgraph", "tasks_from": "check.yml"}},
     {"import_role": {"name": "selfhost.langgraph.langgraph", "tasks_from": "build.yml"}},
@@ -39,7 +39,7 @@ BRING = [
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Fleet:
-    """Two hosts, of which one has the data; the registry knows the image, and every deployment is claimed already."""
+    """Return two hosts, one of them with the data; the registry has the image, and all deployments are claimed."""
     found = Fleet(tmp_path, ["one", "two"])
     entry = {"digest": DIGEST, "size": 1, "architectures": ["amd64"]}
     found.answers |= {
@@ -62,34 +62,34 @@ def fleet(tmp_path: Path) -> Fleet:
 
 
 def recap(output: str) -> dict[str, int]:
-    """Host -> its failed tasks."""
+    """Return host -> number of failed tasks."""
     lines = output.rpartition("PLAY RECAP")[2].splitlines()
     return {line.split()[0]: int(line.partition("failed=")[2].split()[0]) for line in lines if "failed=" in line}
 
 
-def test_a_whole_play_one_host_after_the_other(fleet: Fleet) -> None:
+def test_a_whole_play_one_host_at_a_time(fleet: Fleet) -> None:
     done = fleet.play([{**HOLD, "serial": 1}], "--check")
     assert recap(done.stdout) == {"one": 0, "two": 0}, done.stdout
     assert len(fleet.asked("deployment_rollout")) == 2
 
 
 def test_batches_run_one_image(fleet: Fleet) -> None:
-    """The registry is asked by the first one: what its tag stands for meanwhile is for the next play."""
+    """The first batch resolves the tag in the registry; a new image with that tag is for the next play."""
     done = fleet.play([{**HOLD, "roles": [], "tasks": BRING, "serial": 1}])
     assert recap(done.stdout) == {"one": 0, "two": 0}, done.stdout
     assert len(fleet.asked("registry_image_info")) == 1
     assert [call["name"] for call in fleet.asked("docker_image_pull")] == [DIGEST, DIGEST]
 
 
-def test_what_a_batch_has_built_no_later_one_builds_again(fleet: Fleet) -> None:
-    (fleet.folder / "app").mkdir()
-    (fleet.folder / "app/langgraph.json").write_text('{"graphs": {"agent": "./agent.py:graph"}}')
+def test_an_image_built_by_one_batch_is_not_built_again(fleet: Fleet) -> None:
+    (fleet.directory / "app").mkdir()
+    (fleet.directory / "app/langgraph.json").write_text('{"graphs": {"agent": "./agent.py:graph"}}')
     made = {"image_id": f"sha256:{'b' * 64}", "action": "build", "digests": [], "architecture": "amd64", "content": "c"}
     fleet.answers["image_build"] = {"images": {BUILT: made}}
     variables = {
         **HOLD["vars"],
         "langgraph_deployments": [MADE],
-        "image_builds": [{"image": BUILT, "folder": str(fleet.folder / "app")}],
+        "image_builds": [{"image": BUILT, "folder": str(fleet.directory / "app")}],
     }
     play = {**HOLD, "vars": variables, "roles": [], "tasks": BRING, "serial": 1}
     done = fleet.play([play], "--check", DOCKER_HOST="unix:///nowhere")
@@ -98,7 +98,7 @@ def test_what_a_batch_has_built_no_later_one_builds_again(fleet: Fleet) -> None:
 
 
 def test_a_limit_and_a_tag_on_the_role(fleet: Fleet) -> None:
-    """Nothing is needed of other hosts. Tasks that are included while the play runs have the tag too, and so has the check."""
+    """Other hosts are not needed. Dynamically included tasks have the tag too, and so has the check."""
     role = {"role": "selfhost.langgraph.langgraph", "tags": "bots"}
     other = {"debug": {"msg": "not asked for"}}
     done = fleet.play([{**HOLD, "roles": [role], "post_tasks": [other]}], "--check", "--tags", "bots", "--limit", "two")
@@ -108,22 +108,22 @@ def test_a_limit_and_a_tag_on_the_role(fleet: Fleet) -> None:
     assert "TASK [selfhost.langgraph.langgraph : Make the helpers' folder]" in done.stdout
 
 
-def test_hosts_out_of_step_are_refused_before_anything(fleet: Fleet) -> None:
+def test_hosts_out_of_step_are_refused_first(fleet: Fleet) -> None:
     strategy = "ansible.builtin.host_pinned"
     done = fleet.play([{**HOLD, "strategy": strategy}])
     assert recap(done.stdout) == {"one": 1, "two": 1}, done.stdout
-    assert f"the play has the strategy '{strategy}', with which no host waits for the others" in done.stdout
-    assert (fleet.folder / "asked").read_text() == ""
+    assert f"the play has the strategy '{strategy}', in which hosts do not wait for each other" in done.stdout
+    assert (fleet.directory / "asked").read_text() == ""
 
 
 @pytest.mark.parametrize("playbook", ["remove", "rollback", "rotate", "site"])
-def test_playbooks_go_in_step_whatever_is_configured(playbook: str) -> None:
+def test_playbooks_run_in_step_whatever_is_configured(playbook: str) -> None:
     plays = yaml.safe_load((ROOT / f"playbooks/{playbook}.yml").read_text())
     assert {play["strategy"] for play in plays} == {"linear"}
 
 
 def test_playbooks_gather_facts_whatever_is_configured() -> None:
-    """With `gathering = explicit` a play that does not say so gathers none, and roles that install need them."""
+    """With `gathering = explicit` a play that does not set it gathers no facts, and roles that install packages need them."""
     plays = [play for path in (ROOT / "playbooks").glob("*.yml") for play in yaml.safe_load(path.read_text())]
     assert {type(play.get("gather_facts")) for play in plays} == {bool}
     gathers = {play["name"] for play in plays if play["gather_facts"]}
@@ -139,7 +139,7 @@ def test_playbooks_gather_facts_whatever_is_configured() -> None:
         "Roll out what changed, keep what did not",
     ],
 )
-def test_a_play_that_starts_behind_the_check_says_so(fleet: Fleet, task: str) -> None:
+def test_a_play_that_starts_after_the_check_is_refused(fleet: Fleet, task: str) -> None:
     done = fleet.play([HOLD], "--start-at-task", task)
     assert set(recap(done.stdout).values()) == {1}, done.stdout
     (line,) = {line.partition("=> ")[2] for line in done.stdout.splitlines() if line.startswith("fatal: ")}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A change that a user notices is refused without a fragment, whatever a clone knows of the past."""
+"""A change that users notice is refused without a fragment, whatever history a clone has."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no
 
 
 class Clone:
-    """A repository with one release and its tag."""
+    """Create a repository with one release and its tag."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
         for name in ("lib.sh", "changelog.sh"):
             self.write(f"tests/tools/{name}", (TOOLS / name).read_text())
         self.write(".gitignore", "/build/\n")
@@ -37,10 +37,10 @@ class Clone:
 
     def git(self, *command: str) -> None:
         identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-        subprocess.run(["git", *identity, *command], cwd=self.folder, check=True, capture_output=True)
+        subprocess.run(["git", *identity, *command], cwd=self.directory, check=True, capture_output=True)
 
     def write(self, path: str, text: str) -> None:
-        file = self.folder / path
+        file = self.directory / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 
@@ -48,12 +48,12 @@ class Clone:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message=one")
 
-    def check(self, folder: Path | None = None, **environment: str) -> tuple[bool, str]:
+    def check(self, directory: Path | None = None, **environment: str) -> tuple[bool, str]:
         kept = {name: value for name, value in os.environ.items() if name != "CHANGED_SINCE"}
         command = ["bash", "tests/tools/changelog.sh"]
         done = subprocess.run(
             command,
-            cwd=folder or self.folder,
+            cwd=directory or self.directory,
             env={**kept, **environment},
             capture_output=True,
             text=True,
@@ -78,26 +78,26 @@ def test_a_change_needs_a_fragment(clone: Clone, path: str, commit: bool) -> Non
         clone.write(file, "two")
         if commit:
             clone.commit()
-        good, told = clone.check()
+        good, output = clone.check()
         assert good == allowed
-        assert (path in told) != allowed
+        assert (path in output) != allowed
 
 
-def test_what_users_do_not_notice_needs_none(clone: Clone) -> None:
+def test_changes_that_users_do_not_notice_need_no_fragment(clone: Clone) -> None:
     clone.write("tests/unit/test_health.py", "two")
     assert clone.check() == (True, "")
 
 
-def test_a_removed_module_needs_one_and_a_removed_fragment_is_none(clone: Clone) -> None:
+def test_a_removed_module_needs_a_fragment_and_a_removed_fragment_does_not_count(clone: Clone) -> None:
     clone.write(FRAGMENT, "one")
     clone.commit()
     clone.git("tag", "--force", "0.10.0")
-    (clone.folder / MODULE).unlink()
-    (clone.folder / FRAGMENT).unlink()
+    (clone.directory / MODULE).unlink()
+    (clone.directory / FRAGMENT).unlink()
     assert not clone.check()[0]
 
 
-def test_the_range_can_be_given(clone: Clone) -> None:
+def test_the_range_can_be_set(clone: Clone) -> None:
     clone.write(MODULE, "two")
     clone.commit()
     assert not clone.check()[0]
@@ -112,23 +112,23 @@ def test_before_the_first_release(clone: Clone) -> None:
 
 
 STRANGERS: dict[str, t.Callable[[Clone], list[str]]] = {
-    "shallow": lambda clone: ["clone", "--depth=1", "--no-tags", f"file://{clone.folder}"],
-    "without tags": lambda clone: ["clone", "--no-tags", str(clone.folder)],
+    "shallow": lambda clone: ["clone", "--depth=1", "--no-tags", f"file://{clone.directory}"],
+    "without tags": lambda clone: ["clone", "--no-tags", str(clone.directory)],
 }
 
 
 @pytest.mark.parametrize("how", STRANGERS.values(), ids=STRANGERS)
-def test_a_clone_that_lacks_the_past(clone: Clone, tmp_path: Path, how: t.Callable[[Clone], list[str]]) -> None:
+def test_a_shallow_clone(clone: Clone, tmp_path: Path, how: t.Callable[[Clone], list[str]]) -> None:
     clone.write(MODULE, "two")
     clone.commit()
     other = tmp_path / "other"
     clone.git(*how(clone), str(other))
     assert clone.check(other)[0]
-    good, told = clone.check(other, CHANGED_SINCE="0" * 39 + "1")
+    good, output = clone.check(other, CHANGED_SINCE="0" * 39 + "1")
     assert good
-    assert "not in this clone" in told
+    assert "not in this clone" in output
 
 
 def test_an_export_has_no_range(clone: Clone) -> None:
-    shutil.rmtree(clone.folder / ".git")
+    shutil.rmtree(clone.directory / ".git")
     assert clone.check()[0]

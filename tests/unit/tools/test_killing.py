@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A module that Ansible ships from the copy of the collection dies at the one stage; the collection itself cannot."""
+"""A module that Ansible sends from the copy of the collection dies at one stage; the collection itself cannot."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ module.exit_json(msg="reached them all")
 
 @pytest.fixture
 def ship(tmp_path: Path) -> list[str]:
-    """The command that has Ansible run a module which reaches every stage."""
+    """Return the command with which Ansible runs a module that reaches every stage."""
     pytest.importorskip("ansible.cli")
     (tmp_path / "library").mkdir()
     (tmp_path / "library/reach_stages.py").write_text(MODULE)
@@ -80,7 +80,7 @@ PLAY = """
 
 @pytest.fixture
 def play(tmp_path: Path) -> t.Callable[..., subprocess.CompletedProcess[str]]:
-    """A play of two tasks and a handler, run with settings in its environment."""
+    """Return a play of two tasks and a handler, which is run with settings in its environment."""
     pytest.importorskip("ansible.cli")
     (tmp_path / "play.yml").write_text(PLAY)
     command = [
@@ -112,12 +112,12 @@ def test_a_play_dies_after_each_change_and_forgets_its_handler(
     deaths = killed_after_each_change(play)
     assert deaths.tasks == ["Write the first", "Write the second"]
     assert "changed=0" in deaths.last.stdout
-    # What the tool is for: a handler that was notified by a run that died is never run.
+    # The purpose of the tool: a handler that was notified by a killed run never runs.
     assert not (tmp_path / "third").exists()
 
 
 @pytest.mark.skipif(not (ROOT / "molecule/killing.py").exists(), reason="ansible-test copies no molecule/")
-def test_a_task_that_changes_something_each_time_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_that_changes_something_each_time_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "molecule"))
     from killing import killed_after_each_change
 
@@ -132,8 +132,8 @@ def test_a_task_that_changes_something_each_time_is_named(monkeypatch: pytest.Mo
 
 
 @pytest.mark.skipif(not (ROOT / "molecule/killing.py").exists(), reason="ansible-test copies no molecule/")
-def test_a_command_that_always_says_changed_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as what follows has not been done; then it is not run any more."""
+def test_a_command_that_is_always_changed_does_not_stop_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only as long as the following tasks have not run; then it is not run again."""
     monkeypatch.syspath_prepend(str(ROOT / "molecule"))
     from killing import killed_after_each_change
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When a scenario leaves out what is not essential, and that the last of them can still have all of the gate's time."""
+"""When a scenario skips non-essential tests, so that the last scenario can still use the rest of the gate's time."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def plays() -> t.Any:
 def test_late(
     plays: t.Any, monkeypatch: pytest.MonkeyPatch, deadline: int | None, leaves: str | None, late: bool
 ) -> None:
-    """In seconds from now; a scenario alone, without a deadline, is never late."""
+    """In seconds from now; a single scenario without a deadline is never late."""
     for name, value in ((DEADLINE, deadline and str(time.time() + deadline)), (LEAVES, leaves)):
         if value is None:
             monkeypatch.delenv(name, raising=False)
@@ -52,8 +52,8 @@ def test_late(
     assert plays.late() is late
 
 
-def test_each_scenario_leaves_more_than_the_next_and_the_last_nothing() -> None:
-    """Molecule runs them by name, each with its own environment; what is left is for all that follow."""
+def test_each_scenario_leaves_more_time_than_the_next_and_the_last_none() -> None:
+    """Molecule runs them by name, each with its own environment; the remaining time is for all that follow."""
     left = []
     for path in sorted(PROJECT.glob("molecule/*/molecule.yml")):
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -62,5 +62,5 @@ def test_each_scenario_leaves_more_than_the_next_and_the_last_nothing() -> None:
     assert left[-1] == 0
     deadline = re.search(rf"{DEADLINE}=.*\+ (\d+) \* 60", (PROJECT / ".ci/run").read_text(encoding="utf-8"))
     assert deadline
-    # 20 minutes are for the parts before Molecule, and on a fast machine for what the first scenario has beside it.
+    # 20 minutes are for the parts before Molecule, and on a fast machine for the excess of the first scenario.
     assert left[0] <= (int(deadline[1]) - 20) * 60

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The check as users meet it: real ansible-playbook runs at -vvv, one host for each list, no engine needed."""
+"""The check as users run it: real ansible-playbook runs at -vvv, one host per list, without Docker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 
 ROOT = Path(__file__).parents[4]
-# `ansible-test` runs this where the collection is installed; in the repository it is a link in build/.
+# `ansible-test` runs this in the installed collection; in the repository it is a link in build/.
 COLLECTIONS = ROOT / "build/collections" if (ROOT / "build/collections").exists() else ROOT.parents[2]
 KEY = "planted-secret-key-0123456789abcdef"
 BOT = {"name": "support-bot", "image": "bot:1", "port": 18123, "langsmith_api_key": "planted-api-key"}
@@ -41,9 +41,9 @@ OTHER = {
 }
 SPILL = {"env": {"A": "planted-env\nplanted-line"}, "langgraph_aes_key": "planted-short"}
 
-# What a build has of secrets.
+# The secrets of a build.
 SECRETS = {"build_args": {"TOKEN": "planted-arg"}, "build_secrets": {"NPM": "planted-build-secret"}}
-# Files of the folder app, beside the inventory.
+# Files of the directory app, next to the inventory.
 APP = {
     "langgraph.json": {"graphs": {}, "env": "sub/.env"},
     "merged.json": {"graphs": {}, "env": {"MODEL": "planted-model", "LOG_LEVEL": "DEBUG", "REDIS_URI": "planted-uri"}},
@@ -58,56 +58,56 @@ APP = {
     "sub/.env": "FROM_SUB=planted-sub\n",
 }
 
-# Title: the host's variables, and the lines to be seen.
+# Title: the host's variables, and the expected lines.
 BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     "empty": (
         {"langgraph_deployments": []},
         [
-            "deployment '-', option 'langgraph_deployments': the list is empty; give at least one deployment, "
-            "or leave this host out of the group langgraph_hosts"
+            "deployment '-', option 'langgraph_deployments': the list is empty; add a deployment, "
+            "or remove this host from the group langgraph_hosts"
         ],
     ),
     "null-inside": (
         {"langgraph_deployments": [None, BOT]},
-        ["deployment 'number 1', option '-': is not a mapping; write a mapping with at least name, image and port"],
+        ["deployment 'entry 1', option '-': is not a mapping; write a mapping with at least name, image and port"],
     ),
     "text-inside": (
         {"langgraph_deployments": ["LANGSMITH_API_KEY=planted-text"]},
-        ["deployment 'number 1', option '-': is not a mapping; write a mapping with at least name, image and port"],
+        ["deployment 'entry 1', option '-': is not a mapping; write a mapping with at least name, image and port"],
     ),
     "types": (
         {"langgraph_deployments": [{**BOT, "name": 5, "port": True, "env": ["planted-list"], "memory": {"a": 1}}]},
         [
-            "deployment '5', option 'name': is a number (5); it must be text",
+            "deployment '5', option 'name': is a number (5); it must be a string",
             "deployment '5', option 'port': is true or false (True); it must be a whole number",
-            "deployment '5', option 'memory': is a mapping; it must be text",
+            "deployment '5', option 'memory': is a mapping; it must be a string",
             "deployment '5', option 'env': is a list; it must be a mapping",
         ],
     ),
     "nested": (
         {"langgraph_deployments": [{**BOT, "env": {"A": ["planted-item"], "B": {"c": "planted-deep"}}}]},
         [
-            "deployment 'support-bot', option 'env.A': is a list; write it as text",
-            "deployment 'support-bot', option 'env.B': is a mapping; write it as text",
+            "deployment 'support-bot', option 'env.A': is a list; write it as a string",
+            "deployment 'support-bot', option 'env.B': is a mapping; write it as a string",
         ],
     ),
     "date": (
         {"langgraph_deployments": [{**BOT, "langgraph_thread_ttl": {"from": "2026-01-01"}, "image": "2026-01-01"}]},
-        ["deployment 'support-bot', option 'image': is a date; it must be text"],
+        ["deployment 'support-bot', option 'image': is a date; it must be a string"],
     ),
     "typo-and-spill": (
         {"langgraph_deployments": [{**BOT, **SPILL, "prot": 1}]},
         [
             "deployment 'support-bot', option 'prot': is not an option of a deployment; did you mean 'port'?",
             "deployment 'support-bot', option 'langgraph_aes_key': has 13 bytes; a key has 16, 24 or 32 bytes",
-            "deployment 'support-bot', option 'env.A': has a line break; the engine's environment file cannot hold one: "
-            "encode it, as base64 say",
+            "deployment 'support-bot', option 'env.A': has a line break; the engine's environment file cannot contain one: "
+            "encode it, for example as base64",
         ],
     ),
     "owned": (
         {"langgraph_deployments": [{**BOT, "env": {"REDIS_URI": "redis://:planted-uri@x"}}]},
         [
-            "deployment 'support-bot', option 'env.REDIS_URI': belongs to the collection; remove it: the collection "
+            "deployment 'support-bot', option 'env.REDIS_URI': is set by the collection; remove it: the collection "
             "claims the Redis database and sets it"
         ],
     ),
@@ -119,7 +119,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         {"langgraph_deployments": [{**BOT, "image": "no/such:1"}], "image_pull": "never"},
         [
             "deployment 'support-bot', option 'image': the host has no image 'no/such:1'; load it there, list its "
-            "archive in image_archives or its folder in image_builds, or set image_pull: always"
+            "archive in image_archives or its directory in image_builds, or set image_pull: always"
         ],
     ),
     "image-by-its-build": (
@@ -130,12 +130,12 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         },
         [
             "deployment 'research', option 'image': the host has no image 'no/such:1'; load it there, list its "
-            "archive in image_archives or its folder in image_builds, or set image_pull: always"
+            "archive in image_archives or its directory in image_builds, or set image_pull: always"
         ],
     ),
     "builds-are-a-mapping": (
         {"langgraph_deployments": [BOT], "image_builds": {"bot:1": "app"}},
-        ["deployment '-', option 'image_builds': is a mapping; write a list, one entry a folder"],
+        ["deployment '-', option 'image_builds': is a mapping; write a list, one entry per directory"],
     ),
     "builds-types": (
         {
@@ -153,16 +153,16 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             ],
         },
         [
-            "image_builds number 1, option '-': is not a mapping; write a mapping with at least image and folder",
-            "image_builds number 2, option 'folder': is a number; it must be text",
-            "image_builds number 2, option 'push': is text; it must be true or false",
-            "image_builds number 2, option 'image': 'bot' has no tag; give each release a tag of its own",
-            "image_builds number 3, option 'build_secrets': is text; it must be a mapping of texts",
-            "image_builds number 3, option 'build_args': A is a list; it must be text: write it in quotes",
-            "image_builds number 4, option 'imoge': is not an option of a build; did you mean 'image'?",
-            "image_builds number 4, option 'readable_build_args': 'TOKEN' is not among build_args; remove it or "
-            "give its value in build_args",
-            "image_builds number 4, option 'image': is built twice; give each folder an image of its own",
+            "image_builds entry 1, option '-': is not a mapping; write a mapping with at least image and folder",
+            "image_builds entry 2, option 'folder': is a number; it must be a string",
+            "image_builds entry 2, option 'push': is text; it must be true or false",
+            "image_builds entry 2, option 'image': 'bot' has no tag; give each release its own tag",
+            "image_builds entry 3, option 'build_secrets': is text; it must be a mapping of strings",
+            "image_builds entry 3, option 'build_args': A is a list; it must be a string: write it in quotes",
+            "image_builds entry 4, option 'imoge': is not an option of a build; did you mean 'image'?",
+            "image_builds entry 4, option 'readable_build_args': 'TOKEN' is not among build_args; remove it or "
+            "set it in build_args",
+            "image_builds entry 4, option 'image': is built twice; give each directory its own image",
         ],
     ),
     "builds-files": (
@@ -180,20 +180,20 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             ],
         },
         [
-            "image_builds number 1, option 'folder': there is no folder 'none' on the control node; give the "
+            "image_builds entry 1, option 'folder': there is no directory 'none' on the control node; set the "
             "path of the application",
-            "image_builds number 2, option 'folder': there is no folder 'bad.env' on the control node; give "
+            "image_builds entry 2, option 'folder': there is no directory 'bad.env' on the control node; set "
             "the path of the application",
-            "image_builds number 3, option 'config': 'FOLDER/app' has no file 'none.json'; give its path in the folder",
-            "image_builds number 4, option 'config': text.json is not JSON (Expecting value: line 1 column 1 "
+            "image_builds entry 3, option 'config': 'FOLDER/app' has no file 'none.json'; set its path in the directory",
+            "image_builds entry 4, option 'config': text.json is not JSON (Expecting value: line 1 column 1 "
             "(char 0)); correct the file",
-            "image_builds number 5, option 'config': list.json is a list, not a mapping; correct the file",
-            "image_builds number 6, option 'config': no-env.json names '.none' as env, and there is no such "
+            "image_builds entry 5, option 'config': list.json is a list, not a mapping; correct the file",
+            "image_builds entry 6, option 'config': no-env.json has '.none' as env, but there is no such "
             "file; correct the file",
-            "image_builds number 7, option 'config': bad-env.json names '../bad.env' as env: line 2 is not "
+            "image_builds entry 7, option 'config': bad-env.json has '../bad.env' as env: line 2 is not "
             "NAME=value; correct the file",
-            "image_builds number 8, option 'config': bad-name.json has a name in env that is no name of a "
-            "variable; correct the file",
+            "image_builds entry 8, option 'config': bad-name.json has a name in env that is not a valid variable "
+            "name; correct the file",
             "deployment 'support-bot', option 'prot': is not an option of a deployment; did you mean 'port'?",
         ],
     ),
@@ -203,23 +203,23 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             "image_builds": [{"image": "bot:1", "folder": "app", "config": "spill.json", "merge_env": True}],
         },
         [
-            "deployment 'support-bot', option 'env.SPILL': has a line break; the engine's environment file cannot hold one: "
-            "encode it, as base64 say"
+            "deployment 'support-bot', option 'env.SPILL': has a line break; the engine's environment file cannot contain one: "
+            "encode it, for example as base64"
         ],
     ),
     "env-file": (
         {"langgraph_deployments": [{**BOT, "env_file": "bad.env"}, {**OTHER, "env_file": "none.env"}]},
         [
-            "deployment 'support-bot', option 'env_file': bad.env: line 2 is not NAME=value; write NAME=value, one a line",
-            "deployment 'research', option 'env_file': there is no file 'none.env'; give the path of a file in UTF-8 on "
+            "deployment 'support-bot', option 'env_file': bad.env: line 2 is not NAME=value; write one NAME=value per line",
+            "deployment 'research', option 'env_file': there is no file 'none.env'; set the path of a UTF-8 file on "
             "the control node",
         ],
     ),
     "shared-port": (
         {"langgraph_deployments": [{**BOT, "mount_prefix": "/bot"}, {**OTHER, "port": "18123"}]},
         [
-            "deployment 'research', option 'port': port 18123 is also that of 'support-bot'; give each deployment its own "
-            "port, or to each on it a hostname or a mount_prefix"
+            "deployment 'research', option 'port': port 18123 is also used by 'support-bot'; give each deployment its own "
+            "port, or give every deployment on it a hostname or a mount_prefix"
         ],
     ),
     "no-proxy": (
@@ -247,35 +247,35 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             "deployment 'support-bot', option 'langgraph_postgres_pool_max_size': all deployments (2) need 192 connections, "
             "and max_connections leaves 47; lower the pools (this is the largest), langgraph_max_running_revisions "
             "or langgraph_max_extra_revisions, or raise max_connections to 205",
-            "deployment 'research', option 'redis_db': the list has 2 deployments, and Redis 1 numbers beside the "
+            "deployment 'research', option 'redis_db': the list has 2 deployments, and Redis has 1 database numbers besides the "
             "reserved 0; set redis_databases to 3 or more",
         ],
     ),
 }
-# Title: the host's variables, and a text of the one message.
+# Title: the host's variables, and a part of the only message.
 REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
     "short-key": (
         {"langgraph_deployments": [BOT], "langgraph_secret_key": "planted-short-key"},
-        "langgraph_secret_key is shorter than 32 characters; every password is derived from it: make one with "
+        "langgraph_secret_key is shorter than 32 characters; every password is derived from it: create one with "
         "'openssl rand -hex 32' and keep it in your vault",
     ),
     "short-previous-key": (
         {"langgraph_deployments": [BOT], "langgraph_previous_secret_key": "planted-short-key"},
-        "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself; give the key of before",
+        "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself; set it to the previous key",
     ),
     "same-previous-key": (
         {"langgraph_deployments": [BOT], "langgraph_previous_secret_key": KEY},
-        "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself; give the key of before",
+        "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself; set it to the previous key",
     ),
     "no-key": ({"langgraph_deployments": [BOT], "langgraph_secret_key": ""}, "langgraph_secret_key is shorter than 32"),
     "not-a-list": ({"langgraph_deployments": {"support-bot": BOT}}, "langgraph_deployments"),
     "data-proxy-port-taken": (
         {"langgraph_deployments": [BOT], "docker_network_gateway": "127.0.0.1", "postgres_port": "{{ taken_port }}"},
-        "of data-proxy-port-taken; give postgres_port another number, or have that program listen elsewhere",
+        "of data-proxy-port-taken; change postgres_port, or let that program listen elsewhere",
     ),
     "data-proxy-one-port-for-both": (
         {"langgraph_deployments": [BOT], "redis_port": 5432},
-        "Redis and Postgres are to have the same port 5432; give redis_port or postgres_port another one",
+        "Redis and Postgres have the same port 5432; change redis_port or postgres_port",
     ),
     "no-archive": (
         {"langgraph_deployments": [BOT], "image_archives": ["none.tar"]},
@@ -325,16 +325,16 @@ GOOD = {
     },
 }
 WARNINGS = [
-    "image_builds number 1, image 'bot:1': its base floats, a later build may take a newer server; set api_version to a "
+    "image_builds entry 1, image 'bot:1': the base image is not pinned, a later build may use a newer server; set api_version to a "
     "full version",
-    "image_builds number 1, image 'bot:1': env of langgraph.json (FROM_SUB) is not part of an image; set merge_env: true "
-    "or give it in env",
-    "image_builds number 3, image 'three:1': its base floats, a later build may take a newer server; set api_version to a "
+    "image_builds entry 1, image 'bot:1': env of langgraph.json (FROM_SUB) is not part of an image; set merge_env: true "
+    "or set it in env",
+    "image_builds entry 3, image 'three:1': the base image is not pinned, a later build may use a newer server; set api_version to a "
     "full version",
-    "image_builds number 3, image 'three:1': env of merged.json (LOG_LEVEL, MODEL, REDIS_URI) is not part of an image; "
-    "set merge_env: true or give it in env",
-    "image_builds number 4, image 'four:1': env of sub/deep.json (FROM_SUB) is not part of an image; set merge_env: true "
-    "or give it in env",
+    "image_builds entry 3, image 'three:1': env of merged.json (LOG_LEVEL, MODEL, REDIS_URI) is not part of an image; "
+    "set merge_env: true or set it in env",
+    "image_builds entry 4, image 'four:1': env of sub/deep.json (FROM_SUB) is not part of an image; set merge_env: true "
+    "or set it in env",
 ]
 
 PLAY = """
@@ -376,7 +376,7 @@ PLAY = """
       ansible.builtin.assert:
         that:
           - __langgraph_checked.images | map(attribute='source') == ['build', 'build']
-          # Those that a deployment of the host needs, with their folders on the control node.
+          # Those that a deployment of the host needs, with their directories on the control node.
           - __langgraph_checked.builds | map(attribute='image') == ['docker.io/library/bot:1', 'r.example:5000/r:1']
           - __langgraph_checked.builds | map(attribute='folder') | unique == [inventory_dir ~ '/app']
           - __langgraph_checked.builds[0].build_args == dict(TOKEN='planted-' ~ 'arg')
@@ -401,49 +401,49 @@ VAULT_PASSWORD = "planted-vault-password"
 
 
 def encrypted(text: str) -> str:
-    """What ansible-vault makes of a text."""
+    """Return the string as ansible-vault encrypts it."""
     vault = VaultLib([("default", VaultSecret(VAULT_PASSWORD.encode()))])
     return vault.encrypt(text).decode()
 
 
 @dataclass
 class Run:
-    """What one ansible-playbook run said."""
+    """The output of one ansible-playbook run."""
 
     code: int
     output: str
     failed: dict[str, dict[str, t.Any]]
     taken: int  # a port of this host while it ran
-    folder: str
+    directory: str
 
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """One run for all tests.
+    """Run the playbook once for all tests.
 
-    `ansible-test` gives each test a process of its own, and a folder for what tests leave; there they share what was said.
+    `ansible-test` runs each test in its own process, with a directory for output of tests; there they share the result.
     """
-    folder, kept = tmp_path_factory.mktemp("check"), ROOT / "tests/output"
+    directory, kept = tmp_path_factory.mktemp("check"), ROOT / "tests/output"
     if not kept.exists() or "PYTEST_XDIST_TESTRUNUID" not in os.environ:
-        return check(folder)
+        return check(directory)
     with (kept / f"check-{os.environ['PYTEST_XDIST_TESTRUNUID']}.json").open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        told = file.read()
-        if not told:
-            json.dump(asdict(check(folder)), file)
+        output = file.read()
+        if not output:
+            json.dump(asdict(check(directory)), file)
             file.seek(0)
-            told = file.read()
-    return Run(**json.loads(told))
+            output = file.read()
+    return Run(**json.loads(output))
 
 
-def check(folder: Path) -> Run:
-    """Check every list; hosts are independent of each other. This very program holds a port."""
+def check(directory: Path) -> Run:
+    """Check every list; hosts are independent of each other. This test process listens on a port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        return play(folder, server.getsockname()[1])
+        return play(directory, server.getsockname()[1])
 
 
-def play(folder: Path, taken: int) -> Run:
+def play(directory: Path, taken: int) -> Run:
     hosts = {
         **{name: variables for name, (variables, _lines) in (BAD | REFUSED).items()},
         **GOOD,
@@ -453,24 +453,26 @@ def play(folder: Path, taken: int) -> Run:
         "ansible_python_interpreter": sys.executable,
         "ansible_pipelining": True,
         "langgraph_secret_key": KEY,
-        "langgraph_config_dir": str(folder / "etc"),
+        "langgraph_config_dir": str(directory / "etc"),
         "taken_port": taken,
     }
     text = json.dumps({"all": {"vars": every, "hosts": hosts}})
     # JSON is YAML, but for what only YAML has.
     text = text.replace('"image": "2026-01-01"', '"image": 2026-01-01')
-    (folder / "hosts.yml").write_text(text.replace('"VAULTED"', f"!vault {json.dumps(encrypted('planted-licence'))}"))
-    (folder / "play.yml").write_text(PLAY)
-    (folder / "bad.env").write_text("A=planted-a\nplanted-line-of-a-file\n")
-    (folder / "good.env").write_text(encrypted("FROM_FILE=planted-file\n"))
-    (folder / "app/sub").mkdir(parents=True)
+    (directory / "hosts.yml").write_text(
+        text.replace('"VAULTED"', f"!vault {json.dumps(encrypted('planted-licence'))}")
+    )
+    (directory / "play.yml").write_text(PLAY)
+    (directory / "bad.env").write_text("A=planted-a\nplanted-line-of-a-file\n")
+    (directory / "good.env").write_text(encrypted("FROM_FILE=planted-file\n"))
+    (directory / "app/sub").mkdir(parents=True)
     for name, content in APP.items():
-        (folder / "app" / name).write_text(content if isinstance(content, str) else json.dumps(content))
-    (folder / "vault-password").write_text(VAULT_PASSWORD)
+        (directory / "app" / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    (directory / "vault-password").write_text(VAULT_PASSWORD)
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_HOME": str(folder / "home"),
+        "ANSIBLE_HOME": str(directory / "home"),
         "ANSIBLE_VAULT_PASSWORD_FILE": "vault-password",
         "ANSIBLE_FORKS": "4",
         "ANSIBLE_NOCOLOR": "1",
@@ -478,18 +480,18 @@ def play(folder: Path, taken: int) -> Run:
     }
     command = [sys.executable, "-m", "ansible.cli.playbook", "-vvv", "--diff", "-i", "hosts.yml", "play.yml"]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     found = re.findall(r"^fatal: \[([\w-]+)\]: FAILED! => (\{\n.*?^\})", done.stdout, re.DOTALL | re.MULTILINE)
     failed = {host: json.loads(result) for host, result in found}
-    return Run(done.returncode, done.stdout + done.stderr, failed, taken, str(folder))
+    return Run(done.returncode, done.stdout + done.stderr, failed, taken, str(directory))
 
 
 @pytest.mark.parametrize("title", BAD)
 def test_bad_list(title: str, run: Run) -> None:
     program = Path(f"/proc/{os.getpid()}/comm").read_text().strip()
     expected = [line.replace("TAKEN", str(run.taken)).replace("PROGRAM", program) for line in BAD[title][1]]
-    expected = [line.replace("'FOLDER/app'", f"'{printable(f'{run.folder}/app')}'") for line in expected]
+    expected = [line.replace("'FOLDER/app'", f"'{printable(f'{run.directory}/app')}'") for line in expected]
     result = run.failed[title]
     assert result["msg"].splitlines() == expected
     assert [str(Problem(**problem)) for problem in result["problems"]] == expected
@@ -508,12 +510,12 @@ def test_good_list_passes_and_is_usable(run: Run) -> None:
         assert re.search(rf"^{title}\s+: ok=\d+\s+changed=0\s+unreachable=0\s+failed=0", run.output, re.MULTILINE)
 
 
-def test_what_is_worth_a_warning_is_warned_of_and_nothing_else(run: Run) -> None:
-    """Each stands in the output, though the result of the task is hidden."""
+def test_warnings_are_printed_and_nothing_else(run: Run) -> None:
+    """They are printed although the result of the task is hidden."""
     warned = re.findall(r"^\[WARNING\]: (.*(?:\n(?!\[WARNING\]|TASK|ok|fatal|$).*)*)", run.output, re.MULTILINE)
-    told = [" ".join(text.split()) for text in warned]
-    assert sorted(text for text in told if text.startswith("image_builds")) == sorted(WARNINGS)
+    printed = [" ".join(text.split()) for text in warned]
+    assert sorted(text for text in printed if text.startswith("image_builds")) == sorted(WARNINGS)
 
 
-def test_nothing_secret_is_shown(run: Run) -> None:
+def test_no_secret_is_printed(run: Run) -> None:
     assert "planted" not in run.output.replace("planted-' ~ '", "")

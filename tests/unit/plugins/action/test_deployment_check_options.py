@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The documentation of a deployment's options is OPTIONS, and the action's own options are those of its module."""
+"""The documentation of a deployment's options matches OPTIONS, and the action's options match those of its module."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ansible_collections.selfhost.langgraph.plugins.modules import deployment_ch
 DOCUMENTED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["deployments"]["suboptions"]
 
 
-def test_every_option_is_documented_in_the_same_order_and_no_other() -> None:
+def test_exactly_the_options_are_documented_in_the_same_order() -> None:
     assert list(DOCUMENTED) == list(OPTIONS)
 
 
@@ -33,7 +33,7 @@ def test_option(name: str) -> None:
     default = list(option.default) if isinstance(option.default, tuple) else option.default
     assert documented.get("default") == default
     assert documented.get("elements") == ("str" if option.kind == "list" else None)
-    # The image and the port of a deployment that shall be gone need not be given.
+    # The image and the port of a deployment with state: absent are optional.
     assert documented.get("required", False) == (name == "name")
 
 
@@ -46,7 +46,7 @@ def test_description_has_sentences_and_names_the_variable(name: str) -> None:
 
 
 def argument_spec() -> dict[str, dict[str, t.Any]]:
-    """The spec that the action hands to Ansible."""
+    """Return the argument spec that the action passes to Ansible."""
     seen: dict[str, t.Any] = {}
 
     class Stop(Exception):
@@ -68,7 +68,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     return seen
 
 
-def test_the_action_takes_what_is_documented() -> None:
+def test_the_action_accepts_the_documented_options() -> None:
     documented = yaml.safe_load(module.DOCUMENTATION)["options"]
     spec = argument_spec()
     assert set(spec) == {*documented, "deployments"}
@@ -78,5 +78,5 @@ def test_the_action_takes_what_is_documented() -> None:
     assert spec["secret_key"]["no_log"] is True
 
 
-def test_the_module_is_documentation_alone() -> None:
+def test_the_module_contains_only_documentation() -> None:
     assert not [name for name, value in vars(module).items() if inspect.isroutine(value)]

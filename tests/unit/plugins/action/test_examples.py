@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Examples of what action plugins do pass their validation, which comes before that of the module, where it has one."""
+"""Examples of action plugins pass the action's validation, which precedes that of the module, if there is one."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import Surroundings
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import CheckContext
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.modules.helper import problems, uses
 
-FOLDER = Path(__file__).parents[4] / "plugins/action"
-NAMES = [path.stem for path in sorted(FOLDER.glob("[a-z]*.py")) if "validate_argument_spec(" in path.read_text()]
+DIRECTORY = Path(__file__).parents[4] / "plugins/action"
+NAMES = [path.stem for path in sorted(DIRECTORY.glob("[a-z]*.py")) if "validate_argument_spec(" in path.read_text()]
 
 
 class Stop(Exception):
-    """A plugin that has said what it takes."""
+    """The plugin has declared its options."""
 
 
 def called(name: str) -> dict[str, t.Any]:
-    """What the action hands to Ansible."""
+    """Return the argument spec that the action passes to Ansible."""
     action = importlib.import_module(f"ansible_collections.selfhost.langgraph.plugins.action.{name}")
     seen: dict[str, t.Any] = {}
 
@@ -49,12 +49,12 @@ def test_examples_are_valid(name: str) -> None:
         assert problems(given, asked["argument_spec"], asked) == []
 
 
-def test_deployments_of_the_examples_are_good_ones() -> None:
-    """The list itself is raw for Ansible: what it may hold is the check's own matter."""
+def test_deployments_in_examples_are_valid() -> None:
+    """Ansible does not validate the list, which is raw: the check does."""
     for given in uses("deployment_check"):
-        # The file of the example holds what its deployment is not given beside it.
+        # The env_file of the example contains the options that its deployment does not set.
         files = {
             item["env_file"]: "LANGSMITH_API_KEY=from-the-file" for item in given["deployments"] if "env_file" in item
         }
-        _deployments, found = check_deployments(given["deployments"], Surroundings("k" * 32, env_files=files))
+        _deployments, found = check_deployments(given["deployments"], CheckContext("k" * 32, env_files=files))
         assert found == []

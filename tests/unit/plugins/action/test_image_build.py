@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an image is made from: every file that docker build takes, with its mode, and the options that say how."""
+"""The sources of an image: every file in the build context, with its mode, and the build options."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ IGNORED = "node_modules\n#odd\n\n  .git/  \n*.md\n.env\nsrc/deep\n!src/deep/data
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """An application that ignores some of its files."""
+def directory(tmp_path: Path) -> Path:
+    """Return an application that ignores some of its files."""
     app = tmp_path / "app"
     for name, text in {**FILES, ".dockerignore": IGNORED}.items():
         (app / name).parent.mkdir(parents=True, exist_ok=True)
@@ -44,12 +44,12 @@ def folder(tmp_path: Path) -> Path:
     return app
 
 
-def hashed(folder: Path, **options: t.Any) -> str:
-    return source_hash({"folder": str(folder), "image": "bot:1", **options})
+def hashed(directory: Path, **options: t.Any) -> str:
+    return source_hash({"folder": str(directory), "image": "bot:1", **options})
 
 
-def test_context(folder: Path) -> None:
-    assert context(str(folder)) == [
+def test_context(directory: Path) -> None:
+    assert context(str(directory)) == [
         "#odd",
         ".dockerignore",
         "empty",
@@ -64,30 +64,30 @@ def test_context(folder: Path) -> None:
     ]
 
 
-def test_without_a_dockerignore_everything_counts(folder: Path) -> None:
-    (folder / ".dockerignore").unlink()
-    assert set(FILES) < set(context(str(folder)))
+def test_without_a_dockerignore_every_file_counts(directory: Path) -> None:
+    (directory / ".dockerignore").unlink()
+    assert set(FILES) < set(context(str(directory)))
 
 
-def test_a_dockerignore_of_windows(folder: Path) -> None:
-    """Docker drops the mark at its beginning too (docs: .dockerignore, byte order mark)."""
-    expected = context(str(folder))
-    (folder / ".dockerignore").write_bytes(b"\xef\xbb\xbf" + IGNORED.replace("\n", "\r\n").encode())
-    assert context(str(folder)) == expected
+def test_a_dockerignore_with_a_byte_order_mark(directory: Path) -> None:
+    """Docker also drops it (docs: .dockerignore, byte order mark)."""
+    expected = context(str(directory))
+    (directory / ".dockerignore").write_bytes(b"\xef\xbb\xbf" + IGNORED.replace("\n", "\r\n").encode())
+    assert context(str(directory)) == expected
 
 
-def test_a_link_to_a_folder_is_not_followed(folder: Path) -> None:
-    """It may lead out of the folder, or round in a circle."""
-    (folder / "src/circle").symlink_to("..")
-    assert [path for path in context(str(folder)) if "circle" in path] == ["src/circle"]
+def test_a_link_to_a_directory_is_not_followed(directory: Path) -> None:
+    """It may point outside the directory, or form a cycle."""
+    (directory / "src/circle").symlink_to("..")
+    assert [path for path in context(str(directory)) if "circle" in path] == ["src/circle"]
 
 
-def test_an_unchanged_folder_has_the_same_hash(folder: Path, tmp_path: Path) -> None:
-    before = hashed(folder)
-    assert hashed(folder) == before
-    os.utime(folder / "run.sh", (1, 1))
-    assert hashed(folder) == before
-    shutil.copytree(folder, tmp_path / "elsewhere", symlinks=True)
+def test_an_unchanged_directory_has_the_same_hash(directory: Path, tmp_path: Path) -> None:
+    before = hashed(directory)
+    assert hashed(directory) == before
+    os.utime(directory / "run.sh", (1, 1))
+    assert hashed(directory) == before
+    shutil.copytree(directory, tmp_path / "elsewhere", symlinks=True)
     assert hashed(tmp_path / "elsewhere") == before
 
 
@@ -101,7 +101,7 @@ def relink(path: Path) -> None:
 
 
 def follow(path: Path) -> None:
-    """A file with the content of what the link leads to."""
+    """Replace the link with a file of the same content."""
     text = path.read_text()
     path.unlink()
     path.write_text(text)
@@ -110,11 +110,11 @@ def follow(path: Path) -> None:
 CHANGES: dict[str, tuple[str, t.Callable[[Path], object]]] = {
     "content": ("src/agent.py", lambda path: path.write_text("graph = 2\n")),
     "mode": ("run.sh", lambda path: path.chmod(0o755)),
-    "mode of a folder": ("src", lambda path: path.chmod(0o700)),
+    "mode of a directory": ("src", lambda path: path.chmod(0o700)),
     "name": ("run.sh", rename),
     "gone": ("run.sh", lambda path: path.unlink()),
     "new": ("src/new.py", lambda path: path.write_text("")),
-    "new and empty folder": ("src/new", lambda path: path.mkdir()),
+    "new and empty directory": ("src/new", lambda path: path.mkdir()),
     "link leads elsewhere": ("link", relink),
     "link becomes a file": ("link", follow),
     "ignored but for this": ("src/deep/data.txt", lambda path: path.write_text("other\n")),
@@ -123,28 +123,28 @@ CHANGES: dict[str, tuple[str, t.Callable[[Path], object]]] = {
 
 
 @pytest.mark.parametrize("title", CHANGES)
-def test_what_changes_the_image_changes_the_hash(title: str, folder: Path) -> None:
+def test_a_changed_file_changes_the_hash(title: str, directory: Path) -> None:
     name, change = CHANGES[title]
-    before = hashed(folder)
-    change(folder / name)
-    assert hashed(folder) != before
+    before = hashed(directory)
+    change(directory / name)
+    assert hashed(directory) != before
 
 
 @pytest.mark.parametrize("name", [".env", "notes.md", "node_modules/x/index.js", ".git/HEAD", "src/deep/more.txt"])
-def test_what_is_ignored_does_not_count(name: str, folder: Path) -> None:
-    before = hashed(folder)
-    (folder / name).write_text("something else\n")
-    (folder / name).chmod(0o600)
-    assert hashed(folder) == before
+def test_an_ignored_file_does_not_change_the_hash(name: str, directory: Path) -> None:
+    before = hashed(directory)
+    (directory / name).write_text("something else\n")
+    (directory / name).chmod(0o600)
+    assert hashed(directory) == before
 
 
-def test_files_do_not_run_into_one_another(folder: Path) -> None:
-    """Two files whose names and contents, put together, read the same."""
+def test_names_and_contents_are_separated(directory: Path) -> None:
+    """Two files whose concatenated names and contents are equal."""
     seen = set()
     for one, other in (("ab", "c"), ("a", "bc"), ("abc", "")):
-        (folder / "x").write_text(one)
-        (folder / "y").write_text(other)
-        seen.add(hashed(folder))
+        (directory / "x").write_text(one)
+        (directory / "y").write_text(other)
+        seen.add(hashed(directory))
     assert len(seen) == 3
 
 
@@ -158,13 +158,13 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_an_option_that_changes_the_image_changes_the_hash(option: str, folder: Path) -> None:
-    assert hashed(folder, **{option: OPTIONS[option]}) != hashed(folder)
+def test_an_option_that_changes_the_image_changes_the_hash(option: str, directory: Path) -> None:
+    assert hashed(directory, **{option: OPTIONS[option]}) != hashed(directory)
 
 
-def test_the_order_of_build_arguments_does_not_count(folder: Path) -> None:
+def test_the_order_of_build_arguments_does_not_matter(directory: Path) -> None:
     one, other = {"A": "1", "B": "2"}, {"B": "2", "A": "1"}
-    assert hashed(folder, build_args=one) == hashed(folder, build_args=other)
+    assert hashed(directory, build_args=one) == hashed(directory, build_args=other)
 
 
 @pytest.mark.parametrize(
@@ -172,24 +172,26 @@ def test_the_order_of_build_arguments_does_not_count(folder: Path) -> None:
     [{"image": "other:1"}, {"pull": False}, {"build_secrets": {"A": "1"}}, {"readable_build_args": ["A"]}],
     ids=str,
 )
-def test_what_does_not_change_the_image_does_not_count(more: dict[str, t.Any], folder: Path) -> None:
-    assert hashed(folder, **more) == hashed(folder)
+def test_an_option_that_does_not_change_the_image_does_not_change_the_hash(
+    more: dict[str, t.Any], directory: Path
+) -> None:
+    assert hashed(directory, **more) == hashed(directory)
 
 
-def test_a_name_that_is_no_text_does_no_harm(folder: Path) -> None:
-    path = os.path.join(os.fsencode(folder), b"\xff")
+def test_a_file_name_in_another_encoding_is_accepted(directory: Path) -> None:
+    path = os.path.join(os.fsencode(directory), b"\xff")
     try:
         with open(path, "wb") as file:
             file.write(b"x")
     except OSError:
         pytest.skip("the file system takes names in UTF-8 alone")
-    (folder / "odd").symlink_to(os.fsdecode(b"\xff"))
-    before = hashed(folder)
-    assert hashed(folder) == before
+    (directory / "odd").symlink_to(os.fsdecode(b"\xff"))
+    before = hashed(directory)
+    assert hashed(directory) == before
 
 
 class Engine:
-    """An engine with the images that it is given, by name: the source that each was made from."""
+    """An engine with these images: name -> hash of its sources."""
 
     def __init__(self, sources: dict[str, str]) -> None:
         self.sources = sources
@@ -213,7 +215,7 @@ BUILDS = [{"image": "bot:1", "source": "a"}, {"image": "other:1", "source": "b"}
     ],
     ids=str,
 )
-def test_where_all_is_built_no_module_is_needed(
+def test_no_module_call_if_all_images_are_built(
     sources: dict[str, str], whole: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(docker_engine, "connect", lambda: Engine(sources))
@@ -226,7 +228,7 @@ def test_where_all_is_built_no_module_is_needed(
         }
 
 
-def test_what_is_wrong_with_the_engine_is_for_the_module_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_module_reports_problems_with_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     def connect() -> t.NoReturn:
         raise docker_engine.EngineError("it does not answer")
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shipping: what the host lacks, in parts, into a folder of its own for each image, or nothing where it has no room."""
+"""Transfer the missing layers in parts, into one directory per image, or nothing if the host has no space."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ SPOOL = "/var/lib/langgraph/spool"
 
 
 class Host:
-    """The modules as they are on a host: what was asked of them, and what was shipped."""
+    """The modules of a host: their calls, and the transferred parts."""
 
-    def __init__(self, folder: Path, images: dict[str, str], layers: t.Sequence[str] = (), **facts: t.Any) -> None:
-        self.folder, self.images, self.layers = folder, images, list(layers)
+    def __init__(self, directory: Path, images: dict[str, str], layers: t.Sequence[str] = (), **facts: t.Any) -> None:
+        self.directory, self.images, self.layers = directory, images, list(layers)
         self.facts = {"root": "/var/lib/docker", "free": 10**9, "spool": SPOOL, "spool_free": None, **facts}
         self.calls: list[str] = []
         self.fails_at_part: int | None = None
         self.shipped: list[str] = []
-        self.arrived = folder / "arrived"
+        self.arrived = directory / "arrived"
         self.arrived.mkdir(parents=True)
 
     def module(self, name: str, arguments: dict[str, t.Any], _vars: t.Any) -> dict[str, t.Any]:
@@ -69,15 +69,15 @@ class Host:
         return {}
 
     def waiting(self) -> dict[str, str]:
-        """The parts on the host, with their checksums."""
-        parts = sorted(self.folder.glob("var/**/part-*"))
-        return {f"/{part.relative_to(self.folder)}": sha(part.read_bytes()) for part in parts}
+        """Return the parts on the host, with their checksums."""
+        parts = sorted(self.directory.glob("var/**/part-*"))
+        return {f"/{part.relative_to(self.directory)}": sha(part.read_bytes()) for part in parts}
 
     def _path(self, path: str) -> Path:
-        return self.folder / path.removeprefix("/")
+        return self.directory / path.removeprefix("/")
 
     def _load(self, item: dict[str, t.Any]) -> None:
-        """As the engine does: layers that it has it needs no file for."""
+        """Load an archive like the engine, which needs no files for layers that it has."""
         parts = sorted(self._path(item["spool"]).iterdir())
         with tarfile.open(fileobj=io.BytesIO(b"".join(part.read_bytes() for part in parts))) as archive:
             (entry,) = json.loads(archive.extractfile("manifest.json").read())  # type: ignore[union-attr]
@@ -88,13 +88,13 @@ class Host:
         self.images[item["image"]] = f"sha256:{entry['Config'].removesuffix('.json')}"
         shutil.rmtree(self._path(item["spool"]))
 
-    def keep(self, part: str, spool: str) -> None:
-        """As a shell of the host moves it."""
+    def move_to_spool(self, part: str, spool: str) -> None:
+        """Move a part like a shell on the host."""
         self._path(spool).mkdir(exist_ok=True, parents=True)
         Path(part).rename(self._path(spool) / Path(part).name)
 
-    def put(self, source: str, name: str) -> str:
-        """As the connection brings a file."""
+    def upload(self, source: str, name: str) -> str:
+        """Copy a file like the connection."""
         if len(self.shipped) + 1 == self.fails_at_part:
             raise AnsibleActionFail("lost")
         self.shipped.append(name)
@@ -102,7 +102,7 @@ class Host:
 
 
 class Plugin(action.ActionModule):
-    """The action without Ansible around it."""
+    """The action without Ansible."""
 
     def __init__(self, host: Host, check_mode: bool) -> None:
         self._task: t.Any = SimpleNamespace(check_mode=check_mode)
@@ -111,11 +111,11 @@ class Plugin(action.ActionModule):
     def _module(self, name: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         return self.host.module(name, arguments, task_vars)
 
-    def _put(self, source: str, name: str) -> str:
-        return self.host.put(source, name)
+    def _upload(self, source: str, name: str) -> str:
+        return self.host.upload(source, name)
 
-    def _keep(self, image: str, part: str, spool: str) -> None:
-        self.host.keep(part, spool)
+    def _move_to_spool(self, image: str, part: str, spool: str) -> None:
+        self.host.move_to_spool(part, spool)
 
 
 @pytest.fixture
@@ -123,20 +123,20 @@ def archive(tmp_path: Path) -> str:
     return write(tmp_path / "images.tar", classic(BOT, OTHER))
 
 
-def bring(host: Host, path: str, *images: str, check_mode: bool = False) -> dict[str, t.Any]:
+def transfer(host: Host, path: str, *images: str, check_mode: bool = False) -> dict[str, t.Any]:
     wanted = [{"archive": path, "image": image, "deployments": [f"d-{image}"]} for image in images]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(action, "find_file", lambda _action, name, _vars: name if Path(name).exists() else None)
-        return Plugin(host, check_mode)._bring(wanted, {"inventory_hostname": "h"})
+        return Plugin(host, check_mode)._transfer(wanted, {"inventory_hostname": "h"})
 
 
 def ids(*contents: bytes) -> list[str]:
     return [f"sha256:{sha(content)}" for content in contents]
 
 
-def test_what_the_host_lacks_is_shipped_and_loaded(tmp_path: Path, archive: str) -> None:
+def test_missing_layers_are_shipped_and_loaded(tmp_path: Path, archive: str) -> None:
     host = Host(tmp_path / "host", {}, ids(BOT.layers[0]))
-    result = bring(host, archive, "bot:1", "docker.io/library/other:1")
+    result = transfer(host, archive, "bot:1", "docker.io/library/other:1")
     assert host.images == {"bot:1": BOT.image_id, "other:1": OTHER.image_id}
     assert result["changed"] is True
     assert result["images"][0] == {
@@ -146,84 +146,84 @@ def test_what_the_host_lacks_is_shipped_and_loaded(tmp_path: Path, archive: str)
         "layers_there": 1,
         "shipped": len(BOT.layers[1]) + len(BOT.layers[2]),
     }
-    assert bring(host, archive, "bot:1", "other:1") == {"changed": False, "images": []}
+    assert transfer(host, archive, "bot:1", "other:1") == {"changed": False, "images": []}
 
 
 @pytest.mark.parametrize("images", [("bot:1", "bot:latest"), ("bot", "bot:1", "other:1")])
 def test_two_names_of_one_image(images: tuple[str, ...], tmp_path: Path, archive: str) -> None:
-    """Each is an archive of its own; their parts must not mix."""
+    """Each has its own archive; their parts must not be mixed."""
     host = Host(tmp_path / "host", {})
-    bring(host, archive, *images)
+    transfer(host, archive, *images)
     assert {host.images[normal_reference(image)] for image in images[:2]} == {BOT.image_id}
 
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Archives of several parts."""
+    """Split archives into several parts."""
     monkeypatch.setattr(action, "write_parts", functools.partial(write_parts, part_size=20_480))
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_what_a_broken_transfer_has_brought_is_not_sent_again(tmp_path: Path, archive: str) -> None:
+def test_parts_of_a_broken_transfer_are_not_sent_again(tmp_path: Path, archive: str) -> None:
     whole = Host(tmp_path / "whole", {})
-    bring(whole, archive, "bot:1")
+    transfer(whole, archive, "bot:1")
     assert len(whole.shipped) > 3
     host = Host(tmp_path / "host", {})
     host.fails_at_part = 4
     with pytest.raises(AnsibleActionFail, match="lost"):
-        bring(host, archive, "bot:1")
+        transfer(host, archive, "bot:1")
     assert [Path(path).name for path in host.waiting()] == whole.shipped[:3]
-    damaged = host.folder / next(iter(host.waiting())).removeprefix("/")
+    damaged = host.directory / next(iter(host.waiting())).removeprefix("/")
     damaged.write_bytes(b"damaged")
     host.fails_at_part, host.shipped = None, []
-    bring(host, archive, "bot:1")
+    transfer(host, archive, "bot:1")
     assert host.shipped == [whole.shipped[0], *whole.shipped[3:]]
     assert host.images == {"bot:1": BOT.image_id}
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_all_parts_wait_already(tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run before was killed as the image was to be loaded."""
+def test_all_parts_are_on_the_host_already(tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The previous run was killed before it loaded the image."""
     host = Host(tmp_path / "host", {})
     with monkeypatch.context() as patch:
         patch.setattr(host, "_load", lambda _item: None)
-        bring(host, archive, "bot:1")
+        transfer(host, archive, "bot:1")
     assert (host.images, len(host.waiting())) == ({}, len(host.shipped))
     host.shipped = []
-    bring(host, archive, "bot:1")
+    transfer(host, archive, "bot:1")
     assert (host.images, host.shipped) == ({"bot:1": BOT.image_id}, [])
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_with_other_layers_there_the_parts_are_others(tmp_path: Path, archive: str) -> None:
+def test_with_other_existing_layers_the_parts_differ(tmp_path: Path, archive: str) -> None:
     host = Host(tmp_path / "host", {})
     host.fails_at_part = 4
     with pytest.raises(AnsibleActionFail):
-        bring(host, archive, "bot:1")
+        transfer(host, archive, "bot:1")
     host.fails_at_part, host.shipped, host.layers = None, [], ids(BOT.layers[0])
-    bring(host, archive, "bot:1")
+    transfer(host, archive, "bot:1")
     assert host.images == {"bot:1": BOT.image_id}
     assert len(host.waiting()) == 3
 
 
 def test_one_part_takes_one_call(tmp_path: Path, archive: str) -> None:
-    """A release is a few MB, and each call of a module takes as long as sending them."""
+    """A release has a few MB, and each module call takes as long as sending them."""
     host = Host(tmp_path / "host", {}, ids(*BOT.layers[:2]))
-    bring(host, archive, "bot:1")
+    transfer(host, archive, "bot:1")
     assert host.calls == ["image_layers_info", "image_load"]
 
 
-def test_check_mode_tells_and_ships_nothing(tmp_path: Path, archive: str) -> None:
+def test_check_mode_reports_and_ships_nothing(tmp_path: Path, archive: str) -> None:
     host = Host(tmp_path / "host", {"bot:1": "sha256:older"})
-    result = bring(host, archive, "bot:1", check_mode=True)
+    result = transfer(host, archive, "bot:1", check_mode=True)
     assert (result["changed"], [item["image_id"] for item in result["images"]]) == (True, [BOT.image_id])
     assert (host.shipped, host.images) == ([], {"bot:1": "sha256:older"})
     assert set(host.calls) == {"image_layers_info"}
 
 
-def test_an_image_that_the_archive_does_not_have(tmp_path: Path, archive: str) -> None:
+def test_an_image_that_is_not_in_the_archive(tmp_path: Path, archive: str) -> None:
     with pytest.raises(AnsibleActionFail) as error:
-        bring(Host(tmp_path, {}), archive, "bot:2")
+        transfer(Host(tmp_path, {}), archive, "bot:2")
     assert f"image_archives: '{archive}' has no image 'bot:2'; it has bot:1, bot:latest, other:1" in str(error.value)
 
 
@@ -242,25 +242,25 @@ SPACES: dict[str, tuple[int, int | None, str | None]] = {
 @pytest.mark.parametrize("title", SPACES)
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_space(title: str, check_mode: bool, tmp_path: Path) -> None:
-    free, spool_free, folder = SPACES[title]
+    free, spool_free, directory = SPACES[title]
     path = write(tmp_path / "images.tar", oci(BOT))
     host = Host(tmp_path / "host", {}, free=free, spool_free=spool_free)
-    if folder is None:
-        assert bring(host, path, "bot:1", check_mode=check_mode)["changed"] is True
+    if directory is None:
+        assert transfer(host, path, "bot:1", check_mode=check_mode)["changed"] is True
         return
     with pytest.raises(AnsibleActionFail) as error:
-        bring(host, path, "bot:1", check_mode=check_mode)
-    assert "deployment 'd-bot:1', option 'image': to load it the host needs " in str(error.value)
-    assert f" in {folder} and has " in str(error.value)
+        transfer(host, path, "bot:1", check_mode=check_mode)
+    assert "deployment 'd-bot:1', option 'image': loading it requires " in str(error.value)
+    assert f" in {directory}, but the host has " in str(error.value)
     assert host.shipped == []
 
 
-def test_nothing_stays_on_the_control_node(tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_left_on_the_control_node(tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     host = Host(tmp_path / "host", {})
-    bring(host, archive, "bot:1")
+    transfer(host, archive, "bot:1")
     host.images, host.fails_at_part = {}, len(host.shipped) + 1
     with pytest.raises(AnsibleActionFail):
-        bring(host, archive, "bot:1")
+        transfer(host, archive, "bot:1")
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each filter is found under its file's name, and its documented arguments are those of its function."""
+"""Each filter has the name of its file, and its documented arguments are those of its function."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import yaml
 
 from ansible_collections.selfhost.langgraph.plugins.filter.stale_files import stale_files
 
-FOLDER = Path(__file__).parents[4] / "plugins" / "filter"
-NAMES = sorted(path.stem for path in FOLDER.glob("[a-z]*.py"))
+DIRECTORY = Path(__file__).parents[4] / "plugins" / "filter"
+NAMES = sorted(path.stem for path in DIRECTORY.glob("[a-z]*.py"))
 
 
 @pytest.mark.parametrize("name", NAMES)

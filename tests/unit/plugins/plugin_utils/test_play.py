@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A strategy with which hosts are not in step is refused, by whatever name; every other one is not."""
+"""A strategy that does not keep hosts in step is refused, under any name; all others are accepted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._play import re
 
 
 def action(strategy: str | None) -> t.Any:
-    """An action in a play with a strategy."""
+    """Return an action in a play with a strategy."""
     play = SimpleNamespace(strategy=strategy)
     return SimpleNamespace(_task=SimpleNamespace(get_play=lambda: play))
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tables for people."""
+"""Tables for users."""
 
 from __future__ import annotations
 
@@ -46,31 +46,31 @@ def test_status_table() -> None:
     ("health", "word"),
     [({"bot": {"ok": False, "status": 500}}, "UNHEALTHY"), ({"bot": {"ok": True}}, "healthy"), ({}, "-")],
 )
-def test_health_is_of_the_serving_one(health: dict[str, t.Any], word: str) -> None:
+def test_health_is_that_of_the_serving_revision(health: dict[str, t.Any], word: str) -> None:
     assert [line.split()[5] for line in status_table([described()], health)[1:]] == ["-", "-", "-", "-", word, "-", "-"]
 
 
-def test_lost_runs_stand_in_the_table() -> None:
+def test_lost_runs_are_in_the_table() -> None:
     rows = status_table([described({1: {**DRAIN, "runs": {"lost": ["run-1", "run-2"]}}})], {})
     assert rows[-1].endswith("ann  2 runs lost")
-    # A drain that has not ended, or could not ask.
+    # A drain that has not ended, or could not query the server.
     assert status_table([described({1: {"begun": "then"}})], {})[-1].endswith("variable MODEL")
     assert status_table([described({1: {"runs": {"known": False}}})], {})[-1].endswith("variable MODEL")
 
 
-def test_what_never_served_has_a_row() -> None:
+def test_a_deployment_that_never_served_has_a_row() -> None:
     found = describe(Deployment("bot", None, (Revision(1),)), {}, sessions)
     assert status_table([found], {})[1].split() == ["bot", "1", "new", "-", "-", "-", "-", "-"]
 
 
-def test_a_long_reason_is_cut() -> None:
+def test_a_long_reason_is_shortened() -> None:
     long = revision(3, {**FAILED, "cause": "x" * 61})
     (row,) = status_table([describe(Deployment("bot", {**SETTINGS, "serving": 1}, (long,)), {}, sessions)], {})[1:]
     assert row.endswith(f"  {'x' * 57}...")
 
 
 def done(name: str, action: str, *reasons: str, revision: int | None = 1) -> dict[str, t.Any]:
-    """What deployment_rollout tells of a deployment."""
+    """Return an entry of deployment_rollout's result."""
     changed = action not in ("keep", "wait")
     common = {"changed": changed, "interrupts": False, "runs": {}}
     return {"name": name, "action": action, "reasons": reasons, "revision": revision, **common}
@@ -78,12 +78,12 @@ def done(name: str, action: str, *reasons: str, revision: int | None = 1) -> dic
 
 def test_deployment_table() -> None:
     health = {"support-bot": {"ok": True, "status": 200}, "research": {"ok": False, "status": None}}
-    told = [
+    services = [
         done("support-bot", "roll", "image_id", "variable MODEL", revision=4),
         done("old", "remove", revision=None),
         done("research", "keep", revision=2),
     ]
-    assert deployment_table(CHECKED, NUMBERS, health, told) == [
+    assert deployment_table(CHECKED, NUMBERS, health, services) == [
         "DEPLOYMENT   URL                                               REDIS DB  POSTGRES DATABASE  IMAGE  REVISION  HEALTH",
         "support-bot  https://127.0.0.1:8123/bot (support.example.com)  1         support_bot        bot:1  4         healthy",
         "old          -                                                 -         old                -      -         stopped",
@@ -121,21 +121,21 @@ CHANGES: dict[str, tuple[dict[str, t.Any], str]] = {
 }
 
 
-def test_an_image_that_changes_is_told_by_what_it_was_and_is() -> None:
+def test_a_changed_image_is_reported_with_its_old_and_new_id() -> None:
     service = done("research", "roll", "image_id", "variable MODEL", revision=4)
-    told = deployment_table(CHECKED, NUMBERS, {}, [{**service, "image_change": "48b0ab8bb9a1 to 9c217d3f6a02"}])
-    assert told[4:] == ["research: roll to revision 4 (image 48b0ab8bb9a1 to 9c217d3f6a02, variable MODEL)"]
-    told = deployment_table(CHECKED, NUMBERS, {}, [{**service, "image_change": None}])
-    assert told[4:] == ["research: roll to revision 4 (image_id, variable MODEL)"]
+    lines = deployment_table(CHECKED, NUMBERS, {}, [{**service, "image_change": "48b0ab8bb9a1 to 9c217d3f6a02"}])
+    assert lines[4:] == ["research: roll to revision 4 (image 48b0ab8bb9a1 to 9c217d3f6a02, variable MODEL)"]
+    lines = deployment_table(CHECKED, NUMBERS, {}, [{**service, "image_change": None}])
+    assert lines[4:] == ["research: roll to revision 4 (image_id, variable MODEL)"]
 
 
 @pytest.mark.parametrize(("service", "line"), CHANGES.values(), ids=CHANGES)
-def test_what_changes_stands_below_the_table(service: dict[str, t.Any], line: str) -> None:
+def test_changes_are_below_the_table(service: dict[str, t.Any], line: str) -> None:
     assert deployment_table(CHECKED, NUMBERS, {}, [service])[4:] == [line]
 
 
 @pytest.mark.parametrize("action", ["keep", "wait"])
-def test_what_goes_on_does_not(action: str) -> None:
+def test_unchanged_deployments_are_not_listed(action: str) -> None:
     assert len(deployment_table(CHECKED, NUMBERS, {}, [done("research", action)])) == 4
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many connections there may be, and how large that makes Postgres."""
+"""The number of Postgres connections, and the resulting max_connections."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ SMALLEST = int(OPTIONS["langgraph_postgres_pool_max_size"].minimum or 0)
 DEFAULTS = (DEFAULT_RUNNING_REVISIONS, DEFAULT_EXTRA_REVISIONS)
 
 
-def test_a_pool_and_what_is_beside_it() -> None:
+def test_a_pool_and_its_additional_connections() -> None:
     assert [pool_connections(pool) for pool in (None, 5, 100)] == [32, 17, 112]
 
 
-# Connections of one revision of each deployment, how many of one may run, how many beside those that serve -> all of them.
+# Connections of one revision per deployment, running revisions per deployment, additional revisions per host -> the sum.
 HOSTS = {
     "none": ([], 3, 8, 0),
     "one alone is bounded by its own revisions": ([32], 3, 8, 3 * 32),
     "two": ([32, 20], 3, 8, 3 * (32 + 20)),
-    "as many as may run beside": ([32] * 4, 3, 8, (4 + 8) * 32),
-    "no more than may run beside": ([32] * 30, 3, 8, (30 + 8) * 32),
-    "those are the largest": ([112, 17, 17, 17], 3, 3, 112 + 3 * 17 + 2 * 112 + 17),
+    "as many additional ones as allowed": ([32] * 4, 3, 8, (4 + 8) * 32),
+    "not more additional ones than allowed": ([32] * 30, 3, 8, (30 + 8) * 32),
+    "the additional ones are the largest": ([112, 17, 17, 17], 3, 3, 112 + 3 * 17 + 2 * 112 + 17),
     "never two of one": ([112, 17], 1, 8, 112 + 17),
-    "one beside": ([32, 17], 3, 1, 32 + 17 + 32),
+    "one additional": ([32, 17], 3, 1, 32 + 17 + 32),
 }
 
 
@@ -68,26 +68,26 @@ def test_thirty_deployments_with_the_smallest_pool_need_less_than_a_thousand() -
     assert max_connections(needed) < 1000
 
 
-# What is needed, what Postgres allows -> what it is to allow.
+# Needed connections, observed max_connections -> wanted max_connections.
 SIZES = {
     "nothing yet": (0, 0, 100),
     "the first": (72, 0, 100),
-    "head room": (73, 0, 200),
+    "reserve": (73, 0, 200),
     "enough": (87, 100, 100),
     "one too few": (88, 100, 200),
-    "it never goes down": (0, 800, 800),
-    "one that somebody else has set": (300, 1000, 1000),
-    "one that does not double": (600, 600, 800),
+    "it is never lowered": (0, 800, 800),
+    "a value set by an administrator": (300, 1000, 1000),
+    "a value that is not a doubling": (600, 600, 800),
     "more than one step": (2000, 100, 3200),
 }
 
 
 @pytest.mark.parametrize(("needed", "observed", "expected"), SIZES.values(), ids=SIZES)
-def test_what_postgres_is_to_allow(needed: int, observed: int, expected: int) -> None:
+def test_max_connections(needed: int, observed: int, expected: int) -> None:
     assert max_connections(needed, observed) == expected
 
 
-def test_it_settles_and_is_always_enough() -> None:
+def test_it_converges_and_is_always_enough() -> None:
     for needed, observed in itertools.product(range(0, 3000, 7), (0, 100, 150, 400, 1000)):
         size = max_connections(needed, observed)
         assert size >= max(needed + RESERVED_CONNECTIONS, observed)
@@ -95,8 +95,8 @@ def test_it_settles_and_is_always_enough() -> None:
 
 
 @pytest.mark.parametrize("change", [4, 6])
-def test_a_fifth_deployment_and_one_of_five_change_nothing(change: int) -> None:
-    """From four to five, and from five to four, as the playbook computes it."""
+def test_adding_or_removing_a_fifth_deployment_changes_nothing(change: int) -> None:
+    """From four to five deployments, and from five to four, as the playbook computes it."""
 
     def needed(count: int) -> int:
         return host_connections([pool_connections(None)] * count, *DEFAULTS)
@@ -115,13 +115,13 @@ SUMS: dict[str, tuple[list[t.Any], int]] = {
         [{"langgraph_deployments": [{}], "langgraph_max_running_revisions": 4}, {"langgraph_deployments": [{}]}],
         (4 + 3) * 32,
     ),
-    "revisions beside those that serve": (
+    "additional revisions": (
         [{"langgraph_deployments": LIST, "langgraph_max_extra_revisions": "1"}],
         (2 + 1) * 32,
     ),
-    "no more of them than that": ([{"langgraph_deployments": [{}] * 30}], (30 + 8) * 32),
+    "not more additional revisions than allowed": ([{"langgraph_deployments": [{}] * 30}], (30 + 8) * 32),
     "hosts": ([{"langgraph_deployments": LIST}, {"langgraph_deployments": [{}]}], 3 * 3 * 32),
-    "what the check refuses later": (
+    "invalid values, which the check refuses later": (
         [{"langgraph_deployments": ["x", None, {"langgraph_postgres_pool_max_size": "many"}]}],
         3 * 32,
     ),
@@ -135,7 +135,7 @@ def test_connections_needed(hosts: list[t.Any], expected: int) -> None:
 
 
 def test_each_postgres_is_sized_for_the_hosts_that_use_it() -> None:
-    """Several single hosts of one inventory have one each."""
+    """Several single hosts in one inventory each have their own Postgres."""
     hosts: list[dict[str, t.Any]] = [
         {"inventory_hostname": "one", "langgraph_deployments": LIST, "langgraph_postgres_server": "one"},
         {"inventory_hostname": "two", "langgraph_deployments": [{}], "langgraph_postgres_server": "two"},
@@ -151,7 +151,7 @@ def test_each_postgres_is_sized_for_the_hosts_that_use_it() -> None:
     assert found == [2 * 3 * 32, 3 * 32, 0, 5 * 3 * 32]
 
 
-def test_the_limit_of_each_role_is_what_is_summed_up_where_all_may_roll_at_once() -> None:
+def test_the_limits_of_all_roles_add_up_to_the_needed_connections() -> None:
     limits = sum(item["connection_limit"] for item in module_options.postgres_databases(CHECKED, NUMBERS))
     assert limits == connections_needed([{"langgraph_deployments": LIST}])
     more = [{"langgraph_deployments": LIST, "langgraph_max_extra_revisions": 1}]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a host's data proxy listens and leads, and ports that another program has."""
+"""The listeners and backends of a host's data proxy, and ports that another program uses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FLEET = {"langgraph_hosts": ["app1", "app2"], "langgraph_redis": ["data"], "lang
 
 
 def facts(address: str, more: t.Sequence[str] = ()) -> dict[str, t.Any]:
-    """Facts of a host with an engine: the bridges are no way to it."""
+    """Return the facts of a host with Docker: other hosts cannot reach it by its bridges."""
     return {
         "default_ipv4": {"address": address},
         "interfaces": ["lo", "eth0", "eth-1", "docker0", "langgraph0"],
@@ -40,19 +40,19 @@ def facts(address: str, more: t.Sequence[str] = ()) -> dict[str, t.Any]:
 
 
 def host(name: str, address: str = "", **more: t.Any) -> dict[str, t.Any]:
-    """The variables of a host whose facts are known where it has an address."""
+    """Return the variables of a host; its facts are known if it has an address."""
     return {"inventory_hostname": name, **({"ansible_facts": facts(address)} if address else {}), **more}
 
 
 def gateway(which: str, server: str, **more: t.Any) -> dict[str, t.Any]:
-    """What a host with deployments has of a service."""
+    """Return the gateway listener of a service on a host with deployments."""
     port = {"postgres": 5432, "redis": 6379}[which]
     local = server.startswith("/")
     return {"name": which, "address": GATEWAY, "port": port, "sources": [], "server": server, "local": local, **more}
 
 
 def plan(hosts: t.Sequence[dict[str, t.Any]], name: str, groups: t.Any = None) -> dict[str, t.Any]:
-    """The plan of one of the hosts, all of which are in the play."""
+    """Return the plan of one host; all hosts are in the play."""
     return data_proxy_plan(hosts, name, groups or {}, [item["inventory_hostname"] for item in hosts])
 
 
@@ -62,7 +62,7 @@ def test_a_single_host_needs_no_facts() -> None:
     assert plan([host("one")], "one") == {"listeners": wanted, "unknown": [], "problems": []}
 
 
-def test_its_options() -> None:
+def test_options_of_a_single_host() -> None:
     options = {
         "docker_network_gateway": "10.9.0.1",
         "redis_port": "6390",
@@ -82,7 +82,7 @@ def test_services_by_uri_are_reached_directly() -> None:
     assert plan([host("one", **uri)], "one", SINGLE)["listeners"] == []
 
 
-def test_data_on_a_host_of_its_own() -> None:
+def test_data_on_a_separate_host() -> None:
     hosts = [host("app1", "10.0.0.11"), host("app2", "10.0.0.12"), host("data", "10.0.0.10", redis_port=6390)]
     assert plan(hosts, "app1", FLEET) == {
         "listeners": [
@@ -104,7 +104,7 @@ def test_data_on_a_host_of_its_own() -> None:
     assert (redis["name"], redis["port"], redis["server"]) == ("redis-hosts", 6390, REDIS)
 
 
-def test_a_data_host_with_deployments_has_both() -> None:
+def test_a_data_host_with_deployments_has_both_listeners() -> None:
     groups = {**FLEET, "langgraph_hosts": ["app1", "data"]}
     names = [
         (item["name"], item["address"])
@@ -118,14 +118,14 @@ def test_a_data_host_with_deployments_has_both() -> None:
     ]
 
 
-def test_a_play_of_somebodys_own_on_another_group() -> None:
-    """A host in no group of ours runs deployments; one of data alone does not become one by being in the play."""
+def test_a_users_own_play_on_another_group() -> None:
+    """A host in none of our groups runs deployments; a data host does not, even if it is in the play."""
     hosts = [host("mine", "10.0.0.9"), host("app1", "10.0.0.11"), host("app2", "10.0.0.12"), host("data", "10.0.0.10")]
     assert [item["address"] for item in plan(hosts, "mine", FLEET)["listeners"]] == [GATEWAY, GATEWAY]
     assert {item["address"] for item in plan(hosts, "data", FLEET)["listeners"]} == {"10.0.0.10"}
 
 
-def test_each_host_may_have_servers_of_its_own() -> None:
+def test_each_host_may_have_its_own_servers() -> None:
     own = [host(name, langgraph_redis_server=name, langgraph_postgres_server=name) for name in ("app1", "app2")]
     for name in ("app1", "app2"):
         assert [item["server"] for item in plan(own, name, FLEET)["listeners"]] == [PG, REDIS]
@@ -140,13 +140,13 @@ def test_each_host_may_have_servers_of_its_own() -> None:
         ({"data": "10.0.0.10", "app2": "10.0.0.12"}, "data", ["app1"]),
     ],
 )
-def test_hosts_whose_addresses_are_not_known(known: dict[str, str], name: str, unknown: list[str]) -> None:
+def test_hosts_with_unknown_addresses(known: dict[str, str], name: str, unknown: list[str]) -> None:
     hosts = [host(each, known.get(each, "")) for each in ("app1", "app2", "data")]
     found = plan(hosts, name, FLEET)
     assert (found["unknown"], found["problems"]) == (unknown, [])
 
 
-def test_an_address_that_is_given_needs_no_facts() -> None:
+def test_a_configured_address_needs_no_facts() -> None:
     hosts = [host(f"app{number}", data_proxy_address=f"10.1.0.{number}") for number in (1, 2)]
     hosts.append(host("data", data_proxy_address="fd00::7"))
     assert plan(hosts, "app1", FLEET)["listeners"][0]["server"] == "[fd00::7]:5432"
@@ -157,7 +157,7 @@ def test_an_address_that_is_given_needs_no_facts() -> None:
     ] * 2
 
 
-def test_the_address_of_the_inventory_is_preferred_where_the_host_has_it() -> None:
+def test_the_inventory_address_is_preferred_if_the_host_has_it() -> None:
     data = host("data", ansible_host="10.5.0.1", ansible_facts=facts("198.51.100.7", ["10.5.0.1"]))
     assert plan([host("app1"), host("app2"), data], "app1", FLEET)["listeners"][0]["server"] == "10.5.0.1:5432"
 
@@ -166,21 +166,21 @@ PUBLIC = host("data", "8.8.8.8", ansible_host="8.8.4.4")
 PROBLEMS: dict[str, tuple[dict[str, t.Any], str]] = {
     "public": (
         PUBLIC,
-        "data has Redis or Postgres for other hosts and its usual address is not a private one; give it data_proxy_address",
+        "data serves Redis or Postgres to other hosts and its usual address is not private; set data_proxy_address",
     ),
     "wildcard": (
         host("data", data_proxy_address="0.0.0.0"),
-        "data_proxy_address of data is '0.0.0.0'; give the one address",
+        "data_proxy_address of data is '0.0.0.0'; set the address",
     ),
     "name": (
         host("data", data_proxy_address="data.example"),
-        "data_proxy_address of data is 'data.example', which is no IP address",
+        "data_proxy_address of data is 'data.example', which is not an IP address",
     ),
 }
 
 
 @pytest.mark.parametrize(("data", "problem"), PROBLEMS.values(), ids=PROBLEMS)
-def test_an_address_that_is_none_for_this(data: dict[str, t.Any], problem: str) -> None:
+def test_an_unusable_address(data: dict[str, t.Any], problem: str) -> None:
     hosts = [host("app1", "10.0.0.11"), host("app2", "10.0.0.12"), data]
     for name in ("app1", "data"):
         found = plan(hosts, name, FLEET)
@@ -189,17 +189,17 @@ def test_an_address_that_is_none_for_this(data: dict[str, t.Any], problem: str) 
         assert found["listeners"] == []
 
 
-def test_a_public_address_that_is_given_is_meant() -> None:
+def test_a_configured_public_address_is_accepted() -> None:
     hosts = [host("app1", "10.0.0.11"), host("app2", "10.0.0.12"), {**PUBLIC, "data_proxy_address": "8.8.8.8"}]
     assert plan(hosts, "data", FLEET)["problems"] == []
 
 
 def test_other_problems() -> None:
     assert plan([host("one", redis_port=5432)], "one", SINGLE)["problems"] == [
-        "Redis and Postgres are to have the same port 5432; give redis_port or postgres_port another one"
+        "Redis and Postgres have the same port 5432; change redis_port or postgres_port"
     ]
     assert plan([host("one", langgraph_redis_server="db")], "one", SINGLE)["problems"] == [
-        "langgraph_redis_server is 'db', which is no host of the inventory; correct it"
+        "langgraph_redis_server is 'db', which is not a host of the inventory; correct it"
     ]
 
 
@@ -209,14 +209,14 @@ def test_addresses_of_a_host() -> None:
 
 
 def bridged(name: str, address: str, **more: t.Any) -> dict[str, t.Any]:
-    """A host of virtual machines: its way out is a bridge, beside those of the engine."""
+    """Return a hypervisor: its uplink is a bridge, in addition to Docker's bridges."""
     bridge = {"type": "bridge", "ipv4": {"address": address}}
     interfaces = {"interfaces": ["lo", "eno1", "br-lan", "docker0"], "eno1": {"type": "ether"}, "br_lan": bridge}
     routes = {"default_ipv4": {"address": address, "interface": "br-lan"}}
     return host(name, ansible_facts={**facts(address), **interfaces, **routes, **more})
 
 
-def test_a_host_whose_way_out_is_a_bridge() -> None:
+def test_a_host_whose_uplink_is_a_bridge() -> None:
     assert own_addresses(bridged("one", "10.0.0.1")) == ["10.0.0.1"]
     hosts = [bridged("app1", "10.0.0.11"), bridged("app2", "10.0.0.12"), bridged("data", "10.0.0.10")]
     found = plan(hosts, "data", FLEET)
@@ -226,7 +226,7 @@ def test_a_host_whose_way_out_is_a_bridge() -> None:
     ] * 2
 
 
-def test_a_bridge_with_the_route_of_ipv6_or_the_address_of_the_inventory() -> None:
+def test_a_bridge_with_the_ipv6_route_or_the_inventory_address() -> None:
     without = bridged("one", "10.0.0.1", default_ipv4={})
     assert own_addresses(without) == []
     assert own_addresses({**without, "ansible_host": "10.0.0.1"}) == ["10.0.0.1"]
@@ -235,16 +235,16 @@ def test_a_bridge_with_the_route_of_ipv6_or_the_address_of_the_inventory() -> No
     ]
 
 
-def test_a_host_that_nothing_is_known_to_come_from_is_not_left_out_in_silence() -> None:
+def test_a_client_host_without_an_address_is_reported() -> None:
     hosts = [bridged("app1", "10.0.0.11", default_ipv4={}), host("app2", "10.0.0.12"), host("data", "10.0.0.10")]
     (problem,) = plan(hosts, "data", FLEET)["problems"]
     assert problem.startswith(
-        "app1 uses Redis or Postgres of another host, and its facts have no address towards others"
+        "app1 uses Redis or Postgres of another host, and its facts have no address that other hosts see"
     )
 
 
-def test_an_address_that_is_given_is_the_only_one_whether_facts_are_known_or_not() -> None:
-    """They are where they are cached, and the settings are not to depend on the control node."""
+def test_a_configured_address_is_the_only_one_with_or_without_facts() -> None:
+    """Facts may be cached, and the configuration must not depend on the control node."""
     data = host("data", "10.0.0.10")
     known = [
         host("app1", "10.0.0.11", data_proxy_address="10.1.0.1"),
@@ -256,7 +256,7 @@ def test_an_address_that_is_given_is_the_only_one_whether_facts_are_known_or_not
 
 
 @pytest.mark.parametrize("given", ["app1.example", "0.0.0.0"])
-def test_an_address_of_a_user_that_is_none(given: str) -> None:
+def test_an_invalid_configured_address(given: str) -> None:
     hosts = [host("app1", data_proxy_address=given), host("app2", "10.0.0.12"), host("data", "10.0.0.10")]
     (problem,) = plan(hosts, "data", FLEET)["problems"]
     assert problem.startswith(f"data_proxy_address of app1 is '{given}'")
@@ -274,22 +274,22 @@ LISTENERS = [
 
 
 @pytest.mark.parametrize("address", ["172.29.0.1", "0.0.0.0", "::", "10.0.0.10"])
-def test_a_port_that_is_taken(address: str) -> None:
+def test_a_port_in_use(address: str) -> None:
     lines = taken_ports(LISTENERS, [listens(address, 6379)], "one")
     assert lines
     for line in lines:
         assert "redis-server listens on" in line
-        assert "of one; give redis_port another number" in line
+        assert "of one; change redis_port" in line
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "192.0.2.1", "fd00::5"])
-def test_a_port_that_is_free_where_it_counts(address: str) -> None:
+def test_a_port_that_is_free_on_the_listeners_address(address: str) -> None:
     assert taken_ports(LISTENERS, [listens(address, 6379), listens("0.0.0.0", 80)], "one") == []
 
 
-def test_our_own_proxy_has_them() -> None:
+def test_our_own_proxy_uses_the_ports() -> None:
     assert taken_ports(LISTENERS, [listens(GATEWAY, 6379, "langgraph-data-proxy", "haproxy")], "one") == []
     (line,) = taken_ports(LISTENERS, [listens("0.0.0.0", 5432, "haproxy", "haproxy")], "one")
     assert line.startswith(
-        "the data proxy cannot listen on 172.29.0.1:5432: haproxy listens on 0.0.0.0:5432 of one; give postgres_port"
+        "the data proxy cannot listen on 172.29.0.1:5432: haproxy listens on 0.0.0.0:5432 of one; change postgres_port"
     )

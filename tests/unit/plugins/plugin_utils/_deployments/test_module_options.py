@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From checked deployments to what each next station takes."""
+"""From checked deployments to the options of each module."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwor
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, Revision
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.status import describe
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import module_options
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import Surroundings
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import CheckContext
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.module_options import targets
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._revisions.test_status import (
@@ -28,7 +28,7 @@ LIST: list[dict[str, t.Any]] = [
     {"name": "old", "state": "absent"},
     {"name": "research", "image": "r:1", "port": 8124, "edition": "none", "postgres_password": "p@ss/word"},
 ]
-CHECKED = check_deployments(LIST, Surroundings("k" * 32))[0]
+CHECKED = check_deployments(LIST, CheckContext("k" * 32))[0]
 NUMBERS = {"support-bot": {"redis_db": 1}, "research": {"redis_db": 7}}
 REDIS = {"host": "172.29.0.1", "port": "6379", "tls": False}
 POSTGRES = {"host": "172.29.0.1", "port": 5432, "sslmode": "prefer"}
@@ -61,16 +61,16 @@ def test_postgres_databases() -> None:
     assert (found[0]["aes_keys"], found[0]["accept_new_aes_key"]) == ([], False)
 
 
-def test_postgres_remembers_the_aes_key_by_a_fingerprint() -> None:
-    surroundings = Surroundings("k" * 32, previous_secret_key="p" * 32)
+def test_postgres_records_the_fingerprint_of_the_aes_key() -> None:
+    context = CheckContext("k" * 32, previous_secret_key="p" * 32)
     keys = {"langgraph_aes_key": "a" * 32, "accept_new_aes_key": True}
-    (entry,) = module_options.postgres_databases(check_deployments([{**LIST[0], **keys}], surroundings)[0], NUMBERS)
+    (entry,) = module_options.postgres_databases(check_deployments([{**LIST[0], **keys}], context)[0], NUMBERS)
     assert entry["aes_keys"] == aes_fingerprints("support-bot", "a" * 32, ["k" * 32, "p" * 32])
     assert entry["accept_new_aes_key"]
     assert "a" * 32 not in str(entry)
 
 
-def test_each_service_has_its_own_number_and_database() -> None:
+def test_each_service_has_its_own_database_number_and_database() -> None:
     first, gone, second = services()
     assert (gone["state"], "environment" in gone) == ("absent", False)
     one, two = environment(first), environment(second)
@@ -82,13 +82,13 @@ def test_each_service_has_its_own_number_and_database() -> None:
     assert (one["MODEL"], one["REDIS_KEY_PREFIX"]) == ("x", "support-bot:")
 
 
-def test_credentials_are_apart_from_what_makes_a_revision() -> None:
+def test_credentials_are_separate_from_the_environment_of_a_revision() -> None:
     first = services()[0]
     assert [line.partition("=")[0] for line in first["credentials"].splitlines()] == ["DATABASE_URI", "REDIS_URI"]
     assert not {"DATABASE_URI", "REDIS_URI"} & {line.partition("=")[0] for line in first["environment"].splitlines()}
 
 
-def test_the_login_is_the_one_that_postgres_says() -> None:
+def test_the_login_is_the_one_that_postgres_database_returned() -> None:
     logins = {"support-bot": {"login": "support_bot.b"}}
     first, _gone, second = module_options.rollout_deployments(CHECKED, NUMBERS, REDIS, POSTGRES, logins)
     assert environment(first)["DATABASE_URI"].startswith("postgres://support_bot.b:")
@@ -97,11 +97,11 @@ def test_the_login_is_the_one_that_postgres_says() -> None:
 
 
 @pytest.mark.parametrize(("tls", "scheme"), [(True, "rediss"), ("yes", "rediss"), ("false", "redis"), (False, "redis")])
-def test_tls_may_come_as_text_from_the_command_line(tls: t.Any, scheme: str) -> None:
+def test_tls_may_be_a_string_from_the_command_line(tls: t.Any, scheme: str) -> None:
     assert environment(services(tls=tls)[0])["REDIS_URI"].startswith(f"{scheme}://")
 
 
-def test_health_targets_hold_nothing_secret() -> None:
+def test_health_targets_contain_no_secrets() -> None:
     assert module_options.health_targets(CHECKED) == [
         {"name": "support-bot", "url": "https://127.0.0.1:8123/bot", "host": "support.example.com"},
         {"name": "research", "url": "http://127.0.0.1:8124", "host": None},
@@ -116,7 +116,7 @@ def test_each_service_has_its_address() -> None:
     assert environment(first)["MOUNT_PREFIX"] == "/bot"
 
 
-def test_a_redis_without_users_is_used_with_its_administrators_login() -> None:
+def test_a_redis_without_users_is_used_with_the_administrators_login() -> None:
     numbers = {name: {**claim, "user": None} for name, claim in NUMBERS.items()}
     redis = {"host": "r", "port": 6379, "tls": False, "admin_uri": "redis://admin:p%40ss@r:6379"}
     postgres = {"host": "p", "port": 5432, "sslmode": "require"}
@@ -130,11 +130,11 @@ def test_targets() -> None:
     assert targets([described()]) == [{"name": "bot", "url": "https://127.0.0.1:8123/bot", "host": "bot.example.com"}]
 
 
-def test_a_server_without_a_proxy_is_asked_at_its_root() -> None:
-    """It answers /ok there alone, wherever its routes are mounted."""
+def test_a_server_without_a_proxy_is_checked_at_its_root() -> None:
+    """It serves /ok only there, wherever its routes are mounted."""
     (target,) = targets([{**described(), "proxy": "none", "tls": False, "hostname": None}])
     assert target == {"name": "bot", "url": "http://127.0.0.1:8123", "host": None}
 
 
-def test_what_never_served_is_no_target() -> None:
+def test_a_deployment_that_never_served_is_no_target() -> None:
     assert targets([describe(Deployment("bot", None, (Revision(1),)), {}, sessions)]) == []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every mistake that a list can have gives one line that names the deployment, the option and the remedy."""
+"""Every error in a list results in one line with the deployment, the option and the remedy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deploym
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import (
-    Surroundings,
+    CheckContext,
     channel_warnings,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
@@ -30,18 +30,18 @@ OTHER = {"name": "research", "image": "research:1", "port": 8124, "langgraph_clo
 
 
 def bot(**changes: t.Any) -> dict[str, t.Any]:
-    """BOT with other values; a value of ``...`` takes the option away."""
+    """Return BOT with changed values; ``...`` removes an option."""
     return {key: value for key, value in {**BOT, **changes}.items() if value is not ...}
 
 
-def lines(*entries: t.Any, **surroundings: t.Any) -> list[str]:
-    """The problems of a list, as people see them."""
-    return [str(problem) for problem in check_deployments(entries, Surroundings(KEY, **surroundings))[1]]
+def lines(*entries: t.Any, **context: t.Any) -> list[str]:
+    """Return the problems of a list, as users see them."""
+    return [str(problem) for problem in check_deployments(entries, CheckContext(KEY, **context))[1]]
 
 
-def complete(*entries: t.Any, **surroundings: t.Any) -> list[dict[str, t.Any]]:
-    """The deployments of a list that has no problem."""
-    deployments, problems = check_deployments(entries, Surroundings(KEY, **surroundings))
+def complete(*entries: t.Any, **context: t.Any) -> list[dict[str, t.Any]]:
+    """Return the deployments of a list without problems."""
+    deployments, problems = check_deployments(entries, CheckContext(KEY, **context))
     assert problems == []
     return deployments
 
@@ -55,28 +55,30 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(name="Support_Bot"),
         line(
             "name",
-            "has characters that a Postgres database, a systemd unit and a container cannot share; "
-            "use a-z, 0-9 and hyphens inside, beginning with a letter",
+            "has characters that are not allowed for a Postgres database, a systemd unit and a container; "
+            "use a-z, 0-9 and inner hyphens, and begin with a letter",
             "Support_Bot",
         ),
     ),
     "longer than an identifier": (
         bot(name="a" * 64),
-        line("name", "has 64 characters; a Postgres identifier holds 63: choose a shorter one", "a" * 57 + "..."),
+        line(
+            "name", "has 64 characters; a Postgres identifier has at most 63: choose a shorter name", "a" * 57 + "..."
+        ),
     ),
     "a name of Postgres": (
         bot(name="postgres"),
-        line("name", "is a name that Postgres or Redis keep for themselves; choose another one", "postgres"),
+        line("name", "is reserved by Postgres or Redis; choose another name", "postgres"),
     ),
     "a prefix of Postgres": (
         bot(name="pg-bot"),
-        line("name", "is a name that Postgres or Redis keep for themselves; choose another one", "pg-bot"),
+        line("name", "is reserved by Postgres or Redis; choose another name", "pg-bot"),
     ),
-    "name is a number": (bot(name=5), line("name", "is a number (5); it must be text", "5")),
-    "name is missing": (bot(name=...), line("name", "is missing; give it as text", "number 1")),
-    "name is empty": (bot(name=" "), line("name", "is empty; give it a value or remove it", "number 1")),
-    "name is null": (bot(name=None), line("name", "is missing; give it as text", "number 1")),
-    "image is missing": (bot(image=...), line("image", "is missing; give it as text")),
+    "name is a number": (bot(name=5), line("name", "is a number (5); it must be a string", "5")),
+    "name is missing": (bot(name=...), line("name", "is missing; set it to a string", "entry 1")),
+    "name is empty": (bot(name=" "), line("name", "is empty; set a value or remove it", "entry 1")),
+    "name is null": (bot(name=None), line("name", "is missing; set it to a string", "entry 1")),
+    "image is missing": (bot(image=...), line("image", "is missing; set it to a string")),
     "image with a space": (
         bot(image="my bot:1"),
         line("image", "is not an image reference; write NAME:TAG or NAME@DIGEST, the name in lower case"),
@@ -85,7 +87,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(image="Bot:1"),
         line("image", "is not an image reference; write NAME:TAG or NAME@DIGEST, the name in lower case"),
     ),
-    "port is missing": (bot(port=...), line("port", "is missing; give it as a whole number")),
+    "port is missing": (bot(port=...), line("port", "is missing; set it to a whole number")),
     "port is true": (bot(port=True), line("port", "is true or false (True); it must be a whole number")),
     "port is text": (bot(port="http"), line("port", "is text (http); it must be a whole number")),
     "port is a fraction": (bot(port=80.5), line("port", "is a number (80.5); it must be a whole number")),
@@ -95,7 +97,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     "port is zero": (bot(port="0"), line("port", "0 is too small; it must be at least 1")),
     "address is a name": (
         bot(bind_address="localhost"),
-        line("bind_address", "'localhost' is not an IP address; give an address of the host"),
+        line("bind_address", "'localhost' is not an IP address; set an address of the host"),
     ),
     "unknown state": (
         bot(state="stopped"),
@@ -128,15 +130,15 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(langsmith_api_key=...),
         line(
             "langsmith_api_key",
-            "the server needs a credential and has none; give it, or 'langgraph_cloud_license_key', "
-            "or 'edition: none' for an image that checks no licence",
+            "the server needs a credential and has none; set it, or 'langgraph_cloud_license_key', "
+            "or 'edition: none' for an image without a licence check",
         ),
     ),
     "two credentials": (
         bot(langgraph_cloud_license_key="lic"),
         line(
             "langgraph_cloud_license_key",
-            "is given together with 'langsmith_api_key'; keep one, or say 'edition: enterprise' if the LangSmith key "
+            "is set together with 'langsmith_api_key'; keep one, or set 'edition: enterprise' if the LangSmith key "
             "is for tracing",
         ),
     ),
@@ -144,19 +146,19 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(edition="lite", langgraph_cloud_license_key="lic"),
         line(
             "langgraph_cloud_license_key",
-            "is given, but the edition is lite; edition lite takes 'langsmith_api_key' alone",
+            "is set, but the edition is lite; edition lite needs only 'langsmith_api_key'",
         ),
     ),
     "lite without a key": (
         bot(edition="lite", langsmith_api_key=...),
         line(
             "langsmith_api_key",
-            "is missing, and the edition is lite; edition lite takes 'langsmith_api_key' alone",
+            "is missing, and the edition is lite; edition lite needs only 'langsmith_api_key'",
         ),
     ),
     "enterprise without a licence": (
         bot(edition="enterprise"),
-        line("langgraph_cloud_license_key", "is missing, and the edition is enterprise; give the licence key"),
+        line("langgraph_cloud_license_key", "is missing, and the edition is enterprise; set the licence key"),
     ),
     "prefix without a slash": (
         bot(mount_prefix="support"),
@@ -164,7 +166,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "prefix with a last slash": (
         bot(mount_prefix="/support/"),
-        line("mount_prefix", "'/support/' ends with a slash; leave the last slash out"),
+        line("mount_prefix", "'/support/' ends with a slash; remove the last slash"),
     ),
     "prefix with a space": (
         bot(mount_prefix="/sup port"),
@@ -199,7 +201,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         line("hostname", f"'{'a.' * 28}a...' is not a host name; write it as support.example.com"),
     ),
     "TLS is a word": (bot(tls="maybe"), line("tls", "is text (maybe); it must be true or false")),
-    "prefix of a slash": (bot(mount_prefix="/"), line("mount_prefix", "'/' ends with a slash; leave the option out")),
+    "prefix of a slash": (bot(mount_prefix="/"), line("mount_prefix", "'/' ends with a slash; remove the option")),
     "AES key of 5 bytes": (
         bot(langgraph_aes_key="short"),
         line("langgraph_aes_key", "has 5 bytes; a key has 16, 24 or 32 bytes"),
@@ -212,7 +214,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(langsmith_runs_endpoints={"https://a": "k"}, langchain_endpoint="https://b"),
         line(
             "langsmith_runs_endpoints",
-            "is given together with 'langchain_endpoint'; the LangSmith SDK takes one of them",
+            "is set together with 'langchain_endpoint'; the LangSmith SDK takes one of them",
         ),
     ),
     "endpoint without a scheme": (
@@ -221,7 +223,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "auth without a tenant": (
         bot(langgraph_auth_type="langsmith", langsmith_auth_endpoint="https://a"),
-        line("langsmith_tenant_id", "is missing, and langgraph_auth_type is langsmith; give it"),
+        line("langsmith_tenant_id", "is missing, and langgraph_auth_type is langsmith; set it"),
     ),
     "memory without a unit that exists": (
         bot(memory="2GB"),
@@ -231,7 +233,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(memory="512"),
         line(
             "memory",
-            "'512' is less than the 6m that the engine asks for; write it as the engine does, for example 512m or 2g",
+            "'512' is less than the engine's minimum of 6m; write it as the engine does, for example 512m or 2g",
         ),
     ),
     "cpus is not a number": (bot(cpus=float("nan")), line("cpus", "is a number (nan); it must be a number")),
@@ -241,9 +243,9 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "list of numbers": (
         bot(extensions=["vector", 5]),
-        line("extensions", "is a list with something else than texts; it must be a list of texts"),
+        line("extensions", "is a list with items that are not strings; it must be a list of strings"),
     ),
-    "text for a list": (bot(extensions="vector"), line("extensions", "is text (vector); it must be a list of texts")),
+    "text for a list": (bot(extensions="vector"), line("extensions", "is text (vector); it must be a list of strings")),
     "SQL for an extension": (
         bot(extensions=["vector; drop"]),
         line(
@@ -265,7 +267,10 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "mapping that JSON cannot hold": (
         bot(langgraph_thread_ttl={5: "a", "b": object()}),
-        line("langgraph_thread_ttl", "holds what JSON cannot; use texts as keys, and texts and numbers as values"),
+        line(
+            "langgraph_thread_ttl",
+            "contains a value that JSON cannot represent; use strings as keys, and strings and numbers as values",
+        ),
     ),
     "prefix with a pattern": (
         bot(redis_key_prefix="bot*"),
@@ -281,23 +286,23 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(env={"CERT": "a\nb"}),
         line(
             "env.CERT",
-            "has a line break; the engine's environment file cannot hold one: encode it, as base64 say",
+            "has a line break; the engine's environment file cannot contain one: encode it, for example as base64",
         ),
     ),
     "REDIS_URI in env": (
         bot(env={"REDIS_URI": "redis://mine"}),
         line(
             "env.REDIS_URI",
-            "belongs to the collection; remove it: the collection claims the Redis database and sets it",
+            "is set by the collection; remove it: the collection claims the Redis database and sets it",
         ),
     ),
     "option's variable in env": (
         bot(env={"LOG_LEVEL": "INFO"}),
-        line("env.LOG_LEVEL", "belongs to the collection; use the option 'log_level'"),
+        line("env.LOG_LEVEL", "is set by the collection; use the option 'log_level'"),
     ),
-    "null in env": (bot(env={"A": None}), line("env.A", "has no value; give it one, or remove it")),
-    "list in env": (bot(env={"A": [1]}), line("env.A", "is a list; write it as text")),
-    "mapping in env": (bot(env={"A": {"b": 1}}), line("env.A", "is a mapping; write it as text")),
+    "null in env": (bot(env={"A": None}), line("env.A", "has no value; set a value, or remove it")),
+    "list in env": (bot(env={"A": [1]}), line("env.A", "is a list; write it as a string")),
+    "mapping in env": (bot(env={"A": {"b": 1}}), line("env.A", "is a mapping; write it as a string")),
     "number as a variable's name": (
         bot(env={5: "x"}),
         line("env.5", "is not the name of a variable; use letters, digits and underscores"),
@@ -308,7 +313,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "value longer than a line may be": (
         bot(env={"BLOB": "x" * 65531}),
-        line("env.BLOB", "is too long; the engine's environment file takes lines of up to 65535 bytes"),
+        line("env.BLOB", "is too long; the engine's environment file allows lines of up to 65535 bytes"),
     ),
 }
 
@@ -324,46 +329,46 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "langgraph_deployments",
-            "the list is empty; give at least one deployment, or leave this host out of the group langgraph_hosts",
+            "the list is empty; add a deployment, or remove this host from the group langgraph_hosts",
             "-",
         ),
     ),
     "null in the list": (
         (None, BOT),
         {},
-        line("-", "is not a mapping; write a mapping with at least name, image and port", "number 1"),
+        line("-", "is not a mapping; write a mapping with at least name, image and port", "entry 1"),
     ),
     "text in the list": (
         (BOT, "LANGSMITH_API_KEY=lsv2"),
         {},
-        line("-", "is not a mapping; write a mapping with at least name, image and port", "number 2"),
+        line("-", "is not a mapping; write a mapping with at least name, image and port", "entry 2"),
     ),
     "duplicate name": (
         (BOT, {**OTHER, "name": "support-bot"}),
         {},
-        line("name", "is the name of two deployments; a name is the identity of one deployment"),
+        line("name", "is the name of two deployments; give each deployment a unique name"),
     ),
     "two deployments on one port": (
         (BOT, {**OTHER, "port": "8123"}),
         {},
         line(
             "port",
-            "port 8123 is also that of 'support-bot'; give each deployment its own port, or to each on it a hostname or a "
+            "port 8123 is also used by 'support-bot'; give each deployment its own port, or give every deployment on it a hostname or a "
             "mount_prefix",
             "research",
         ),
     ),
-    "one of two on a port can be told apart": (
+    "one of two on a port can be distinguished": (
         (BOT, {**OTHER, "port": 8123, "hostname": "research.example.com"}),
         {},
         line(
             "port",
-            "port 8123 is also that of 'support-bot'; give each deployment its own port, or to each on it a hostname or a "
+            "port 8123 is also used by 'support-bot'; give each deployment its own port, or give every deployment on it a hostname or a "
             "mount_prefix",
             "research",
         ),
     ),
-    "two on a port cannot be told apart": (
+    "two on a port cannot be distinguished": (
         (
             bot(hostname="a.example", mount_prefix="/a"),
             {**OTHER, "port": 8123} | {"hostname": "A.example"} | {"mount_prefix": "/a"},
@@ -371,8 +376,8 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 with the same hostname and mount_prefix is also that of 'support-bot'; give one of them another "
-            "port, hostname or mount_prefix",
+            "port 8123 with the same hostname and mount_prefix is also used by 'support-bot'; change "
+            "the port, hostname or mount_prefix of one of them",
             "research",
         ),
     ),
@@ -385,8 +390,8 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 with the same hostname and mount_prefix is also that of 'research'; give one of them another port, "
-            "hostname or mount_prefix",
+            "port 8123 with the same hostname and mount_prefix is also used by 'research'; change the "
+            "port, hostname or mount_prefix of one of them",
             "third",
         ),
     ),
@@ -395,7 +400,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 has another bind_address or tls for 'support-bot'; deployments on one port share both",
+            "port 8123 has a different bind_address or tls for 'support-bot'; deployments on one port must share both",
             "research",
         ),
     ),
@@ -404,14 +409,14 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 has another bind_address or tls for 'support-bot'; deployments on one port share both",
+            "port 8123 has a different bind_address or tls for 'support-bot'; deployments on one port must share both",
             "research",
         ),
     ),
     "a shared port without a proxy": (
         (bot(mount_prefix="/a"), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
         {"proxy": "none"},
-        line("port", "port 8123 is also that of 'support-bot'; give each deployment its own port", "research"),
+        line("port", "port 8123 is also used by 'support-bot'; give each deployment its own port", "research"),
     ),
     "a host name and TLS without a proxy": (
         (bot(hostname="a.example", tls=True),),
@@ -436,19 +441,25 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
     "it may reach nobody": (
         (bot(may_reach=["reserch"]), {**OTHER, "bind_address": "0.0.0.0"}),
         {},
-        line("may_reach", "'reserch' is no deployment of this host; name one of the list, or one that the host has"),
+        line(
+            "may_reach",
+            "'reserch' is not a deployment of this host; name a deployment in the list, or one that runs on the host",
+        ),
     ),
-    "it may reach one that goes": (
+    "it may reach an absent deployment": (
         (bot(may_reach=["research"]), {"name": "research", "state": "absent"}),
         {"deployed": {"research": 8124}},
-        line("may_reach", "'research' is no deployment of this host; name one of the list, or one that the host has"),
+        line(
+            "may_reach",
+            "'research' is not a deployment of this host; name a deployment in the list, or one that runs on the host",
+        ),
     ),
-    "it may reach one that answers where no container gets to": (
+    "it may reach one that listens only on the loopback": (
         (bot(may_reach=["research"]), OTHER),
         {},
         line(
             "may_reach",
-            "'research' answers on the loopback alone, which no container reaches; give that one bind_address: 0.0.0.0, or "
+            "'research' listens only on a loopback address, which no container reaches; set its bind_address to 0.0.0.0 or to "
             "the gateway of the deployments' network",
         ),
     ),
@@ -470,7 +481,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "redis_db",
-            "number 3 is also asked for by 'support-bot'; leave it out and the collection gives a free one",
+            "database number 3 is also requested by 'support-bot'; remove the option, and the collection assigns a free one",
             "research",
         ),
     ),
@@ -479,8 +490,8 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "redis_key_prefix",
-            "'support-bot:' is also that of 'support-bot', and Redis channels know no numbers; "
-            "leave it out and each has its own",
+            "'support-bot:' is also the prefix of 'support-bot', and Redis channels are not separated by database number; "
+            "remove the option, and each deployment has its own",
             "research",
         ),
     ),
@@ -512,11 +523,11 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {"images": {"research:1"}},
         line(
             "image",
-            "the host has no image 'support-bot:1'; load it there, list its archive in image_archives or its folder in "
+            "the host has no image 'support-bot:1'; load it there, list its archive in image_archives or its directory in "
             "image_builds, or set image_pull: always",
         ),
     ),
-    "bad image is told once": (
+    "bad image is reported once": (
         (bot(image="my bot"),),
         {"images": set()},
         line("image", "is not an image reference; write NAME:TAG or NAME@DIGEST, the name in lower case"),
@@ -554,7 +565,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {"redis_databases": 2},
         line(
             "redis_db",
-            "the list has 2 deployments, and Redis 1 numbers beside the reserved 0; set redis_databases to 3 or more",
+            "the list has 2 deployments, and Redis has 1 database numbers besides the reserved 0; set redis_databases to 3 or more",
             "research",
         ),
     ),
@@ -563,7 +574,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {"redis_databases": 1},
         line(
             "redis_db",
-            "the list has 1 deployments, and Redis 0 numbers beside the reserved 0; set redis_databases to 2 or more",
+            "the list has 1 deployments, and Redis has 0 database numbers besides the reserved 0; set redis_databases to 2 or more",
         ),
     ),
     "number beyond the server's": (
@@ -574,12 +585,12 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
     "env_file missing": (
         (bot(env_file="bot.env", langsmith_api_key=...),),
         {"env_files": {"bot.env": None}},
-        line("env_file", "there is no file 'bot.env'; give the path of a file in UTF-8 on the control node"),
+        line("env_file", "there is no file 'bot.env'; set the path of a UTF-8 file on the control node"),
     ),
     "env_file malformed": (
         (bot(env_file="bot.env"),),
         {"env_files": {"bot.env": "A=1\nsk-secret\n"}},
-        line("env_file", "bot.env: line 2 is not NAME=value; write NAME=value, one a line"),
+        line("env_file", "bot.env: line 2 is not NAME=value; write one NAME=value per line"),
     ),
     "env_file sets what the collection sets": (
         (bot(env_file="bot.env"),),
@@ -589,7 +600,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
             "bot.env sets DATABASE_URI; remove the line: the collection claims the Postgres database and sets it",
         ),
     ),
-    "env_file with a number that is none": (
+    "env_file with an invalid number": (
         (bot(env_file="bot.env"),),
         {"env_files": {"bot.env": "N_JOBS_PER_WORKER=many\n"}},
         line("n_jobs_per_worker", "is text (many); it must be a whole number"),
@@ -597,7 +608,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
     "address of the role": (
         (BOT,),
         {"bind_address": "everywhere"},
-        line("langgraph_bind_address", "'everywhere' is not an IP address; give an address of the host", "-"),
+        line("langgraph_bind_address", "'everywhere' is not an IP address; set an address of the host", "-"),
     ),
 }
 
@@ -607,18 +618,18 @@ def test_list(entries: tuple[t.Any, ...], around: dict[str, t.Any], expected: li
     assert lines(*entries, **around) == expected
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     found = lines(bot(port=True, prot=1), {**OTHER, "name": "Bad", "env": {"A": None}}, None)
     assert [text.split(":")[0] for text in found] == [
         "deployment 'support-bot', option 'prot'",
         "deployment 'support-bot', option 'port'",
         "deployment 'Bad', option 'name'",
         "deployment 'Bad', option 'env.A'",
-        "deployment 'number 3', option '-'",
+        "deployment 'entry 3', option '-'",
     ]
 
 
-def test_a_missing_env_file_hides_no_other_mistake() -> None:
+def test_a_missing_env_file_hides_no_other_problem() -> None:
     found = lines(bot(env_file="x", langsmith_api_key=..., prot=1, log_level="LOUD"), env_files={"x": None})
     assert [text.split("'")[3] for text in found] == ["env_file", "prot", "log_level"]
 
@@ -635,7 +646,7 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
             "deployed": {"support-bot": 8123, "research": 8124},
         },
     ),
-    "port of a deployment that goes": (
+    "port of an absent deployment": (
         (BOT, {"name": "research", "state": "absent"}),
         {"listening": {8123: "docker-proxy"}, "deployed": {"research": 8123}},
     ),
@@ -673,7 +684,7 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
         (bot(mount_prefix="/a"), {**OTHER, "port": 8123, "mount_prefix": "/b"}),
         {"listening": {8123: "haproxy"}, "deployed": {"support-bot": 8123, "research": 8123}},
     ),
-    "key for tracing beside a licence": ((bot(edition="enterprise", langgraph_cloud_license_key="x"),), {}),
+    "key for tracing in addition to a licence": ((bot(edition="enterprise", langgraph_cloud_license_key="x"),), {}),
     "image without a licence": ((bot(edition="none", langsmith_api_key=...),), {}),
     "longest value": ((bot(env={"BLOB": "x" * 65530}),), {}),
     "empty value": ((bot(env={"EMPTY": ""}),), {}),
@@ -685,7 +696,7 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
         {},
     ),
     "same channels, by consent": ((bot(**FIXED_CHANNELS), {**OTHER, **FIXED_CHANNELS}), {}),
-    "same channels as one that goes": (
+    "same channels as an absent deployment": (
         (bot(redis_key_patterns=["lg:*"]), {**OTHER, "redis_key_patterns": ["lg:*"], "state": "absent"}),
         {},
     ),
@@ -707,8 +718,8 @@ def test_allowed(entries: tuple[t.Any, ...], around: dict[str, t.Any]) -> None:
         ({"redis_channel_patterns": ["*:events"]}, {}),
     ],
 )
-def test_channels_that_meet(one: dict[str, t.Any], other: dict[str, t.Any]) -> None:
-    """Redis pub/sub knows no numbers, so patterns alone keep deployments apart."""
+def test_overlapping_channels(one: dict[str, t.Any], other: dict[str, t.Any]) -> None:
+    """Redis pub/sub is not separated by database number, so only patterns separate deployments."""
     found = lines(bot(**one), {**OTHER, **other})
     assert [line.split(":")[0] for line in found] == [
         f"deployment '{name}', option 'redis_channel_patterns'" for name in ("support-bot", OTHER["name"])
@@ -755,7 +766,7 @@ def test_url_of_an_address(address: str, url: str) -> None:
     assert complete(bot(bind_address=address))[0]["url"] == url
 
 
-def test_address_of_a_deployment() -> None:
+def test_bind_address_of_a_deployment() -> None:
     (found,) = complete(bot(hostname="support.example.com", mount_prefix="/a/b", tls=True))
     assert (found["hostname"], found["prefix"], found["tls"]) == ("support.example.com", "/a/b", True)
     assert found["url"] == "https://127.0.0.1:8123/a/b"
@@ -766,22 +777,22 @@ def test_address_of_a_deployment() -> None:
 
 @pytest.mark.parametrize(("proxy", "url"), [("haproxy", "http://127.0.0.1:8123/a"), ("none", "http://127.0.0.1:8123")])
 def test_url_of_a_prefix(proxy: str, url: str) -> None:
-    """Where the proxy answers with /ok; a server itself keeps that at its root."""
+    """The proxy serves /ok under the prefix; the server serves it at its root."""
     (found,) = complete(bot(mount_prefix="/a"), proxy=proxy)
     assert (found["url"], found["prefix"], found["variables"]["MOUNT_PREFIX"]) == (url, "/a", "/a")
 
 
-def test_the_limit_of_a_role_holds_the_revisions_that_run_side_by_side() -> None:
+def test_the_limit_of_a_role_includes_all_running_revisions() -> None:
     assert complete(BOT, running_revisions=2)[0]["connection_limit"] == 2 * 32
-    # Those of other hosts too.
+    # Including those on other hosts.
     assert complete(BOT, connections={"support-bot": 200})[0]["connection_limit"] == 200
 
 
-def test_a_drain_of_zero_is_kept() -> None:
+def test_a_drain_time_of_zero_is_kept() -> None:
     assert complete(bot(bg_job_shutdown_grace_period_secs=0))[0]["drain_seconds"] == 0
 
 
-def test_env_file_is_folded_in() -> None:
+def test_env_file_is_merged() -> None:
     text = (
         "LANGSMITH_API_KEY=from-file\nMODEL=file\nTEMPERATURE=0.1\nLOG_JSON=1\nCORS_ALLOW_ORIGINS=https://a, b\n"
         'LANGSMITH_RUNS_ENDPOINTS={"https://a": "key"}\nN_JOBS_PER_WORKER=3\n'
@@ -806,7 +817,7 @@ IMAGE_ENV = {
     "LOG_LEVEL": "DEBUG",
     "N_JOBS_PER_WORKER": "3",
     "CORS_ALLOW_ORIGINS": "https://a, b",
-    # A developer's own servers: the collection computes them.
+    # A developer's own servers: the collection computes these variables.
     "REDIS_URI": "redis://localhost",
     "DATABASE_URI": "postgres://localhost",
 }
@@ -816,7 +827,7 @@ def own(variables: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name in {*IMAGE_ENV, "FILE", "LOG_JSON"}}
 
 
-def test_the_env_of_an_image_is_folded_in() -> None:
+def test_the_env_of_an_image_is_merged() -> None:
     (found,) = complete(BOT, image_envs={"support-bot:1": IMAGE_ENV})
     assert own(found["variables"]) == {
         "MODEL": "image",
@@ -828,7 +839,7 @@ def test_the_env_of_an_image_is_folded_in() -> None:
     }
 
 
-def test_what_a_deployment_says_wins_over_its_file_and_that_over_the_image() -> None:
+def test_a_deployment_overrides_its_file_and_that_overrides_the_image() -> None:
     entry = bot(env_file="x", env={"MODEL": "env"}, n_jobs_per_worker=7)
     text = "MODEL=file\nTEMPERATURE=file\nLOG_LEVEL=ERROR\nN_JOBS_PER_WORKER=5\nFILE=file\n"
     (found,) = complete(entry, env_files={"x": text}, image_envs={"support-bot:1": IMAGE_ENV})
@@ -844,28 +855,28 @@ def test_what_a_deployment_says_wins_over_its_file_and_that_over_the_image() -> 
 
 
 @pytest.mark.parametrize("image", ["support-bot:1", "docker.io/library/support-bot:1"])
-def test_the_env_of_an_image_is_found_however_the_image_is_written(image: str) -> None:
+def test_the_env_of_an_image_is_found_in_any_spelling(image: str) -> None:
     (found,) = complete(bot(image=image), image_envs={"support-bot:1": {"MODEL": "image"}})
     assert found["variables"]["MODEL"] == "image"
 
 
-def test_only_deployments_of_that_image_get_its_env() -> None:
+def test_only_deployments_with_that_image_get_its_env() -> None:
     found = complete(BOT, OTHER, {"name": "gone", "state": "absent"}, image_envs={"support-bot:1": {"MODEL": "image"}})
     assert ["MODEL" in item["variables"] for item in found] == [True, False, False]
 
 
-def test_a_credential_may_come_with_the_image() -> None:
+def test_a_credential_may_come_from_the_image() -> None:
     (found,) = complete(bot(langsmith_api_key=...), image_envs={"support-bot:1": {"LANGSMITH_API_KEY": "lsv2"}})
     assert found["variables"]["LANGSMITH_API_KEY"] == "lsv2"
 
 
 @pytest.mark.parametrize("image", [None, 5, [], "", ...])
-def test_an_image_that_is_none_has_no_env(image: t.Any) -> None:
+def test_an_invalid_image_has_no_env(image: t.Any) -> None:
     found = lines(bot(image=image), image_envs={"support-bot:1": {"MODEL": "image"}})
     assert [text.split("'")[3] for text in found] == ["image"]
 
 
-def test_what_is_wrong_with_the_env_of_an_image_is_told() -> None:
+def test_problems_in_the_env_of_an_image_are_reported() -> None:
     found = lines(BOT, image_envs={"support-bot:1": {"N_JOBS_PER_WORKER": "many", "A": "s3cr3t-Value-91\nx"}})
     assert [text.partition(";")[0] for text in found] == [
         "deployment 'support-bot', option 'n_jobs_per_worker': is text (many)",
@@ -894,7 +905,7 @@ def test_another_aes_key_is_refused(
 ) -> None:
     entry = bot(langgraph_aes_key=wanted, **more)
     keys = {entry["name"]: aes_fingerprint(serving)}
-    problems = check_deployments([entry], Surroundings("k" * 32, aes_keys=keys))[1]
+    problems = check_deployments([entry], CheckContext("k" * 32, aes_keys=keys))[1]
     if refused is None:
         assert problems == []
     else:
@@ -946,7 +957,7 @@ def test_no_secret_in_a_problem(option: str, value: t.Any, more: dict[str, t.Any
 
 
 @pytest.mark.parametrize("value", [{"langsmith_api_key": SECRET}, [SECRET], {SECRET}], ids=str)
-def test_a_secret_written_where_the_name_belongs_is_not_repeated(value: t.Any) -> None:
+def test_a_secret_in_place_of_the_name_is_not_repeated(value: t.Any) -> None:
     assert SECRET not in "\n".join(lines(bot(name=value, port=None)))
 
 
@@ -964,14 +975,14 @@ ANYTHING: st.SearchStrategy[t.Any] = st.recursive(
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(sorted(OPTIONS)) | st.text(), ANYTHING) | ANYTHING, max_size=3))
-def test_nothing_crashes_it_and_each_problem_is_one_line(entries: list[t.Any]) -> None:
-    deployments, problems = check_deployments(entries, Surroundings(KEY, redis_databases=2, max_connections=99))
+def test_any_input_results_in_problems_of_one_line(entries: list[t.Any]) -> None:
+    deployments, problems = check_deployments(entries, CheckContext(KEY, redis_databases=2, max_connections=99))
     assert bool(deployments) != bool(problems)
     assert all(str(problem).isprintable() for problem in problems)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(OPTIONS)), ANYTHING))
-def test_what_passes_can_be_rendered(options: dict[str, t.Any]) -> None:
-    deployments, _problems = check_deployments([bot(**options)], Surroundings(KEY))
+def test_valid_input_can_be_rendered(options: dict[str, t.Any]) -> None:
+    deployments, _problems = check_deployments([bot(**options)], CheckContext(KEY))
     for deployment in deployments:
         assert all(isinstance(value, str) and "\n" not in value for value in deployment["variables"].values())

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Small image archives, as ``docker save`` of engines before 25 (classic) and since (OCI) writes them."""
+"""Small image archives as ``docker save`` writes them, by engines before 25 (classic) and since (OCI)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pathlib import Path
 
 
 def layer(text: str, size: int = 3000) -> bytes:
-    """A layer with one file."""
+    """Return a layer with one file."""
     return tar_bytes({"app/file": (text * size)[:size].encode()})
 
 
 def tar_bytes(files: t.Mapping[str, bytes | str]) -> bytes:
-    """A tar file; a text is the target of a link."""
+    """Return a tar file; a string is the target of a link."""
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w") as archive:
         for name, content in files.items():
@@ -41,7 +41,7 @@ def sha(content: bytes) -> str:
 
 @dataclass
 class Image:
-    """An image of some layers."""
+    """An image with some layers."""
 
     tags: list[str] | None
     layers: list[bytes] = field(default_factory=lambda: [layer("base"), layer("app")])
@@ -59,7 +59,7 @@ class Image:
 
 
 def classic(*images: Image) -> dict[str, bytes | str]:
-    """Each layer in a folder of its own; one that was there before is a link to it."""
+    """Return each layer in its own directory; a repeated layer is a link to the first one."""
     files: dict[str, bytes | str] = {}
     manifest = []
     seen: dict[str, str] = {}
@@ -67,17 +67,17 @@ def classic(*images: Image) -> dict[str, bytes | str]:
         files[f"{sha(image.config)}.json"] = image.config
         members = []
         for place, content in enumerate(image.layers):
-            folder = sha(f"{number} {place}".encode())
-            members.append(f"{folder}/layer.tar")
-            files[f"{folder}/VERSION"] = b"1.0"
-            first = seen.setdefault(sha(content), folder)
-            files[members[-1]] = content if first == folder else f"../{first}/layer.tar"
+            directory = sha(f"{number} {place}".encode())
+            members.append(f"{directory}/layer.tar")
+            files[f"{directory}/VERSION"] = b"1.0"
+            first = seen.setdefault(sha(content), directory)
+            files[members[-1]] = content if first == directory else f"../{first}/layer.tar"
         manifest.append({"Config": f"{sha(image.config)}.json", "RepoTags": image.tags, "Layers": members})
     return {**files, "manifest.json": json.dumps(manifest).encode()}
 
 
 def oci(*images: Image) -> dict[str, bytes | str]:
-    """Everything under its digest."""
+    """Return all files by their digest."""
     files: dict[str, bytes | str] = {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}', "index.json": b"{}"}
     manifest = []
     for image in images:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Image archives in both layouts: what they hold, and parts of them without the layers that a host has."""
+"""Image archives in both layouts: their contents, and parts of them without the layers that a host has."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ both = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 
 
 @both
-def test_what_an_archive_holds(layout: Layout, tmp_path: Path) -> None:
+def test_contents_of_an_archive(layout: Layout, tmp_path: Path) -> None:
     found = archive_images(write(tmp_path / "a.tar", layout(BOT, OTHER, UNNAMED)))
     assert {name: image.image_id for name, image in found.items()} == {
         "bot:1": BOT.image_id,
@@ -58,7 +58,7 @@ def test_what_an_archive_holds(layout: Layout, tmp_path: Path) -> None:
 
 
 @both
-def test_names_are_those_that_the_engine_lists(layout: Layout, tmp_path: Path) -> None:
+def test_names_are_as_the_engine_lists_them(layout: Layout, tmp_path: Path) -> None:
     path = write(tmp_path / "a.tar", layout(Image(["docker.io/library/bot:1"])))
     assert list(archive_images(path)) == ["bot:1"]
 
@@ -83,7 +83,7 @@ def test_missing_file() -> None:
 
 
 def changed(**changes: t.Any) -> bytes:
-    """An archive with another entry of its manifest."""
+    """Return an archive with a changed entry in its manifest."""
     files = classic(BOT)
     content = files["manifest.json"]
     assert isinstance(content, bytes)
@@ -103,7 +103,7 @@ def broken() -> dict[str, bytes]:
         "manifest is a mapping": tar_bytes({"manifest.json": b'{"a": 1}'}),
         "manifest is cut short": tar_bytes({"manifest.json": b'[{"Con'}),
         "manifest of numbers": tar_bytes({"manifest.json": b"[1]"}),
-        "manifest is a folder": tar_bytes({"manifest.json": "elsewhere"}),
+        "manifest is a directory": tar_bytes({"manifest.json": "elsewhere"}),
         "tags are numbers": changed(RepoTags=[1]),
         "no configuration": changed(Config=f"{'1' * 64}.json"),
         "configuration is another file": changed(Config="manifest.json"),
@@ -117,7 +117,7 @@ def broken() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("title", broken())
-def test_broken_archives_are_refused_in_one_line(title: str, tmp_path: Path) -> None:
+def test_broken_archives_are_refused_with_one_line(title: str, tmp_path: Path) -> None:
     path = tmp_path / "broken.tar"
     path.write_bytes(broken()[title])
     with pytest.raises(ArchiveError) as error:
@@ -128,8 +128,8 @@ def test_broken_archives_are_refused_in_one_line(title: str, tmp_path: Path) -> 
 
 
 @both
-def test_an_archive_that_is_cut_short_anywhere_is_refused(layout: Layout, tmp_path: Path) -> None:
-    """At the beginning of each header, inside of it, and in the middle of what follows it."""
+def test_an_archive_truncated_anywhere_is_refused(layout: Layout, tmp_path: Path) -> None:
+    """At the beginning of each header, within it, and in the middle of the data after it."""
     whole = tar_bytes(layout(BOT, OTHER))
     with tarfile.open(fileobj=io.BytesIO(whole)) as archive:
         members = archive.getmembers()
@@ -144,8 +144,8 @@ def test_an_archive_that_is_cut_short_anywhere_is_refused(layout: Layout, tmp_pa
     assert len(archive_images(str(path))) == 3
 
 
-def test_a_compressed_archive_that_is_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
-    """But for its last bytes, which are zeros after the last file and a checksum."""
+def test_a_compressed_archive_truncated_anywhere_is_refused(tmp_path: Path) -> None:
+    """Except in its last bytes, which are zeros after the last file and a checksum."""
     noise = random.Random(1).randbytes
     whole = gzip.compress(
         tar_bytes(oci(Image(["bot:1"], [tar_bytes({"a": noise(20000)}), tar_bytes({"b": noise(9)})])))
@@ -157,36 +157,36 @@ def test_a_compressed_archive_that_is_cut_short_anywhere_is_refused(tmp_path: Pa
             archive_images(str(path))
 
 
-def test_a_folder_is_no_archive(tmp_path: Path) -> None:
+def test_a_directory_is_not_an_archive(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="is not what 'docker save' writes"):
         archive_images(str(tmp_path))
 
 
 class Parts:
-    """Takes the parts as they come, like the host."""
+    """Collects the parts, like the host."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.parts: list[bytes] = []
 
     def __call__(self, path: str) -> None:
         assert Path(path).name == f"part-{len(self.parts) + 1:04d}"
-        # Only the part that is on its way takes space.
-        assert [str(file) for file in self.folder.iterdir()] == [path]
+        # Only the part that is being transferred uses disk space.
+        assert [str(file) for file in self.directory.iterdir()] == [path]
         self.parts.append(Path(path).read_bytes())
 
 
-def parts(path: str, there: int, folder: Path, reference: str = "bot:1", part_size: int = 2500) -> list[bytes]:
-    folder.mkdir(exist_ok=True)
-    taken = Parts(folder)
-    write_parts(path, reference, there, str(folder), taken, part_size)
-    assert list(folder.iterdir()) == []
+def parts(path: str, there: int, directory: Path, reference: str = "bot:1", part_size: int = 2500) -> list[bytes]:
+    directory.mkdir(exist_ok=True)
+    taken = Parts(directory)
+    write_parts(path, reference, there, str(directory), taken, part_size)
+    assert list(directory.iterdir()) == []
     return taken.parts
 
 
 @both
 @pytest.mark.parametrize("there", range(4))
-def test_parts_together_are_the_image_without_what_is_there(layout: Layout, there: int, tmp_path: Path) -> None:
+def test_the_parts_are_the_image_without_the_existing_layers(layout: Layout, there: int, tmp_path: Path) -> None:
     shipped = parts(write(tmp_path / "a.tar", layout(OTHER, BOT)), there, tmp_path / "parts")
     with tarfile.open(fileobj=io.BytesIO(b"".join(shipped))) as archive:
         contents = {item.name: archive.extractfile(item).read() for item in archive.getmembers()}  # type: ignore[union-attr]
@@ -197,7 +197,7 @@ def test_parts_together_are_the_image_without_what_is_there(layout: Layout, ther
 
 
 @pytest.mark.parametrize("part_size", [1, 512, 2500, 10240, 10**9])
-def test_parts_have_the_size_that_was_wished(part_size: int, tmp_path: Path) -> None:
+def test_parts_have_the_requested_size(part_size: int, tmp_path: Path) -> None:
     path = write(tmp_path / "a.tar", classic(Image(["bot:1"], [layer("x", 10)])))
     sizes = [len(part) for part in parts(path, 0, tmp_path / "parts", part_size=part_size)]
     assert set(sizes[:-1]) <= {part_size}
@@ -205,18 +205,18 @@ def test_parts_have_the_size_that_was_wished(part_size: int, tmp_path: Path) -> 
 
 
 @both
-def test_the_same_image_gives_the_same_parts(layout: Layout, tmp_path: Path) -> None:
-    """What a broken transfer has brought already is not sent again."""
+def test_the_same_image_results_in_the_same_parts(layout: Layout, tmp_path: Path) -> None:
+    """Parts that a broken transfer has delivered are not sent again."""
     path = write(tmp_path / "a.tar", layout(BOT))
     assert parts(path, 1, tmp_path / "one") == parts(path, 1, tmp_path / "two")
 
 
-def test_both_layouts_give_the_same_parts(tmp_path: Path) -> None:
+def test_both_layouts_result_in_the_same_parts(tmp_path: Path) -> None:
     one, two = (write(tmp_path / name, make(BOT)) for name, make in LAYOUTS.items())
     assert parts(one, 1, tmp_path / "parts") == parts(two, 1, tmp_path / "parts")
 
 
-def test_a_layer_that_is_a_link_is_shipped_whole(tmp_path: Path) -> None:
+def test_a_layer_that_is_a_link_is_shipped_in_full(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tar", classic(BOT, OTHER))
     shipped = b"".join(parts(path, 0, tmp_path / "parts", OTHER.tags[0]))  # type: ignore[index]
     with tarfile.open(fileobj=io.BytesIO(shipped)) as archive:
@@ -225,7 +225,7 @@ def test_a_layer_that_is_a_link_is_shipped_whole(tmp_path: Path) -> None:
         assert member.read() == OTHER.layers[0]
 
 
-def test_a_layer_that_an_image_has_twice(tmp_path: Path) -> None:
+def test_an_image_with_the_same_layer_twice(tmp_path: Path) -> None:
     image = Image(["bot:1"], [layer("base"), layer("app"), layer("base")])
     for layout in LAYOUTS.values():
         shipped = b"".join(parts(write(tmp_path / "a.tar", layout(image)), 1, tmp_path / "parts"))
@@ -237,7 +237,7 @@ def test_a_layer_that_an_image_has_twice(tmp_path: Path) -> None:
             }
 
 
-def test_a_part_that_cannot_be_sent_is_the_last(tmp_path: Path) -> None:
+def test_no_part_follows_one_that_cannot_be_sent(tmp_path: Path) -> None:
     sent = []
 
     def ship(path: str) -> None:

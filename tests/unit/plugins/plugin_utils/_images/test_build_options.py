@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every mistake that image_builds can have gives one line that names the entry, the option and the remedy."""
+"""Every error in image_builds results in one line with the entry, the option and the remedy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DIGEST = "sha256:" + "0f" * 32
 
 
 def build(**changes: t.Any) -> dict[str, t.Any]:
-    """BUILD with other values; a value of ``...`` takes the option away."""
+    """Return BUILD with changed values; ``...`` removes an option."""
     return {key: value for key, value in {**BUILD, **changes}.items() if value is not ...}
 
 
@@ -40,28 +40,28 @@ def complete(*entries: t.Any) -> list[dict[str, t.Any]]:
     return builds
 
 
-def line(option: str, text: str, number: int = 1) -> list[str]:
-    return [f"image_builds number {number}, option '{option}': {text}"]
+def line(option: str, message: str, number: int = 1) -> list[str]:
+    return [f"image_builds entry {number}, option '{option}': {message}"]
 
 
-HYPHEN = "begins with a hyphen or has a line break; write the value alone"
-NO_NAME = "is no name to build; write NAME:TAG or REGISTRY/NAME:TAG"
+HYPHEN = "begins with a hyphen or has a line break; write only the value"
+NO_NAME = "is not a valid image name; write NAME:TAG or REGISTRY/NAME:TAG"
 REFUSED: dict[str, tuple[tuple[t.Any, ...], list[str]]] = {
     "text": (("apps/bot",), line("-", "is not a mapping; write a mapping with at least image and folder")),
     "null": ((BUILD, None), line("-", "is not a mapping; write a mapping with at least image and folder", 2)),
-    "no image": ((build(image=...),), line("image", "is missing; give it as text")),
-    "no folder": ((build(folder=""),), line("folder", "is missing; give it as text")),
+    "no image": ((build(image=...),), line("image", "is missing; set it to a string")),
+    "no folder": ((build(folder=""),), line("folder", "is missing; set it to a string")),
     "neither, twice": (
         ({}, {}),
         [
             problem
             for number in (1, 2)
             for option in ("image", "folder")
-            for problem in line(option, "is missing; give it as text", number)
+            for problem in line(option, "is missing; set it to a string", number)
         ],
     ),
-    "image is a number": ((build(image=1.5),), line("image", "is a number; it must be text")),
-    "image is a list": ((build(image=["bot:1"]),), line("image", "is a list; it must be text")),
+    "image is a number": ((build(image=1.5),), line("image", "is a number; it must be a string")),
+    "image is a list": ((build(image=["bot:1"]),), line("image", "is a list; it must be a string")),
     "image with a space": ((build(image="my bot:1"),), line("image", f"'my bot:1' {NO_NAME}")),
     "image in upper case": ((build(image="Bot:1"),), line("image", f"'Bot:1' {NO_NAME}")),
     "image by digest": ((build(image=f"bot@{DIGEST}"),), line("image", f"'bot@{DIGEST[:53]}...' {NO_NAME}")),
@@ -69,23 +69,23 @@ REFUSED: dict[str, tuple[tuple[t.Any, ...], list[str]]] = {
     "image of two lines": ((build(image="bot:1\nx"),), line("image", f"'bot:1 x' {NO_NAME}")),
     "image without a tag": (
         (build(image="bot"),),
-        line("image", "'bot' has no tag; give each release a tag of its own"),
+        line("image", "'bot' has no tag; give each release its own tag"),
     ),
     "a port is no tag": (
         (build(image="r.example:5000/bot"),),
-        line("image", "'r.example:5000/bot' has no tag; give each release a tag of its own"),
+        line("image", "'r.example:5000/bot' has no tag; give each release its own tag"),
     ),
     "built twice": (
         (BUILD, build(image="other:1"), build(folder="apps/other")),
-        line("image", "is built twice; give each folder an image of its own", 3),
+        line("image", "is built twice; give each directory its own image", 3),
     ),
     "built twice under another spelling": (
         (BUILD, build(image="docker.io/library/bot:1")),
-        line("image", "is built twice; give each folder an image of its own", 2),
+        line("image", "is built twice; give each directory its own image", 2),
     ),
     "pushed nowhere": (
         (build(push=True),),
-        line("push", "'bot:1' names no registry to push to; write REGISTRY/NAME:TAG as image, or leave push out"),
+        line("push", "'bot:1' has no registry to push to; write REGISTRY/NAME:TAG as image, or remove push"),
     ),
     "typo": ((build(base_imege="x"),), line("base_imege", "is not an option of a build; did you mean 'base_image'?")),
     "no option": (
@@ -99,81 +99,81 @@ REFUSED: dict[str, tuple[tuple[t.Any, ...], list[str]]] = {
     "pull is text": ((build(pull="yes"),), line("pull", "is text; it must be true or false")),
     "push is a number": ((build(push=1),), line("push", "is a number; it must be true or false")),
     "merge_env is a list": ((build(merge_env=[]),), line("merge_env", "is a list; it must be true or false")),
-    "version is a number": ((build(api_version=0.7),), line("api_version", "is a number; it must be text")),
+    "version is a number": ((build(api_version=0.7),), line("api_version", "is a number; it must be a string")),
     "args are a list": (
         (build(build_args=[f"A={SECRET}"]),),
-        line("build_args", "is a list; it must be a mapping of texts"),
+        line("build_args", "is a list; it must be a mapping of strings"),
     ),
     "secrets are text": (
         (build(build_secrets=SECRET),),
-        line("build_secrets", "is text; it must be a mapping of texts"),
+        line("build_secrets", "is text; it must be a mapping of strings"),
     ),
     "names are text": (
         (build(readable_build_args="A"),),
-        line("readable_build_args", "is text; it must be a list of texts"),
+        line("readable_build_args", "is text; it must be a list of strings"),
     ),
-    "option for a word: config": ((build(config="--help"),), line("config", HYPHEN)),
-    "option for a word: network": ((build(network="-x"),), line("network", HYPHEN)),
-    "option for a word: base_image": ((build(base_image="--pull"),), line("base_image", HYPHEN)),
-    "option for a word: api_version": ((build(api_version="-1"),), line("api_version", HYPHEN)),
-    "option for a word: folder": ((build(folder="-bot"),), line("folder", HYPHEN)),
+    "an option instead of a value: config": ((build(config="--help"),), line("config", HYPHEN)),
+    "an option instead of a value: network": ((build(network="-x"),), line("network", HYPHEN)),
+    "an option instead of a value: base_image": ((build(base_image="--pull"),), line("base_image", HYPHEN)),
+    "an option instead of a value: api_version": ((build(api_version="-1"),), line("api_version", HYPHEN)),
+    "an option instead of a value: folder": ((build(folder="-bot"),), line("folder", HYPHEN)),
     "tagged base": (
         (build(base_image="r.example:5000/base:1"),),
         line(
             "base_image",
-            "'r.example:5000/base:1' has a tag or digest, and the CLI writes one of its own behind it; "
-            "write the name alone, and the version as api_version",
+            "'r.example:5000/base:1' has a tag or digest, and the CLI appends its own; "
+            "write only the name, and set the version as api_version",
         ),
     ),
     "two lines": ((build(base_image="x\ny"),), line("base_image", HYPHEN)),
     "arg without a name": (
         (build(build_args={"": SECRET}),),
-        line("build_args", "has a name that is none; write NAME: value"),
+        line("build_args", "has an invalid name; write NAME: value"),
     ),
     "arg with a bad name": (
         (build(build_args={f"A {SECRET}": "x"}),),
-        line("build_args", "has a name that is none; write NAME: value"),
+        line("build_args", "has an invalid name; write NAME: value"),
     ),
     "arg with a number for a name": (
         (build(build_args={5: SECRET}),),
-        line("build_args", "has a name that is none; write NAME: value"),
+        line("build_args", "has an invalid name; write NAME: value"),
     ),
     "secret with a bad name": (
         (build(build_secrets={"../x": SECRET}),),
-        line("build_secrets", "has a name that is none; write NAME: value"),
+        line("build_secrets", "has an invalid name; write NAME: value"),
     ),
     "arg is a number": (
         (build(build_args={"A": 5}),),
-        line("build_args", "A is a number; it must be text: write it in quotes"),
+        line("build_args", "A is a number; it must be a string: write it in quotes"),
     ),
     "secret is a mapping": (
         (build(build_secrets={"A": {SECRET: SECRET}}),),
-        line("build_secrets", "A is a mapping; it must be text: write it in quotes"),
+        line("build_secrets", "A is a mapping; it must be a string: write it in quotes"),
     ),
     **{
         f"variable of the programs: {name}": (
             (build(build_args={name: SECRET}),),
-            line("build_args", f"{name} is a variable of the build's own programs; choose another name"),
+            line("build_args", f"{name} is a variable of the build programs themselves; choose another name"),
         )
         for name in ("PATH", "HOME", "PYTHONPATH", "LD_PRELOAD", "DOCKER_HOST", "LANGGRAPH_CLI_X", "NO_COLOR")
     },
     "readable and unknown": (
         (build(build_args={"A": "x"}, readable_build_args=["A", "B"]),),
-        line("readable_build_args", "'B' is not among build_args; remove it or give its value in build_args"),
+        line("readable_build_args", "'B' is not among build_args; remove it or set it in build_args"),
     ),
     "readable with its value": (
         (build(readable_build_args=[f"A={SECRET}"]),),
-        line("readable_build_args", "'A' is not among build_args; remove it or give its value in build_args"),
+        line("readable_build_args", "'A' is not among build_args; remove it or set it in build_args"),
     ),
     "readable is a mapping": (
         (build(readable_build_args=[{"A": "x"}]),),
-        line("readable_build_args", "'{'A'' is not among build_args; remove it or give its value in build_args"),
+        line("readable_build_args", "'{'A'' is not among build_args; remove it or set it in build_args"),
     ),
-    "one problem an option": (
+    "one problem per option": (
         (build(image=5, push=True, api_version="-1", network=["-"]),),
         [
-            *line("image", "is a number; it must be text"),
-            *line("network", "is a list; it must be text"),
+            *line("image", "is a number; it must be a string"),
+            *line("network", "is a list; it must be a string"),
             *line("api_version", HYPHEN),
         ],
     ),
@@ -190,18 +190,18 @@ def test_refused(entries: tuple[t.Any, ...], expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("raw", "what"), [({}, "a mapping"), ("apps", "text"), (5, "a number"), (True, "true or false")]
 )
-def test_what_is_no_list(raw: t.Any, what: str) -> None:
+def test_not_a_list(raw: t.Any, what: str) -> None:
     builds, problems = check_builds(raw)
     assert builds == []
     assert [str(problem) for problem in problems] == [
-        f"deployment '-', option 'image_builds': is {what}; write a list, one entry a folder"
+        f"deployment '-', option 'image_builds': is {what}; write a list, one entry per directory"
     ]
 
 
 def test_defaults() -> None:
     (found,) = complete(BUILD)
     assert found == {
-        "label": "image_builds number 1",
+        "label": "image_builds entry 1",
         "image": "bot:1",
         "folder": "apps/bot",
         "config": "langgraph.json",
@@ -218,7 +218,7 @@ def test_defaults() -> None:
     assert complete(build(**dict.fromkeys(set(OPTIONS) - {"image", "folder"}))) == [found]
 
 
-def test_none_are_allowed() -> None:
+def test_an_empty_list_is_allowed() -> None:
     assert check_builds([]) == check_builds(()) == ([], [])
 
 
@@ -235,7 +235,7 @@ PUSHED = {
 
 
 @pytest.mark.parametrize(("image", "push"), PUSHED)
-def test_what_names_a_registry_is_pushed(image: str, push: bool | None) -> None:
+def test_an_image_with_a_registry_is_pushed(image: str, push: bool | None) -> None:
     (found,) = complete(build(image=image, push=push))
     assert found["push"] is PUSHED[image, push]
 
@@ -254,13 +254,13 @@ EVERYTHING = build(
 )
 
 
-def test_what_is_given_is_kept() -> None:
+def test_all_options_are_kept() -> None:
     (found,) = complete(EVERYTHING)
-    assert found == {"label": "image_builds number 1", **EVERYTHING}
+    assert found == {"label": "image_builds entry 1", **EVERYTHING}
 
 
 @pytest.mark.parametrize("entry", [BUILD, EVERYTHING], ids=["least", "everything"])
-def test_the_module_takes_what_is_left_of_a_build(entry: dict[str, t.Any]) -> None:
+def test_the_module_accepts_the_build_options(entry: dict[str, t.Any]) -> None:
     documented = image_build.DOCUMENTATION
     options = build_options(complete(entry)[0])
     assert None not in options.values()
@@ -298,12 +298,12 @@ ANYTHING: st.SearchStrategy[t.Any] = st.recursive(
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(sorted(OPTIONS)) | st.text(), ANYTHING) | ANYTHING, max_size=3))
-def test_nothing_crashes_it_and_each_problem_is_one_line(entries: list[t.Any]) -> None:
+def test_any_input_results_in_problems_of_one_line(entries: list[t.Any]) -> None:
     assert all(str(problem).isprintable() for problem in check_builds(entries)[1])
 
 
 @given(st.sampled_from(["build_args", "build_secrets", "readable_build_args"]), ANYTHING)
-def test_no_value_of_an_argument_or_a_secret_is_told(option: str, value: t.Any) -> None:
+def test_no_value_of_an_argument_or_a_secret_is_reported(option: str, value: t.Any) -> None:
     planted = {"A B": SECRET, "C": [SECRET], "D": {SECRET: value}, "E": SECRET}
     for entry in (build(**{option: planted}), build(**{option: [f"A={SECRET}", value]}), build(**{option: SECRET})):
         assert SECRET not in "\n".join(lines(entry))

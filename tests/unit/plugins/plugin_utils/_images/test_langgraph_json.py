@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""langgraph.json: whether its base floats, and the variables that an image does not have."""
+"""langgraph.json: whether its base image is pinned, and the variables that an image does not have."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.langgra
 
 SECRET = "s3cr3t-Value-91"
 DIGEST = "sha256:" + "0f" * 32
-# Base image -> whether it names one version by itself.
+# Base image -> whether it determines one version by itself.
 BASES: dict[str | None, bool] = {
     None: False,
     "": False,
@@ -30,7 +30,7 @@ BASES: dict[str | None, bool] = {
     "r.example/langgraph-api": False,
     "r.example:5000/langgraph-api": False,
     "r.example:5000/team/langgraph-api": False,
-    # The CLI puts another tag behind these, which the check refuses.
+    # The CLI appends another tag to these, which the check refuses.
     "langchain/langgraph-api:0.7.1": False,
     f"langchain/langgraph-api@{DIGEST}": False,
     "langchain/langgraph-server:0.2.18": True,
@@ -56,21 +56,21 @@ VERSIONS: dict[t.Any, bool] = {
 @pytest.mark.parametrize(("base", "version"), list(itertools.product(BASES, VERSIONS)))
 def test_floats(base: str | None, version: t.Any) -> None:
     expected = not (BASES[base] or VERSIONS[version])
-    # By the build's option, by the file, or one of each.
+    # Set by the build's option, by the file, or by one of each.
     assert floats({}, base, version) is expected
     assert floats({"base_image": base, "api_version": version}, None, None) is expected
     assert floats({"base_image": base}, None, version) is expected
     assert floats({"api_version": version}, base, None) is expected
 
 
-def test_the_option_wins_over_the_file() -> None:
+def test_the_option_overrides_the_file() -> None:
     assert floats({"base_image": "x/langgraph-server:0.2.18"}, "y", None)
     assert not floats({"base_image": "x"}, "y/langgraph-server:0.2.18", None)
     assert floats({"api_version": "0.7.1"}, None, "0.7")
     assert not floats({"api_version": "0.7"}, None, "0.7.1")
 
 
-def test_the_tag_of_the_cli_itself_is_a_version() -> None:
+def test_the_clis_own_tag_is_a_version() -> None:
     assert not floats({"_INTERNAL_docker_tag": "1"}, None, None)
 
 
@@ -101,21 +101,21 @@ def test_baked_env(env: t.Any, expected: dict[str, str]) -> None:
 
 
 REFUSED: dict[str, tuple[t.Any, str]] = {
-    "no such file": (".nothing", "names '.nothing' as env, and there is no such file"),
-    "a bad line": ("bad", "names 'bad' as env: line 2 is not NAME=value"),
-    "a name twice": ("twice", "names 'twice' as env: line 2 sets A a second time"),
+    "no such file": (".nothing", "has '.nothing' as env, but there is no such file"),
+    "a bad line": ("bad", "has 'bad' as env: line 2 is not NAME=value"),
+    "a name twice": ("twice", "has 'twice' as env: line 2 sets A a second time"),
     "a list": ([SECRET], "has a list as env; it must be a mapping or the path of a file"),
     "a number": (5, "has a number as env; it must be a mapping or the path of a file"),
     "true": (True, "has true or false as env; it must be a mapping or the path of a file"),
-    "a bad name": ({"A": "1", f"{SECRET} x": "2"}, "has a name in env that is no name of a variable"),
-    "a name with a hyphen": ({"MY-KEY": SECRET}, "has a name in env that is no name of a variable"),
-    "an empty name": ({"": SECRET}, "has a name in env that is no name of a variable"),
-    "a name with a line break": ({"A\n": SECRET}, "has a name in env that is no name of a variable"),
+    "a bad name": ({"A": "1", f"{SECRET} x": "2"}, "has a name in env that is not a valid variable name"),
+    "a name with a hyphen": ({"MY-KEY": SECRET}, "has a name in env that is not a valid variable name"),
+    "an empty name": ({"": SECRET}, "has a name in env that is not a valid variable name"),
+    "a name with a line break": ({"A\n": SECRET}, "has a name in env that is not a valid variable name"),
 }
 
 
 @pytest.mark.parametrize(("env", "message"), REFUSED.values(), ids=REFUSED)
-def test_refused_env_without_any_of_it(env: t.Any, message: str) -> None:
+def test_a_refused_env_is_not_repeated(env: t.Any, message: str) -> None:
     with pytest.raises(ConfigError) as error:
         baked_env({"env": env}, files(bad=f"A=1\n{SECRET}\n", twice=f"A={SECRET}\nA=2\n"))
     assert str(error.value) == message
@@ -138,14 +138,14 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize(("text", "message"), CONFIGS.items())
-def test_what_is_no_config(text: str, message: str) -> None:
+def test_not_a_config(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as error:
         read_config(text)
     assert str(error.value) == message
 
 
 @given(st.text())
-def test_no_text_crashes_it_and_the_reason_is_one_line(text: str) -> None:
+def test_any_content_results_in_a_reason_of_one_line(text: str) -> None:
     reason = ""
     try:
         read_config(text)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever the hosts have, what is planned leads every host to one and the same image, and is planned once."""
+"""Whatever the hosts have, the plan brings the same image to every host, and a second plan is empty."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def content(number: int) -> str:
 
 
 def digest(image: str, number: int) -> str:
-    """What a registry calls an image; another one than its id."""
+    """Return the name of an image in a registry; it differs from its id."""
     return f"{repository_of(image)}@sha256:{number + 256:064x}"
 
 
@@ -51,13 +51,13 @@ def deployments(**images: str) -> list[dict[str, t.Any]]:
 
 
 def need(image: str, source: str, on_host: int | None = None, **more: t.Any) -> dict[str, t.Any]:
-    """What a host needs, which has ``on_host`` under that name, from a registry where that is the source."""
+    """Return the need of a host that has ``on_host`` under that name, with digests if a registry is the source."""
     digests = [digest(image, on_host)] if source == "registry" and on_host is not None else []
     here = None if on_host is None else image_id(on_host)
     return {"image": image, "deployments": ["bot"], "source": source, "on_host": here, "digests": digests, **more}
 
 
-# What one host needs
+# Needs of one host
 
 
 ARCHIVES = {"/x/a.tar": {"archived:1": archived(5), "archived:latest": archived(5)}, "/x/b.tar": {"b:1": archived(6)}}
@@ -78,18 +78,18 @@ SOURCES = {
 
 
 @pytest.mark.parametrize(("image", "pull"), SOURCES)
-def test_where_an_image_comes_from(image: str, pull: str) -> None:
+def test_source_of_an_image(image: str, pull: str) -> None:
     (found,) = make_needs(deployments(bot=image), ["built:1"], ARCHIVES, {}, pull)
     assert found["source"] == SOURCES[image, pull]
     assert (found["image"], found["on_host"], found["digests"]) == (image, None, [])
 
 
-def test_a_build_wins_over_an_archive() -> None:
+def test_a_build_takes_precedence_over_an_archive() -> None:
     (found,) = make_needs(deployments(bot="b:1"), ["b:1"], ARCHIVES, {}, "always")
     assert found["source"] == "build"
 
 
-def test_an_archive_tells_what_it_holds() -> None:
+def test_a_need_has_the_contents_of_its_archive() -> None:
     (found,) = make_needs(deployments(bot="docker.io/library/b:1"), [], ARCHIVES, {}, "always")
     assert {key: found[key] for key in ("archive", "archive_id", "architecture")} == {
         "archive": "/x/b.tar",
@@ -98,8 +98,8 @@ def test_an_archive_tells_what_it_holds() -> None:
     }
 
 
-def test_each_image_once_however_it_is_written() -> None:
-    """One that is loaded twice would fail the second time, for its parts are gone."""
+def test_each_image_once_in_any_spelling() -> None:
+    """Loading one twice would fail the second time, because its parts are gone."""
     wanted = deployments(one="archived", two="archived:latest", three="other:1", four="docker.io/library/archived")
     found = make_needs(wanted, [], ARCHIVES, {}, "always")
     assert [(item["image"], item["deployments"]) for item in found] == [
@@ -108,12 +108,12 @@ def test_each_image_once_however_it_is_written() -> None:
     ]
 
 
-def test_deployments_that_go_need_nothing() -> None:
+def test_absent_deployments_need_nothing() -> None:
     gone = {"name": "gone", "image": "", "state": "absent"}
     assert make_needs([gone], [], {}, {}, "always") == []
 
 
-def test_what_the_host_has_under_that_name() -> None:
+def test_images_of_that_name_on_the_host() -> None:
     on_host = {
         "x:1": image_id(1),
         image_id(1): image_id(1),
@@ -124,7 +124,7 @@ def test_what_the_host_has_under_that_name() -> None:
         "y:1": image_id(3),
     }
     (found,) = make_needs(deployments(bot="docker.io/x:1"), [], {}, on_host, "always")
-    # Older ones too: a download leaves out the layers that it shares with them.
+    # Older ones too: a download skips the layers that it shares with them.
     assert (found["on_host"], found["digests"]) == (image_id(1), [digest("x", 1), digest("x", 2)])
     (found,) = make_needs(deployments(bot="y:1"), [], {}, on_host, "always")
     assert (found["on_host"], found["digests"]) == (image_id(3), [])
@@ -133,22 +133,22 @@ def test_what_the_host_has_under_that_name() -> None:
 
 
 @pytest.mark.parametrize(("made_for", "host", "refused"), [("arm64", "amd64", True), ("amd64", "amd64", False)])
-def test_an_archive_for_another_machine(made_for: str, host: str, refused: bool) -> None:
+def test_an_archive_for_another_architecture(made_for: str, host: str, refused: bool) -> None:
     wanted = make_needs(deployments(bot="b:1"), [], {"b.tar": {"b:1": archived(1, made_for)}}, {}, "always")
     assert [str(problem) for problem in need_problems(wanted, host)] == refused * [
-        "deployment 'bot', option 'image': 'b:1' is made for arm64, and the host is amd64; build it for amd64"
+        "deployment 'bot', option 'image': 'b:1' is built for arm64, but the host is amd64; build it for amd64"
     ]
-    # Neither an archive that does not say it nor a host of which nothing is known is refused.
+    # An archive without an architecture and a host with an unknown one are accepted.
     silent = make_needs(deployments(bot="b:1"), [], {"b.tar": {"b:1": archived(1, "")}}, {}, "always")
     assert list(need_problems(silent, host)) == list(need_problems(wanted, None)) == []
 
 
-# What to ask registries
+# Images to resolve in registries
 
 
 TAG, BY_DIGEST = "r.example/x:1", digest("r.example/x", 1)
 ONE, TWO = digest(TAG, 1), digest(TAG, 2)
-# What hosts have -> whether registries are asked with always and with missing, and the digests that all have.
+# Images on the hosts -> whether registries are queried with always and with missing, and the digests that all hosts have.
 ASKED: dict[str, tuple[str, list[int | None], bool, bool, list[str]]] = {
     "one host has it": (TAG, [1], True, False, [ONE]),
     "one host lacks it": (TAG, [None], True, True, []),
@@ -172,11 +172,11 @@ def test_to_resolve(title: str, pull: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["build", "archive", "host"])
-def test_only_what_comes_from_a_registry_is_asked_for(source: str) -> None:
+def test_only_images_from_a_registry_are_resolved(source: str) -> None:
     assert to_resolve([[need("x:1", source)]], "always") == []
 
 
-def test_each_image_is_asked_for_once_for_all_hosts() -> None:
+def test_each_image_is_resolved_once_for_all_hosts() -> None:
     one = [need("x:1", "registry", deployments=["a", "b"]), need("y:1", "registry")]
     two = [need("x:1", "registry", deployments=["b", "c"])]
     found = to_resolve([one, two, []], "always")
@@ -184,7 +184,7 @@ def test_each_image_is_asked_for_once_for_all_hosts() -> None:
     assert to_resolve([], "always") == []
 
 
-def test_an_image_that_hosts_write_in_several_ways_is_one() -> None:
+def test_an_image_in_several_spellings_is_one() -> None:
     hosts = [[need("x", "registry", 1)], [need("docker.io/library/x:latest", "registry", 2)]]
     (asked,) = to_resolve(hosts, "missing")
     assert asked["image"] == "x"
@@ -195,21 +195,21 @@ def test_an_image_that_hosts_write_in_several_ways_is_one() -> None:
     assert "have different images" in plan_images(local[0], local, engine({}), {}, {})["problems"][0]
 
 
-def test_asking_changes_nothing_of_what_hosts_have() -> None:
-    """The same lists are read again for the plan of each host."""
+def test_the_needs_of_hosts_are_not_changed() -> None:
+    """The same lists are used again for the plan of each host."""
     hosts = [[need(TAG, "registry", 1)], [need(TAG, "registry", 2)]]
     to_resolve(hosts, "always")
     assert hosts == [[need(TAG, "registry", 1)], [need(TAG, "registry", 2)]]
 
 
-# What one host lacks
+# Images that one host lacks
 
 
 EMPTY: dict[str, t.Any] = {"coming": {}, "pull": [], "tag": [], "load": [], "save": [], "problems": []}
 
 
 def engine(images: dict[str, int], **more: t.Any) -> dict[str, t.Any]:
-    """An engine with images by name; it knows each by its id too."""
+    """Return an engine with images by name; it also knows each by its id."""
     numbers = {**images, **{image_id(number): number for number in images.values()}}
     ids = {name: image_id(number) for name, number in numbers.items()}
     return {"images": ids, "architecture": "amd64", "root": "/var/lib/docker", "free": 100 * GB, **more}
@@ -222,7 +222,7 @@ def answer(
 
 
 def plan(item: dict[str, t.Any], images: dict[str, int], **more: t.Any) -> dict[str, t.Any]:
-    """The plan of a host alone, as far as there is something to do."""
+    """Return the plan of a single host, without empty entries."""
     given: dict[str, t.Any] = {"resolved": {}, "built": {}, "hosts": [[item]], **more}
     engine_ = given.get("engine") or engine(images)
     built_here = given.get("built_here", False)
@@ -233,7 +233,7 @@ def plan(item: dict[str, t.Any], images: dict[str, int], **more: t.Any) -> dict[
 
 RESOLVED = {TAG: answer(TAG, 2)}
 NAMED = [{"image": TWO, "name": TAG}]
-# The need, what the host has, what was found out, and the plan.
+# The need, the images on the host, the resolved or built images, and the plan.
 PLANS: dict[str, tuple[dict[str, t.Any], dict[str, int], dict[str, t.Any], dict[str, t.Any]]] = {
     "registry: not there": (
         need(TAG, "registry"),
@@ -413,12 +413,12 @@ WRONG: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
     "registry: another machine": (
         need(TAG, "registry"),
         {"resolved": {TAG: answer(TAG, 2, architectures=["arm64", "s390x"])}},
-        [f"'{TAG}' is made for arm64, s390x, and the host is amd64; build it for amd64"],
+        [f"'{TAG}' is built for arm64, s390x, but the host is amd64; build it for amd64"],
     ),
     "registry: there already, for another machine": (
         need(TAG, "registry", 2),
         {"resolved": {TAG: answer(TAG, 2, architectures=["arm64"])}, "engine": engine({TAG: 2, TWO: 2})},
-        [f"'{TAG}' is made for arm64, and the host is amd64; build it for amd64"],
+        [f"'{TAG}' is built for arm64, but the host is amd64; build it for amd64"],
     ),
     "registry: this one among others": (
         need(TAG, "registry"),
@@ -429,12 +429,12 @@ WRONG: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
     "build: another machine": (
         need("b:1", "build"),
         {"built": {"b:1": {"image_id": image_id(7), "architecture": "arm64"}}},
-        ["'b:1' is made for arm64, and the host is amd64; build it for amd64"],
+        ["'b:1' is built for arm64, but the host is amd64; build it for amd64"],
     ),
     "archive: another machine": (
         need("a:1", "archive", archive="/a.tar", archive_id=image_id(5), content=content(5), architecture="arm64"),
         {},
-        ["'a:1' is made for arm64, and the host is amd64; build it for amd64"],
+        ["'a:1' is built for arm64, but the host is amd64; build it for amd64"],
     ),
     "nothing is known of the host": (
         need("b:1", "build"),
@@ -448,16 +448,16 @@ WRONG: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
         need("h:1", "host", 3),
         {"hosts": [[need("h:1", "host", 3)], [need("h:1", "host", 4)], [need("h:1", "host", 3)]]},
         [
-            "hosts of this play have different images of the name 'h:1': 000000000000 and 000000000000; "
-            "give it as an archive, by a registry, or by its id"
+            "hosts of this play have different images with the name 'h:1': 000000000000 and 000000000000; "
+            "use an archive, a registry, or its id"
         ],
     ),
     "host: others have none": (
         need("h:1", "host", 3),
         {"hosts": [[need("h:1", "host", 3)], [need("h:1", "host")]]},
         [
-            "hosts of this play have different images of the name 'h:1': 000000000000 and none; "
-            "give it as an archive, by a registry, or by its id"
+            "hosts of this play have different images with the name 'h:1': 000000000000 and none; "
+            "use an archive, a registry, or its id"
         ],
     ),
     "host: others need it not": (
@@ -474,16 +474,16 @@ WRONG: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], list[str]]] = {
         need(TAG, "registry"),
         {"resolved": {TAG: answer(TAG, 2, size=GB)}, "engine": engine({}, free=4 * GB - 1)},
         [
-            "to pull it the host needs about 4.0 GB and has 4.0 GB free in /var/lib/docker; "
-            "free some space or give it a larger disk"
+            "pulling it requires about 4.0 GB, but the host has 4.0 GB free in /var/lib/docker; "
+            "free some space or enlarge the disk"
         ],
     ),
     "no space at all": (
         need(TAG, "registry"),
         {"resolved": {TAG: answer(TAG, 2, size=10**6)}, "engine": engine({}, free=0)},
         [
-            "to pull it the host needs about 4.0 MB and has 0.0 kB free in /var/lib/docker; "
-            "free some space or give it a larger disk"
+            "pulling it requires about 4.0 MB, but the host has 0.0 kB free in /var/lib/docker; "
+            "free some space or enlarge the disk"
         ],
     ),
     "just enough space": (
@@ -515,8 +515,8 @@ def test_problems_of_a_plan(title: str) -> None:
     assert plan(item, {}, **known).get("problems", []) == [f"{LINE}{text}" for text in expected]
 
 
-def test_space_is_that_of_all_images_together() -> None:
-    """Only deployments of what is to be pulled are named."""
+def test_the_space_is_that_of_all_images_together() -> None:
+    """The message lists only deployments whose images must be pulled."""
     needs = [
         need("r.example/x:1", "registry", deployments=["one", "two"]),
         need("r.example/there:1", "registry", 1, deployments=["there"]),
@@ -526,7 +526,7 @@ def test_space_is_that_of_all_images_together() -> None:
     host = engine({"r.example/there:1": 1, digest("r.example/there", 1): 1}, free=7 * GB)
     found = plan_images(needs, [needs], host, resolved, {})
     assert [line.partition(";")[0] for line in found["problems"]] == [
-        "deployment 'one, two, three', option 'image': to pull it the host needs about 8.0 GB and has 7.0 GB free in "
+        "deployment 'one, two, three', option 'image': pulling it requires about 8.0 GB, but the host has 7.0 GB free in "
         "/var/lib/docker"
     ]
 
@@ -557,7 +557,7 @@ BUILT = {"built:1": 50, "r.example/pushed:1": 51}
 
 
 class World:
-    """Registries and hosts as dicts; what a play does with them is what the role does."""
+    """Registries and hosts as dicts; a play does what the role does."""
 
     def __init__(
         self,
@@ -571,12 +571,12 @@ class World:
         self.hosts = [self._known(host) for host in hosts]
 
     def _known(self, names: dict[str, int]) -> dict[str, str]:
-        """What an engine lists, of images that it built, loaded or pulled."""
+        """Return the images that an engine lists after it built, loaded or pulled one."""
         found = {name: image_id(number) for name, number in names.items()}
         return found | {value: value for value in found.values()}
 
     def plans(self) -> list[dict[str, t.Any]]:
-        """One play, up to the point where hosts change."""
+        """Run one play, up to the point where hosts change."""
         all_needs = [
             make_needs(
                 deployments(**{f"d{place}": image for place, image in enumerate(wanted)}),
@@ -596,7 +596,7 @@ class World:
         }
         looked_at = [dict(host) for host in self.hosts]
         for name in needed if self.builder else ():
-            # It was looked at before it built.
+            # The host was checked before it built.
             self._name(self.hosts[0], name, image_id(BUILT[name]))
         return [
             plan_images(needs, all_needs, {**engine({}), "images": host}, resolved, built, self.builder and number == 0)
@@ -617,7 +617,7 @@ class World:
             for saved in todo["save"]:
                 self._name(host, saved["image"], image_id(BUILT[saved["image"]]))
             for named in todo["tag"]:
-                # The engine refuses what it does not have.
+                # The engine refuses to tag or load an image that it does not have.
                 self._name(host, named["name"], host[named["image"]])
 
     @staticmethod
@@ -629,7 +629,7 @@ NUMBERS = st.integers(1, 3)
 REGISTRIES = st.fixed_dictionaries(
     {"r.example/tag:1": NUMBERS, "r.example/tag:2": NUMBERS, "hub:latest": NUMBERS, "r.example/pushed:1": st.just(51)}
 )
-# What a host may have: other images under these names, the right ones under others, or digests alone.
+# Images that a host may have: others under these names, the right ones under other names, or only digests.
 HOSTS = st.dictionaries(
     st.sampled_from(
         [
@@ -664,7 +664,7 @@ def test_every_host_ends_with_the_same_image_and_a_second_plan_is_empty(world: W
     for host, wanted, old, todo in zip(world.hosts, world.wanted, before, plans):
         for name in {normal_reference(image) for image in wanted}:
             found.setdefault(name, set()).add(host[name])
-            # What check mode was told is what came.
+            # The images are those that check mode predicted.
             coming = todo["coming"].get(name, old.get(name))
             assert host[name] == host.get(coming, coming)
     assert all(len(ids) == 1 for ids in found.values()), found
@@ -679,8 +679,8 @@ def test_every_host_ends_with_the_same_image_and_a_second_plan_is_empty(world: W
 
 
 @given(WORLDS, st.data())
-def test_a_play_that_broke_off_is_made_up_for_by_the_next(world: World, data: st.DataObject) -> None:
-    """Some hosts did nothing of it, or only pulled."""
+def test_the_next_play_completes_one_that_was_interrupted(world: World, data: st.DataObject) -> None:
+    """Some hosts did nothing, or only pulled."""
     plans = world.plans()
     done = []
     for todo in plans:
