@@ -73,7 +73,7 @@ class Fleet:
         reads = ("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search")
         done = run_playbook(
             SCENARIO / "inventory",
-            str(PROJECT / "molecule/tasks/hold.yml"),
+            str(PROJECT / "molecule/tasks/deploy.yml"),
             ("--limit", HOSTS[0]),
             variables,
             by=("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", f"--groups={group}", *reads),
