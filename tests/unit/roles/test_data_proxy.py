@@ -96,7 +96,7 @@ def test_it_is_reloaded_where_it_runs_with_other_settings(
 
 def test_it_is_asked_before_it_is_reloaded_and_after_it_in_every_run() -> None:
     names = [each["name"] for each in yaml.safe_load((ROLE / "tasks/configure.yml").read_text())]
-    asked, seen = task("Ask which settings"), task("See that it runs")
+    asked, seen = task("Read the settings"), task("Verify that the data proxy runs")
     assert names.index(asked["name"]) < names.index(task("Reload the data proxy")["name"]) < names.index(seen["name"])
     assert asked["ansible.builtin.uri"] == seen["ansible.builtin.uri"]
     # A dry run says what it would reload, and has nothing to see afterwards.

@@ -29,27 +29,31 @@ def tasks(name: str) -> dict[str, dict[str, t.Any]]:
 
 def test_what_is_left_of_a_half_made_cluster_is_never_taken_for_one() -> None:
     """A run may be killed after each removal: the marker goes after all that Debian's tools know a cluster by."""
-    removed = [Path(path).name for path in tasks("create")["Remove what there is of it"]["loop"]]
+    removed = [Path(path).name for path in tasks("create")["Remove the files of the incomplete cluster"]["loop"]]
     assert removed == ["langgraph", "postgresql.conf", "pg_hba.conf", "langgraph"]
-    assert tasks("create")["Remove what there is of it"]["loop"][0].startswith("/var/lib/postgresql/")
+    assert tasks("create")["Remove the files of the incomplete cluster"]["loop"][0].startswith("/var/lib/postgresql/")
 
 
 def test_the_marker_is_there_while_the_cluster_is_made() -> None:
     names = list(tasks("create"))
     begin, make, end = (
         names.index(name)
-        for name in ("Note that it is being made, and with what", "Make the cluster", "Note that it is made")
+        for name in (
+            "Write the marker of an incomplete cluster",
+            "Create the cluster",
+            "Remove the marker of an incomplete cluster",
+        )
     )
     assert begin < make < end
 
 
 def test_the_cluster_is_not_made_by_the_hosts_own_defaults() -> None:
     """A createcluster.conf of others may move the data or the log of writes, add options of initdb, or leave out conf.d."""
-    made = tasks("create")["Make the cluster"]["ansible.builtin.command"]["argv"]
+    made = tasks("create")["Create the cluster"]["ansible.builtin.command"]["argv"]
     assert "'--createclusterconf', _postgres_marker" in made
     # One that is not there: the cluster gets an empty one.
     assert "'--environment', _postgres_config_dir ~ '/environment'" in made
-    note = tasks("create")["Note that it is being made, and with what"]["ansible.builtin.copy"]
+    note = tasks("create")["Write the marker of an incomplete cluster"]["ansible.builtin.copy"]
     assert note["dest"] == "{{ _postgres_marker }}"
     settings = cluster.parse(note["content"])
     assert settings["add_include_dir"] == "conf.d"
@@ -67,5 +71,5 @@ def test_a_unit_that_is_stopped_is_read_again(active: bool, because: list[str], 
     looked = {"units": {service: {"active": active, "stale_because": because}}}
     own = yaml.safe_load((ROLE / "vars/main.yml").read_text())["_postgres_unit"]
     variables = {"_postgres_service": service, "__postgres_unit": looked, "_postgres_unit": trust_as_template(own)}
-    text = tasks("configure")["Have Postgres run"]["ansible.builtin.systemd_service"]["daemon_reload"]
+    text = tasks("configure")["Start Postgres"]["ansible.builtin.systemd_service"]["daemon_reload"]
     assert Templar(loader=DataLoader(), variables=variables).template(trust_as_template(text)) is expected

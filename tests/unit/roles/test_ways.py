@@ -130,7 +130,7 @@ def test_playbooks_gather_facts_whatever_is_configured() -> None:
 @pytest.mark.parametrize(
     "task",
     [
-        "Tell the other hosts what this one needs",
+        "Publish the images that this host needs",
         "Claim a Redis number for each deployment",
         "Roll out what changed, keep what did not",
     ],
