@@ -158,6 +158,8 @@ def test_a_file_that_redis_would_not_start_with_is_not_written(tmp_path: Path, s
     assert done.stderr.strip() == (said if code else "")
     assert (tmp_path / "asked").read_text() == "/tmp/new.conf --langgraph-end yes\n"
     (writing,) = [
-        task for task in yaml.safe_load((ROLE / "tasks/configure.yml").read_text()) if task["name"] == "Write and validate the settings"
+        task
+        for task in yaml.safe_load((ROLE / "tasks/configure.yml").read_text())
+        if task["name"] == "Write and validate the settings"
     ]
     assert writing["block"][0]["ansible.builtin.template"]["validate"] == "{{ _redis_validate }}"
