@@ -187,7 +187,7 @@ class World:
 
     def play(self, *arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
         """Run the role langgraph on this host alone, with variables on top of the inventory's."""
-        return self._playbook(str(PROJECT / "molecule/tasks/hold.yml"), arguments, variables)
+        return self._playbook(str(PROJECT / "molecule/tasks/deploy.yml"), arguments, variables)
 
     def site(self, *arguments: str, **variables: t.Any) -> subprocess.CompletedProcess[str]:
         """Run the playbook site on this host alone, with variables on top of the inventory's."""

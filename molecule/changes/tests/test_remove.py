@@ -78,7 +78,7 @@ def test_what_is_not_named_or_not_known_is_refused(world):
             in line(done)
         )
     for done in (unnamed, rolled):
-        assert "no deployment is named; say which: -e deployment=NAME" in line(done)
+        assert "no deployment is named; set -e deployment=NAME" in line(done)
 
 
 @pytest.fixture

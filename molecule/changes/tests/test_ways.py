@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from plays import PROJECT
 
-HOLD = str(PROJECT / "molecule/tasks/hold.yml")
+DEPLOY = str(PROJECT / "molecule/tasks/deploy.yml")
 APT = "DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get install -y -qq --no-install-recommends"
 PYTHON = "/usr/local/bin/python-of-somebody"
 # Without the distribution's libraries, and in a locale that has ASCII alone. What it starts inherits that.
@@ -49,7 +49,7 @@ def test_somebody_with_sudo_another_python_another_locale_and_no_pipelining(worl
     listed = with_variable(group_vars, greeting)
 
     def play():
-        return world._playbook(HOLD, (), {**variables, "langgraph_deployments": listed}, ANSIBLE_PIPELINING="false")
+        return world._playbook(DEPLOY, (), {**variables, "langgraph_deployments": listed}, ANSIBLE_PIPELINING="false")
 
     done = play()
     assert done.returncode == 0, done.stdout
@@ -77,7 +77,7 @@ def test_two_control_nodes_at_once(world, group_vars):
 
 
 def test_a_play_that_starts_behind_the_check_changes_nothing(world, untouched):
-    done = world.play("--start-at-task", "Roll out what changed, keep what did not")
+    done = world.play("--start-at-task", "Roll out new and changed deployments")
     assert done.returncode != 0
     assert "no check of the deployments has run in this play" in " ".join((done.stdout + done.stderr).split())
 

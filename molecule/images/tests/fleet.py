@@ -52,7 +52,7 @@ class Fleet:
         """The scenario's deployments."""
         return self.variables["langgraph_deployments"]
 
-    def play(self, *arguments: str, hosts: t.Sequence[str] = HOSTS, tasks: str = "hold", **variables: t.Any) -> t.Any:
+    def play(self, *arguments: str, hosts: t.Sequence[str] = HOSTS, tasks: str = "deploy", **variables: t.Any) -> t.Any:
         """Run the role langgraph over hosts, with variables on top of the inventory's."""
         playbook = str(PROJECT / f"molecule/tasks/{tasks}.yml")
         limit = ("--limit", ",".join(hosts))
@@ -73,7 +73,7 @@ class Fleet:
         reads = ("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search")
         done = run_playbook(
             SCENARIO / "inventory",
-            str(PROJECT / "molecule/tasks/hold.yml"),
+            str(PROJECT / "molecule/tasks/deploy.yml"),
             ("--limit", HOSTS[0]),
             variables,
             by=("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", f"--groups={group}", *reads),

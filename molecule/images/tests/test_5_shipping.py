@@ -48,7 +48,7 @@ def test_it_goes_on_where_it_ended(fleet, large):
         words = ["ansible-playbook", "-i", str(SCENARIO / "inventory"), "--limit", HOST, "-e", f"@{file.name}"]
         environment = {**os.environ, "MOLECULE_PROJECT_DIRECTORY": str(PROJECT), "ANSIBLE_PIPELINING": "true"}
         process = subprocess.Popen(
-            [*words, str(PROJECT / "molecule/tasks/hold.yml")],
+            [*words, str(PROJECT / "molecule/tasks/deploy.yml")],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -47,7 +47,7 @@ def test_a_run_that_died_is_finished_by_the_next(world, postgres):
     wanted = {"postgres_settings": {"shared_buffers": "96MB", "work_mem": "5MB"}}
     deaths = killed_after_each_change(lambda **settings: postgres(wanted, **settings))
     names = [re.sub(r"^.*? : ", "", task) for task in deaths.tasks]
-    assert names == ["Write the settings", "Have it read its files again", "Restart Postgres"]
+    assert names == ["Write the settings", "Reload Postgres", "Restart Postgres"]
     assert "changed=0 " in deaths.last.stdout, deaths.last.stdout
     assert world.sql("postgres", "SELECT current_setting('shared_buffers'), current_setting('work_mem')") == "96MB|5MB"
     assert world.sql("postgres", "SELECT count(*) FROM pg_settings WHERE pending_restart") == "0"
@@ -76,7 +76,7 @@ def test_what_is_down_or_changed_by_hand_comes_back(world, postgres):
 def test_what_would_lose_or_disturb_a_cluster_is_refused(world, postgres):
     ours = version(world)
     refused(postgres({"postgres_version": 14}), f"but the cluster of the deployments is {ours}/langgraph")
-    refused(postgres({"postgres_settings": {"Port": 1}}), "postgres_settings has port, which the role itself says")
+    refused(postgres({"postgres_settings": {"Port": 1}}), "postgres_settings has port, which only the role may set")
     before = started(world)
     bad = postgres({"postgres_settings": {"shared_buffers": "many"}})
     assert bad.returncode != 0

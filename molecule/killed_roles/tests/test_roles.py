@@ -56,7 +56,7 @@ def test_docker(world, role, killed, undisturbed):
     if ours:
         variables["docker_daemon_options"] = {"log-level": "warn"}
     try:
-        assert killed("docker", variables) == ["Have the engine run with its options"]
+        assert killed("docker", variables) == ["Configure the engine"]
         assert f"{MIRROR}/" in engine(world)["RegistryConfig"]["Mirrors"]
         assert engine(world)["LiveRestoreEnabled"] is True
         restarted = world.host.check_output("systemctl show docker -p ExecMainStartTimestamp") != started
@@ -78,8 +78,8 @@ s.connect('/run/langgraph-proxy/admin.sock'); s.send(sys.stdin.buffer.read()); p
         assert deaths == [
             "Write the settings",
             "Install the unit",
-            "Have systemd read a changed unit",
-            "Reload the proxy where its settings changed",
+            "Reload systemd if the unit changed",
+            "Reload the proxy if its settings changed",
         ]
         assert world.host.check_output(maxconn) == "Maxconn: 7000"
     finally:
@@ -96,14 +96,14 @@ def test_data_proxy(world, role, killed, undisturbed):
     maxconn = "grep maxconn /etc/langgraph-data-proxy/haproxy.cfg"
     try:
         deaths = killed("data_proxy", {"data_proxy_maxconn": 7000})
-        assert deaths == ["Write the settings", "Reload the data proxy where its settings changed"]
+        assert deaths == ["Write the settings", "Reload the data proxy if its settings changed"]
         assert world.host.check_output(maxconn).split() == ["maxconn", "7000"]
         assert world.host.check_output(shown) == master
         world.host.check_output("echo '# somebody' >> /etc/systemd/system/langgraph-data-proxy.service")
         assert killed("data_proxy", {}) == [
             "Write the settings",
             "Install the unit",
-            "Restart the data proxy where its unit changed",
+            "Restart the data proxy if its unit changed",
         ]
         assert world.host.check_output(shown) != master
     finally:
@@ -135,12 +135,12 @@ def test_registry_from_a_bare_host_on(world, role, killed):
     """Killed while it is installed too: the distribution's unit stays down until it has its settings."""
     try:
         deaths = killed("registry", REGISTRY)
-        assert deaths[-1] == "Have the registry run, now and after a reboot"
+        assert deaths[-1] == "Enable and start the registry"
         assert {
-            "Mask what is held",
+            "Mask the units",
             "Install the packages",
             "Write the settings",
-            "Put certificate and key together",
+            "Write the combined PEM file",
         } <= set(deaths)
         assert world.host.run("ls /var/lib/langgraph/held-units/*").rc != 0
         assert killed("registry", {**REGISTRY, "registry_port": 5002})[0] == "Write the settings"

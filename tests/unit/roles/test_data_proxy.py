@@ -96,7 +96,7 @@ def test_it_is_reloaded_if_it_runs_with_another_configuration(
 
 def test_it_is_checked_before_and_after_the_reload_in_every_run() -> None:
     names = [each["name"] for each in yaml.safe_load((ROLE / "tasks/configure.yml").read_text())]
-    asked, seen = task("Ask which settings"), task("See that it runs")
+    asked, seen = task("Read the settings"), task("Verify that the data proxy runs")
     assert names.index(asked["name"]) < names.index(task("Reload the data proxy")["name"]) < names.index(seen["name"])
     assert asked["ansible.builtin.uri"] == seen["ansible.builtin.uri"]
     # A dry run predicts the reload, and has nothing to check afterwards.

@@ -29,27 +29,31 @@ def tasks(name: str) -> dict[str, dict[str, t.Any]]:
 
 def test_a_half_created_cluster_is_never_mistaken_for_a_complete_one() -> None:
     """A run may be killed after each removal: the marker is removed after all files by which Debian's tools know a cluster."""
-    removed = [Path(path).name for path in tasks("create")["Remove what there is of it"]["loop"]]
+    removed = [Path(path).name for path in tasks("create")["Remove the files of the incomplete cluster"]["loop"]]
     assert removed == ["langgraph", "postgresql.conf", "pg_hba.conf", "langgraph"]
-    assert tasks("create")["Remove what there is of it"]["loop"][0].startswith("/var/lib/postgresql/")
+    assert tasks("create")["Remove the files of the incomplete cluster"]["loop"][0].startswith("/var/lib/postgresql/")
 
 
 def test_the_marker_exists_while_the_cluster_is_created() -> None:
     names = list(tasks("create"))
     begin, make, end = (
         names.index(name)
-        for name in ("Note that it is being made, and with what", "Make the cluster", "Note that it is made")
+        for name in (
+            "Write the marker of an incomplete cluster",
+            "Create the cluster",
+            "Remove the marker of an incomplete cluster",
+        )
     )
     assert begin < make < end
 
 
 def test_the_cluster_does_not_use_the_hosts_defaults() -> None:
     """An administrator's createcluster.conf may move the data or the WAL, add initdb options, or leave out conf.d."""
-    made = tasks("create")["Make the cluster"]["ansible.builtin.command"]["argv"]
+    made = tasks("create")["Create the cluster"]["ansible.builtin.command"]["argv"]
     assert "'--createclusterconf', _postgres_marker" in made
     # The file does not exist: the cluster uses an empty one.
     assert "'--environment', _postgres_config_dir ~ '/environment'" in made
-    note = tasks("create")["Note that it is being made, and with what"]["ansible.builtin.copy"]
+    note = tasks("create")["Write the marker of an incomplete cluster"]["ansible.builtin.copy"]
     assert note["dest"] == "{{ _postgres_marker }}"
     settings = cluster.parse(note["content"])
     assert settings["add_include_dir"] == "conf.d"
@@ -67,5 +71,5 @@ def test_a_stopped_unit_is_reloaded(active: bool, because: list[str], expected: 
     looked = {"units": {service: {"active": active, "stale_because": because}}}
     own = yaml.safe_load((ROLE / "vars/main.yml").read_text())["_postgres_unit"]
     variables = {"_postgres_service": service, "__postgres_unit": looked, "_postgres_unit": trust_as_template(own)}
-    text = tasks("configure")["Have Postgres run"]["ansible.builtin.systemd_service"]["daemon_reload"]
+    text = tasks("configure")["Start Postgres"]["ansible.builtin.systemd_service"]["daemon_reload"]
     assert Templar(loader=DataLoader(), variables=variables).template(trust_as_template(text)) is expected

@@ -99,7 +99,7 @@ def test_a_restart_is_announced_before_it_happens() -> None:
     names = [task["name"] for task in tasks]
     announced, made = (
         names.index("Announce the restart"),
-        names.index("Have Redis run with its settings, now and after a reboot"),
+        names.index("Enable Redis and run it with its settings"),
     )
     assert announced == made - 1
     text = "{{ _redis_restart_because | join(' ') }}"
@@ -120,7 +120,7 @@ def test_a_restart_is_announced_before_it_happens() -> None:
 
 def test_a_redis_that_does_not_answer_is_queried_again_after_its_library_is_installed() -> None:
     names = [task["name"] for task in yaml.safe_load((ROLE / "tasks/main.yml").read_text())]
-    again = names.index("Let a Redis that does not answer have time, and go on where it does")
+    again = names.index("Wait for a Redis that does not respond")
     assert names.index("Install Redis") < again < names.index("Configure Redis")
 
 
@@ -130,11 +130,11 @@ def test_a_redis_that_does_not_answer_is_queried_again_after_its_library_is_inst
 )
 def test_a_silent_instance_is_not_changed_unless_it_is_starting(silent: str, starting: bool, goes_on: bool) -> None:
     tasks = {task["name"]: task for task in yaml.safe_load((ROLE / "tasks/silent.yml").read_text())}
-    that = tasks["Leave a Redis alone that runs and does not answer"]["ansible.builtin.assert"]["that"]
+    that = tasks["Fail if Redis runs and does not respond"]["ansible.builtin.assert"]["that"]
     found = {"silent": silent, "unit": {"starting": starting}}
     assert render("{{ " + that + " }}", __redis_found=found) == str(goes_on)
     assert list(tasks).index("Wait for a Redis that reads its data") < list(tasks).index(
-        "Look again at what Redis runs with"
+        "Read the state of Redis again"
     )
 
 
@@ -158,6 +158,8 @@ def test_an_invalid_file_is_not_written(tmp_path: Path, said: str, code: int) ->
     assert done.stderr.strip() == (said if code else "")
     assert (tmp_path / "asked").read_text() == "/tmp/new.conf --langgraph-end yes\n"
     (writing,) = [
-        task for task in yaml.safe_load((ROLE / "tasks/configure.yml").read_text()) if "Redis starts" in task["name"]
+        task
+        for task in yaml.safe_load((ROLE / "tasks/configure.yml").read_text())
+        if task["name"] == "Write and validate the settings"
     ]
     assert writing["block"][0]["ansible.builtin.template"]["validate"] == "{{ _redis_validate }}"

@@ -105,7 +105,7 @@ def test_a_limit_and_a_tag_on_the_role(fleet: Fleet) -> None:
     assert recap(done.stdout) == {"two": 0}, done.stdout
     assert "not asked for" not in done.stdout
     assert len(fleet.asked("deployment_rollout")) == 1
-    assert "TASK [selfhost.langgraph.langgraph : Make the helpers' folder]" in done.stdout
+    assert "TASK [selfhost.langgraph.langgraph : Create the directory of the helpers]" in done.stdout
 
 
 def test_hosts_out_of_step_are_refused_first(fleet: Fleet) -> None:
@@ -134,9 +134,9 @@ def test_playbooks_gather_facts_whatever_is_configured() -> None:
 @pytest.mark.parametrize(
     "task",
     [
-        "Tell the other hosts what this one needs",
-        "Claim a Redis number for each deployment",
-        "Roll out what changed, keep what did not",
+        "Publish the images that this host needs",
+        "Claim a Redis database for each deployment",
+        "Roll out new and changed deployments",
     ],
 )
 def test_a_play_that_starts_after_the_check_is_refused(fleet: Fleet, task: str) -> None:
@@ -144,5 +144,5 @@ def test_a_play_that_starts_after_the_check_is_refused(fleet: Fleet, task: str) 
     assert set(recap(done.stdout).values()) == {1}, done.stdout
     (line,) = {line.partition("=> ")[2] for line in done.stdout.splitlines() if line.startswith("fatal: ")}
     assert "no check of the deployments has run in this play" in line
-    assert "leave out --start-at-task" in line
+    assert "omit --start-at-task" in line
     assert fleet.asked("redis_database") + fleet.asked("deployment_rollout") == []

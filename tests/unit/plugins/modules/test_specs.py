@@ -79,14 +79,14 @@ def test_the_environment_is_not_logged() -> None:
     assert arguments("deployment_rollout")["deployments"]["options"]["environment"]["no_log"] is True
 
 
-@pytest.mark.parametrize("file", ["services", "rollback"])
+@pytest.mark.parametrize("file", ["rollout", "rollback"])
 def test_the_role_passes_every_option(file: str) -> None:
     """An option that the role forgot would silently have its default."""
     task = yaml.safe_load((ROOT / f"roles/langgraph/tasks/{file}.yml").read_text())[0]
     (module,) = (key for key in task if key.startswith("selfhost.langgraph."))
     spec = arguments(module.rpartition(".")[2])
     # A rollback is of one deployment; dumps go with the database alone, by the playbook remove.
-    assert set(task[module]) == set(spec) - {"rollback": {"parallel"}, "services": {"remove_dumps"}}[file]
+    assert set(task[module]) == set(spec) - {"rollback": {"parallel"}, "rollout": {"remove_dumps"}}[file]
 
 
 @pytest.mark.parametrize(
