@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How large Postgres is: one more deployment, or one less, interrupts nobody; where it has to grow, the plan says so."""
+"""max_connections of Postgres: adding or removing a deployment interrupts nothing; if it must grow, the plan reports it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 
 
 def size(world) -> str:
-    """What Postgres allows, and since when it runs."""
+    """Return max_connections and the start time of Postgres."""
     return world.sql("postgres", "SELECT current_setting('max_connections'), pg_postmaster_start_time()")
 
 
 def listed(group_vars, *states: str) -> list[dict]:
-    """The deployments of the inventory, and further ones that are as ``states`` say."""
+    """Return the deployments of the inventory, and one further deployment per state in ``states``."""
     two = group_vars["langgraph_deployments"]
     further = enumerate(states)
     return two + [
@@ -24,7 +24,7 @@ def listed(group_vars, *states: str) -> list[dict]:
 @pytest.mark.essential
 @pytest.mark.release("trixie")
 def test_a_fifth_deployment_and_one_of_five_leave_postgres_and_the_others_alone(world, group_vars, tmp_path):
-    # For two there is not room for five: that growth is announced.
+    # The limit for two deployments is too low for five: the growth is announced.
     five = world.site(langgraph_deployments=listed(group_vars, *["present"] * 3))
     assert five.returncode == 0, five.stdout
     assert "which interrupts all deployments" in five.stdout

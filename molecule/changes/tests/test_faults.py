@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What systemd and the engine do without Ansible: crashes, the engine's restart, exchanged ports."""
+"""Faults that systemd and the engine handle without Ansible: crashes and the engine's restart; and exchanged ports."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_two_deployments_exchange_their_ports(world, group_vars):
 
 @pytest.mark.essential("trixie")
 def test_a_killed_data_proxy_is_back_and_deployments_recover(world, tmp_path):
-    """With requests all the while: some fail while it is away, and none once the deployments are healthy again."""
+    """Send requests continuously: some fail while it is down, and none once the deployments are healthy again."""
     before = world.containers()
     with world.load(tmp_path, 8123, "--rate", "20", "--streams", "", "--runs", "0") as load:
         world.host.check_output(f"kill -9 $(systemctl show -P MainPID {DATA_PROXY})")
@@ -75,5 +75,5 @@ def test_a_killed_data_proxy_is_back_and_deployments_recover(world, tmp_path):
         answers = world.client("run", *URLS).values()
         return all((answer["text"], answer["background"]) == ("HELLO", "success") for answer in answers)
 
-    # The open runtime's Redis client finds each of its broken connections by a run that fails.
+    # The open runtime's Redis client detects each of its broken connections only by a failed run.
     assert world.wait_until(runs_succeed, 60)

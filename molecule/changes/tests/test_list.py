@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The list grows and shrinks: who was there keeps numbers and containers, and the count of tasks stays the same."""
+"""The list grows and shrinks: other deployments keep their numbers and containers, and the number of tasks is constant."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def test_absent_stops_it_and_keeps_its_data(world, grown, group_vars):
     assert "a-third-one" in world.numbers()
     again = world.play(langgraph_deployments=gone)
     assert "changed=0 " in again.stdout
-    # Its data can still be removed.
+    # Its data can still be removed afterwards.
     assert world.remove("a-third-one", confirm="a-third-one").returncode == 0
     assert "a-third-one" not in world.numbers()
 
 
 @pytest.fixture
 def client(world):
-    """Somebody who is connected to the database of support-bot."""
+    """Keep a client connected to the database of support-bot."""
     psql = ["psql", "-h", "/run/langgraph-postgres", "-d", "support_bot", "--command", "SELECT pg_sleep(300)"]
     command = ["docker", "exec", "--user", "langgraph-postgres", world.name, *psql]
     session = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -80,7 +80,7 @@ def test_remove_takes_nothing_from_who_is_connected(world):
 
 
 def count_tasks(output: str) -> dict[str, int]:
-    """The recap's counters without their distribution: how many tasks were run or skipped."""
+    """Return the recap's counters: how many tasks were run and how many were skipped."""
     recap = re.search(r"ok=(\d+)\s+changed=\d+\s+unreachable=0\s+failed=0\s+skipped=(\d+)", output)
     assert recap, output
     return {"run": int(recap[1]), "skipped": int(recap[2])}
@@ -91,7 +91,7 @@ def count_tasks(output: str) -> dict[str, int]:
 def test_twenty_deployments_cost_as_many_tasks_as_two(world, group_vars):
     two = group_vars["langgraph_deployments"]
     twenty = two + [{**two[1], "name": f"extra-{index}", "port": 8200 + index, "memory": "256m"} for index in range(18)]
-    # Room for twenty in both runs: a changed max_connections would be an announcement and a restart more.
+    # Sufficient for twenty in both runs: a changed max_connections would add an announcement and a restart.
     plays = (
         world.site("--check", langgraph_deployments=names, postgres_max_connections=1000) for names in (two, twenty)
     )

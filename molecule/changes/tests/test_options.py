@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that no other scenario uses: variables from a file that the vault encrypts, patience before and after the switch."""
+"""Options that no other scenario uses: variables from a vault-encrypted file, waiting times before and after the switch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-# None of them depends on the release.
+# The tests do not depend on the release.
 pytestmark = pytest.mark.release("trixie")
 
 NAME, PORT = "with-options", 8126
@@ -17,7 +17,7 @@ PATIENCE = {"langgraph_min_healthy_time": 6, "langgraph_wait_for_drain": True}
 
 @pytest.fixture
 def encrypted(tmp_path, monkeypatch):
-    """A .env file, encrypted by a vault password that the control node has."""
+    """Return a .env file that is encrypted with a vault password on the control node."""
     password, path = tmp_path / "password", tmp_path / "bot.env"
     password.write_text("of-the-vault\n")
     path.write_text('FROM_FILE="PLANTED in a file"\nBOTH=file\n')
@@ -29,7 +29,7 @@ def encrypted(tmp_path, monkeypatch):
 
 @pytest.fixture
 def entry(world, group_vars, encrypted):
-    """A deployment that has the file; it goes afterwards."""
+    """Return a deployment that uses the file, and remove it afterwards."""
     first, *_others = group_vars["langgraph_deployments"]
     wanted = {**first, "name": NAME, "port": PORT, "env_file": str(encrypted), "env": {"BOTH": "inventory"}}
     del wanted["postgres_password"]
@@ -55,7 +55,7 @@ def test_a_file_of_variables_and_patience(world, entry):
     assert "changed=0 " in roll()
 
     roll(RELEASE="2")
-    # The play ended after the drain, which no test has to wait for.
+    # The play waits for the drain, so the test does not have to.
     running = world.host.check_output(f"docker ps --format '{{{{.Names}}}}' --filter name=langgraph-{NAME}").split()
     assert running == [f"langgraph-{NAME}.2"]
     assert world.settings(NAME)["serving"] == 2

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two inventories that have deployments of one name: the second one gets nothing of what the first has claimed."""
+"""Two inventories with deployments of the same name: the second one gets no access to the claims of the first."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ MARK = "selfhost.langgraph"
 
 @pytest.fixture
 def ours(group_vars):
-    """The owner of what the inventory claims."""
+    """Return the owner of the inventory's claims."""
     return owner_fingerprint(group_vars["langgraph_secret_key"], "")
 
 
 def owners(world):
-    """The owner of each claim: in Redis, and in both comments of Postgres."""
+    """Return the owner of each claim: in Redis, and in both comments of Postgres."""
     found = {name: [claim.partition(" ")[2]] for name, claim in world.claims().items() if not name.startswith(":")}
     for kind, table, column in (("pg_authid", "pg_authid", "rolname"), ("pg_database", "pg_database", "datname")):
         rows = world.sql(
@@ -37,7 +37,7 @@ def owners(world):
 
 
 def refused(done, theirs, ours):
-    """One line for each deployment, with both owners and the remedy, and no trace of a key."""
+    """Check for one line per deployment, with both owners and the remedy, and without any key."""
     text = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0, text
     found = REFUSED.search(text)
@@ -67,7 +67,7 @@ def test_another_inventory_is_refused_and_nothing_changes(world, group_vars, our
 
 @pytest.fixture
 def forgotten_by(world):
-    """Take the owner out of one record, as an earlier version or a restored backup has it."""
+    """Remove the owner from one record, as in records of an earlier version or of a restored backup."""
 
     def forget(record):
         if record == "Redis":

@@ -1,18 +1,18 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bad input that only the host can tell, and the worst of the rest: refused with one line before anything changes."""
+"""Invalid input that only the host can detect, and other severe errors: refused with one line before anything changes."""
 
 from __future__ import annotations
 
 import pytest
 
-# None of them depends on the release.
+# The tests do not depend on the release.
 pytestmark = pytest.mark.release("trixie")
 
 
 @pytest.fixture
 def untouched(world):
-    """The host's state is the same after the test as before."""
+    """Check that the host's state is the same before and after the test."""
 
     def state() -> str:
         return world.host.check_output(
@@ -26,7 +26,7 @@ def untouched(world):
 
 
 def refuse(world, line, **variables):
-    """The play fails in its checks, with the line and nothing else of ours."""
+    """Check that the play fails in its checks, with this line and no other message of the collection."""
     done = world.site(**variables)
     assert done.returncode != 0, done.stdout
     assert "changed=0" in done.stdout
@@ -36,7 +36,7 @@ def refuse(world, line, **variables):
 
 @pytest.fixture
 def listener(world):
-    """Another program on port 8130."""
+    """Run another program on port 8130."""
     world.host.check_output("systemd-run --unit=test-listener python3 -m http.server --bind 127.0.0.1 8130")
     yield
     world.host.check_output("systemctl stop test-listener")

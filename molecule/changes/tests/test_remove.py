@@ -1,15 +1,15 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbook remove: it changes nothing before it is confirmed, counts all hosts, and is finished after a kill."""
+"""The playbook remove: it changes nothing without a confirmation, includes all hosts, and can be completed after a kill."""
 
 from __future__ import annotations
 
 import pytest
 import yaml
 from killing import killed_at
-from plays import run_playbook
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import REMOVAL_STAGES
+from playbooks import run_playbook
 
 NAME, PORT = "support-bot", 8123
 THIRD = "a-third-one"
@@ -17,7 +17,7 @@ THIRD = "a-third-one"
 
 @pytest.fixture
 def third(world, grown):
-    """A third deployment that runs, with a key of its own in Redis."""
+    """Deploy a third deployment, with a key of its own in Redis."""
     done = world.play(langgraph_deployments=grown)
     assert done.returncode == 0, done.stdout
     world.redis("-n", str(world.numbers()[THIRD]), "SET", f"{THIRD}:left-behind", "1")
@@ -26,7 +26,7 @@ def third(world, grown):
 
 
 def gone(world, number):
-    """Nothing of the third deployment is left anywhere."""
+    """Check that nothing of the third deployment is left."""
     assert THIRD not in world.numbers()
     assert f"user {THIRD} " not in world.redis("ACL", "LIST")
     assert world.redis("-n", str(number), "DBSIZE") == "0"
@@ -39,7 +39,7 @@ def gone(world, number):
 
 
 def line(done):
-    """All that a run has printed, as one line."""
+    """Return the whole output of a run as one line."""
     return " ".join((done.stdout + done.stderr).split())
 
 
@@ -83,7 +83,7 @@ def test_what_is_not_named_or_not_known_is_refused(world):
 
 @pytest.fixture
 def two_hosts(world, group_vars, tmp_path):
-    """An inventory of this host and of one that is off, which uses the services of this one."""
+    """Use an inventory of this host and of one that is off, which uses the services of this host."""
     hosts = {world.name: {}, "off": {"ansible_host": "selfhost-langgraph-that-is-off"}}
     servers = {"langgraph_redis_server": world.name, "langgraph_postgres_server": world.name}
     connection = {"ansible_connection": "community.docker.docker", "ansible_python_interpreter": "/usr/bin/python3"}
@@ -149,7 +149,7 @@ def test_what_is_confirmed_is_destroyed_and_nothing_else(world):
 @pytest.mark.release("trixie")
 @pytest.mark.usefixtures("third")
 def test_a_removal_that_is_killed_at_each_stage_is_finished(world):
-    """Each run goes on where the one before was killed, as far as the next stage. Until the last, the name is known."""
+    """Each run continues where the previous one was killed, up to the next stage. The name is known until the last stage."""
     number = world.numbers()[THIRD]
     others = {name: found for name, found in world.containers().items() if THIRD not in name}
     for stage in REMOVAL_STAGES:

@@ -1,13 +1,14 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One change touches one deployment, and no secret shows anywhere while it does."""
+"""One change affects only one deployment, and no secret is visible anywhere meanwhile."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from plays import READABLE
+
+from playbooks import READABLE
 
 pytestmark = pytest.mark.essential("trixie")
 PLANTED_FILES = ("/usr/local/share/langgraph-planted", "/run/langgraph-planted")
@@ -20,25 +21,25 @@ SECRETS = (
     "PLANTED p@ss",
     "PLANTED%20p",
 )
-# The server itself prints this one; only Ansible's output can be without it.
+# The server itself prints this one; only Ansible's output must not contain it.
 PRINTED = "PLANTED-graphs-that-the-server-prints"
 
 
 def found_in(text: str) -> list[str]:
-    """The planted values that a text shows."""
+    """Return the planted values that a text contains."""
     return [secret for secret in SECRETS if secret in text]
 
 
 @pytest.fixture(scope="module")
 def outputs():
-    """What the plays of this file printed."""
+    """Collect the output of this file's plays."""
     return []
 
 
-# Essential tests come first: those of other files find the list as the scenario has it.
+# Essential tests run first: those of other files need the original list of the scenario.
 @pytest.fixture(scope="module", autouse=True)
 def restored(world):
-    """Once the tests of this file are over, the deployments are those of the inventory, and nothing drains."""
+    """Restore the inventory's deployments after the tests of this file, and wait for drains."""
     yield
     done = world.play()
     assert done.returncode == 0, done.stdout
@@ -47,7 +48,7 @@ def restored(world):
 
 @pytest.fixture
 def changed(group_vars):
-    """The list with one variable of the first deployment changed."""
+    """Return the list with one changed variable of the first deployment."""
     first, second = group_vars["langgraph_deployments"]
     return [{**first, "env": {**first["env"], "OPENAI_API_KEY": "PLANTED-new-openai-key"}}, second]
 
@@ -109,12 +110,12 @@ def test_no_secret_on_the_host(world, command):
     shown = world.host.run(command).stdout
     assert found_in(shown) == []
     assert command != READABLE or shown == ""
-    # What prints nothing at all was not looked at.
+    # A command without output would prove nothing.
     assert command == READABLE or shown
 
 
 def test_a_planted_secret_is_found_on_the_host(world):
-    """Once a file that others may read has it, so that to find none proves something."""
+    """A secret in a readable file is found, so the absence of findings is meaningful."""
     planted = " ".join(PLANTED_FILES)
     world.host.check_output(f"for file in {planted}; do echo {SECRETS[0]} >$file; chmod 644 $file; done")
     try:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts and people that are not as the other tests have them: another Python, another locale, sudo, two plays at once."""
+"""Environments that differ from the other tests: another Python, another locale, sudo, two plays at once."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import re
 import subprocess
 
 import pytest
-from plays import PROJECT
+
+from playbooks import PROJECT
 
 HOLD = str(PROJECT / "molecule/tasks/hold.yml")
 APT = "DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get install -y -qq --no-install-recommends"
 PYTHON = "/usr/local/bin/python-of-somebody"
-# Without the distribution's libraries, and in a locale that has ASCII alone. What it starts inherits that.
+# Without the distribution's libraries, and in an ASCII locale. Child processes inherit this.
 OTHER_PYTHON = f"""set -e
 python3 -m venv --without-pip /opt/other
 printf '#!/bin/sh\\nexport LC_ALL=C PYTHONCOERCECLOCALE=0 PYTHONUTF8=0\\nexec /opt/other/bin/python3 "$@"\\n' > {PYTHON}
@@ -28,7 +29,7 @@ echo 'admin ALL=(ALL:ALL) ALL' > /etc/sudoers.d/admin
 
 
 def with_variable(group_vars, value):
-    """The list with a variable of the first deployment set."""
+    """Return the list with a variable of the first deployment set."""
     first, *rest = group_vars["langgraph_deployments"]
     return [{**first, "env": {**first["env"], "GREETING": value}}, *rest]
 
@@ -63,7 +64,7 @@ def test_somebody_with_sudo_another_python_another_locale_and_no_pipelining(worl
 
 @pytest.mark.release("bookworm")
 def test_two_control_nodes_at_once(world, group_vars):
-    """The second one waits for the first, and has nothing left to do."""
+    """The second run waits for the first, and has nothing left to do."""
     before = world.settings("support-bot")["serving"]
     listed = with_variable(group_vars, "twice")
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -84,7 +85,7 @@ def test_a_play_that_starts_behind_the_check_changes_nothing(world, untouched):
 
 @pytest.mark.release("trixie")
 def test_the_boot_waits_for_no_deployment(world):
-    """One that never becomes healthy has five minutes for it, and the others serve meanwhile."""
+    """A deployment that never becomes healthy has five minutes, and the others serve meanwhile."""
     slot = f"/etc/langgraph/research-agent/revisions/{world.settings('research-agent')['serving']}/slot.json"
     world.host.check_output(f'sed -i.kept \'s/"port": 8000/"port": 8001/\' {slot}')
     try:
@@ -102,10 +103,10 @@ def test_the_boot_waits_for_no_deployment(world):
 @pytest.mark.release("trixie")
 def test_needrestart_restarts_nothing_that_serves(world):
     world.host.check_output(f"{APT} needrestart")
-    # Every process that is there uses a file that is there no more.
+    # Every running process now uses a deleted file.
     world.host.check_output(f"{APT} --reinstall libc6")
     before = world.containers()
-    # The C library is used by the distribution's other services too: that shows that it restarts at all.
+    # The distribution's other services also use the C library: this shows that needrestart does restart services.
     shown = world.host.check_output("NEEDRESTART_MODE=a needrestart -r a 2>&1")
     restarted, _heading, deferred = shown.partition("Service restarts being deferred:")
     assert "systemctl restart" in restarted

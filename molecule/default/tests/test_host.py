@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host after site.yml: who runs, who listens where, who may read what."""
+"""A host after site.yml: running services, listening addresses and permissions of files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_postgres_takes_scram_alone(world):
 
 
 def test_postgres_is_a_cluster_of_our_own(world):
-    """The package has made none beside it, and what kept it from that is gone."""
+    """The package has created no other cluster, and the setting that prevented this is removed again."""
     (cluster,) = world.host.check_output("pg_lsclusters --no-header").splitlines()
     version, name, port, status, owner, *_rest = cluster.split()
     assert (name, port, status, owner) == ("langgraph", "5432", "online", "langgraph-postgres")
@@ -50,7 +50,7 @@ def test_postgres_is_a_cluster_of_our_own(world):
 def test_nothing_listens_on_a_public_address(world):
     lines = world.host.check_output("ss --listening --tcp --numeric --no-header").splitlines()
     addresses = {re.sub(r":\d+$", "", line.split()[3]) for line in lines}
-    # 127.0.0.11 is the name server that the test host's own engine gives it.
+    # 127.0.0.11 is the name server that the engine provides for the test host.
     assert addresses <= {"127.0.0.1", "[::1]", "172.29.0.1", "127.0.0.11"}
 
 
@@ -64,7 +64,7 @@ def test_servers_listen_on_sockets_alone(world):
 
 
 def test_the_data_proxy_may_do_nothing(world):
-    """Each of its processes: neither a capability nor root's name, and no group but that of Redis's socket."""
+    """No process of it has a capability or runs as root, and its only other group is that of Redis's socket."""
     assert world.host.service("langgraph-data-proxy").is_enabled
     found = world.host.check_output("ps -C haproxy -o pid=,user:30=,supgrp:80=").splitlines()
     ours = [line.split() for line in found if line.split()[1] == "langgraph-data-proxy"]
@@ -81,8 +81,8 @@ def test_the_data_proxy_may_do_nothing(world):
 
 def test_files_are_for_root_alone(world, deployments):
     for name in deployments:
-        folder = world.host.file(f"/etc/langgraph/{name}")
-        assert (folder.user, folder.mode) == ("root", 0o700)
+        directory = world.host.file(f"/etc/langgraph/{name}")
+        assert (directory.user, directory.mode) == ("root", 0o700)
         modes = world.host.check_output(f"find /etc/langgraph/{name} -type f -exec stat -c '%U %a' {{}} +").splitlines()
         assert set(modes) == {"root 600"}
         assert len(modes) >= 5
@@ -126,7 +126,7 @@ def test_a_container_reaches_no_other_one(world, deployments):
     found = json.loads(world.host.check_output(f"docker inspect {second}"))[0]
     (network,) = found["NetworkSettings"]["Networks"].values()
     asked = f"http://{network['IPAddress']}:8000/ok"
-    # The address is the right one: the host itself gets an answer there.
+    # The address is correct: the host itself gets an answer.
     assert world.host.run(f"curl --silent --max-time 10 {asked}").stdout == '{"ok":true}'
     program = f"import urllib.request; urllib.request.urlopen('{asked}', timeout=3)"
     refused = world.host.run(f'docker exec {first} python3 -c "{program}"')
@@ -153,6 +153,6 @@ def test_secrets_of_the_services_are_for_their_own_users(world):
 
 
 def test_postgres_has_no_password_of_an_administrator(world):
-    """By the catalog of the server: who may do everything has nothing that a login could be tried against."""
+    """According to the server's catalog no superuser has a password."""
     assert world.sql("postgres", "SELECT rolname FROM pg_authid WHERE rolsuper") == "langgraph-postgres"
     assert world.sql("postgres", "SELECT count(*) FROM pg_authid WHERE rolsuper AND rolpassword IS NOT NULL") == "0"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each deployment's data is in its own databases and in no other, seen from outside."""
+"""Each deployment's data is only in its own databases, checked from outside."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ pytestmark = pytest.mark.essential
 
 @pytest.fixture(scope="module")
 def driven():
-    """Runs that were made on a host: filled once a host."""
+    """Return a cache for the runs: filled once per host."""
     return {}
 
 
 @pytest.fixture
 def runs(world, deployments, driven):
-    """One threaded run with a resumable stream on each deployment: name -> thread, run, text."""
+    """Start one run with a resumable stream on each deployment; return thread, run and text by name."""
     if world.name not in driven:
         urls = {f"http://127.0.0.1:{options['port']}": name for name, options in deployments.items()}
         driven[world.name] = {urls[url]: answer for url, answer in world.client("run", *urls).items()}
@@ -35,7 +35,7 @@ def test_background_runs_end_well(runs, deployments):
 def test_no_server_misses_a_right(world, runs):
     for name in runs:
         log = world.host.check_output(f"journalctl --no-pager --output cat --unit 'langgraph@{name}.*'")
-        # The server says where it listens; without a line of it the rest would prove nothing.
+        # The server logs its address; without a line of the server the other checks would prove nothing.
         assert "Uvicorn running on" in log, log[-2000:]
         assert "Permission" not in log
         assert "permission" not in log
@@ -68,7 +68,7 @@ def test_keys_are_in_their_own_number(world, runs):
 
 
 def test_nobody_hears_or_forges_the_events_of_another(world, runs):
-    """With its own login, as its code could: channels know no numbers."""
+    """Use its own login, as its code could: channels are not separated by database number."""
     for name in runs:
         credentials = world.host.check_output(f"cat /etc/langgraph/{name}/credentials")
         uri = dict(line.partition("=")[::2] for line in credentials.splitlines())["REDIS_URI"]

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who reaches what on the network: from a deployment's container, from another machine, from a stranger's container.
+"""Reachability on the network: from a deployment's container, from another machine, from a foreign container.
 
-Listeners are planted wherever something could answer, and the deployments answer on every address. A port counts as reached
-when anything comes back from it, a refusal too.
+Listeners are started on every address that could answer, and the deployments listen on every address. A port counts as
+reached if there is any response, including a refusal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PROJECT = Path(__file__).parents[3]
 PROBE = (Path(__file__).parent / "probe.py").read_text()
 GATEWAY, DOCKER0 = "172.29.0.1", "172.17.0.1"
 METADATA = ("169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200")
-# Planted: on every address as sshd is, on the deployments' network as a careless service is, DNS; a stranger's container.
+# Listeners: on every address like sshd, on the deployments' network like a careless service, DNS; a foreign container.
 SSHD, CARELESS, UDP, DNS, THEIRS, OUTSIDE = 2222, 2224, 2226, 53, 18080, 8080
 MINE, OTHER = "support-bot", "research-agent"
 LABEL = "selfhost.langgraph=1"
@@ -29,7 +29,7 @@ def docker(*words: str, text: str = "") -> str:
 
 
 class Stage:
-    """A test host with what is planted on it, and a second machine on its segment."""
+    """A test host with listeners, and a second machine on its network."""
 
     def __init__(self, world: t.Any) -> None:
         self.world, self.neighbour = world, f"{world.name}-neighbour"
@@ -40,12 +40,12 @@ class Stage:
         return docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
 
     def plant(self) -> None:
-        """Put up the second machine, which has routes to all that is not its own, and a stranger's container."""
+        """Start the second machine, with routes to all networks of the host, and a foreign container."""
         docker("rm", "--force", self.neighbour)
         network = docker(
             "inspect", "--format", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}", self.world.name
         )
-        # What a machine needs to send packets for 127.0.0.1 to another one.
+        # Required for sending packets for 127.0.0.1 to another machine.
         localnet = [
             word for name in ("all", "default", "lo") for word in ("--sysctl", f"net.ipv4.conf.{name}.route_localnet=1")
         ]
@@ -76,14 +76,14 @@ class Stage:
         self.plant_on_host()
 
     def plant_on_host(self) -> None:
-        """What does not survive a reboot of the host."""
+        """Start the listeners, which do not survive a reboot of the host."""
         for address in METADATA:
             self._on_host("ip", "route", "replace", f"{address}/32", "via", self.outside)
         places = (f"tcp:0.0.0.0:{SSHD}", f"tcp:{GATEWAY}:{CARELESS}", f"udp:0.0.0.0:{UDP}", f"tcp:0.0.0.0:{DNS}")
         self._listen(self.world.name, *places)
 
     def remove(self) -> None:
-        """Take away all that was planted."""
+        """Remove the listeners and machines."""
         docker("rm", "--force", self.neighbour)
         self._on_host("sh", "-c", "docker rm --force theirs; pkill -f '[l]isten tcp:0.0.0.0:2222'; true")
         for address in METADATA:
@@ -97,18 +97,18 @@ class Stage:
         docker("exec", "--detach", name, "python3", "-c", PROBE, "listen", *places)
 
     def container(self, name: str) -> str:
-        """The address of the container that serves a deployment."""
+        """Return the address of the serving container of a deployment."""
         shown = "{{.NetworkSettings.Networks.langgraph.IPAddress}}"
         return self._on_host("docker", "inspect", "--format", shown, f"langgraph-{self.world.instance(name)}")
 
     def theirs(self) -> str:
-        """The address of the stranger's container."""
+        """Return the address of the foreign container."""
         return self._on_host(
             "docker", "inspect", "--format", "{{.NetworkSettings.Networks.bridge.IPAddress}}", "theirs"
         )
 
     def reached(self, place: str, targets: t.Iterable[str]) -> list[str]:
-        """Which targets (tcp:ADDRESS:PORT) answer in any way, from ``deployment NAME``, ``outside``, ``theirs`` or ``host``."""
+        """Return the targets (tcp:ADDRESS:PORT) that respond in any way, from ``deployment NAME``, ``outside``, ``theirs`` or ``host``."""
         kind, _space, name = place.partition(" ")
         inner = {
             "deployment": lambda: ["docker", "exec", "-i", f"langgraph-{self.world.instance(name)}"],
@@ -119,10 +119,10 @@ class Stage:
         machine = self.neighbour if kind == "outside" else self.world.name
         return docker("exec", "-i", machine, *inner, "python3", "-", "probe", *targets, text=PROBE).split()
 
-    # Who may not reach what
+    # Forbidden and allowed connections
 
     def forbidden(self) -> dict[str, list[str]]:
-        """Place -> what must not be reached from there."""
+        """Return the targets that must not be reachable, by source."""
         theirs, containers = self.theirs(), [f"tcp:{self.container(name)}:8000" for name in (MINE, OTHER)]
         host = (GATEWAY, DOCKER0, self.address)
         return {
@@ -144,11 +144,11 @@ class Stage:
         }
 
     def allowed_on_host(self) -> dict[str, list[str]]:
-        """Place -> what must be reached from there, whatever has become of the engine's own rules."""
+        """Return the targets that must be reachable even without the engine's own rules, by source."""
         services = [f"tcp:{GATEWAY}:6379", f"tcp:{GATEWAY}:5432", f"tcp:{GATEWAY}:{DNS}"]
         return {
             f"deployment {MINE}": services,
-            # It may reach the first one, which the others do not.
+            # It may reach the first deployment, which the others may not.
             f"deployment {OTHER}": [*services, f"tcp:{GATEWAY}:8123", f"tcp:{self.address}:8123"],
             "outside": [f"tcp:{self.address}:{port}" for port in (8123, 8124, SSHD)],
             "theirs": [f"tcp:{DOCKER0}:{SSHD}", f"tcp:{self.address}:{SSHD}"],
@@ -156,7 +156,7 @@ class Stage:
         }
 
     def allowed(self) -> dict[str, list[str]]:
-        """The same with what the engine's own rules are needed for: what is outside, and what it publishes."""
+        """Return also the targets that need the engine's own rules: outside addresses and published ports."""
         everything = self.allowed_on_host()
         everything[f"deployment {MINE}"] += [f"tcp:{self.outside}:{OUTSIDE}"]
         everything[f"deployment {MINE}"] += [f"{kind}:{METADATA[0]}:{DNS}" for kind in ("tcp", "udp")]
@@ -165,19 +165,19 @@ class Stage:
         return everything
 
     def trespasses(self) -> dict[str, list[str]]:
-        """Place -> what is reached from there and must not be."""
+        """Return the reachable targets that must not be reachable, by source."""
         found = {place: self.reached(place, targets) for place, targets in self.forbidden().items()}
         return {place: reached for place, reached in found.items() if reached}
 
     def missing(self, allowed: t.Mapping[str, t.Sequence[str]]) -> dict[str, set[str]]:
-        """Place -> what is not reached from there and must be."""
+        """Return the unreachable targets that must be reachable, by source."""
         found = {place: set(targets) - set(self.reached(place, targets)) for place, targets in allowed.items()}
         return {place: missing for place, missing in found.items() if missing}
 
 
 @pytest.fixture(scope="module")
 def stage(host, group_vars):
-    """The host with both deployments public, one of which may reach the other, and all that is planted."""
+    """Set up a host with both deployments public, one of which may reach the other, and the listeners."""
     from conftest import World
 
     first, second = group_vars["langgraph_deployments"]
@@ -197,7 +197,7 @@ def stage(host, group_vars):
 
 @pytest.mark.essential
 def test_the_watcher_has_one_capability(world):
-    """CAP_NET_ADMIN is the twelfth bit (linux/capability.h)."""
+    """Check the bounding set: CAP_NET_ADMIN is bit 12 (linux/capability.h)."""
     pid = world.host.check_output("systemctl show --property MainPID --value langgraph-firewall")
     assert int(world.host.check_output(f"awk '/^CapBnd/ {{print $2}}' /proc/{pid}/status"), 16) == 1 << 12
 
@@ -211,10 +211,10 @@ def test_nobody_trespasses(stage):
 
 @pytest.mark.essential
 def test_without_the_table_they_would(stage):
-    """What is planted does answer, and it is the table that keeps them from it."""
+    """The listeners do answer, and only the table blocks the connections."""
     stage.world.host.check_output("systemctl stop langgraph-firewall")
     try:
-        # It stays without its watcher.
+        # The table stays active without its service.
         assert stage.trespasses() == {}
         stage.world.host.check_output("nft delete table inet langgraph")
         found = stage.trespasses()
@@ -229,7 +229,7 @@ def test_without_the_table_they_would(stage):
 
 @pytest.mark.essential
 def test_a_flush_of_all_rules_is_made_up_for(stage):
-    """As ``nft -f /etc/nftables.conf`` does; the engine's own rules are gone until it restarts."""
+    """Flush like ``nft -f /etc/nftables.conf``; the engine's own rules are missing until it restarts."""
     stage.world.host.check_output("nft flush ruleset")
     assert stage.world.wait_until(lambda: "langgraph" in stage.world.host.check_output("nft list tables"), 5)
     assert (stage.trespasses(), stage.missing(stage.allowed_on_host())) == ({}, {})
@@ -238,7 +238,7 @@ def test_a_flush_of_all_rules_is_made_up_for(stage):
 
 
 def test_it_follows_no_hand(stage):
-    """What somebody changes in the table is put back."""
+    """Manual changes of the table are undone."""
     host, saddr = stage.world.host, stage.container(MINE)
     host.check_output("nft insert rule inet langgraph from_deployment accept")
     host.check_output(f"nft add element inet langgraph may_reach '{{ {saddr} . {SSHD} }}'")
@@ -262,11 +262,11 @@ def test_a_reload_of_nftables(stage):
 
 
 def test_a_reboot(stage):
-    """With the distribution's service at boot, which flushes everything as it starts."""
+    """Enable the distribution's service at boot, which flushes all rules when it starts."""
     stage.world.host.check_output("systemctl enable nftables")
     try:
         subprocess.run([PROJECT / "tests/tools/host.sh", "reboot", stage.world.name], check=True, capture_output=True)
-        # Before anything is planted: it is there at once.
+        # Before the listeners are started: the table is loaded immediately.
         assert "langgraph" in stage.world.host.check_output("nft list tables")
         stage.plant_on_host()
         ports = ["tcp:127.0.0.1:8123", "tcp:127.0.0.1:8124"]

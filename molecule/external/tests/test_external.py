@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A deployment of which Valkey and Postgres are managed elsewhere works with them, and its data is there."""
+"""A deployment with external Valkey and Postgres works with them, and its data is there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import json
 
 import pytest
 import testinfra
-from plays import PROJECT, run_playbook
+
+from playbooks import PROJECT, run_playbook
 
 NAME = "far-from-its-data"
 VALKEY = "valkey-cli -p 6380 --no-auth-warning --user provider-admin -a PLANTED-provider-valkey"
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.essential
 
 @pytest.fixture
 def service(world):
-    """The host that plays the managed service."""
+    """Return the host that acts as the managed service."""
     name = world.name.replace("bookworm", "trixie")
     managed = type(world)(testinfra.get_host(f"docker://{name}"), VALKEY)
     managed.postgres = ("postgres", ("-p", "5433"))
@@ -46,15 +47,15 @@ def test_its_number_is_remembered_at_the_service(service):
 
 
 def test_the_engine_has_the_options_of_the_inventory(world):
-    """It was there before the role came, and was not restarted for them."""
-    told = json.loads(world.host.check_output("docker info --format '{{json .}}'"))
-    assert (told["LiveRestoreEnabled"], told["RegistryConfig"]["Mirrors"]) == (False, ["https://mirror.example.org/"])
+    """The engine existed before the role was applied, and was not restarted for them."""
+    info = json.loads(world.host.check_output("docker info --format '{{json .}}'"))
+    assert (info["LiveRestoreEnabled"], info["RegistryConfig"]["Mirrors"]) == (False, ["https://mirror.example.org/"])
     written = json.loads(world.host.check_output("cat /etc/docker/daemon.json"))
     assert written == {"live-restore": False, "registry-mirrors": ["https://mirror.example.org"]}
 
 
 def test_without_users_it_has_the_administrators_login_and_its_own_number(world, service):
-    """For a Redis that has no ACL. The deployment goes afterwards."""
+    """This is for a Redis without ACL. The deployment is removed afterwards."""
     number = service.numbers()[NAME]
     done = run_playbook(
         PROJECT / "molecule/inventory",

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cluster of the deployments: killed runs, what the role refuses, and a cluster of somebody else beside it."""
+"""The deployments' cluster: killed runs, refused settings, and a separate existing cluster."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from killing import killed_after_each_change
 
 @pytest.fixture
 def postgres(role):
-    """Apply the role, alone, to this host."""
+    """Return a function that applies only this role to this host."""
     return functools.partial(role, "postgres")
 
 
 @pytest.fixture(autouse=True)
 def as_it_was(postgres):
-    """What a test leaves is put right, and the role says what it did."""
+    """Apply the role after each test, to restore its defaults."""
     yield
     done = postgres({})
     assert done.returncode == 0, done.stdout + done.stderr
@@ -35,7 +35,7 @@ def version(world) -> str:
 
 
 def refused(done: subprocess.CompletedProcess[str], line: str) -> None:
-    """In one line, before anything changes."""
+    """Check that the role is refused in one line, before anything changes."""
     assert done.returncode != 0, done.stdout
     assert "changed=0 " in done.stdout, done.stdout
     assert line in " ".join((done.stdout + done.stderr).split())
@@ -43,7 +43,7 @@ def refused(done: subprocess.CompletedProcess[str], line: str) -> None:
 
 @pytest.mark.essential("bookworm")
 def test_a_run_that_died_is_finished_by_the_next(world, postgres):
-    """Killed between the settings, the reload and the restart, nobody remembers what is due; the server says it."""
+    """After a kill between the settings, the reload and the restart, the next run reads from the server what is pending."""
     wanted = {"postgres_settings": {"shared_buffers": "96MB", "work_mem": "5MB"}}
     deaths = killed_after_each_change(lambda **settings: postgres(wanted, **settings))
     names = [re.sub(r"^.*? : ", "", task) for task in deaths.tasks]
@@ -87,7 +87,7 @@ def test_what_would_lose_or_disturb_a_cluster_is_refused(world, postgres):
 
 @pytest.mark.essential("trixie")
 def test_a_cluster_of_somebody_else_is_never_touched(world, postgres):
-    """Its port is refused; what the role does beside it, a restart of ours too, leaves its files and its server alone."""
+    """Its port is refused; the role, including a restart of the deployments' cluster, changes neither its files nor its server."""
     shop = f"{version(world)} shop"
     directory, unit = f"/etc/postgresql/{shop.replace(' ', '/')}", f"postgresql@{shop.replace(' ', '-')}"
     look = f"find {directory} -type f -exec sha256sum {{}} + | sort; stat -c %Z {directory}/*; systemctl show {unit} -p MainPID"

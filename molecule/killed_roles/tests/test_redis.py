@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Redis of the deployments: killed runs, what somebody changed by hand, and what the role refuses."""
+"""The deployments' Redis: killed runs, manual changes, and refused settings."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ SETTINGS = "/etc/langgraph-redis/langgraph.conf"
 
 @pytest.fixture
 def redis(role):
-    """Apply the role, alone, to this host."""
+    """Return a function that applies only this role to this host."""
     return functools.partial(role, "redis")
 
 
 @pytest.fixture(autouse=True)
 def as_it_was(redis):
-    """What a test leaves is put right, and the role says what it did."""
+    """Apply the role after each test, to restore its defaults."""
     yield
     done = redis({})
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def setting(world, name: str) -> str:
-    """A directive that the server runs with."""
+    """Return a directive of the running server."""
     return world.redis("CONFIG", "GET", name).split()[1]
 
 
 def refused(done: subprocess.CompletedProcess[str], line: str) -> None:
-    """In one line, before anything changes."""
+    """Check that the role is refused in one line, before anything changes."""
     assert done.returncode != 0, done.stdout
     assert "changed=0 " in done.stdout, done.stdout
     assert line in " ".join((done.stdout + done.stderr).split())
@@ -43,7 +43,7 @@ def refused(done: subprocess.CompletedProcess[str], line: str) -> None:
 
 @pytest.mark.essential("bookworm")
 def test_a_run_that_died_is_finished_by_the_next(world, redis):
-    """Killed between the settings and the restart, nobody remembers that the restart is due; it is seen."""
+    """After a kill between the settings and the restart, the next run detects that the restart is pending."""
     claims = world.claims()
     deaths = killed_after_each_change(lambda **settings: redis({"redis_databases": 300}, **settings))
     assert [re.sub(r"^.*? : ", "", task) for task in deaths.tasks] == ["Write the settings", "Start or restart Redis"]
@@ -92,7 +92,7 @@ def test_settings_that_redis_does_not_know_are_said_and_forgotten(world, redis):
 
 @pytest.mark.essential("bookworm")
 def test_the_distributions_own_service_stays_off(world):
-    """Also after an upgrade of its package, which would take it for a new one."""
+    """This holds also after an upgrade of its package, which would treat it as a new service."""
     command = "DEBIAN_FRONTEND=noninteractive apt-get install -q -y --reinstall redis-server"
     before = world.host.check_output(f"systemctl show {UNIT} -p MainPID")
     assert world.host.run(command).rc == 0

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A play that dies after each task that changes something: the next one converges, and what runs is what was asked for."""
+"""Plays that are killed after each changed task: the next run converges, and the services run with the requested options."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REGISTRY = {"registry_password": "PLANTED-registry-password", "registry_port": 5
 
 @pytest.fixture
 def killed(role):
-    """The same, killed after each change until nothing is left to change: the tasks after which it died."""
+    """Apply a role, killed after each change until nothing is left to change; return the tasks after which it was killed."""
 
     def run(name: str, variables: dict[str, t.Any]) -> list[str]:
         deaths = killed_after_each_change(lambda **settings: role(name, variables, **settings))
@@ -37,7 +37,7 @@ def converged(done: subprocess.CompletedProcess[str]) -> None:
 
 @pytest.fixture
 def undisturbed(world):
-    """The deployments' containers are those of before, at the end of the test."""
+    """Check that the test does not change the deployments' containers."""
     before = world.containers()
     yield
     assert world.containers() == before
@@ -49,7 +49,7 @@ def engine(world) -> dict[str, t.Any]:
 
 @pytest.mark.essential("trixie")
 def test_docker(world, role, killed, undisturbed):
-    """On one host the engine is the role's, on the other it was there before and is never restarted."""
+    """On one host the role has installed the engine, on the other it existed before and is never restarted."""
     ours = "installed" in world.host.check_output("cat /var/lib/langgraph/docker-engine.json")
     started = world.host.check_output("systemctl show docker -p ExecMainStartTimestamp")
     variables: dict[str, t.Any] = {"docker_registry_mirrors": [MIRROR]}
@@ -68,7 +68,7 @@ def test_docker(world, role, killed, undisturbed):
 
 @pytest.mark.essential("trixie")
 def test_proxy(world, role, killed, undisturbed):
-    """Reloaded once it is due, and never started anew, which would cut every stream."""
+    """The proxy is reloaded if needed, and never restarted, which would cut every stream."""
     maxconn = "echo show info | python3 -c \"import socket, sys; s = socket.socket(socket.AF_UNIX); \
 s.connect('/run/langgraph-proxy/admin.sock'); s.send(sys.stdin.buffer.read()); print(s.makefile().read())\" | grep ^Maxconn:"
     master = world.host.check_output("systemctl show langgraph-proxy -p MainPID")
@@ -90,7 +90,7 @@ s.connect('/run/langgraph-proxy/admin.sock'); s.send(sys.stdin.buffer.read()); p
 
 @pytest.mark.essential("bookworm")
 def test_data_proxy(world, role, killed, undisturbed):
-    """Settings are reloaded once they are due, which cuts no connection; another unit is worth a restart."""
+    """Changed settings are reloaded, which cuts no connection; only a changed unit causes a restart."""
     shown = "systemctl show langgraph-data-proxy -p MainPID"
     master = world.host.check_output(shown)
     maxconn = "grep maxconn /etc/langgraph-data-proxy/haproxy.cfg"
@@ -113,7 +113,7 @@ def test_data_proxy(world, role, killed, undisturbed):
 
 
 def test_firewall(world, role, killed, undisturbed):
-    """The table is that of the settings, and its watcher that of today."""
+    """The table matches the settings, and its service runs the current helper."""
     opened = {"firewall_services": [{"host": "192.0.2.77", "port": 7777}]}
     opened["firewall_own_services"] = json.loads(world.host.check_output("cat /etc/langgraph-firewall/settings.json"))[
         "services"
@@ -132,7 +132,7 @@ def test_firewall(world, role, killed, undisturbed):
 
 @pytest.mark.release("trixie")
 def test_registry_from_a_bare_host_on(world, role, killed):
-    """Killed while it is installed too: the distribution's unit stays down until it has its settings."""
+    """It is also killed during the installation: the distribution's unit stays down until it has its settings."""
     try:
         deaths = killed("registry", REGISTRY)
         assert deaths[-1] == "Have the registry run, now and after a reboot"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The collection on a host that a shop lives on: after each step the shop is what it was, byte by byte. One story, in order."""
+"""The collection on a host with an existing shop: after each step the shop is unchanged, byte by byte. The order matters."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ import subprocess
 
 import pytest
 from neighbour import differences
-from plays import PROJECT
+
+from playbooks import PROJECT
 
 pytestmark = pytest.mark.essential
 BOTH = ("support-bot", "research-agent")
 
 
 def changed(output: str) -> int:
-    """How many tasks of a run changed something."""
+    """Return the number of changed tasks of a run."""
     return sum(map(int, re.findall(r"changed=(\d+)", output)))
 
 
 def refusals(output: str) -> list[str]:
-    """The messages of tasks that failed."""
+    """Return the messages of failed tasks."""
     return re.findall(r"(?m)^(?:fatal: .*|\[ERROR\]: Task failed: .*)$", output)
 
 
 def paths(files: str) -> list[list[str]]:
-    """Path, kind, mode and owner of files, without what changes with their content."""
+    """Return path, kind, mode and owner of files, without fields that change with their content."""
     return [line.split()[:4] for line in files.splitlines() if line.startswith("/")]
 
 
 def test_the_shop_is_as_it_should_be(world, shop):
-    """Else nothing that follows would prove anything: data saved and unsaved, logins of each kind, sessions."""
+    """Check saved and unsaved data, all kinds of logins, and sessions; otherwise the other tests would prove nothing."""
     assert shop["logins of Redis"].split("\n")[:3] == ["PONG", "open", "NOAUTH Authentication required."]
     assert shop["logins of Postgres"].split()[:4] == ["750750.0", "750750.0", "1000", "t"]
     assert 'failed for user "shop"' in shop["logins of Postgres"]
@@ -48,7 +49,7 @@ def test_the_shop_is_as_it_should_be(world, shop):
 
 
 def test_a_change_would_be_seen(world, shop):
-    """One in each of what the shop uses, put back afterwards."""
+    """Change each service of the shop, and restore it afterwards."""
     redis = "REDISCLI_AUTH=shop-secret redis-cli"
     world.host.check_output(f"{redis} CONFIG SET timeout 999 && {redis} CONFIG SET timeout 0")
     world.host.check_output("chmod 0644 /etc/haproxy/haproxy.cfg && systemctl reload haproxy")
@@ -65,13 +66,13 @@ def test_a_change_would_be_seen(world, shop):
         world.host.check_output("runuser -u postgres -- psql -qc \"COMMENT ON DATABASE shop IS 'orders since 2019'\"")
         world.host.check_output("systemctl restart shop-till")
         assert world.wait_until(world.till_is_open, 30)
-        # From now on this is what the shop was before.
+        # This is the reference state from now on.
         shop.update(world.look())
 
 
 @pytest.mark.usefixtures("untouched")
 def test_what_is_taken_is_refused_by_name(world):
-    """Each of them alone, by one line, and nothing is on the host afterwards."""
+    """Each conflict is refused by one line, and nothing is on the host afterwards."""
     for missing in world.needed:
         options = {
             key: value for name, given in world.needed.items() if name != missing for key, value in given.items()
@@ -85,7 +86,7 @@ def test_what_is_taken_is_refused_by_name(world):
 
 @pytest.mark.usefixtures("untouched")
 def test_a_dry_run_ends_well(world):
-    """It says what would be made and installed, and installs nothing."""
+    """It reports what would be created and installed, and installs nothing."""
     done = world.site("--check", **world.options)
     assert done.returncode == 0, done.stdout
     text = " ".join(done.stdout.split())
@@ -95,7 +96,7 @@ def test_a_dry_run_ends_well(world):
 
 
 def test_deployments_move_in(world, shop):
-    """The engine's file gets the one option of which the page speaks, where it did not have it."""
+    """The engine's file gets the one documented option, if it did not have it."""
     daemon = json.loads(world.host.check_output("cat /etc/docker/daemon.json"))
     done = world.site(**world.options)
     assert done.returncode == 0, done.stdout
@@ -110,7 +111,7 @@ def test_deployments_move_in(world, shop):
 
 
 def test_a_second_run_changes_nothing_beside_a_newer_postgres(world, shop):
-    """The distribution brings one, as its upgrade does: the cluster of the deployments stays the one and what it is."""
+    """Install a newer Postgres, like an upgrade of the distribution: the deployments' cluster stays unchanged."""
     world.host.check_output("/opt/shop/newer_postgres.sh")
     shop.update(world.look())
     before = (world.clusters(), world.server())
@@ -122,7 +123,7 @@ def test_a_second_run_changes_nothing_beside_a_newer_postgres(world, shop):
 
 
 def test_their_administrators_are_not_ours(world):
-    """Neither by a login nor by the files; and root does get there by the same ways."""
+    """They have no access by login or through the files; root has, with the same commands."""
     (cluster,) = world.host.check_output("ls -d /var/lib/postgresql/*/langgraph").split()
     port = world.options.get("postgres_port", 5432)
     ways = {
@@ -143,7 +144,7 @@ def test_their_administrators_are_not_ours(world):
 
 @pytest.mark.usefixtures("untouched")
 def test_an_upgrade(world):
-    """One deployment gets another revision; the other one's container goes on."""
+    """One deployment gets a new revision; the container of the other is not changed."""
     other = world.container("research-agent")
     wanted = [
         {**item, "env": {"GREETING": "good day"}} if item["name"] == "support-bot" else item
@@ -158,7 +159,7 @@ def test_an_upgrade(world):
 
 @pytest.mark.usefixtures("untouched")
 def test_a_removal(world):
-    """With its data; what it claimed is free, and the shop has not been mistaken for it."""
+    """Remove it with its data; its claims are released, and the shop's data is not affected."""
     wanted = [item for item in world.deployments if item["name"] != "support-bot"]
     gone = [*wanted, {"name": "support-bot", "state": "absent", "image": "demo-agent:1", "port": 8123}]
     done = world.site(**world.options, langgraph_deployments=gone)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A bad release changes nothing: the old revision serves on without one failed request, and the play says why."""
+"""A bad release changes nothing: the old revision continues to serve without a failed request, and the play has the reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NAME, PORT = "support-bot", 8123
 
 pytestmark = pytest.mark.release("bookworm")
 
-# Answers as a server does whose database is gone.
+# Answers like a server that has lost its database.
 HALF_WELL = """FROM demo-agent:1
 RUN printf '%s\\n' 'import http.server' \\
  'class Handler(http.server.BaseHTTPRequestHandler):' \\
@@ -21,7 +21,7 @@ RUN printf '%s\\n' 'import http.server' \\
  'http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()' > /half_well.py
 ENTRYPOINT ["python3", "/half_well.py"]
 """
-# Title: the options of the bad release, its image if it needs one, and what the play says of it.
+# Title: the options of the bad release, its image if it needs one, and the message of the play.
 BAD = {
     "exits at boot": ({"env": {"LANGSERVE_GRAPHS": "nonsense"}}, None, "the container exited with code"),
     "never answers": (
@@ -38,7 +38,7 @@ BAD = {
 }
 
 
-# One of them runs however late it is.
+# One of them always runs.
 @pytest.mark.parametrize("title", [pytest.param("exits at boot", marks=pytest.mark.essential), *list(BAD)[1:]])
 def test_bad_release(world, bot, play, tmp_path, title):
     options, dockerfile, cause = BAD[title]
@@ -56,7 +56,7 @@ def test_bad_release(world, bot, play, tmp_path, title):
     assert world.container(NAME) == before
     failed = next(item for item in world.status()[NAME]["revisions"] if item["number"] == number)
     assert failed["state"] == "failed"
-    # Kept for inspection, and started by nobody.
+    # Kept for inspection, and not started again.
     running = f"docker inspect -f '{{{{.State.Running}}}}' langgraph-{NAME}.{number}"
     assert world.wait_until(lambda: world.host.check_output(running) == "false", 20)
     assert world.host.run(f"systemctl is-enabled langgraph@{NAME}.{number}").stdout.strip() != "enabled"
@@ -73,7 +73,7 @@ def test_an_image_that_does_not_exist(world, bot, tmp_path):
 
 
 def test_the_same_release_mended_serves(world, bot, roll):
-    """The next revision starts as if nothing had been; the failed ones are still there to look at."""
+    """The next revision starts normally; the failed ones are kept for inspection."""
     newest = world.revisions(NAME)[-1]
     roll(bot(env={"GREETING": "mended"}))
     assert world.settings(NAME)["serving"] == newest + 1

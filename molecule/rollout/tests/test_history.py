@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many upgrades leave nothing behind, and the way back knows what it must not do."""
+"""Many upgrades leave no remains, and a rollback is refused when it must not run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UPGRADES = 10
 
 
 def inventory(world):
-    """What could leak, but for files and connections: containers, units, listening ports, images."""
+    """Return everything that could leak, except files and connections: containers, units, listening ports, images."""
     run = world.host.check_output
     return {
         "containers": len(run("docker ps -aq").split()),
@@ -40,18 +40,19 @@ def test_ten_upgrades_leak_nothing(world, bot, roll):
     world.drained(NAME)
     before = inventory(world)
     for number in range(UPGRADES):
-        # With the default, which has each rollout wait for the drain before the last one.
+        # With the default, each rollout waits for the drain before the last one.
         roll(bot(env={"UPGRADE": str(number)}), langgraph_max_running_revisions=3)
     world.drained(NAME)
     roll(bot(env={"UPGRADE": str(UPGRADES - 1)}))
     after = inventory(world)
-    # The image that only pruned revisions ran went with them.
+    # The image of pruned revisions was removed with them.
     assert after.pop("images") == before.pop("images") - 1
     assert old_image not in world.host.check_output("docker images --no-trunc -q")
     assert after == before
     assert len(world.revisions(NAME)) == KEPT
     files = world.host.check_output(f"find /etc/langgraph/{NAME} -type f").splitlines()
-    assert len(files) == 2 + KEPT * 5 - 1  # each has five files, the serving one has no drain.json; and its credentials
+    # Five files per revision, without drain.json of the serving one; and the files of the deployment.
+    assert len(files) == 2 + KEPT * 5 - 1
     sessions = world.redis("CLIENT", "LIST").count(f"user={NAME} ")
     assert 0 < sessions < 30
     rows = world.sql("postgres", f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{world.database(NAME)}'")
@@ -67,7 +68,7 @@ def test_rollback_and_forward_again(world, bot, roll):
     assert back.returncode == 0, back.stdout
     assert world.settings(NAME)["serving"] == first
     assert re.search(rf"{NAME} +{first} +serving", back.stdout), back.stdout
-    # A revision is what it is: the inventory asks for the other one, which makes the next.
+    # Revisions are immutable: the inventory has the other content, which creates the next revision.
     roll(bot(env={"STEP": "two"}))
     assert world.settings(NAME)["serving"] == first + 2
     by_number = world.rollback(NAME, revision=first)
@@ -92,7 +93,7 @@ def test_rollback_to_nowhere(world, revision, line):
 @pytest.mark.essential
 @pytest.mark.release("bookworm")
 def test_rollback_over_a_migration_is_refused_and_can_be_insisted_on(world, bot, roll):
-    """What the older revision knew of the schema is moved by hand, as no second migration of the server is at hand."""
+    """Change the older revision's recorded schema by hand, as there is no second migration of the server."""
     world.build("demo-agent:3", "FROM demo-agent:1\nLABEL release=3\n")
     snapshots = {"langgraph_snapshot_dir": "/var/backups/langgraph"}
     roll(bot())

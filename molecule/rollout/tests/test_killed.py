@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module killed at each stage, and the host rebooted in the middle: one revision serves, the next run goes on."""
+"""Kills of the module at each stage, and reboots in between: one revision serves, and the next run continues."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOST_TOOL = "tests/tools/host.sh"
 
 
 def one_serves(world):
-    """The proxy's file, what it has loaded and the record name the same revision, and no other runs undrained."""
+    """Check that the proxy's file, its loaded state and the record have the same revision, and all others drain."""
     number = world.settings(NAME)["serving"]
     config = world.host.check_output("cat /etc/langgraph-proxy/10-deployments.cfg")
     backend = config.split(f"\nbackend {NAME} ")[1].split("\nbackend ")[0]
@@ -55,7 +55,7 @@ def test_killed_at_a_stage(world, bot, play, roll, tmp_path, stage):
 @pytest.mark.release("trixie")
 @pytest.mark.parametrize("stage", STAGES[1:])
 def test_a_rollback_that_was_killed_is_finished_by_the_next(world, bot, roll, tmp_path, stage):
-    """Whatever the killed one left, the way back is the same command once more, and the way forward the next play."""
+    """After a killed rollback, the same command completes it, and the next play rolls forward."""
     roll(bot(env={"GO_BACK_TO": stage}))
     first = world.settings(NAME)["serving"]
     roll(bot(env={"GO_BACK_FROM": stage}))
@@ -94,7 +94,7 @@ def test_reboot_in_the_middle_of_a_rollout(world, bot, play, roll):
     assert world.wait_until(lambda: world.host.run(starting).stdout.strip() == "activating", 60)
     begin = time.monotonic()
     reboot(world)
-    # What only starts has nothing to drain, and does not hold up the shutdown.
+    # A starting revision has nothing to drain, and does not delay the shutdown.
     assert time.monotonic() - begin < 60
     thread.join(120)
     assert one_serves(world) == before
@@ -105,7 +105,7 @@ def test_reboot_in_the_middle_of_a_rollout(world, bot, play, roll):
 @pytest.mark.release("bookworm")
 @pytest.mark.parametrize("stage", ["enabled", "routed", "switched"])
 def test_reboot_after_a_kill_between_the_writes(world, bot, play, roll, stage):
-    """Both revisions start at boot then; the proxy names one of them, and it is up."""
+    """Both revisions start at boot then; the proxy routes to one of them, which is healthy."""
     wanted = bot(env={"REBOOT_AFTER": stage})
     with killed_at(stage):
         killed = play(wanted)

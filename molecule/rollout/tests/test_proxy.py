@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deployments that share a TLS port, told apart by host name and path; with a certificate of the host, then of the user."""
+"""Deployments that share a TLS port, distinguished by host name and path; with a self-signed, then a user's certificate."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import subprocess
 import pytest
 
 PORT = 8443
-# Each release has its half of the long tests; the role itself is installed, and used by all of them, on both.
+# Each release runs half of the long tests; the role itself is used on both releases.
 pytestmark = [pytest.mark.essential, pytest.mark.release("trixie")]
 HOSTS = ("support.example.com", "research.example.com")
-# Begins a request and never ends it.
+# Starts a request and never completes it.
 SLOW_CLIENT = f"""
 import socket, ssl, time
 context = ssl._create_unverified_context()
@@ -26,7 +26,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", {PORT}), 30), se
 
 @pytest.fixture
 def shared(group_vars):
-    """Both deployments on one port."""
+    """Return both deployments on one port."""
     first, second = group_vars["langgraph_deployments"]
     place = {"port": PORT, "tls": True}
     return [
@@ -36,7 +36,7 @@ def shared(group_vars):
 
 
 def get(world, url, *options):
-    """Status and body of one request as a client with that name resolution makes it."""
+    """Return status and body of one request of a client with that name resolution."""
     resolve = " ".join(f"--resolve {host}:{PORT}:127.0.0.1" for host in (*HOSTS, "else.example.com"))
     done = world.host.run(f"curl --silent --max-time 10 {resolve} {' '.join(options)} -w '\\n%{{http_code}}' {url}")
     body, _line, status = done.stdout.rpartition("\n")
@@ -48,21 +48,21 @@ def test_one_port_two_names_and_a_path(world, shared):
     assert done.returncode == 0, done.stdout
     trust = "--cacert /etc/langgraph-proxy/certificates/self-signed.pem"
     assert get(world, f"https://{HOSTS[0]}:{PORT}/ok", trust) == (200, '{"ok":true}')
-    # The server keeps /ok at its root; the rest is under its prefix.
+    # The server has /ok at its root; all other paths are under its prefix.
     assert get(world, f"https://{HOSTS[1]}:{PORT}/research/ok?check_db=1", trust) == (200, '{"ok":true}')
     assert get(world, f"https://{HOSTS[1]}:{PORT}/research/info", trust)[0] == 200
     assert get(world, f"https://{HOSTS[1]}:{PORT}/ok", trust)[0] == 404
     assert get(world, f"https://else.example.com:{PORT}/ok", "--insecure")[0] == 404
-    told = world.host.check_output(
+    printed = world.host.check_output(
         f"curl --silent {trust} --resolve {HOSTS[0]}:{PORT}:127.0.0.1 -w '%{{http_version}}' https://{HOSTS[0]}:{PORT}/ok"
     )
-    assert told == '{"ok":true}2'
+    assert printed == '{"ok":true}2'
     again = world.site(langgraph_deployments=shared, proxy_self_signed_names=list(HOSTS))
     assert "changed=0 " in again.stdout, again.stdout
 
 
 def test_what_the_proxy_speaks_and_how_long_it_listens(world):
-    # With its usual level of security the client itself would not offer the old version.
+    # With its default security level the client itself would not offer the old version.
     speaks = f"openssl s_client -connect 127.0.0.1:{PORT} -servername {HOSTS[0]} -cipher ALL:@SECLEVEL=0"
     spoken = {
         version: world.host.run(f"{speaks} -{version} </dev/null").rc == 0 for version in ("tls1_1", "tls1_2", "tls1_3")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Passwords rotate under load without a refused login; those of before open nothing once their last revision has ended."""
+"""Passwords rotate under load without a refused login; old ones are invalid once their last revision has ended."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoi
 
 NAME, PORT = "research-agent", 8124
 DATABASE = "research_agent"
-# Most from the end of the last drain until both services refuse the password of before.
+# The maximum time in seconds from the end of the last drain until both services refuse the old password.
 REFUSED_WITHIN = 5
-# Streams that end before a test has waited for them too long; SELFHOST_LANGGRAPH_LONG=true has some of three minutes.
+# Short streams, so that the test does not wait long; SELFHOST_LANGGRAPH_LONG=true uses streams of up to three minutes.
 STREAMS = [5, 10, 15, 20, 30] * 4
 LONG_STREAMS = [5, 20, 60, 120, 170] * 4
 LONG = bool(os.environ.get("SELFHOST_LANGGRAPH_LONG"))
-# More workers than runs and streams: none of them waits in the queue for another one.
+# More workers than runs and streams: none of them waits in the queue.
 MANY_JOBS = {"n_jobs_per_worker": 40}
 
 generations = itertools.count(2)
@@ -35,7 +35,7 @@ generations = itertools.count(2)
 
 @pytest.fixture
 def agent(group_vars: dict[str, t.Any]) -> t.Callable[..., list[dict[str, t.Any]]]:
-    """The list with changes to the deployment whose passwords are derived."""
+    """Return the list with changes to the deployment with derived passwords."""
 
     def changed(**options: t.Any) -> list[dict[str, t.Any]]:
         return [
@@ -49,7 +49,7 @@ def agent(group_vars: dict[str, t.Any]) -> t.Callable[..., list[dict[str, t.Any]
 
 
 class Crowd:
-    """Clients of one revision, straight at its container, that all ask at once: its pools have to grow."""
+    """Many concurrent clients of one revision, directly at its container, so that its pools must grow."""
 
     CLIENTS = 40
 
@@ -59,11 +59,11 @@ class Crowd:
         self.over, self.failures, self.asked, self.most = threading.Event(), [], 0, 0
 
     def sessions(self) -> int:
-        """Connections to the database, of all its logins."""
+        """Return the number of connections to the database, of all its logins."""
         return int(self.world.sql("postgres", f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{DATABASE}'"))
 
     def ask(self) -> None:
-        """Ask until the drain ends the server or the test is over."""
+        """Send requests from all clients for some seconds."""
         code = f"""
 import concurrent.futures, http.client, json, time
 def ask(_number):
@@ -88,7 +88,7 @@ with concurrent.futures.ThreadPoolExecutor({self.CLIENTS}) as pool:
 
 
 def nothing_lost(load: t.Any) -> None:
-    """No request failed, no stream was cut, every run ended in success."""
+    """Check that no request failed, no stream was cut, and every run succeeded."""
     assert load.failed == 0, load.errors
     assert load.report["streams"]["cut"] == 0, load.report["streams"]
     assert load.report["runs"]["lost"] == 0, load.report["runs"]
@@ -96,12 +96,12 @@ def nothing_lost(load: t.Any) -> None:
 
 
 def drain_of(world: t.Any, number: int) -> dict[str, t.Any]:
-    """What the drain of a revision reported."""
+    """Return the report of a revision's drain."""
     return json.loads(world.host.check_output(f"cat /etc/langgraph/{NAME}/revisions/{number}/drain.json"))
 
 
-def open_ways(world: t.Any) -> tuple[list[str], int]:
-    """The logins that Postgres lets in, and how many passwords Redis knows."""
+def valid_credentials(world: t.Any) -> tuple[list[str], int]:
+    """Return the enabled logins in Postgres, and the number of passwords in Redis."""
     logins = (
         f"SELECT rolname FROM pg_authid WHERE rolname LIKE '{DATABASE}%' AND rolcanlogin AND rolpassword IS NOT NULL"
     )
@@ -130,7 +130,7 @@ def test_rotation_under_load(world, agent, roll, tmp_path):
     options = ["--rate", "60", "--streams", streams, "--runs", "10", "--run-seconds", "60" if LONG else "20"]
     done: dict[str, t.Any] = {}
     with world.load(tmp_path, PORT, *options) as load, world.logins(old, 600) as refused:
-        # What is not older than the new container by ten seconds counts as its own.
+        # Sessions that are at most ten seconds older than the new container count as its own.
         time.sleep(max(5, planted + 12 - time.monotonic()))
         load.mark("during").touch()
         rotation = threading.Thread(
@@ -140,7 +140,7 @@ def test_rotation_under_load(world, agent, roll, tmp_path):
         )
         rotation.start()
         assert world.wait_until(lambda: world.settings(NAME)["serving"] != before, 120)
-        # The old revision drains; its pool has to open connections of its own login by now.
+        # The old revision drains; its pool must still be able to open connections with its own login.
         crowd = Crowd(world, before)
         at_first = crowd.sessions()
         crowd.ask()
@@ -157,11 +157,11 @@ def test_rotation_under_load(world, agent, roll, tmp_path):
     ended = datetime.datetime.fromisoformat(drain["ended"]).timestamp()
     late = {name: moment and round(moment - ended, 1) for name, moment in refused.items()}
     print("refused after the end of the drain", late)
-    # The drain's record has no fractions of a second.
+    # The drain's record has no fractional seconds.
     assert all(moment is not None and -1 < moment <= REFUSED_WITHIN + 1 for moment in late.values())
     assert world.settings(NAME)["serving"] == before + 1
     assert None in world.refused(world.credentials(NAME)).values()
-    logins, passwords = open_ways(world)
+    logins, passwords = valid_credentials(world)
     assert (len(logins), passwords) == (1, 1)
     assert "name=planted" not in world.redis("CLIENT", "LIST")
 
@@ -173,7 +173,7 @@ def test_a_rollback_over_a_rotation(world, agent, roll):
     roll(agent(env={"STEP": "second"}), langgraph_wait_for_drain=True)
     done = world.rotate(NAME, langgraph_deployments=agent(env={"STEP": "third"}, password_generation=next(generations)))
     assert done.returncode == 0, done.stdout
-    # Nothing but the passwords: the variable is that of what served.
+    # Only the passwords change: the variable is that of the previous revision.
     assert "STEP=second" in world.host.check_output(f"docker exec langgraph-{world.instance(NAME)} env")
     back = world.rollback(NAME, revision=first)
     assert back.returncode == 0, back.stdout
@@ -192,20 +192,20 @@ def test_a_rotation_that_is_killed_is_finished_by_the_next(world, agent, roll, t
         with killed_at(stage):
             killed = world.rotate(NAME, langgraph_deployments=wanted)
         assert killed.returncode != 0, killed.stdout
-        # Nothing that runs has lost its password.
+        # No running revision has lost its password.
         assert set(world.refused(old).values()) == {None}
         done = world.rotate(NAME, langgraph_deployments=wanted)
         assert done.returncode == 0, done.stdout
     assert (load.failed, load.report["streams"]["cut"]) == (0, 0), load.errors
     assert None not in world.refused(old).values()
-    logins, passwords = open_ways(world)
+    logins, passwords = valid_credentials(world)
     assert (len(logins), passwords) == (1, 1)
     assert "nothing to rotate" in world.rotate(NAME, langgraph_deployments=wanted).stdout
 
 
 @pytest.mark.release("bookworm")
 def test_another_secret_key(world, agent, roll):
-    """All passwords at once, by site: what still drains is reported, and the next run revokes what it had."""
+    """Change all passwords with site: draining revisions are reported, and the next run revokes their passwords."""
     roll(agent())
     world.drained(NAME, 240)
     old = world.credentials(NAME)
@@ -219,7 +219,7 @@ def test_another_secret_key(world, agent, roll):
     again = world.play(langgraph_deployments=agent(), **keys)
     assert again.returncode == 0, again.stdout
     assert None not in world.refused(old).values()
-    assert open_ways(world)[1] == 1
-    # Back to the key of the other tests.
+    assert valid_credentials(world)[1] == 1
+    # Restore the key of the other tests.
     back = {"langgraph_previous_secret_key": keys["langgraph_secret_key"]}
     assert world.play(langgraph_deployments=agent(), **back).returncode == 0

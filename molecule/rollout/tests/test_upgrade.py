@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An upgrade and a rollback under load lose no request, cut no stream and lose no run; plain stop-and-start does."""
+"""An upgrade and a rollback under load lose no request, stream or run; a plain restart does."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pytest
 NAME, PORT = "support-bot", 8123
 
 pytestmark = pytest.mark.release("trixie")
-# More workers than runs and streams: none of them waits in the queue for another one.
+# More workers than runs and streams: none of them waits in the queue.
 MANY_JOBS = {"n_jobs_per_worker": 40}
 PHASE_SECONDS = 20
 
 
 def report(world, title, load):
-    """Keep the load's report with the results, as the figures of the run."""
-    folder = load.file.parents[0]
-    (folder / f"{title}.json").write_text(json.dumps(load.report, indent=2))
+    """Write the load generator's report next to the results, and print its figures."""
+    directory = load.file.parents[0]
+    (directory / f"{title}.json").write_text(json.dumps(load.report, indent=2))
     streams, runs = load.report["streams"], load.report["runs"]
     print(title, world.name)
     for phase, figures in load.report["phases"].items():
@@ -31,7 +31,7 @@ def report(world, title, load):
 
 
 def nothing_lost(load):
-    """No request failed, no stream was cut, every run ended in success exactly once."""
+    """Check that no request failed, no stream was cut, and every run succeeded exactly once."""
     assert load.failed == 0, load.errors
     assert load.report["streams"]["cut"] == 0, load.report["streams"]
     assert load.report["runs"]["success"] == load.report["runs"]["asked"], load.report["runs"]
@@ -60,14 +60,14 @@ def test_upgrade_and_rollback_under_load(world, bot, roll, tmp_path):
     report(world, "upgrade", load)
     nothing_lost(load)
     assert world.settings(NAME)["serving"] == before
-    # The longest stream was on the revision before, which was stopped only when it had ended.
+    # The longest stream was on the previous revision, which was stopped only after it.
     world.drained(NAME, 240)
     (drain,) = (item["drain"] for item in world.status()[NAME]["revisions"] if item["number"] == before + 1)
     assert (drain["sessions_cut"], drain["runs"]["lost"]) == (0, [])
 
 
 def test_stop_and_start_loses_requests(world, bot, roll, tmp_path):
-    """The same load on the plain way, for comparison: it proves that the load can see a loss."""
+    """Restart the unit under the same load, for comparison: this proves that the load generator detects a loss."""
     unit = f"langgraph@{world.instance(NAME)}"
     with world.load(tmp_path, PORT, "--rate", "60", "--streams", "5,60", "--once", "--runs", "0") as load:
         time.sleep(PHASE_SECONDS / 4)
