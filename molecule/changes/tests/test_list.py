@@ -13,7 +13,7 @@ import pytest
 
 
 @pytest.mark.essential("bookworm")
-def test_a_third_deployment_disturbs_nobody(world, grown):
+def test_a_third_deployment_affects_no_other(world, grown):
     numbers, containers = world.numbers(), world.containers()
     done = world.play(langgraph_deployments=grown)
     assert done.returncode == 0, done.stdout
@@ -69,7 +69,7 @@ def client(world):
 @pytest.mark.essential
 @pytest.mark.release("trixie")
 @pytest.mark.usefixtures("client")
-def test_remove_takes_nothing_from_who_is_connected(world):
+def test_remove_is_refused_while_a_client_is_connected(world):
     done = world.remove("support-bot", confirm="support-bot")
     assert done.returncode != 0
     assert "connected" in done.stdout + done.stderr

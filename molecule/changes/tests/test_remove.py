@@ -47,10 +47,10 @@ def line(done):
 @pytest.mark.usefixtures("untouched")
 def test_nothing_changes_before_it_is_confirmed(world, tmp_path):
     with world.load(tmp_path, PORT, "--rate", "20", "--streams", "2", "--runs", "0") as load:
-        told = world.remove(NAME)
-    assert told.returncode == 0, told.stdout
-    assert "changed=0 " in told.stdout
-    text = line(told)
+        preview = world.remove(NAME)
+    assert preview.returncode == 0, preview.stdout
+    assert "changed=0 " in preview.stdout
+    text = line(preview)
     assert f"Nothing was changed. To remove the deployment '{NAME}' would lose about " in text
     assert " MB of the Postgres database 'support_bot', " in text
     assert f" keys of Redis number {world.numbers()[NAME]} and revision" in text
@@ -109,9 +109,9 @@ def test_a_host_that_does_not_take_part_may_still_serve(world, two_hosts):
             f"deployment '{NAME}', option 'confirm': it may serve on off of the group langgraph_hosts, which did not take part in"
             " this run; run it on all of them at once, without --limit," in line(done)
         )
-    told = two_hosts("--limit", world.name, confirm="")
-    assert told.returncode == 0, told.stdout
-    assert "off did not take part in this run, and has to" in line(told)
+    preview = two_hosts("--limit", world.name, confirm="")
+    assert preview.returncode == 0, preview.stdout
+    assert "off did not take part in this run, and has to" in line(preview)
 
 
 @pytest.mark.usefixtures("third")
@@ -156,9 +156,9 @@ def test_a_removal_that_is_killed_at_each_stage_is_finished(world):
         with killed_at(stage):
             killed = world.remove(THIRD, confirm=THIRD)
         assert killed.returncode != 0, f"{stage}: {killed.stdout}"
-    told = world.remove(THIRD)
-    assert told.returncode == 0, told.stdout
-    assert f"Nothing was changed. To remove the deployment '{THIRD}' would lose" in line(told)
+    preview = world.remove(THIRD)
+    assert preview.returncode == 0, preview.stdout
+    assert f"Nothing was changed. To remove the deployment '{THIRD}' would lose" in line(preview)
     done = world.remove(THIRD, confirm=THIRD)
     assert done.returncode == 0, done.stdout
     gone(world, number)

@@ -77,7 +77,7 @@ def test_one_variable_restarts_one_container(world, changed, outputs):
     assert "PLANTED-new-openai-key" in environment
 
 
-def test_a_failure_tells_the_cause_and_no_secret(world, changed, outputs):
+def test_a_failure_reports_the_cause_and_no_secret(world, changed, outputs):
     broken = [{**changed[0], "env": {**changed[0]["env"], "LANGSERVE_GRAPHS": PRINTED}}, changed[1]]
     done = world.play("--diff", "-vvv", langgraph_deployments=broken)
     outputs.append(done.stdout + done.stderr)

@@ -29,7 +29,7 @@ def test_redis_refuses_who_has_no_user(world):
     assert "NOAUTH" in world.host.run("redis-cli -h 172.29.0.1 PING").stdout
 
 
-def test_postgres_takes_scram_alone(world):
+def test_postgres_accepts_only_scram(world):
     assert world.sql("postgres", "SHOW password_encryption") == "scram-sha-256"
     rules = world.sql("postgres", "SELECT type, user_name, auth_method FROM pg_hba_file_rules ORDER BY line_number")
     assert rules.splitlines() == ["local|{langgraph-postgres}|peer", "local|{all}|scram-sha-256"]
@@ -54,7 +54,7 @@ def test_nothing_listens_on_a_public_address(world):
     assert addresses <= {"127.0.0.1", "[::1]", "172.29.0.1", "127.0.0.11"}
 
 
-def test_servers_listen_on_sockets_alone(world):
+def test_servers_listen_only_on_sockets(world):
     lines = world.host.check_output("ss --listening --tcp --numeric --no-header --processes").splitlines()
     programs = {name for line in lines for name in re.findall(r'\(\("([^"]+)"', line)}
     assert not programs & {"redis-server", "valkey-server", "postgres"}, lines
@@ -63,7 +63,7 @@ def test_servers_listen_on_sockets_alone(world):
     assert all('"haproxy"' in line for line in behind), lines
 
 
-def test_the_data_proxy_may_do_nothing(world):
+def test_the_data_proxy_has_no_rights(world):
     """No process of it has a capability or runs as root, and its only other group is that of Redis's socket."""
     assert world.host.service("langgraph-data-proxy").is_enabled
     found = world.host.check_output("ps -C haproxy -o pid=,user:30=,supgrp:80=").splitlines()
@@ -79,7 +79,7 @@ def test_the_data_proxy_may_do_nothing(world):
     assert shown == "langgraph-data-proxy 600"
 
 
-def test_files_are_for_root_alone(world, deployments):
+def test_files_are_only_for_root(world, deployments):
     for name in deployments:
         directory = world.host.file(f"/etc/langgraph/{name}")
         assert (directory.user, directory.mode) == ("root", 0o700)
@@ -95,7 +95,7 @@ def test_the_proxy_runs_as_its_own_user_and_the_distributions_is_off(world):
     assert "haproxy" in world.host.check_output("ps -C haproxy -o user=").split()
 
 
-def test_containers_are_published_nowhere(world, deployments):
+def test_no_container_port_is_published(world, deployments):
     for name in deployments:
         assert world.host.check_output(f"docker port langgraph-{world.instance(name)}") == ""
         addresses = world.host.check_output(
@@ -104,7 +104,7 @@ def test_containers_are_published_nowhere(world, deployments):
         assert re.fullmatch(r"172\.29\.128\.\d+", addresses)
 
 
-def test_revisions_tell_the_schema_of_their_database(world, deployments):
+def test_revisions_record_the_schema_of_their_database(world, deployments):
     status = world.status()
     for name in deployments:
         revision = next(item for item in status[name]["revisions"] if item["state"] == "serving")

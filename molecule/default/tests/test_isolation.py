@@ -53,7 +53,7 @@ def test_rows_are_in_their_own_database(world, runs):
             assert found == ("1|1" if other == name else "0|0")
 
 
-def test_keys_are_in_their_own_number(world, runs):
+def test_keys_are_in_their_own_database_number(world, runs):
     numbers = world.numbers()
     assert len(set(numbers.values())) == len(numbers)
     used = {line.split(":")[0] for line in world.redis("INFO", "keyspace").splitlines() if line.startswith("db")}
@@ -67,7 +67,7 @@ def test_keys_are_in_their_own_number(world, runs):
         assert holders == {name}
 
 
-def test_nobody_hears_or_forges_the_events_of_another(world, runs):
+def test_no_deployment_reads_or_forges_events_of_another(world, runs):
     """Use its own login, as its code could: channels are not separated by database number."""
     for name in runs:
         credentials = world.host.check_output(f"cat /etc/langgraph/{name}/credentials")
@@ -80,7 +80,7 @@ def test_nobody_hears_or_forges_the_events_of_another(world, runs):
         assert own.stdout.strip().isdigit(), own.stdout + own.stderr
 
 
-def test_connections_are_on_their_own_number(world, runs):
+def test_connections_use_their_own_database_number(world, runs):
     numbers = world.numbers()
     seen = {}
     for line in world.redis("CLIENT", "LIST").splitlines():

@@ -210,7 +210,7 @@ def test_nobody_trespasses(stage):
 
 
 @pytest.mark.essential
-def test_without_the_table_they_would(stage):
+def test_without_the_table_they_trespass(stage):
     """The listeners do answer, and only the table blocks the connections."""
     stage.world.host.check_output("systemctl stop langgraph-firewall")
     try:
@@ -228,7 +228,7 @@ def test_without_the_table_they_would(stage):
 
 
 @pytest.mark.essential
-def test_a_flush_of_all_rules_is_made_up_for(stage):
+def test_rules_are_loaded_again_after_a_flush(stage):
     """Flush like ``nft -f /etc/nftables.conf``; the engine's own rules are missing until it restarts."""
     stage.world.host.check_output("nft flush ruleset")
     assert stage.world.wait_until(lambda: "langgraph" in stage.world.host.check_output("nft list tables"), 5)
@@ -237,7 +237,7 @@ def test_a_flush_of_all_rules_is_made_up_for(stage):
     assert (stage.trespasses(), stage.missing(stage.allowed())) == ({}, {})
 
 
-def test_it_follows_no_hand(stage):
+def test_manual_changes_are_undone(stage):
     """Manual changes of the table are undone."""
     host, saddr = stage.world.host, stage.container(MINE)
     host.check_output("nft insert rule inet langgraph from_deployment accept")

@@ -96,7 +96,7 @@ def test_a_host_that_lags_behind_is_brought_to_the_others(fleet):
     assert agreed.returncode == 0, agreed.stdout
 
 
-def test_an_unchanged_folder_builds_nothing(fleet, application):
+def test_an_unchanged_directory_is_not_built_again(fleet, application):
     """A changed directory is built, the layers that the hosts lack are copied, and the deployments roll."""
     before = {image: command("docker", "inspect", "-f", "{{.Id}}", image) for image in ("shipped-bot:1",)}
     done = fleet.play(image_builds=[_entry(fleet, "shipped-bot")], langgraph_deployments=fleet.deployments[1:])

@@ -211,7 +211,7 @@ def test_full_while_buildkit_builds_it(small, cli, buildkit, application):
     assert free_bytes(small) > free - 5_000_000
 
 
-def test_a_build_host_builds_from_the_folder_that_it_is_sent(small, cli, application):
+def test_a_build_host_builds_from_a_copied_directory(small, cli, application):
     """Build a directory of the control node, without the files that .dockerignore excludes. Last, as it creates a revision."""
     files = {".dockerignore": "*.secret\n", "left.secret": "PLANTED-file", "RELEASE": "3"}
     entry = application("shipped-bot:3", files=files)

@@ -42,7 +42,7 @@ def parts(fleet):
     return dict(line.split() for line in found.splitlines())
 
 
-def test_it_goes_on_where_it_ended(fleet, large):
+def test_it_continues_where_it_stopped(fleet, large):
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(large, file)
         file.flush()
@@ -74,7 +74,7 @@ def test_it_goes_on_where_it_ended(fleet, large):
     assert f"{HOST}: shipped-bot:large: 330 MB of 330 MB there" in done.stdout
 
 
-def test_nothing_is_shipped_twice(fleet, large):
+def test_nothing_is_copied_twice(fleet, large):
     done = fleet.play(hosts=(HOST,), **large)
     assert done.returncode == 0, done.stdout
     assert "MB there" not in done.stdout

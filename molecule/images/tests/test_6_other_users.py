@@ -29,7 +29,7 @@ def home(tmp_path):
     return path
 
 
-def test_they_build_push_and_ship(fleet, application, home):
+def test_they_build_push_and_copy(fleet, application, home):
     images = {"pushed-bot": f"{fleet.pushed}:user", "shipped-bot": "shipped-bot:user"}
     builds = [application(image, {"RELEASE": f"{image} {time.time()}"}) for image in images.values()]
     wanted = [{**item, "image": images[item["name"]]} for item in fleet.deployments]

@@ -60,7 +60,7 @@ def test_what_a_reload_brings_restarts_nothing(world, postgres):
     assert (world.sql("postgres", "SHOW work_mem"), started(world)) == ("6MB", before)
 
 
-def test_what_is_down_or_changed_by_hand_comes_back(world, postgres):
+def test_what_is_down_or_changed_by_hand_is_restored(world, postgres):
     unit = f"postgresql@{version(world)}-langgraph"
     world.host.check_output(f"systemctl disable --now {unit} && rm -r /run/langgraph-postgres")
     assert postgres({}).returncode == 0

@@ -62,7 +62,7 @@ def test_what_somebody_set_by_hand_is_put_right(world, redis):
 
 
 @pytest.mark.essential("bookworm")
-def test_no_number_in_use_is_taken_away(world, redis):
+def test_no_database_number_in_use_is_removed(world, redis):
     before = world.host.check_output(f"sha256sum {SETTINGS}; systemctl show {UNIT} -p MainPID")
     highest = max(world.numbers().values())
     for arguments in ((), ("--check",)):
@@ -79,7 +79,7 @@ def test_another_implementation_is_refused_by_name(redis):
     refused(redis({"redis_implementation": "valkey"}), "set redis_implementation to redis")
 
 
-def test_settings_that_redis_does_not_know_are_said_and_forgotten(world, redis):
+def test_unknown_redis_settings_are_reported_and_discarded(world, redis):
     before = world.host.check_output(f"sha256sum {SETTINGS}; systemctl show {UNIT} -p MainPID")
     done = redis({"redis_settings": {"no-such-directive": 1}})
     said = " ".join((done.stdout + done.stderr).split())

@@ -101,7 +101,7 @@ def actual(before: dict[str, t.Any], after: dict[str, t.Any]) -> dict[str, str]:
     return done
 
 
-def test_what_check_mode_tells_is_what_happens(world, play, group_vars, monkeypatch):
+def test_check_mode_reports_what_happens(world, play, group_vars, monkeypatch):
     assert len(CHANGES) >= 20
     world.build("demo-agent:other", "FROM demo-agent:1\nLABEL release=other\n")
     world.host.check_output("docker tag demo-agent:other demo-agent:alias")
