@@ -74,8 +74,10 @@ class Load:
         return sum(phase["errors"] for phase in self.report["phases"].values())
 
 
-class World:
+class TestHost:
     """A test host, with access as administrator of its services and as a client on it."""
+
+    __test__ = False  # pytest must not collect it where a test module imports it
 
     wait_until = staticmethod(wait_until)
     # The superuser of Postgres on the host, and psql's options to connect to it.
@@ -245,9 +247,9 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(host) -> World:
+def test_host(host) -> TestHost:
     """Return the test host."""
-    return World(host)
+    return TestHost(host)
 
 
 def pytest_configure(config: pytest.Config) -> None:

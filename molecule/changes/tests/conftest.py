@@ -18,21 +18,21 @@ FILES = "find /etc/langgraph /etc/langgraph-proxy /etc/systemd/system -printf '%
 
 
 @pytest.fixture
-def state(world) -> t.Callable[[], dict[str, t.Any]]:
+def state(test_host) -> t.Callable[[], dict[str, t.Any]]:
     """Return a function that reads both records, the users, the databases, the files and the containers."""
     # Drains of a previous test end by themselves, and would look like a change.
-    world.drained()
+    test_host.drained()
 
     def read() -> dict[str, t.Any]:
         return {
-            "claims": world.claims(),
-            "users": sorted(world.redis("ACL", "LIST").splitlines()),
+            "claims": test_host.claims(),
+            "users": sorted(test_host.redis("ACL", "LIST").splitlines()),
             # Without the average TTL of the keys, which decreases by itself.
-            "keys": re.findall(r"db\d+:keys=\d+", world.redis("INFO", "keyspace")),
-            "roles": world.sql("postgres", ROLES),
-            "databases": world.sql("postgres", DATABASES),
-            "files": world.host.check_output(FILES),
-            "containers": world.containers(),
+            "keys": re.findall(r"db\d+:keys=\d+", test_host.redis("INFO", "keyspace")),
+            "roles": test_host.sql("postgres", ROLES),
+            "databases": test_host.sql("postgres", DATABASES),
+            "files": test_host.host.check_output(FILES),
+            "containers": test_host.containers(),
         }
 
     return read

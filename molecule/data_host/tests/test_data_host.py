@@ -32,9 +32,9 @@ pytestmark = pytest.mark.essential
 
 
 @pytest.fixture
-def data(world):
+def data(test_host):
     """Return the data host."""
-    return type(world)(testinfra.get_host(f"docker://{world.name.replace('app-bookworm', 'data-trixie')}"))
+    return type(test_host)(testinfra.get_host(f"docker://{test_host.name.replace('app-bookworm', 'data-trixie')}"))
 
 
 @pytest.fixture
@@ -66,40 +66,40 @@ def answer(machine: str, server: str, port: int) -> bytes:
     return bytes.fromhex(docker("exec", machine, "python3", "-c", ASK, server, str(port), HELLO[port][0].hex()))
 
 
-def test_a_run_leaves_its_data_on_the_other_host(world, data):
-    (answered,) = world.client("run", f"http://127.0.0.1:{PORT}").values()
+def test_a_run_leaves_its_data_on_the_other_host(test_host, data):
+    (answered,) = test_host.client("run", f"http://127.0.0.1:{PORT}").values()
     assert (answered["text"], answered["background"]) == ("HELLO", "success")
     assert data.sql(data.database(NAME), f"SELECT count(*) FROM runs WHERE run_id = '{answered['run']}'") == "1"
     number = str(data.numbers()[NAME])
     assert answered["run"] in data.redis("-n", number, "--scan", "--pattern", f"'*{answered['run']}*'")
 
 
-def test_its_addresses_are_those_that_every_deployment_has(world):
-    credentials = world.credentials(NAME)
+def test_its_addresses_are_those_that_every_deployment_has(test_host):
+    credentials = test_host.credentials(NAME)
     assert f"@{GATEWAY}:{POSTGRES}/" in credentials
     assert f"@{GATEWAY}:{REDIS}/" in credentials
-    assert not world.host.exists("redis-server")
-    assert not world.host.exists("postgres")
+    assert not test_host.host.exists("redis-server")
+    assert not test_host.host.exists("postgres")
 
 
-def test_servers_listen_on_sockets_and_the_data_proxy_on_one_private_address(world, data):
-    for machine, wanted in ((world, GATEWAY), (data, address(data.name))):
+def test_servers_listen_on_sockets_and_the_data_proxy_on_one_private_address(test_host, data):
+    for machine, wanted in ((test_host, GATEWAY), (data, address(data.name))):
         lines = machine.host.check_output("ss --listening --tcp --numeric --no-header").splitlines()
         places = {line.split()[3] for line in lines if not line.split()[3].startswith(("127.", "[::1]"))}
         assert places == {f"{wanted}:{POSTGRES}", f"{wanted}:{REDIS}"}
 
 
-def test_a_strange_machine_is_refused(world, data, stranger):
+def test_a_strange_machine_is_refused(test_host, data, stranger):
     place = address(data.name)
     for port, (_hello, wanted) in HELLO.items():
         # A known machine gets an answer.
-        assert answer(world.name, place, port).startswith(wanted)
+        assert answer(test_host.name, place, port).startswith(wanted)
         assert answer(stranger, place, port) == b""
 
 
-def test_the_data_host_alone_keeps_what_the_other_needs(world, data):
+def test_the_data_host_alone_keeps_what_the_other_needs(test_host, data):
     """The play reads the address of the other host, which is not part of the play."""
     done = run_playbook(INVENTORY, "selfhost.langgraph.site", ("--limit", data.name), {})
     assert done.returncode == 0, done.stdout
     assert "changed=0" in done.stdout, done.stdout
-    assert world.client("healthy", "10", f"http://127.0.0.1:{PORT}") < 10
+    assert test_host.client("healthy", "10", f"http://127.0.0.1:{PORT}") < 10

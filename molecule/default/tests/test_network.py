@@ -31,9 +31,9 @@ def docker(*words: str, text: str = "") -> str:
 class Stage:
     """A test host with listeners, and a second machine on its network."""
 
-    def __init__(self, world: t.Any) -> None:
-        self.world, self.neighbour = world, f"{world.name}-neighbour"
-        self.address = self._address(world.name)
+    def __init__(self, test_host: t.Any) -> None:
+        self.test_host, self.neighbour = test_host, f"{test_host.name}-neighbour"
+        self.address = self._address(test_host.name)
 
     @staticmethod
     def _address(name: str) -> str:
@@ -43,7 +43,10 @@ class Stage:
         """Start the second machine, with routes to all networks of the host, and a foreign container."""
         docker("rm", "--force", self.neighbour)
         network = docker(
-            "inspect", "--format", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}", self.world.name
+            "inspect",
+            "--format",
+            "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}",
+            self.test_host.name,
         )
         # Required for sending packets for 127.0.0.1 to another machine.
         localnet = [
@@ -80,7 +83,7 @@ class Stage:
         for address in METADATA:
             self._on_host("ip", "route", "replace", f"{address}/32", "via", self.outside)
         places = (f"tcp:0.0.0.0:{SSHD}", f"tcp:{GATEWAY}:{CARELESS}", f"udp:0.0.0.0:{UDP}", f"tcp:0.0.0.0:{DNS}")
-        self._listen(self.world.name, *places)
+        self._listen(self.test_host.name, *places)
 
     def remove(self) -> None:
         """Remove the listeners and machines."""
@@ -90,7 +93,7 @@ class Stage:
             self._on_host("sh", "-c", f"ip route del {address}/32 || true")
 
     def _on_host(self, *words: str) -> str:
-        return docker("exec", self.world.name, *words)
+        return docker("exec", self.test_host.name, *words)
 
     @staticmethod
     def _listen(name: str, *places: str) -> None:
@@ -99,7 +102,7 @@ class Stage:
     def container(self, name: str) -> str:
         """Return the address of the serving container of a deployment."""
         shown = "{{.NetworkSettings.Networks.langgraph.IPAddress}}"
-        return self._on_host("docker", "inspect", "--format", shown, f"langgraph-{self.world.instance(name)}")
+        return self._on_host("docker", "inspect", "--format", shown, f"langgraph-{self.test_host.instance(name)}")
 
     def theirs(self) -> str:
         """Return the address of the foreign container."""
@@ -111,12 +114,12 @@ class Stage:
         """Return the targets (tcp:ADDRESS:PORT) that respond in any way, from ``deployment NAME``, ``outside``, ``theirs`` or ``host``."""
         kind, _space, name = place.partition(" ")
         inner = {
-            "deployment": lambda: ["docker", "exec", "-i", f"langgraph-{self.world.instance(name)}"],
+            "deployment": lambda: ["docker", "exec", "-i", f"langgraph-{self.test_host.instance(name)}"],
             "theirs": lambda: ["docker", "exec", "-i", "theirs"],
             "host": list,
             "outside": list,
         }[kind]()
-        machine = self.neighbour if kind == "outside" else self.world.name
+        machine = self.neighbour if kind == "outside" else self.test_host.name
         return docker("exec", "-i", machine, *inner, "python3", "-", "probe", *targets, text=PROBE).split()
 
     # Forbidden and allowed connections
@@ -178,28 +181,28 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(host, group_vars):
     """Set up a host with both deployments public, one of which may reach the other, and the listeners."""
-    from conftest import World
+    from conftest import TestHost
 
     first, second = group_vars["langgraph_deployments"]
-    world = World(host)
+    test_host = TestHost(host)
     public = [first, {**second, "may_reach": [MINE]}]
-    stage = Stage(world)
+    stage = Stage(test_host)
     try:
-        done = world.play(langgraph_bind_address="0.0.0.0", langgraph_deployments=public)
+        done = test_host.play(langgraph_bind_address="0.0.0.0", langgraph_deployments=public)
         assert done.returncode == 0, done.stdout[-3000:]
         stage.plant()
         yield stage
     finally:
         stage.remove()
-        done = world.play()
+        done = test_host.play()
         assert done.returncode == 0, done.stdout[-3000:]
 
 
 @pytest.mark.essential
-def test_the_watcher_has_one_capability(world):
+def test_the_watcher_has_one_capability(test_host):
     """Check the bounding set: CAP_NET_ADMIN is bit 12 (linux/capability.h)."""
-    pid = world.host.check_output("systemctl show --property MainPID --value langgraph-firewall")
-    assert int(world.host.check_output(f"awk '/^CapBnd/ {{print $2}}' /proc/{pid}/status"), 16) == 1 << 12
+    pid = test_host.host.check_output("systemctl show --property MainPID --value langgraph-firewall")
+    assert int(test_host.host.check_output(f"awk '/^CapBnd/ {{print $2}}' /proc/{pid}/status"), 16) == 1 << 12
 
 
 @pytest.mark.essential
@@ -212,50 +215,50 @@ def test_nobody_trespasses(stage):
 @pytest.mark.essential
 def test_without_the_table_they_trespass(stage):
     """The listeners do answer, and only the table blocks the connections."""
-    stage.world.host.check_output("systemctl stop langgraph-firewall")
+    stage.test_host.host.check_output("systemctl stop langgraph-firewall")
     try:
         # The table stays active without its service.
         assert stage.trespasses() == {}
-        stage.world.host.check_output("nft delete table inet langgraph")
+        stage.test_host.host.check_output("nft delete table inet langgraph")
         found = stage.trespasses()
         assert {f"tcp:{GATEWAY}:8124", f"tcp:{stage.address}:{SSHD}", f"tcp:{METADATA[0]}:80"} <= set(
             found[f"deployment {MINE}"]
         )
         assert {f"tcp:{GATEWAY}:6379", f"tcp:{GATEWAY}:5432"} <= set(found["outside"])
     finally:
-        stage.world.host.check_output("systemctl start langgraph-firewall")
+        stage.test_host.host.check_output("systemctl start langgraph-firewall")
     assert stage.trespasses() == {}
 
 
 @pytest.mark.essential
 def test_rules_are_loaded_again_after_a_flush(stage):
     """Flush like ``nft -f /etc/nftables.conf``; the engine's own rules are missing until it restarts."""
-    stage.world.host.check_output("nft flush ruleset")
-    assert stage.world.wait_until(lambda: "langgraph" in stage.world.host.check_output("nft list tables"), 5)
+    stage.test_host.host.check_output("nft flush ruleset")
+    assert stage.test_host.wait_until(lambda: "langgraph" in stage.test_host.host.check_output("nft list tables"), 5)
     assert (stage.trespasses(), stage.missing(stage.allowed_on_host())) == ({}, {})
-    stage.world.host.check_output("systemctl restart docker")
+    stage.test_host.host.check_output("systemctl restart docker")
     assert (stage.trespasses(), stage.missing(stage.allowed())) == ({}, {})
 
 
 def test_manual_changes_are_undone(stage):
     """Manual changes of the table are undone."""
-    host, saddr = stage.world.host, stage.container(MINE)
+    host, saddr = stage.test_host.host, stage.container(MINE)
     host.check_output("nft insert rule inet langgraph from_deployment accept")
     host.check_output(f"nft add element inet langgraph may_reach '{{ {saddr} . {SSHD} }}'")
-    assert stage.world.wait_until(lambda: str(SSHD) not in host.check_output("nft list table inet langgraph"), 5)
+    assert stage.test_host.wait_until(lambda: str(SSHD) not in host.check_output("nft list table inet langgraph"), 5)
     assert stage.trespasses() == {}
 
 
 def test_the_services_of_the_distribution_are_left_alone(stage):
-    assert stage.world.host.run("systemctl is-enabled nftables").stdout.strip() == "disabled"
-    assert stage.world.host.run("systemctl is-active nftables").stdout.strip() == "inactive"
+    assert stage.test_host.host.run("systemctl is-enabled nftables").stdout.strip() == "disabled"
+    assert stage.test_host.host.run("systemctl is-active nftables").stdout.strip() == "inactive"
 
 
 def test_a_reload_of_nftables(stage):
-    host = stage.world.host
+    host = stage.test_host.host
     for verb in ("start", "reload", "stop"):
         host.check_output(f"systemctl {verb} nftables")
-        assert stage.world.wait_until(lambda: "langgraph" in host.check_output("nft list tables"), 5)
+        assert stage.test_host.wait_until(lambda: "langgraph" in host.check_output("nft list tables"), 5)
         assert (stage.trespasses(), stage.missing(stage.allowed_on_host())) == ({}, {})
     host.check_output("systemctl restart docker")
     assert stage.missing(stage.allowed()) == {}
@@ -263,17 +266,19 @@ def test_a_reload_of_nftables(stage):
 
 def test_a_reboot(stage):
     """Enable the distribution's service at boot, which flushes all rules when it starts."""
-    stage.world.host.check_output("systemctl enable nftables")
+    stage.test_host.host.check_output("systemctl enable nftables")
     try:
-        subprocess.run([PROJECT / "tests/tools/host.sh", "reboot", stage.world.name], check=True, capture_output=True)
+        subprocess.run(
+            [PROJECT / "tests/tools/host.sh", "reboot", stage.test_host.name], check=True, capture_output=True
+        )
         # Before the listeners are started: the table is loaded immediately.
-        assert "langgraph" in stage.world.host.check_output("nft list tables")
+        assert "langgraph" in stage.test_host.host.check_output("nft list tables")
         stage.plant_on_host()
         ports = ["tcp:127.0.0.1:8123", "tcp:127.0.0.1:8124"]
-        assert stage.world.wait_until(
-            lambda: stage.world.unit(MINE).is_running and stage.world.unit(OTHER).is_running, 240
+        assert stage.test_host.wait_until(
+            lambda: stage.test_host.unit(MINE).is_running and stage.test_host.unit(OTHER).is_running, 240
         )
-        assert stage.world.wait_until(lambda: stage.reached("host", ports) == ports, 240)
+        assert stage.test_host.wait_until(lambda: stage.reached("host", ports) == ports, 240)
         assert (stage.trespasses(), stage.missing(stage.allowed())) == ({}, {})
     finally:
-        stage.world.host.check_output("systemctl disable nftables")
+        stage.test_host.host.check_output("systemctl disable nftables")

@@ -15,13 +15,13 @@ INVENTORY, PLAYBOOK = PROJECT / "molecule/inventory", str(PROJECT / "molecule/ta
 
 
 @pytest.fixture
-def role(world):
+def role(test_host):
     """Return a function that applies a single role to this host."""
 
     def run(
         name: str, variables: dict[str, t.Any], *arguments: str, **settings: str
     ) -> subprocess.CompletedProcess[str]:
         given = {"applied_role": name, **variables}
-        return run_playbook(INVENTORY, PLAYBOOK, ("--limit", world.name, *arguments), given, **settings)
+        return run_playbook(INVENTORY, PLAYBOOK, ("--limit", test_host.name, *arguments), given, **settings)
 
     return run

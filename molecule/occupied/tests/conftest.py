@@ -11,19 +11,19 @@ from neighbour import Occupied, differences
 
 
 @pytest.fixture(scope="module")
-def world(host) -> Occupied:
+def test_host(host) -> Occupied:
     """Return the test host."""
     return Occupied(host)
 
 
 @pytest.fixture(scope="module")
-def shop(world) -> dict[str, str]:
+def shop(test_host) -> dict[str, str]:
     """Return the state of the shop before the tests."""
-    return world.look()
+    return test_host.look()
 
 
 @pytest.fixture
-def untouched(world, shop) -> t.Iterator[None]:
+def untouched(test_host, shop) -> t.Iterator[None]:
     """Check that the test does not change the shop."""
     yield
-    assert differences(shop, world.look()) == ""
+    assert differences(shop, test_host.look()) == ""

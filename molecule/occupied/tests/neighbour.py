@@ -11,7 +11,7 @@ import typing as t
 import urllib.request
 
 import yaml
-from conftest import World
+from conftest import TestHost
 
 from playbooks import PROJECT, run_playbook
 
@@ -28,7 +28,7 @@ NEEDED: dict[str, dict[str, dict[str, t.Any]]] = {
 }
 
 
-class Occupied(World):
+class Occupied(TestHost):
     """A host with an existing shop."""
 
     def __init__(self, host: t.Any) -> None:

@@ -25,11 +25,11 @@ ROOM = {"langgraph_max_running_revisions": 8}
 
 
 @pytest.fixture
-def play(world: t.Any) -> t.Callable[..., t.Any]:
+def play(test_host: t.Any) -> t.Callable[..., t.Any]:
     """Return a function that runs the role with a list."""
 
     def run(deployments: list[dict[str, t.Any]], *arguments: str, **variables: t.Any) -> t.Any:
-        return world.play(*arguments, langgraph_deployments=deployments, **{**ROOM, **variables})
+        return test_host.play(*arguments, langgraph_deployments=deployments, **{**ROOM, **variables})
 
     return run
 

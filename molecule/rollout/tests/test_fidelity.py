@@ -81,11 +81,13 @@ def reported(done: t.Any) -> tuple[int, dict[str, str]]:
     return changed, {item["name"]: item["action"] for item in found[0]["deployments"]}
 
 
-def seen(world: t.Any) -> dict[str, t.Any]:
+def seen(test_host: t.Any) -> dict[str, t.Any]:
     """Return each deployment's serving container and public address."""
-    names = world.host.check_output("ls /etc/langgraph").split()
+    names = test_host.host.check_output("ls /etc/langgraph").split()
     keys = ("bind_address", "port", "hostname", "prefix", "tls")
-    return {name: (world.container(name)["id"], *(world.settings(name).get(key) for key in keys)) for name in names}
+    return {
+        name: (test_host.container(name)["id"], *(test_host.settings(name).get(key) for key in keys)) for name in names
+    }
 
 
 def actual(before: dict[str, t.Any], after: dict[str, t.Any]) -> dict[str, str]:
@@ -101,10 +103,10 @@ def actual(before: dict[str, t.Any], after: dict[str, t.Any]) -> dict[str, str]:
     return done
 
 
-def test_check_mode_reports_what_happens(world, play, group_vars, monkeypatch):
+def test_check_mode_reports_what_happens(test_host, play, group_vars, monkeypatch):
     assert len(CHANGES) >= 20
-    world.build("demo-agent:other", "FROM demo-agent:1\nLABEL release=other\n")
-    world.host.check_output("docker tag demo-agent:other demo-agent:alias")
+    test_host.build("demo-agent:other", "FROM demo-agent:1\nLABEL release=other\n")
+    test_host.host.check_output("docker tag demo-agent:other demo-agent:alias")
     monkeypatch.setenv("ANSIBLE_CALLBACK_RESULT_FORMAT", "json")
     items = group_vars["langgraph_deployments"]
     variables: dict[str, t.Any] = {}
@@ -115,11 +117,11 @@ def test_check_mode_reports_what_happens(world, play, group_vars, monkeypatch):
             pytest.skip(f"left out, the gate is late, after {number} of {len(CHANGES)} changes")
         items, variables = function(items), {**variables, **more}
         # Check mode cannot predict the duration, and old passwords are revoked after it.
-        world.drained(NAME)
-        before = seen(world)
+        test_host.drained(NAME)
+        before = seen(test_host)
         predicted = reported(play(items, "-v", "--check", **variables))
         done = reported(play(items, "-v", **variables))
-        happened = actual(before, seen(world))
+        happened = actual(before, seen(test_host))
         expected = {name: action for name, action in predicted[1].items() if action not in ("keep",)}
         print(f"{title:<40} {predicted[0]} tasks, {expected}")
         if predicted != done or happened != expected:

@@ -18,12 +18,12 @@ MANY_JOBS = {"n_jobs_per_worker": 40}
 PHASE_SECONDS = 20
 
 
-def report(world, title, load):
+def report(test_host, title, load):
     """Write the load generator's report next to the results, and print its figures."""
     directory = load.file.parents[0]
     (directory / f"{title}.json").write_text(json.dumps(load.report, indent=2))
     streams, runs = load.report["streams"], load.report["runs"]
-    print(title, world.name)
+    print(title, test_host.name)
     for phase, figures in load.report["phases"].items():
         print(phase, {key: figures[key] for key in ("count", "errors", "rate", "p50_ms", "p99_ms", "max_ms")})
     print("streams", streams["opened"], "cut", streams["cut"], "runs", runs["success"], "of", runs["asked"])
@@ -39,12 +39,12 @@ def nothing_lost(load):
 
 
 @pytest.mark.essential
-def test_upgrade_and_rollback_under_load(world, bot, roll, tmp_path):
+def test_upgrade_and_rollback_under_load(test_host, bot, roll, tmp_path):
     roll(bot(**MANY_JOBS))
-    world.build("demo-agent:2", "FROM demo-agent:1\nLABEL release=2\n")
-    before = world.settings(NAME)["serving"]
+    test_host.build("demo-agent:2", "FROM demo-agent:1\nLABEL release=2\n")
+    before = test_host.settings(NAME)["serving"]
     load_options = ["--rate", "60", "--streams", "5,60,170", "--runs", "10", "--run-seconds", "60", "--run-waves", "2"]
-    with world.load(tmp_path, PORT, *load_options) as load:
+    with test_host.load(tmp_path, PORT, *load_options) as load:
         time.sleep(PHASE_SECONDS)
         load.mark("during").touch()
         done = roll(bot(image="demo-agent:2", **MANY_JOBS))
@@ -53,29 +53,29 @@ def test_upgrade_and_rollback_under_load(world, bot, roll, tmp_path):
         )
         time.sleep(PHASE_SECONDS)
         load.mark("switch").touch()
-        back = world.rollback(NAME)
+        back = test_host.rollback(NAME)
         assert back.returncode == 0, back.stdout
         load.mark("after").touch()
         time.sleep(PHASE_SECONDS)
-    report(world, "upgrade", load)
+    report(test_host, "upgrade", load)
     nothing_lost(load)
-    assert world.settings(NAME)["serving"] == before
+    assert test_host.settings(NAME)["serving"] == before
     # The longest stream was on the previous revision, which was stopped only after it.
-    world.drained(NAME, 240)
-    (drain,) = (item["drain"] for item in world.status()[NAME]["revisions"] if item["number"] == before + 1)
+    test_host.drained(NAME, 240)
+    (drain,) = (item["drain"] for item in test_host.status()[NAME]["revisions"] if item["number"] == before + 1)
     assert (drain["sessions_cut"], drain["runs"]["lost"]) == (0, [])
 
 
-def test_stop_and_start_loses_requests(world, bot, roll, tmp_path):
+def test_stop_and_start_loses_requests(test_host, bot, roll, tmp_path):
     """Restart the unit under the same load, for comparison: this proves that the load generator detects a loss."""
-    unit = f"langgraph@{world.instance(NAME)}"
-    with world.load(tmp_path, PORT, "--rate", "60", "--streams", "5,60", "--once", "--runs", "0") as load:
+    unit = f"langgraph@{test_host.instance(NAME)}"
+    with test_host.load(tmp_path, PORT, "--rate", "60", "--streams", "5,60", "--once", "--runs", "0") as load:
         time.sleep(PHASE_SECONDS / 4)
         load.mark("during").touch()
-        world.host.check_output(f"systemctl restart {unit}")
+        test_host.host.check_output(f"systemctl restart {unit}")
         load.mark("after").touch()
         time.sleep(PHASE_SECONDS / 4)
-    report(world, "stop-and-start", load)
+    report(test_host, "stop-and-start", load)
     assert load.failed > 0
     assert load.report["streams"]["cut"] > 0
     roll(bot())
