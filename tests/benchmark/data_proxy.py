@@ -102,8 +102,8 @@ Times = dict[str, dict[str, list[list[float]]]]
 def run() -> dict[str, t.Any]:
     """Measure both paths on one host, alternately."""
     with Host(HOST) as host:
-        play("site.yml", *_wanted(), title="install everything, hold 2")
-        host.run(OPEN, "have Redis and Postgres listen beside the data proxy")
+        play("site.yml", *_wanted(), title="install everything, deploy 2")
+        host.run(OPEN, "let Redis and Postgres listen next to the data proxy")
         _refuse_one_way(host)
         host.settle()
         times: Times = {what: {side: [] for side in SIDES} for what in COUNTS}

@@ -109,7 +109,7 @@ def _measure(
             _release(side)
             begin = time.monotonic()
             if side == "ours":
-                play("images.yml", *_wanted(image, address), title=f"build and ship {number}")
+                play("images.yml", *_wanted(image, address), title=f"build and copy {number}")
             else:
                 bare(hosts, image)
             took = time.monotonic() - begin
@@ -124,7 +124,7 @@ def _measure(
         begin = time.monotonic()
         image = f"{name}:{side}-minute"
         if side == "ours":
-            play("images.yml", *_wanted(image, address), title="build and ship a minute")
+            play("images.yml", *_wanted(image, address), title="build and copy a minute")
         else:
             bare(hosts, image)
         minute[side] = time.monotonic() - begin

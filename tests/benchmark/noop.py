@@ -64,7 +64,7 @@ def run() -> dict[str, t.Any]:
     with Host(HOST) as host:
         _ours(host, results)
         host.run(DROP, "the peer's turn")
-        host.run(PEER_RULES + PEER_PACKAGES + PEER_REDIS, "what the peer's modules and servers need")
+        host.run(PEER_RULES + PEER_PACKAGES + PEER_REDIS, "install the requirements of the peer's modules and servers")
         _peer(host, results)
     return {"noop": results}
 
@@ -73,8 +73,8 @@ def _ours(host: Host, results: dict[str, t.Any]) -> None:
     tasks = {}
     for count in COUNTS:
         # The whole playbook: more deployments need more connections, which the role postgres configures.
-        play("site.yml", *_wanted(count), title=f"ours: install, hold {count}")
-        results["max_connections"][str(count)] = int(host.run(LIMIT, "how many connections Postgres takes"))
+        play("site.yml", *_wanted(count), title=f"ours: install, deploy {count}")
+        results["max_connections"][str(count)] = int(host.run(LIMIT, "read max_connections of Postgres"))
         host.settle()
         results["ours"][str(count)], played = _measure(host, "ours.yml", _wanted(count), f"ours {count}")
         tasks[str(count)] = played.tasks
@@ -88,7 +88,7 @@ def _ours(host: Host, results: dict[str, t.Any]) -> None:
 def _peer(host: Host, results: dict[str, t.Any]) -> None:
     for count in COUNTS:
         variables = ("--extra-vars", f"n={count}")
-        play("peer_layout.yml", *variables, title=f"peer: hold {count}")
+        play("peer_layout.yml", *variables, title=f"peer: deploy {count}")
         host.settle()
         results["peer"][str(count)], _played = _measure(host, "peer_layout.yml", variables, f"peer {count}")
 
@@ -149,7 +149,7 @@ def bars(results: t.Mapping[str, t.Any]) -> list[tuple[str, float, float]]:
     few, many = str(min(COUNTS)), str(max(COUNTS))
     return [
         (f"CPU seconds at {many}, ours / peer's", ours[many]["cpu_s"] / peer[many]["cpu_s"], 1 / 15),
-        (f"CPU seconds of ours, at {many} / at {few}", ours[many]["cpu_s"] / ours[few]["cpu_s"], 1.5),
+        (f"CPU seconds of the collection, at {many} / at {few}", ours[many]["cpu_s"] / ours[few]["cpu_s"], 1.5),
         (f"max_connections at {many}", results["noop"]["max_connections"][many], 1000),
     ]
 
@@ -164,6 +164,6 @@ def table(results: t.Mapping[str, t.Any]) -> list[str]:
                 lines.append(f"{side:<12}{count:>12}" + "".join(f"{figures[key]:>14}" for key in keys))
     return [
         *lines,
-        f"executed tasks of ours: {results['noop']['ours']['tasks']}",
+        f"executed tasks of the collection: {results['noop']['ours']['tasks']}",
         f"max_connections: {results['noop']['max_connections']}",
     ]

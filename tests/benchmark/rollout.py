@@ -52,7 +52,7 @@ docker rm --force bench-raw >/dev/null
 def run() -> dict[str, t.Any]:
     """Measure on one host."""
     with Host(HOST) as host:
-        play("site.yml", *_wanted(), title="install everything, hold 1")
+        play("site.yml", *_wanted(), title="install everything, deploy 1")
         host.run(
             "printf 'FROM demo-agent:1\\nLABEL release=2\\n' | DOCKER_BUILDKIT=0 docker build -q -t demo-agent:2 -",
             "build the next release",
@@ -89,7 +89,7 @@ def _stop_and_start(host: Host) -> dict[str, t.Any]:
     with _load(("--rate", "60", "--streams", "5,60", "--once", "--runs", "0")):
         time.sleep(PHASE_SECONDS / 4)
         _mark("during")
-        number = json.loads(host.run(f"cat /etc/langgraph/{NAME}/deployment.json", "which revision serves?"))["serving"]
+        number = json.loads(host.run(f"cat /etc/langgraph/{NAME}/deployment.json", "read the serving revision"))["serving"]
         host.run(f"systemctl restart langgraph@{NAME}.{number}", "stop and start under load")
         _mark("after")
         time.sleep(PHASE_SECONDS / 4)

@@ -6,11 +6,11 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=$ROOT/build
 VENV=$BUILD/venv
-PREFIX=selfhost-langgraph            # every container, volume, network and image of ours starts with this
+PREFIX=selfhost-langgraph            # the prefix of all containers, volumes, networks and images of the project
 LABEL=selfhost.langgraph=1           # ... and every container, volume and network carries this label
 export PATH=$VENV/bin:$PATH
 export ANSIBLE_COLLECTIONS_PATH=$BUILD/collections
-export ANSIBLE_HOME=$BUILD/ansible   # nothing of ours in the user's home
+export ANSIBLE_HOME=$BUILD/ansible   # no files in the user's home
 export DOCKER_BUILDKIT=0             # Debian 12's engine is complete without buildx
 export LANGGRAPH_CLI_NO_ANALYTICS=1
 export PIP_DISABLE_PIP_VERSION_CHECK=1
