@@ -89,7 +89,9 @@ def _stop_and_start(host: Host) -> dict[str, t.Any]:
     with _load(("--rate", "60", "--streams", "5,60", "--once", "--runs", "0")):
         time.sleep(PHASE_SECONDS / 4)
         _mark("during")
-        number = json.loads(host.run(f"cat /etc/langgraph/{NAME}/deployment.json", "read the serving revision"))["serving"]
+        number = json.loads(host.run(f"cat /etc/langgraph/{NAME}/deployment.json", "read the serving revision"))[
+            "serving"
+        ]
         host.run(f"systemctl restart langgraph@{NAME}.{number}", "stop and start under load")
         _mark("after")
         time.sleep(PHASE_SECONDS / 4)
