@@ -31,7 +31,7 @@ ANSIBLE = {
 }
 # The theme has a table of contents next to each page.
 CONTENTS = re.compile(r"^\.\. contents::\n(?:   :.*\n)+", re.MULTILINE)
-KINDS = {"str": "text", "int": "number", "float": "number", "bool": "true or false", "dict": "mapping"}
+KINDS = {"str": "string", "int": "number", "float": "number", "bool": "true or false", "dict": "mapping"}
 HEAD = """\
 .. Copyright (c) 2026, the selfhost.langgraph authors
    SPDX-License-Identifier: GPL-3.0-or-later
@@ -41,17 +41,17 @@ VARIABLES = """\
 Variables
 =========
 
-Every variable of every role, as the roles themselves declare it. The last sentences of each say what changing it later does;
-where they speak of a new revision, nothing is interrupted (:doc:`upgrades`).
+All variables of all roles, generated from their argument specs. The last sentences of each description state the effect of a
+later change; a change that creates a new revision interrupts nothing (:doc:`upgrades`).
 
-What an entry of ``langgraph_deployments`` may have is on a page of its own, :doc:`options`.
+The options of an entry of ``langgraph_deployments`` are on a separate page, :doc:`options`.
 """
 OPTIONS = """\
 Options of a deployment
 =======================
 
-What an entry of ``langgraph_deployments`` may have. The last sentences of each option say what changing it later does; where
-they speak of a new revision, nothing is interrupted (:doc:`upgrades`).
+The options of an entry of ``langgraph_deployments``. The last sentences of each description state the effect of a later
+change; a change that creates a new revision interrupts nothing (:doc:`upgrades`).
 
 .. code-block:: yaml
 
@@ -68,9 +68,9 @@ PROMISES = """\
 Promises
 ========
 
-What the README and the :doc:`security model <security>` promise, sentence by sentence, and the tests that hold it. At least one of
-each runs in every gate (:doc:`testing`). What these pages only describe, assume or rule out is left out here; it is in
-``tests/promises.yml`` with the reason.
+The promises of the README and the :doc:`security model <security>`, sentence by sentence, with the tests that verify them. At
+least one test of each promise runs in every gate (:doc:`testing`). Sentences that only describe, assume or exclude something are
+not listed here; ``tests/promises.yml`` has them with the reason.
 
 """
 
