@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sphinx settings of the documentation site. `make docs` builds it, from these pages and from what it generates."""
+"""Sphinx settings of the documentation site. `make docs` builds it, from these pages and generated ones."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ copyright = f"2026, {author}, GPL-3.0-or-later"
 version = release = _from_galaxy("version")
 language = "en"
 
-# Nothing is fetched: the one inventory is made by tests/tools/docs_pages.py, fonts and scripts are the theme's own.
+# Nothing is downloaded: tests/tools/docs_pages.py creates the only inventory, fonts and scripts are part of the theme.
 extensions = ["myst_parser", "sphinx.ext.intersphinx", "sphinx_antsibull_ext"]
 _INVENTORY = str(Path(__file__).parents[1] / "build/docs/ansible.inv")
 intersphinx_mapping = {"ansible": ("https://docs.ansible.com/ansible/latest/", _INVENTORY)}
 nitpicky = True
-# The server's variables are documented by the vendor.
+# The vendor documents the server's variables.
 nitpick_ignore_regex = [("envvar", ".*")]
 highlight_language = "yaml"
 smartquotes = False

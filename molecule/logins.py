@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Logs in again and again for the tests: `logins.py SECONDS`, the credentials file on stdin; JSON out.
+"""Log in repeatedly for the tests: `logins.py SECONDS`, the credentials file on stdin; prints JSON.
 
-For DATABASE_URI and REDIS_URI each: when a login was first refused, in seconds since 1970, or null where none was.
-It ends when both are refused, or when its time is over.
+For DATABASE_URI and REDIS_URI each: when a login was first refused, in seconds since 1970, or null if none was.
+It ends when both are refused, or when the time is over.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ INTERVAL = 0.2
 
 
 def postgres(uri: str) -> bool:
-    """Whether Postgres does not refuse. No answer in time is no refusal: a busy machine gives none."""
+    """Return whether Postgres does not refuse. A timeout is not a refusal: a busy machine may not answer."""
     try:
         psycopg.connect(uri, connect_timeout=5).close()
     except psycopg.errors.ConnectionTimeout:
@@ -32,7 +32,7 @@ def postgres(uri: str) -> bool:
 
 
 def redis_(uri: str) -> bool:
-    """The same of Redis."""
+    """Return whether Redis does not refuse."""
     try:
         with redis.Redis.from_url(uri, socket_timeout=5) as client:
             client.execute_command("PING")
@@ -44,7 +44,7 @@ def redis_(uri: str) -> bool:
 
 
 def main() -> None:
-    """Watch both."""
+    """Check both until they refuse or the time is over."""
     until = time.monotonic() + float(sys.argv[1])
     uris = dict(line.partition("=")[::2] for line in sys.stdin.read().splitlines())
     tries = {"DATABASE_URI": postgres, "REDIS_URI": redis_}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ansible-playbook dies after a task that changed something, before whatever it would have done next; see killing.py."""
+"""Kill ansible-playbook after a task that changed something, before the next action; see killing.py."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ options:
 
 
 class CallbackModule(CallbackBase):
-    """Counts tasks that changed something, handlers too; dies at the last one."""
+    """Count tasks and handlers that changed something; kill the process at the last one."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -44,14 +44,14 @@ class CallbackModule(CallbackBase):
         self._seen = 0
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
-        """A task has ended on a host; nothing that follows has begun, be it a handler or the next task."""
-        # ansible-core 2.19 gives these as properties, earlier and later ones as fields.
-        told = result.result if hasattr(result, "result") else result._result
+        """Handle the end of a task on a host; neither a handler nor the next task has started yet."""
+        # ansible-core 2.19 has these as properties, earlier and later versions as fields.
+        details = result.result if hasattr(result, "result") else result._result
         task = result.task if hasattr(result, "task") else result._task
-        if not told.get("changed"):
+        if not details.get("changed"):
             return
         self._seen += 1
         if self._seen == self.get_option("changes"):
             Path(self.get_option("log")).write_text(task.get_name(), encoding="utf-8")
-            # The workers of the tasks before are children without work.
+            # The workers of previous tasks are idle children.
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the benchmarks share: progress lines, the host, plays on it, and what it costs in CPU seconds."""
+"""Shared parts of the benchmarks: progress lines, the host, plays on it, and its use of CPU seconds."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent
-PROJECT = FOLDER.parents[1]
+DIRECTORY = Path(__file__).resolve().parent
+PROJECT = DIRECTORY.parents[1]
 BUILD = PROJECT / "build"
 HOST_TOOL = PROJECT / "tests/tools/host.sh"
-# `make` counts on in its parts.
+# The parts of `make` continue its clock.
 START = int(os.environ.get("SELFHOST_T0") or time.time())
 SIGN_OF_LIFE_SECONDS = 15
 # The host's own control group and those of its containers: nanoseconds in version 1, microseconds in version 2.
-# The engine's stats would do for both, but it keeps one waiting for a second.
+# The engine's stats would work for both, but take a second.
 CPU_V1 = """
 cat /sys/fs/cgroup/cpuacct/cpuacct.usage /sys/fs/cgroup/cpuacct/docker/*/cpuacct.usage 2>/dev/null |
   awk 'NR == 1 {total = $1} NR > 1 {containers += $1} END {printf "%.0f %.0f", total, containers}'
@@ -38,26 +38,26 @@ READ_CPU = f"if [ -e /sys/fs/cgroup/cpuacct ]; then {CPU_V1} else {CPU_V2} fi"
 
 
 def say(text: str) -> None:
-    """One line of progress, with the seconds since the start."""
+    """Print one line of progress, with the seconds since the start."""
     print(f"[{time.time() - START:4.0f}s] {text}", flush=True)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """CPU seconds that a host has used so far: all of it, and its deployments' containers alone."""
+    """CPU seconds that a host has used so far: in total, and by its deployments' containers."""
 
     at: float
     total: float
     containers: float
 
     def rate_since(self, before: Reading) -> float:
-        """CPU seconds a second since ``before``, of the whole host."""
+        """Return CPU seconds per second since ``before``, of the whole host."""
         return (self.total - before.total) / (self.at - before.at)
 
 
 @dataclass(frozen=True)
 class Played:
-    """What a play said of the host, and what it took from the control node."""
+    """The counters of a play, and its cost on the control node."""
 
     wall_s: float
     control_s: float
@@ -81,7 +81,7 @@ class Host:
             subprocess.run([HOST_TOOL, "down", self.name], check=True)
 
     def run(self, script: str, title: str) -> str:
-        """Run a shell script on the host as root; give its output."""
+        """Run a shell script on the host as root; return its output."""
         say(title)
         return self._shell(script)
 
@@ -93,19 +93,19 @@ class Host:
         return done.stdout
 
     def read(self) -> Reading:
-        """The counters now. Reading costs the host about a hundredth of a second."""
+        """Read the counters. This costs the host about a hundredth of a second."""
         at = time.monotonic()
         total, containers = (int(word) / 1e9 for word in self._shell(READ_CPU).split())
         return Reading(at, total, containers)
 
     def idle(self, seconds: float) -> tuple[Reading, Reading]:
-        """Let the host be for a while."""
+        """Wait, and read the counters before and after."""
         begin = self.read()
         time.sleep(seconds)
         return begin, self.read()
 
     def settle(self, seconds: float = 15, patience: int = 12) -> None:
-        """Wait until two intervals in a row use about the same: servers that just started are busy for a while."""
+        """Wait until two successive intervals use about the same: servers are busy for a while after their start."""
         rates = []
         for _number in range(patience):
             begin, end = self.idle(seconds)
@@ -113,23 +113,23 @@ class Host:
             if len(rates) > 1 and abs(rates[-1] - rates[-2]) <= max(0.01, 0.05 * rates[-1]):
                 break
         said = ", ".join(f"{rate:.3f}" for rate in rates)
-        say(f"CPU seconds a second of the idle host: {said}")
+        say(f"CPU seconds per second of the idle host: {said}")
 
 
 def play(playbook: str, *arguments: str, title: str) -> Played:
-    """Run a playbook of this folder on the benchmarks' host; its output goes into a log file."""
+    """Run a playbook of this directory on the benchmarks' host; its output goes to a log file."""
     log = BUILD / "log" / f"bench-{re.sub('[^a-z0-9]+', '-', title.lower())}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = ["ansible-playbook", "-i", str(FOLDER / "inventory.yml"), str(FOLDER / playbook), *arguments]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(FOLDER / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    command = ["ansible-playbook", "-i", str(DIRECTORY / "inventory.yml"), str(DIRECTORY / playbook), *arguments]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(DIRECTORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     before, begin = _children(), time.monotonic()
     with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=FOLDER)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=DIRECTORY)
         while process.poll() is None:
             try:
                 process.wait(SIGN_OF_LIFE_SECONDS)
             except subprocess.TimeoutExpired:
-                say(f"{title}: still at it: {_last_line(log)}")
+                say(f"{title}: still running: {_last_line(log)}")
     wall, control = time.monotonic() - begin, _children() - before
     text = log.read_text()
     if process.returncode != 0:
@@ -149,5 +149,5 @@ def _last_line(log: Path) -> str:
 
 
 def median(runs: t.Sequence[t.Mapping[str, float]], key: str) -> float:
-    """The median of one figure of several runs, to a hundredth."""
+    """Return the median of one figure of several runs, rounded to a hundredth."""
     return round(statistics.median(run[key] for run in runs), 2)

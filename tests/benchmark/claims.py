@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Claims of 1 to 1,000 names against the least that the servers themselves need for them.
+"""Claims of 1 to 1,000 names, compared with the minimal time that the servers need.
 
 Measured in one process, from connecting to the result, so without the start of Python. The raw bound of Redis is one
-pipeline: a script that writes the claims without deciding anything, ACL SETUSER for each name and ACL SAVE; the better
-of two runs counts. That of Postgres is the time that the CREATE DATABASE statements of the same run took, because a
-separate run is another time on a busy machine; one with nothing but roles in one transaction and CREATE DATABASE is
-shown beside it as ``raw_s``.
+pipeline: a script that writes the claims without any decision, ACL SETUSER per name and ACL SAVE; the better
+of two runs counts. The bound of Postgres is the time of the CREATE DATABASE statements of the same run, because a
+separate run takes a different time on a busy machine; a run with only roles in one transaction and CREATE DATABASE is
+also shown, as ``raw_s``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import unittest.mock
 import psycopg
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
-# The machine itself need not have a server: those of Debian 13 are in a directory that run() prepares.
+# The machine needs no servers: those of Debian 13 are in a directory that run() prepares.
 RELEASE = "trixie"
 os.environ.setdefault("CLAIMS_ROOTFS", str(PROJECT / "build/servers" / RELEASE))
 sys.path.insert(0, str(PROJECT / "tests/integration/claims"))
@@ -40,7 +40,7 @@ Figures = dict[str, t.Any]
 
 
 class CountingProxy:
-    """Stands between a client and a server and counts how often the client speaks after having listened."""
+    """A proxy between a client and a server that counts how often the client sends after receiving."""
 
     def __init__(self, port: int) -> None:
         self.round_trips = 0
@@ -67,7 +67,7 @@ class CountingProxy:
 
 
 def timed(work: t.Callable[[], object]) -> float:
-    """Give the seconds that it takes."""
+    """Return the duration in seconds."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
@@ -92,7 +92,7 @@ def watched_creation() -> t.Iterator[list[float]]:
 
 
 def raw_redis(stage: stages.Stage, names: t.Sequence[str]) -> None:
-    """Do the least: no decision, no look at what is there."""
+    """Do the minimum: no decisions, no reads of existing data."""
     pipe = stage.redis.admin().pipeline(transaction=False)
     pipe.eval(RAW_SCRIPT, 1, stages.CLAIMS, *names)
     for number, name in enumerate(names, 1):
@@ -103,7 +103,7 @@ def raw_redis(stage: stages.Stage, names: t.Sequence[str]) -> None:
 
 
 def raw_postgres(stage: stages.Stage, names: t.Sequence[str]) -> None:
-    """Do the least: roles and databases, open to everybody."""
+    """Do the minimum: roles and databases, accessible to everyone."""
     with stage.postgres.admin() as connection:
         connection.execute(";".join(f"CREATE ROLE {name} LOGIN" for name in names))
         for name in names:
@@ -111,7 +111,7 @@ def raw_postgres(stage: stages.Stage, names: t.Sequence[str]) -> None:
 
 
 def measure_redis(stage: stages.Stage, names: t.Sequence[str]) -> Figures:
-    """Claim numbers, raw and ours."""
+    """Measure claims of database numbers, raw and with the collection."""
     raw, ours = [], []
     for _round in range(2):
         stage.redis.clean()
@@ -122,10 +122,10 @@ def measure_redis(stage: stages.Stage, names: t.Sequence[str]) -> Figures:
 
 
 def measure_postgres(stage: stages.Stage, count: int) -> Figures:
-    """Make databases, raw and ours, each with names of its own, so that nothing has to be dropped in between."""
+    """Measure the creation of databases, raw and with the collection, with different names, so none must be dropped."""
     raw_names = [f"raw{count}_{number}" for number in range(count)]
     numbers = {f"ours{count}x{number}": None for number in range(count)}
-    # A thousand more databases would only take more disk; the ratio does not use them.
+    # A thousand more databases would only use disk space; the ratio does not need them.
     raw = timed(lambda: raw_postgres(stage, raw_names)) if count <= 100 else float("nan")
     with watched_creation() as seconds:
         ours = timed(lambda: stage.make_databases(numbers))
@@ -139,7 +139,7 @@ def measure_postgres(stage: stages.Stage, count: int) -> Figures:
 
 
 def measure_noop(stage: stages.Stage, names: t.Sequence[str], databases: t.Sequence[str]) -> Figures:
-    """Count the round trips of runs that change nothing, and their time."""
+    """Measure the round trips and the time of runs that change nothing."""
     proxies = {"redis": CountingProxy(stage.redis.port), "postgres": CountingProxy(stage.postgres.port)}
     stage.redis_login["login_port"] = proxies["redis"].port
     stage.postgres_login["login_port"] = proxies["postgres"].port
@@ -147,7 +147,7 @@ def measure_noop(stage: stages.Stage, names: t.Sequence[str], databases: t.Seque
     result: dict[str, t.Any] = {}
     postgres_s = timed(lambda: result.update(stage.make_databases(dict.fromkeys(databases))))
     if result["changed"]:
-        raise AssertionError("the run was to change nothing")
+        raise AssertionError("the run must change nothing")
     trips = {name: proxy.round_trips for name, proxy in proxies.items()}
     return {
         "names": len(names),
@@ -176,7 +176,7 @@ def run(sizes: t.Sequence[int] = SIZES) -> Figures:
 
 
 def table(figures: Figures) -> list[str]:
-    """Show how the time grows."""
+    """Return a table of the times by number of names."""
     lines = [
         f"{'names':>6} {'redis raw':>10} {'ours':>8} {'ratio':>6}   {'postgres raw':>12} {'create':>8} {'ours':>8} {'ratio':>6}"
     ]
@@ -195,7 +195,7 @@ def table(figures: Figures) -> list[str]:
 
 
 def bars(figures: Figures) -> list[tuple[str, float, float]]:
-    """Say what has to hold."""
+    """Return the limits that must hold."""
     claims = figures["claims"]
     most = max(claims["redis"], key=int)
     return [

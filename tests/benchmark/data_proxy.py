@@ -1,22 +1,22 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the data proxy costs: a Postgres query, a Redis command and a whole run, with and without it.
+"""The cost of the data proxy: a Postgres query, a Redis command and a whole run, with and without it.
 
-Two deployments that are the same but for one thing: of the one that is called ``direct``, both addresses lead to a second
-address of the bridge, on which Redis and Postgres themselves listen for as long as this takes. Each round asks both, one after
-the other, and the next round in the other order.
+Two deployments with one difference: the deployment ``direct`` uses a second address of the bridge, on which Redis and
+Postgres themselves listen during the benchmark. Each round measures both, one after the other, and the next round in the
+reverse order.
 
 postgres, redis
     ``SELECT 1`` and ``GET`` over one connection, from inside the deployment's container.
 run
     A run without a thread, from the request on the public port until its answer.
 p50_ms, p99_ms
-    Over all rounds. ``ratio`` is that of p50 with the data proxy to p50 without, the median of the rounds, ``low`` and ``high``
-    an interval that has the true median in 19 of 20 cases (third from below, third from above).
+    Over all rounds. ``ratio`` is p50 with the data proxy divided by p50 without, as the median of the rounds; ``low`` and
+    ``high`` are an interval that contains the true median in 19 of 20 cases (third from below, third from above).
 cpu_ms
-    CPU milliseconds of the whole host for each of them, the client's own included. What differs is the data proxy's, and what the
-    two ways through the kernel differ by.
+    CPU milliseconds of the whole host per operation, including the client. The difference is the data proxy's share, and the
+    difference of the two paths through the kernel.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ PROXIED, DIRECT = "proxied", "direct"
 PORTS = {PROXIED: 20000, DIRECT: 20001}
 SIDES = (PROXIED, DIRECT)
 ROUNDS = int(os.environ.get("SELFHOST_BENCH_ROUNDS", "12"))
-# In a round, of each side.
+# Per round and side.
 COUNTS = {"postgres": 2000, "redis": 2000, "run": 30}
 GATEWAY, SECOND = "172.29.0.1", "172.29.255.254"
-# Position of the ends of the interval among the sorted rounds.
+# Positions of the interval's ends in the sorted rounds.
 END = 2
 
-# Inside a container: what is asked, how often, and the other address where there is one; milliseconds out.
+# Inside a container: the operation, its count, and the other address if any; prints milliseconds.
 ASK = """
 import json, os, sys, time
 what, count, address = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -76,7 +76,7 @@ for _number in range(count):
     times.append(1000 * (time.perf_counter() - begin))
 print(json.dumps(times))
 """
-# Redis and Postgres themselves on the second address of the bridge, and the one deployment there.
+# Let Redis and Postgres listen on the second address of the bridge, and point one deployment to it.
 OPEN = f"""
 ip address replace {SECOND}/32 dev langgraph0
 version=$(pg_lsclusters --no-header | awk '$2 == "langgraph" {{print $1}}')
@@ -100,10 +100,10 @@ Times = dict[str, dict[str, list[list[float]]]]
 
 
 def run() -> dict[str, t.Any]:
-    """Measure both ways on one host, in turns."""
+    """Measure both paths on one host, alternately."""
     with Host(HOST) as host:
-        play("site.yml", *_wanted(), title="install everything, hold 2")
-        host.run(OPEN, "have Redis and Postgres listen beside the data proxy")
+        play("site.yml", *_wanted(), title="install everything, deploy 2")
+        host.run(OPEN, "let Redis and Postgres listen next to the data proxy")
         _refuse_one_way(host)
         host.settle()
         times: Times = {what: {side: [] for side in SIDES} for what in COUNTS}
@@ -119,7 +119,7 @@ def run() -> dict[str, t.Any]:
 
 
 def _wanted() -> tuple[str, str]:
-    """The deployments as extra variables in a file."""
+    """Return a file with the deployments as extra variables."""
     entries = [
         {"name": name, "image": "demo-agent:1", "port": port, "edition": "none", "langsmith_tracing": False}
         for name, port in PORTS.items()
@@ -131,7 +131,7 @@ def _wanted() -> tuple[str, str]:
 
 
 def _refuse_one_way(host: Host) -> None:
-    """Both ways have to be what they are called, or the figures would mean nothing."""
+    """Check that both deployments use the intended path; otherwise the figures would be meaningless."""
     shown = host.run(
         "ss --tcp --numeric --no-header state established '( dport = :5432 or dport = :6379 )' || true", "the ways"
     )
@@ -148,7 +148,7 @@ def _ask(host: Host, what: str, side: str) -> list[float]:
     if what == "run":
         command, program, words = ["python3", "-"], RUN, [*words, str(PORTS[side])]
     else:
-        # Both from inside the same container: only the address differs.
+        # Both from the same container: only the address differs.
         command = [
             "sh",
             "-c",
@@ -194,12 +194,12 @@ def _figures(times: t.Mapping[str, list[list[float]]], cpu: t.Mapping[str, list[
 
 
 def bars(results: t.Mapping[str, t.Any]) -> list[tuple[str, float, float]]:
-    """What is promised: a run is not slower by more than a twentieth, unless chance alone says so."""
+    """Return the limits: a run is at most a twentieth slower, beyond random variation."""
     return [("p50 of a run, with / without, lower end", results["data_proxy"]["run"]["low"], 1.05)]
 
 
 def table(results: t.Mapping[str, t.Any]) -> list[str]:
-    """The figures, a line each."""
+    """Return one line per figure."""
     keys = ("p50_ms", "p99_ms", "cpu_ms", "count")
     lines = [f"{'':<12}{'way':<12}" + "".join(f"{key:>12}" for key in keys)]
     for what, figures in results["data_proxy"].items():

@@ -1,22 +1,22 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What it takes to build an application's image and bring it to a host, beside the bare commands of the same run.
+"""Time to build an application's image and copy it to a host, compared with the bare commands in the same run.
 
-Both sides build releases of the example's application that nobody has built before, by BuildKit, in turns, on this machine,
-and bring them to the same two hosts. Without a registry the bare commands are langgraph build, docker save, and docker cp and
-docker load for each host; with one, langgraph build, docker push, and docker pull on each, between docker login and logout:
-no side leaves a password behind. Figures are seconds of wall time, Ansible's start included. SELFHOST_BENCH_HOSTS=1 measures
+Both sides build new releases of the example's application with BuildKit, alternately, on this machine, and copy them to the
+same two hosts. Without a registry the bare commands are langgraph build, docker save, and docker cp and
+docker load per host; with one, langgraph build, docker push, and docker pull per host, between docker login and logout:
+neither side leaves a password. Figures are seconds of wall time, including Ansible's start. SELFHOST_BENCH_HOSTS=1 measures
 with one host.
 
 first
-    The hosts have no layer of the image: 450 MB have to travel to each.
+    The hosts have no layer of the image: 450 MB are copied to each.
 release
-    The hosts have the release before: the median of three.
+    The hosts have the previous release: the median of three.
 minute
-    The same with a build that takes about a minute longer, as the installation of an application's packages does.
+    The same with a build that takes about a minute longer, like the installation of an application's packages.
 unchanged
-    The play again, with nothing changed: the median of three.
+    A second play without changes: the median of three.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from _bench import BUILD, HOST_TOOL, PROJECT, Host, play, say
 HOST = "selfhost-langgraph-bench"
 HOSTS = [HOST, f"{HOST}-2"][: int(os.environ.get("SELFHOST_BENCH_HOSTS", "2"))]
 BASE = "selfhost-langgraph/langgraph-api"
-FOLDER = BUILD / "bench-images"
+DIRECTORY = BUILD / "bench-images"
 PASSWORD = "of-the-benchmark-registry-alone"
 REPETITIONS = int(os.environ.get("SELFHOST_BENCH_REPETITIONS", "3"))
 NAME = "bench-agent"
@@ -44,7 +44,7 @@ WAYS = os.environ.get("SELFHOST_BENCH_WAYS", "archive,registry").split(",")
 
 
 def run() -> dict[str, t.Any]:
-    """Measure both ways."""
+    """Measure with and without a registry."""
     os.environ |= {"DOCKER_BUILDKIT": "1", "DOCKER_CONFIG": str(BUILD / "docker")}
     with contextlib.ExitStack() as stack:
         hosts = [stack.enter_context(Host(name)) for name in HOSTS]
@@ -65,13 +65,13 @@ def run() -> dict[str, t.Any]:
 
 
 def _wanted(image: str, address: str | None = None) -> tuple[str, ...]:
-    """The one deployment, its image built from the folder, as extra variables in a file."""
+    """Return a file with the deployment as extra variables, with its image built from the directory."""
     entry = {"name": "bench", "image": image, "port": 8123, "edition": "none"}
     variables: dict[str, t.Any] = {"langgraph_deployments": [entry], "langgraph_proxy": "none"}
     if image == "demo-agent:1":
         variables |= {"image_archives": [str(BUILD / "images/demo-agent.tar")], "image_pull": "never"}
     else:
-        build = {"folder": str(FOLDER / "ours"), "base_image": BASE, "pull": False, "network": "none"}
+        build = {"folder": str(DIRECTORY / "ours"), "base_image": BASE, "pull": False, "network": "none"}
         variables |= {"image_builds": [{"image": image, **build}], "image_archives": [], "image_pull": "always"}
     if address:
         variables |= {"registry_name": address, "registry_bind_address": address, "registry_password": PASSWORD}
@@ -97,11 +97,11 @@ def _wanted(image: str, address: str | None = None) -> tuple[str, ...]:
 def _measure(
     hosts: list[Host], name: str, bare: t.Callable[[list[Host], str], None], address: str | None = None
 ) -> dict[str, t.Any]:
-    """Seconds of ours and of the bare commands, and their ratios."""
+    """Measure the seconds of the collection and of the bare commands, and their ratios."""
     seconds: dict[str, list[float]] = {"ours": [], "bare": []}
     first: dict[str, float] = {}
     for side in ("bare", "ours"):
-        # Neither side's first one finds a layer.
+        # The first release of each side finds no layer.
         for host in hosts:
             host.run("docker ps -aq | xargs -r docker rm -f; docker image prune --all --force", "empty the host")
         for number in range(REPETITIONS + 1):
@@ -109,7 +109,7 @@ def _measure(
             _release(side)
             begin = time.monotonic()
             if side == "ours":
-                play("images.yml", *_wanted(image, address), title=f"build and ship {number}")
+                play("images.yml", *_wanted(image, address), title=f"build and copy {number}")
             else:
                 bare(hosts, image)
             took = time.monotonic() - begin
@@ -124,7 +124,7 @@ def _measure(
         begin = time.monotonic()
         image = f"{name}:{side}-minute"
         if side == "ours":
-            play("images.yml", *_wanted(image, address), title="build and ship a minute")
+            play("images.yml", *_wanted(image, address), title="build and copy a minute")
         else:
             bare(hosts, image)
         minute[side] = time.monotonic() - begin
@@ -146,17 +146,17 @@ def _rounded(values: t.Mapping[str, float]) -> dict[str, float]:
 
 
 def _release(side: str, *, minute: bool = False) -> None:
-    """An application that nobody has built before."""
-    folder = FOLDER / side
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(PROJECT / "examples/single-host/app", folder)
-    (folder / "RELEASE").write_text(f"{side} {time.time_ns()}\n")
+    """Create a release of the application that was not built before."""
+    directory = DIRECTORY / side
+    shutil.rmtree(directory, ignore_errors=True)
+    shutil.copytree(PROJECT / "examples/single-host/app", directory)
+    (directory / "RELEASE").write_text(f"{side} {time.time_ns()}\n")
     if minute:
-        config = json.loads((folder / "langgraph.json").read_text())
-        # Never in the engine's cache; it leaves nothing behind.
+        config = json.loads((directory / "langgraph.json").read_text())
+        # Never in the engine's cache; it leaves no files.
         work = "timeout 55 python3 -c 'while True: pass' || true"
         config["dockerfile_lines"] = [f"RUN echo {time.time_ns()} && {work}"]
-        (folder / "langgraph.json").write_text(json.dumps(config))
+        (directory / "langgraph.json").write_text(json.dumps(config))
 
 
 def _command(*words: str, **options: t.Any) -> None:
@@ -167,12 +167,12 @@ def _command(*words: str, **options: t.Any) -> None:
 
 def _bare_build(image: str) -> None:
     words = ["langgraph", "build", "-t", image, "--base-image", BASE, "--no-pull", "--network=none"]
-    _command(*words, cwd=FOLDER / "bare")
+    _command(*words, cwd=DIRECTORY / "bare")
 
 
 def _bare_archive(hosts: list[Host], image: str) -> None:
     _bare_build(image)
-    archive = FOLDER / "bare.tar"
+    archive = DIRECTORY / "bare.tar"
     _command("docker", "save", "--output", str(archive), image)
     for host in hosts:
         _command("docker", "cp", str(archive), f"{host.name}:/var/tmp/bare.tar")
@@ -183,7 +183,7 @@ def _bare_archive(hosts: list[Host], image: str) -> None:
 
 def _bare_registry(hosts: list[Host], image: str) -> None:
     registry = image.split("/")[0]
-    environment = {**os.environ, "DOCKER_CONFIG": str(FOLDER)}
+    environment = {**os.environ, "DOCKER_CONFIG": str(DIRECTORY)}
     _bare_build(image)
     for host, command in ((None, "push"), *((host, "pull") for host in hosts)):
         words = ["docker", "exec", "-i", "--env", "DOCKER_CONFIG=/run/bench", host.name] if host else []
@@ -194,16 +194,16 @@ def _bare_registry(hosts: list[Host], image: str) -> None:
 
 
 def _trust(registry: str) -> None:
-    """This machine's engine, for the bare commands; the play has its own way."""
+    """Let this machine's engine trust the registry, for the bare commands; the play does this itself."""
     certificate = "cat /etc/docker/certs.d/*/ca.crt"
     found = subprocess.check_output(["docker", "exec", HOST, "sh", "-c", certificate], text=True)
-    folder = Path("/etc/docker/certs.d", registry)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "ca.crt").write_text(found)
+    directory = Path("/etc/docker/certs.d", registry)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "ca.crt").write_text(found)
 
 
 def _clean(registry: str) -> None:
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    shutil.rmtree(DIRECTORY, ignore_errors=True)
     shutil.rmtree(Path("/etc/docker/certs.d", registry), ignore_errors=True)
     listed = ["docker", "images", "--quiet", "--filter", f"reference=*{NAME}*", "--filter", f"reference=*/*{NAME}*"]
     found = sorted(set(subprocess.check_output(listed, text=True).split()))
@@ -212,7 +212,7 @@ def _clean(registry: str) -> None:
 
 
 def table(figures: t.Mapping[str, t.Any]) -> list[str]:
-    """For people."""
+    """Return a table of the figures."""
     lines = [f"{figures['images']['hosts']} hosts", f"{'seconds':<10}{'way':<10}{'ours':>8}{'bare':>8}{'ratio':>8}"]
     for way, figure in figures["images"]["ways"].items():
         for what in ("first", "release", "minute"):
@@ -223,7 +223,7 @@ def table(figures: t.Mapping[str, t.Any]) -> list[str]:
 
 
 def bars(figures: t.Mapping[str, t.Any]) -> list[tuple[str, float, float]]:
-    """Issue: build and ship at most 1.1 times the bare commands; a re-run with nothing changed at most 3 s a host."""
+    """Return the limits: build and copy at most 1.1 times the bare commands; a re-run without changes at most 3 s per host."""
     found = []
     for way, figure in figures["images"]["ways"].items():
         found += [

@@ -1,27 +1,27 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a re-run that changes nothing costs at 1, 10 and 30 deployments: this collection and a plain community.* layout.
+"""The cost of a re-run that changes nothing with 1, 10 and 30 deployments: this collection and a plain community.* layout.
 
-Both hold the same servers on the same host, one after the other, with the same ansible.cfg, and each re-run is made
+Both deploy the same servers on the same host, one after the other, with the same ansible.cfg, and each re-run is repeated
 three times; the figures are medians.
 
 wall_s
     Wall time of ansible-playbook.
 control_s
-    CPU seconds of ansible-playbook and all its processes on the control node, as the kernel hands them to their parent
-    (getrusage). The engine between the control node and the test host is not in it: another connection has none.
+    CPU seconds of ansible-playbook and all its processes on the control node, as the kernel reports them to their parent
+    (getrusage). The engine between the control node and the test host is not included: other connections do not use it.
 host_s
-    CPU seconds of the test host (the counter of its control group, with all in it: what ansible executes, systemd, the
-    engine, Postgres, Redis, the servers), minus what the same host uses in the same time when nobody asks anything of
-    it: the servers poll their queues. That rate is read in idle intervals just before and just after the
-    re-runs. What the servers and databases do to answer the re-run stays in, because it is above the idle rate.
+    CPU seconds of the test host (the counter of its control group, with everything in it: Ansible's modules, systemd, the
+    engine, Postgres, Redis, the servers), minus the use of the same idle host in the same time: the servers poll their
+    queues. That rate is measured in idle intervals just before and just after the
+    re-runs. The work of servers and databases for the re-run is included, because it is above the idle rate.
 cpu_s
     control_s + host_s.
 idle_rate, idle_spread
-    CPU seconds a second of the idle host, and how far its intervals differ: times wall_s, that is host_s's uncertainty.
+    CPU seconds per second of the idle host, and the spread of its intervals: multiplied by wall_s, the uncertainty of host_s.
 containers_s
-    The part of host_s that the servers' own containers have, for a look at what answering costs.
+    The part of host_s in the servers' own containers, to show the cost of answering.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ PEER_REDIS = """
 systemd-run --quiet --unit peer-redis redis-server --bind 172.29.0.1 --port 6390 --protected-mode no --databases 64 \
   --save "" --appendonly no
 """
-# The peer has no rules of its own, and its containers a Redis that ours would keep them from.
+# The peer has no firewall rules, and its containers use a Redis that the collection's rules would block.
 PEER_RULES = """
 systemctl disable --now langgraph-firewall
 nft delete table inet langgraph
 """
-# Databases of a side that is over must not be vacuumed while the other is measured.
+# Databases of a finished side must not be vacuumed while the other is measured.
 DROP = """
 ask() { runuser -u langgraph-postgres -- psql -h /run/langgraph-postgres -d postgres "$@"; }
 ask -qAtX -c "SELECT 'DROP DATABASE ' || quote_ident(datname) || ' WITH (FORCE);'
@@ -64,7 +64,7 @@ def run() -> dict[str, t.Any]:
     with Host(HOST) as host:
         _ours(host, results)
         host.run(DROP, "the peer's turn")
-        host.run(PEER_RULES + PEER_PACKAGES + PEER_REDIS, "what the peer's modules and servers need")
+        host.run(PEER_RULES + PEER_PACKAGES + PEER_REDIS, "install the requirements of the peer's modules and servers")
         _peer(host, results)
     return {"noop": results}
 
@@ -72,9 +72,9 @@ def run() -> dict[str, t.Any]:
 def _ours(host: Host, results: dict[str, t.Any]) -> None:
     tasks = {}
     for count in COUNTS:
-        # The whole playbook: more deployments need more connections, which is the role postgres' work.
-        play("site.yml", *_wanted(count), title=f"ours: install, hold {count}")
-        results["max_connections"][str(count)] = int(host.run(LIMIT, "how many connections Postgres takes"))
+        # The whole playbook: more deployments need more connections, which the role postgres configures.
+        play("site.yml", *_wanted(count), title=f"ours: install, deploy {count}")
+        results["max_connections"][str(count)] = int(host.run(LIMIT, "read max_connections of Postgres"))
         host.settle()
         results["ours"][str(count)], played = _measure(host, "ours.yml", _wanted(count), f"ours {count}")
         tasks[str(count)] = played.tasks
@@ -88,13 +88,13 @@ def _ours(host: Host, results: dict[str, t.Any]) -> None:
 def _peer(host: Host, results: dict[str, t.Any]) -> None:
     for count in COUNTS:
         variables = ("--extra-vars", f"n={count}")
-        play("peer_layout.yml", *variables, title=f"peer: hold {count}")
+        play("peer_layout.yml", *variables, title=f"peer: deploy {count}")
         host.settle()
         results["peer"][str(count)], _played = _measure(host, "peer_layout.yml", variables, f"peer {count}")
 
 
 def _wanted(count: int, **options: str) -> tuple[str, str]:
-    """The deployments as extra variables in a file."""
+    """Return a file with the deployments as extra variables."""
     entries = []
     for number in range(count):
         entry = {"name": f"ours-{number}", "image": "demo-agent:1", "port": FIRST_PORT + number, "edition": "none"}
@@ -105,7 +105,7 @@ def _wanted(count: int, **options: str) -> tuple[str, str]:
 
 
 def _measure(host: Host, playbook: str, arguments: t.Sequence[str], title: str) -> tuple[dict[str, t.Any], Played]:
-    """Idle, the repetitions, idle again for about as long as one of them took."""
+    """Measure an idle interval, the repetitions, and an idle interval of about the length of one repetition."""
     idle = [host.idle(IDLE_SECONDS)]
     busy = []
     for number in range(1, REPETITIONS + 1):
@@ -144,18 +144,18 @@ def _figures(idle: t.Sequence[tuple[t.Any, t.Any]], busy: t.Sequence[tuple[t.Any
 
 
 def bars(results: t.Mapping[str, t.Any]) -> list[tuple[str, float, float]]:
-    """What is promised: a text, the figure, and what it may be at most."""
+    """Return the limits: a title, the figure, and its maximum."""
     ours, peer = results["noop"]["ours"], results["noop"]["peer"]
     few, many = str(min(COUNTS)), str(max(COUNTS))
     return [
         (f"CPU seconds at {many}, ours / peer's", ours[many]["cpu_s"] / peer[many]["cpu_s"], 1 / 15),
-        (f"CPU seconds of ours, at {many} / at {few}", ours[many]["cpu_s"] / ours[few]["cpu_s"], 1.5),
+        (f"CPU seconds of the collection, at {many} / at {few}", ours[many]["cpu_s"] / ours[few]["cpu_s"], 1.5),
         (f"max_connections at {many}", results["noop"]["max_connections"][many], 1000),
     ]
 
 
 def table(results: t.Mapping[str, t.Any]) -> list[str]:
-    """The figures, a line each."""
+    """Return one line per figure."""
     keys = ("cpu_s", "wall_s", "control_s", "host_s", "containers_s", "idle_rate", "idle_spread")
     lines = [f"{'noop':<12}{'deployments':>12}" + "".join(f"{key:>14}" for key in keys)]
     for side in ("ours", "peer", "site"):
@@ -164,6 +164,6 @@ def table(results: t.Mapping[str, t.Any]) -> list[str]:
                 lines.append(f"{side:<12}{count:>12}" + "".join(f"{figures[key]:>14}" for key in keys))
     return [
         *lines,
-        f"executed tasks of ours: {results['noop']['ours']['tasks']}",
+        f"executed tasks of the collection: {results['noop']['ours']['tasks']}",
         f"max_connections: {results['noop']['max_connections']}",
     ]

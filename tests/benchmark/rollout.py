@@ -5,16 +5,16 @@
 
 failed_requests, cut_streams, lost_runs, attempted_twice
     Of 60 requests a second through the public port, streams of 5, 60 and 170 s and two times ten background runs of
-    60 s, while a deployment is upgraded to another image and rolled back. Nothing is sent twice. attempted_twice are
-    runs that a revision was executing when it was stopped, which another one took over from their last checkpoint.
+    60 s, while a deployment is upgraded to another image and rolled back. There are no retries. attempted_twice are
+    runs that a revision executed when it was stopped, which another revision continued from their last checkpoint.
 p99_ms
-    Of the same requests, by the part in which each was due: before, during the upgrade until after the rollback, after.
+    Of the same requests, by the phase in which each was due: before, during upgrade and rollback, after.
 stop_and_start
-    The same load on the plain way, systemctl restart of the one container.
+    The same load with a plain systemctl restart of the container.
 time_ratio_to_raw
     From the start of the rollout's task on the control node until the proxy has switched (the record of it on the host),
     divided by `docker run` of the same image with the same environment until /ok answers: medians of the repetitions,
-    which take turns.
+    which alternate.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ docker rm --force bench-raw >/dev/null
 def run() -> dict[str, t.Any]:
     """Measure on one host."""
     with Host(HOST) as host:
-        play("site.yml", *_wanted(), title="install everything, hold 1")
+        play("site.yml", *_wanted(), title="install everything, deploy 1")
         host.run(
             "printf 'FROM demo-agent:1\\nLABEL release=2\\n' | DOCKER_BUILDKIT=0 docker build -q -t demo-agent:2 -",
             "build the next release",
@@ -63,7 +63,7 @@ def run() -> dict[str, t.Any]:
 
 
 def _wanted(**options: t.Any) -> tuple[str, str]:
-    """The deployment as extra variables in a file."""
+    """Return a file with the deployment as extra variables."""
     entry = {"name": NAME, "image": "demo-agent:1", "port": PORT, "edition": "none", "n_jobs_per_worker": 40}
     entry |= options
     path = BUILD / "bench-rollout.json"
@@ -72,7 +72,7 @@ def _wanted(**options: t.Any) -> tuple[str, str]:
 
 
 def _under_load(host: Host) -> dict[str, t.Any]:
-    """Upgrade and roll back while the load goes on; figures of both."""
+    """Upgrade and roll back under load; return the figures of both."""
     with _load(OPTIONS):
         time.sleep(PHASE_SECONDS)
         _mark("during")
@@ -89,7 +89,9 @@ def _stop_and_start(host: Host) -> dict[str, t.Any]:
     with _load(("--rate", "60", "--streams", "5,60", "--once", "--runs", "0")):
         time.sleep(PHASE_SECONDS / 4)
         _mark("during")
-        number = json.loads(host.run(f"cat /etc/langgraph/{NAME}/deployment.json", "which revision serves?"))["serving"]
+        number = json.loads(host.run(f"cat /etc/langgraph/{NAME}/deployment.json", "read the serving revision"))[
+            "serving"
+        ]
         host.run(f"systemctl restart langgraph@{NAME}.{number}", "stop and start under load")
         _mark("after")
         time.sleep(PHASE_SECONDS / 4)
@@ -113,9 +115,9 @@ def _figures(report: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 @contextlib.contextmanager
 def _load(options: t.Sequence[str]) -> t.Iterator[None]:
-    """Have molecule/load.py use the deployment, from the host's own network, while the block runs."""
+    """Run molecule/load_generator.py against the deployment, in the host's own network, while the block runs."""
     pid = subprocess.check_output(["docker", "inspect", "-f", "{{.State.Pid}}", HOST], text=True).strip()
-    command = ["nsenter", "--net", "--target", pid, "--", sys.executable, str(PROJECT / "molecule/load.py")]
+    command = ["nsenter", "--net", "--target", pid, "--", sys.executable, str(PROJECT / "molecule/load_generator.py")]
     command += [
         f"http://127.0.0.1:{PORT}",
         "--report",
@@ -146,7 +148,7 @@ def _mark(name: str) -> None:
 
 
 def _times(host: Host) -> dict[str, t.Any]:
-    """Rollouts and raw starts, in turns; the drains of the rollouts are over before the next turn."""
+    """Measure rollouts and raw starts alternately; wait for the drains before the next round."""
     ours, raw = [], []
     for number in range(REPETITIONS):
         _wait_for_drains(host)
@@ -174,10 +176,10 @@ def _raw_seconds(host: Host, number: int) -> float:
 
 
 def _rollout_seconds(host: Host, number: int) -> float:
-    """From the line that Ansible logs when it starts the task to the record of the switch."""
+    """Return the seconds from the log line at the start of the task to the record of the switch."""
     log = BUILD / "log/bench-rollout-ansible.log"
     log.unlink(missing_ok=True)
-    # Where skipped hosts are not shown, a task's line waits for its result.
+    # If skipped hosts are not shown, a task's line is printed only with its result.
     settings = {"ANSIBLE_LOG_PATH": str(log), "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true"}
     os.environ.update(settings)
     try:
@@ -193,7 +195,7 @@ def _rollout_seconds(host: Host, number: int) -> float:
 
 
 def bars(results: t.Mapping[str, t.Any]) -> list[tuple[str, float, float]]:
-    """What is promised: a text, the figure, and what it may be at most."""
+    """Return the limits: a title, the figure, and its maximum."""
     figures = results["rollout"]
     return [
         ("requests that failed", figures["failed_requests"], 0),
@@ -204,7 +206,7 @@ def bars(results: t.Mapping[str, t.Any]) -> list[tuple[str, float, float]]:
 
 
 def table(results: t.Mapping[str, t.Any]) -> list[str]:
-    """The figures, rollout and plain stop-and-start side by side."""
+    """Return the figures of rollout and plain restart side by side."""
     figures = results["rollout"]
     plain = figures["stop_and_start"]
     keys = (

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run the benchmarks of this folder and merge their figures into build/benchmark.json.
+"""Run the benchmarks of this directory and merge their figures into build/benchmark.json.
 
-A benchmark is a module here whose name does not begin with ``_``. It has ``run() -> dict`` (the figures, under its own
-name) and may have ``table(figures) -> list[str]`` for people and ``bars(figures) -> list[(text, figure, at most)]``.
+A benchmark is a module here with a name that does not start with ``_``. It has ``run() -> dict`` (the figures, under its own
+name) and may have ``table(figures) -> list[str]`` for users and ``bars(figures) -> list[(title, figure, maximum)]``.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import sys
 import types
 import typing as t
 
-from _bench import BUILD, FOLDER, say
+from _bench import BUILD, DIRECTORY, say
 
 RESULTS = BUILD / "benchmark.json"
 
 
 def names() -> list[str]:
-    """The benchmarks that exist."""
-    found = (path.stem for path in FOLDER.glob("*.py"))
+    """Return the names of all benchmarks."""
+    found = (path.stem for path in DIRECTORY.glob("*.py"))
     return sorted(name for name in found if name != "run" and not name.startswith("_"))
 
 
 def merge(old: dict[str, t.Any], new: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Replace what is measured anew, keep the rest."""
+    """Replace the figures that were measured again, keep the others."""
     for key, value in new.items():
         if isinstance(value, dict) and isinstance(old.get(key), dict):
             merge(old[key], value)
@@ -38,7 +38,7 @@ def merge(old: dict[str, t.Any], new: t.Mapping[str, t.Any]) -> dict[str, t.Any]
 
 
 def flat(figures: t.Mapping[str, t.Any], prefix: str = "") -> t.Iterator[str]:
-    """One line a figure, for benchmarks without a table of their own."""
+    """Return one line per figure, for benchmarks without their own table."""
     for key, value in figures.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict):
@@ -48,7 +48,7 @@ def flat(figures: t.Mapping[str, t.Any], prefix: str = "") -> t.Iterator[str]:
 
 
 def report(module: types.ModuleType, figures: t.Mapping[str, t.Any]) -> bool:
-    """Print the figures and the bars; give whether all bars are met."""
+    """Print the figures and the limits; return whether all limits hold."""
     print()
     print("\n".join(module.table(figures) if hasattr(module, "table") else flat(figures)))
     met = True
@@ -74,7 +74,7 @@ def main() -> int:
         RESULTS.write_text(json.dumps(merge(kept, figures), indent=2) + "\n")
         if not report(module, figures):
             missed.append(name)
-    say(f"figures: {RESULTS.relative_to(FOLDER.parents[1])}")
+    say(f"figures: {RESULTS.relative_to(DIRECTORY.parents[1])}")
     if missed:
         say(f"bars missed by: {', '.join(missed)}")
     return 1 if missed else 0

@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # ansible-test, in a copy of the tree (it refuses a symlink) and without the download of pip that it would try.
 # usage: ansible_test.sh [newest] sanity|units [OPTION...]
-# newest: with the newest ansible-core on Python 3.13, which is this machine's or that of the Debian 13 test image.
+# newest: with the newest ansible-core on Python 3.13, of this machine or of the Debian 13 test image.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-# ansible-test fetches get-pip.py from the internet at large; the wheel from the package index does the same.
-stand_in() { # home folder, version of pip
+# ansible-test downloads get-pip.py from the internet; the wheel from the package index is equivalent.
+stand_in() { # home directory, version of pip
   local cache=$1/.ansible/test/cache script
   script=$cache/get_pip_${2/./_}.py
   [ -s "$script" ] && return
@@ -24,7 +24,7 @@ if __name__ == "__main__":
 PY
 }
 
-# ansible-test keeps its virtual environments in the home folder, whatever ANSIBLE_HOME says: give it one in build/,
+# ansible-test creates its virtual environments in the home directory, regardless of ANSIBLE_HOME: set a home in build/,
 # in which pip still finds the user's settings.
 prepare_own() {
   local name pip=25.2
@@ -39,7 +39,7 @@ prepare_own() {
 }
 own() { (cd "$TREE" && HOME=$HOME_IN_BUILD "$@"); }
 
-# Everything that the newest one installs is fetched beforehand, by this machine's pip: what runs there needs no network.
+# All packages for the newest one are downloaded beforehand, with this machine's pip, so it needs no network.
 NEWEST=$BUILD/newest
 fetch_newest() { # version of ansible-core
   local wheels=$NEWEST/wheels options file
@@ -49,7 +49,7 @@ fetch_newest() { # version of ansible-core
   printf '[global]\nno-index = true\nfind-links = %s\n' "$wheels" >"$NEWEST/home/.config/pip/pip.conf"
   "$VENV/bin/pip" download -q "${options[@]}" pip==25.2 "$1" -c requirements/constraints.txt
   python -m zipfile -e "$wheels"/ansible_core-*.whl "$NEWEST/core"
-  # The pins of its sanity tests contradict each other: one call for each.
+  # The pins of its sanity tests conflict with each other: one call per test.
   for file in "$NEWEST"/core/ansible_test/_data/requirements/{ansible,ansible-test,units,sanity.*}.txt tests/unit/requirements.txt; do
     "$VENV/bin/pip" download -q "${options[@]}" -r "$file"
   done
@@ -64,7 +64,7 @@ prepare_newest() {
   local core hash
   core=$(sed -n 's/^\(ansible-core==[0-9.]*\); python_version >=.*/\1/p' requirements/tools.txt)
   PYTHON_VERSION=3.13
-  # Asked, not looked for: a version manager has a command for Pythons that it does not give.
+  # Run it instead of searching for it: version managers have commands for Pythons that are not installed.
   PYTHON_NEWEST=$(python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null) \
     || PYTHON_NEWEST=/usr/bin/python3.13 IMAGE=$PREFIX/rootfs:trixie
   if [ -n "$IMAGE" ]; then
@@ -89,7 +89,7 @@ newest() {
   fi
 }
 
-# pip's noise hides what matters: say it once more at the end.
+# pip's output hides the result: print it again at the end.
 ansible_test() { # command, options
   local rc=0 log=$BUILD/log/$WHERE-$1.log
   "$WHERE" ansible-test "$1" --venv --python "$PYTHON_VERSION" --color no "${@:2}" 2>&1 | tee "$log" || rc=$?
@@ -111,7 +111,7 @@ if [ "${1:-}" = newest ]; then WHERE=newest && shift; fi
 cd "$ROOT"
 "prepare_$WHERE"
 export_tree
-# ansible-test lists the files through git where there is one; the image has none, and the export has no other files.
+# ansible-test lists the files with git if it is installed; the image has no git, and the export has no other files.
 [ -n "$IMAGE" ] || { git -C "$TREE" init -q . && git -C "$TREE" add -A; }
 trap keep_results EXIT
 step "ansible-test $1, Python $PYTHON_VERSION" ansible_test "$@"

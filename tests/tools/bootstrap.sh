@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# From a bare Debian machine to everything the other scripts need. Each part is skipped when it is there already.
+# From a bare Debian machine to everything the other scripts need. Each part is skipped if it already exists.
 # usage: bootstrap.sh [engine | venv | collections]...   (nothing = all of them)
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -25,7 +25,7 @@ packages() {
   answers || apt_install docker.io iptables   # its installation starts it where systemd runs
 }
 
-# The engine: use the one that answers; else start it, and remember that it is ours to stop.
+# The engine: use a running one; otherwise start it, and record that it must be stopped again.
 answers() { docker version >/dev/null 2>&1; }
 engine_up() {
   answers && return
@@ -40,7 +40,7 @@ engine_up() {
   return 1
 }
 
-# The first interpreter that the pinned ansible-core accepts; PYTHON=... chooses another one.
+# The first interpreter that the pinned ansible-core supports; PYTHON=... selects another one.
 find_python() {
   local candidate
   for candidate in ${PYTHON:-} python3 python3.11 python3.12 python3.13 /usr/bin/python3; do
@@ -109,7 +109,7 @@ main() {
         if [ -d /run/systemd/system ] && ! answers; then touch "$BUILD/engine.systemd"; fi
         step "packages" packages
         step "container engine" engine_up ;;
-      # Of two that come at once, the second waits and finds it done.
+      # Of two concurrent runs, the second waits and finds the work done.
       venv | collections) (flock 9 && python_part "$part") 9>"$BUILD/bootstrap.lock" ;;
       *) die "unknown part $part" ;;
     esac

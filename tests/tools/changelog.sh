@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What a user notices has a fragment: since CHANGED_SINCE (for example the branch that a change goes to), else since the last
+# Changes that users notice need a fragment: since CHANGED_SINCE (for example the branch that a change goes to), else since the last
 # release's tag. Without either, as before the first release or in a shallow clone, there must be fragments or a release.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"

@@ -12,7 +12,7 @@ play() {
   ansible-playbook -i inventory -i "$INVENTORY" site.yml
 }
 
-# The deployments listen on the host's loopback only, so the client runs in the host's network, as one on that machine would.
+# The deployments listen on the host's loopback only, so the client runs in the host's network, like a client on that machine.
 use() {
   local deployments
   deployments=$(cd "$EXAMPLE" && ansible-inventory -i inventory -i "$INVENTORY" --playbook-dir . --host server)
@@ -25,12 +25,12 @@ use() {
 mkdir -p "$BUILD/demo"
 {
   "$TOOLS/host.sh" inventory "server=$HOST"
-  # What a user keeps beside the inventory stays in build/ here.
-  # The look-alike of the vendor's base image is on this machine, and needs no network.
+  # Files that a user has next to the inventory are in build/ here.
+  # The substitute of the vendor's base image is on this machine, and needs no network.
   echo "      image_builds: [{image: 'demo-agent:1', folder: '$EXAMPLE/app', base_image: $PREFIX/langgraph-api, pull: false, network: none}]"
   echo "      langgraph_secret_key: \"{{ lookup('ansible.builtin.password', '$BUILD/demo/secret_key', length=64) }}\""
 } >"$INVENTORY"
 run "ansible-playbook site.yml" play
 say "one run through each server's API"
 use
-say "done. Look: docker exec $HOST curl -s http://127.0.0.1:8123/ok (or bash in it); remove everything: make demo-down"
+say "done. Try: docker exec $HOST curl -s http://127.0.0.1:8123/ok (or bash in it); remove everything: make demo-down"

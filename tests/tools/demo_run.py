@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One real threaded run through each deployment's API; the host's variables (ansible-inventory --host) on stdin."""
+"""Start one real run on a thread through each deployment's API; the host's variables (ansible-inventory --host) on stdin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXT = "hello from {name}"
 
 
 async def run_once(name: str, url: str) -> str:
-    """Make a thread, run the agent on it, check the answer, say how it went."""
+    """Create a thread, run the agent on it, check the answer, print the result."""
     client = get_client(url=url)
     started = time.monotonic()
     thread = await client.threads.create()
@@ -30,7 +30,7 @@ async def run_once(name: str, url: str) -> str:
 
 
 async def main() -> None:
-    """Use all deployments at once: they are independent."""
+    """Run all deployments concurrently: they are independent."""
     deployments = json.load(sys.stdin).get("langgraph_deployments", [])
     live = [d for d in deployments if d.get("state", "present") != "absent"]
     if not live:

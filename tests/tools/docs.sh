@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The documentation site in build/docs/html: our own pages, the variables, and antsibull-docs' reference. Warnings are errors.
+# Build the documentation site in build/docs/html: the pages, the variables, and antsibull-docs' reference. Warnings are errors.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 DOCS=$BUILD/docs
 SOURCE=$DOCS/source
 
-tools() { # the theme and the parser; a venv that was made anew has lost them
+tools() { # the theme and the parser; a recreated venv lacks them
   local hash
   hash=$(hash_of requirements/docs.txt requirements/constraints.txt)
   python -c 'import furo, myst_parser' 2>/dev/null && fresh docs "$hash" && return

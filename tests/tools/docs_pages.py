@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write what the site has beside docs/ and the reference: variables, options, promises, and where Ansible's own pages are.
+"""Write the site's generated pages, besides docs/ and the reference: variables, options, promises, and Ansible's inventory.
 
-usage: docs_pages.py FOLDER   (which has the reference already, in reference/)
+usage: docs_pages.py DIRECTORY   (which already contains the reference, in reference/)
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from antsibull_docs_parser.rst import rst_escape, to_rst
 
 ROOT = Path(__file__).parents[2]
 COLLECTION = "selfhost.langgraph"
-# The order in which site.yml meets them; a role that is not named here follows.
+# The order of the roles in site.yml; other roles follow.
 ORDER = ("langgraph", "docker", "redis", "postgres", "proxy")
-# What the reference refers to in Ansible's own documentation, so that building it fetches no inventory.
+# The labels in Ansible's own documentation that the reference uses, so that the build downloads no inventory.
 ANSIBLE = {
     "action_plugins": "plugins/action.html#action-plugins",
     "ansible_configuration_settings": "reference_appendices/config.html#ansible-configuration-settings",
     "common_return_values": "reference_appendices/common_return_values.html#common-return-values",
 }
-# The theme has a table of contents beside each page.
+# The theme has a table of contents next to each page.
 CONTENTS = re.compile(r"^\.\. contents::\n(?:   :.*\n)+", re.MULTILINE)
-KINDS = {"str": "text", "int": "number", "float": "number", "bool": "true or false", "dict": "mapping"}
+KINDS = {"str": "string", "int": "number", "float": "number", "bool": "true or false", "dict": "mapping"}
 HEAD = """\
 .. Copyright (c) 2026, the selfhost.langgraph authors
    SPDX-License-Identifier: GPL-3.0-or-later
@@ -41,17 +41,17 @@ VARIABLES = """\
 Variables
 =========
 
-Every variable of every role, as the roles themselves declare it. The last sentences of each say what changing it later does;
-where they speak of a new revision, nothing is interrupted (:doc:`upgrades`).
+All variables of all roles, generated from their argument specs. The last sentences of each description state the effect of a
+later change; a change that creates a new revision interrupts nothing (:doc:`upgrades`).
 
-What an entry of ``langgraph_deployments`` may have is on a page of its own, :doc:`options`.
+The options of an entry of ``langgraph_deployments`` are on a separate page, :doc:`options`.
 """
 OPTIONS = """\
 Options of a deployment
 =======================
 
-What an entry of ``langgraph_deployments`` may have. The last sentences of each option say what changing it later does; where
-they speak of a new revision, nothing is interrupted (:doc:`upgrades`).
+The options of an entry of ``langgraph_deployments``. The last sentences of each description state the effect of a later
+change; a change that creates a new revision interrupts nothing (:doc:`upgrades`).
 
 .. code-block:: yaml
 
@@ -68,15 +68,15 @@ PROMISES = """\
 Promises
 ========
 
-What the README and the :doc:`security model <security>` promise, sentence by sentence, and the tests that hold it. At least one of
-each runs in every gate (:doc:`testing`). What these pages only describe, assume or rule out is left out here; it is in
-``tests/promises.yml`` with the reason.
+The promises of the README and the :doc:`security model <security>`, sentence by sentence, with the tests that verify them. At
+least one test of each promise runs in every gate (:doc:`testing`). Sentences that only describe, assume or exclude something are
+not listed here; ``tests/promises.yml`` has them with the reason.
 
 """
 
 
 def paragraphs(description: str | list[str], plugin: dom.PluginIdentifier) -> str:
-    """The sentences of an option, with its links."""
+    """Return the sentences of an option, with its links."""
     texts = [description] if isinstance(description, str) else description
     entry_point = "main" if plugin.type == "role" else None
     parsed = parse(texts, Context(current_plugin=plugin, role_entrypoint=entry_point), errors="exception")
@@ -84,7 +84,7 @@ def paragraphs(description: str | list[str], plugin: dom.PluginIdentifier) -> st
 
 
 def default_of(option: dict[str, t.Any], computed: bool) -> str:
-    """Its default in a few words; what is computed is told in the description."""
+    """Return its default in a few words; the description explains computed defaults."""
     if option.get("required"):
         return "required"
     if "default" in option:
@@ -94,7 +94,7 @@ def default_of(option: dict[str, t.Any], computed: bool) -> str:
 
 
 def facts(option: dict[str, t.Any], computed: bool) -> str:
-    """Type, choices and default, on one line."""
+    """Return type, choices and default, on one line."""
     kind = KINDS.get(option.get("type", "str"), option.get("type", "str"))
     elements = option.get("elements")
     of = f" of {KINDS.get(elements, elements)}s" if elements not in (None, "raw") else ""
@@ -106,7 +106,7 @@ def facts(option: dict[str, t.Any], computed: bool) -> str:
 def block(
     name: str, option: dict[str, t.Any], plugin: dom.PluginIdentifier, mark: str, computed: bool
 ) -> t.Iterator[str]:
-    """One variable: a heading, its facts, its description, and what its entries may have."""
+    """Yield the lines of one variable: a heading, its facts, its description, and the options of its entries."""
     yield f"{rst_escape(name)}\n{mark * (len(rst_escape(name)))}\n"
     yield f"{facts(option, computed)}\n"
     yield f"{paragraphs(option['description'], plugin)}\n"
@@ -116,13 +116,13 @@ def block(
 
 
 def roles() -> list[str]:
-    """All roles, those of ORDER first."""
+    """Return all roles, those of ORDER first."""
     found = sorted(path.parents[1].name for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
     return [name for name in ORDER if name in found] + [name for name in found if name not in ORDER]
 
 
 def variables() -> t.Iterator[str]:
-    """The page of the roles' variables."""
+    """Yield the page of the roles' variables."""
     yield HEAD + VARIABLES
     for role in roles():
         specs = yaml.safe_load((ROOT / f"roles/{role}/meta/argument_specs.yml").read_text(encoding="utf-8"))
@@ -137,7 +137,7 @@ def variables() -> t.Iterator[str]:
 
 
 def options() -> t.Iterator[str]:
-    """The page of a deployment's options."""
+    """Yield the page of a deployment's options."""
     sys.path.insert(0, str(ROOT / "plugins/doc_fragments"))
     from _deployment import ModuleDocFragment
 
@@ -149,13 +149,13 @@ def options() -> t.Iterator[str]:
 
 
 def promises() -> t.Iterator[str]:
-    """The page of what the README and the security model promise, with the tests that hold it."""
+    """Yield the page of the promises in the README and the security model, with the tests that verify them."""
     yield HEAD + PROMISES
     for page, entries in yaml.safe_load((ROOT / "tests/promises.yml").read_text(encoding="utf-8")).items():
         yield f"{page}\n{'-' * len(page)}\n"
         for entry in entries:
             if "held_by" in entry:
-                # Its links are those of another page, and the bars those of a table.
+                # Its links are relative to another page, and the bars belong to a table.
                 text = (
                     re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", entry["says"])
                     .strip("| ")
@@ -167,7 +167,7 @@ def promises() -> t.Iterator[str]:
 
 
 def collection_labels(reference: Path) -> dict[str, str]:
-    """Modules and plugins of other collections that the reference refers to: label -> place."""
+    """Return the labels of modules and plugins of other collections that the reference uses, with their locations."""
     text = "".join(path.read_text(encoding="utf-8") for path in reference.glob("*.rst"))
     labels = {}
     for label in re.findall(r"<(ansible_collections\.[a-z0-9_.]+)>", text):
@@ -179,31 +179,31 @@ def collection_labels(reference: Path) -> dict[str, str]:
 
 
 def short(index: str) -> str:
-    """The reference's first page with titles that fit beside every page."""
+    """Return the reference's first page with titles that fit into the navigation."""
     index = re.sub(r"^Selfhost\.Langgraph\n=+$", "Modules and roles\n=================", index, flags=re.MULTILINE)
     return re.sub(r"^    (\w+)_(module|filter|role)$", r"    \1 <\1_\2>", index, flags=re.MULTILINE)
 
 
 def inventory(labels: dict[str, str]) -> bytes:
-    """Labels of Ansible's documentation in the format of Sphinx's objects.inv, version 2."""
+    """Return the labels of Ansible's documentation in the format of Sphinx's objects.inv, version 2."""
     head = "# Sphinx inventory version 2\n# Project: Ansible\n# Version: \n# The remainder is compressed by zlib.\n"
     lines = (f"{label} std:label -1 {place} {label.replace('_', ' ')}\n" for label, place in labels.items())
     return head.encode() + zlib.compress("".join(lines).encode())
 
 
 def main() -> None:
-    """Write all of it."""
+    """Write all pages."""
     if len(sys.argv) != 2:
-        sys.exit(f"usage: {Path(sys.argv[0]).name} FOLDER")
-    folder = Path(sys.argv[1])
-    (folder / "variables.rst").write_text("\n".join(variables()), encoding="utf-8")
-    (folder / "options.rst").write_text("\n".join(options()), encoding="utf-8")
-    (folder / "promises.rst").write_text("\n".join(promises()), encoding="utf-8")
-    for path in (folder / "reference").glob("*.rst"):
+        sys.exit(f"usage: {Path(sys.argv[0]).name} DIRECTORY")
+    directory = Path(sys.argv[1])
+    (directory / "variables.rst").write_text("\n".join(variables()), encoding="utf-8")
+    (directory / "options.rst").write_text("\n".join(options()), encoding="utf-8")
+    (directory / "promises.rst").write_text("\n".join(promises()), encoding="utf-8")
+    for path in (directory / "reference").glob("*.rst"):
         path.write_text(CONTENTS.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
-    index = folder / "reference/index.rst"
+    index = directory / "reference/index.rst"
     index.write_text(short(index.read_text(encoding="utf-8")), encoding="utf-8")
-    (folder.parent / "ansible.inv").write_bytes(inventory(ANSIBLE | collection_labels(folder / "reference")))
+    (directory.parent / "ansible.inv").write_bytes(inventory(ANSIBLE | collection_labels(directory / "reference")))
 
 
 if __name__ == "__main__":

@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Remove what the other scripts made. usage: down.sh hosts | engine | all
+# Remove everything that the other scripts created. usage: down.sh hosts | engine | all
 # hosts: test hosts, their volumes and network. engine: only one that bootstrap.sh started. all: both, the images and build/.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 images() {
   docker image ls --format '{{.Repository}}:{{.Tag}}' "$PREFIX/*" | xargs -r docker image rm --force >/dev/null
-  # Not by force: deployments of this machine may use it.
+  # Not forced: deployments on this machine may use it.
   docker image ls --format '{{.Repository}}:{{.Tag}}' demo-agent | xargs -r docker image rm >/dev/null \
-    || say "demo-agent stays: containers of this machine use it"
+    || say "demo-agent stays: containers on this machine use it"
   docker image prune --force --filter "label=$LABEL" >/dev/null
-  say "images are gone"
+  say "images are removed"
 }
 
 engine() {
   local pid
   [ -e "$BUILD/engine.systemd" ] || [ -s "$BUILD/engine.pid" ] || return 0
   if docker ps --quiet 2>/dev/null | grep -q .; then
-    say "the engine goes on: it runs containers that are not of the project"
+    say "the engine continues: it runs containers of other projects"
     rm -f "$BUILD/engine.systemd" "$BUILD/engine.pid"
     return
   fi
@@ -50,7 +50,7 @@ case ${1:-} in
       images
     fi
     engine
-    say "build/ is gone; Debian packages that were installed (docker.io, mmdebstrap, ...) stay"
+    say "build/ is removed; Debian packages that were installed (docker.io, mmdebstrap, ...) stay"
     rm -rf "$BUILD" ;;
   *) die "usage: down.sh hosts | engine | all" ;;
 esac

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which Molecule tests are essential, read from their sources: the gate runs these every time, and fails where it did not.
+"""List the essential Molecule tests from their sources: the gate always runs these, and fails if it did not.
 
 `essential.py` prints them. A test is marked by a decorator, by one of its parameters or by the `pytestmark` of its file.
 """
@@ -15,7 +15,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 def essential(project: Path = PROJECT) -> list[str]:
-    """FILE::FUNCTION of each essential test, with the file's path inside of the project."""
+    """Yield FILE::FUNCTION of each essential test, with the file's path relative to the project."""
     found = []
     for path in sorted(project.glob("molecule/*/tests/test_*.py")):
         name = path.relative_to(project).as_posix()
@@ -24,7 +24,7 @@ def essential(project: Path = PROJECT) -> list[str]:
 
 
 def essential_of(source: str) -> t.Iterator[str]:
-    """The essential test functions of one file's source."""
+    """Yield the essential test functions of one file's source."""
     body = ast.parse(source).body
     whole = any(
         isinstance(node, ast.Assign)
@@ -37,7 +37,7 @@ def essential_of(source: str) -> t.Iterator[str]:
 
 
 def _marks(node: ast.expr) -> bool:
-    """Whether `pytest.mark.essential` stands anywhere in an expression."""
+    """Return whether an expression contains `pytest.mark.essential`."""
     return any(isinstance(part, ast.Attribute) and part.attr == "essential" for part in ast.walk(node))
 
 

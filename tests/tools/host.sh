@@ -6,7 +6,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-# Less than --privileged (which an engine without CAP_SYS_RESOURCE cannot give), enough for systemd and an engine inside.
+# Less than --privileged (which needs an engine with CAP_SYS_RESOURCE), enough for systemd and an engine inside.
 CAPABILITIES="AUDIT_CONTROL AUDIT_WRITE CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK IPC_OWNER KILL LEASE
   LINUX_IMMUTABLE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_ADMIN SYS_BOOT
   SYS_CHROOT SYS_NICE SYS_PTRACE SYS_TTY_CONFIG"
@@ -19,14 +19,14 @@ wait_booted() {
     waited=$((waited + 1))
     if [ "$waited" -gt 120 ]; then
       docker logs --tail 20 "$1" >&2
-      die "$1 does not boot: systemctl says '$now'"
+      die "$1 does not boot: systemctl reports '$now'"
     fi
     sleep 0.5
   done
   say "host $1 is $now"
 }
 
-# Two hosts that start at once must not make it twice: the engine would let them.
+# Two hosts that start at the same time must not create it twice: the engine would allow it.
 network() {
   flock "$BUILD/network.lock" bash -c \
     'docker network inspect "$1" >/dev/null 2>&1 || docker network create --label "$2" "$1" >/dev/null' - "$PREFIX" "$LABEL"
@@ -49,13 +49,13 @@ up() { # name, release
   wait_booted "$name"
 }
 
-# As long as the drain of the services in it may take, and not a second more than the host needs.
+# Wait for as long as the drains of its services may take, but not longer than the host needs.
 reboot() { # name
   restart "$1"
   wait_booted "$1"
 }
 
-# The same, and back at once, for those who look at the boot itself.
+# The same without waiting for the boot, for tests of the boot itself.
 restart() { docker restart --time 240 "$1" >/dev/null; } # name
 
 down() {
@@ -63,7 +63,7 @@ down() {
   for name in "$@"; do
     docker rm --force --volumes "$name" >/dev/null 2>&1 || true
     docker volume rm --force "$name-docker" >/dev/null
-    say "host $name is gone"
+    say "host $name is removed"
   done
 }
 

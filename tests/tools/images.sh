@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Test images: rootfs -> bare systemd hosts; rootfs -> look-alike of the server's base image -> `langgraph build`.
+# Test images: rootfs -> bare systemd hosts; rootfs -> substitute of the server's base image -> `langgraph build`.
 # usage: images.sh [rootfs:RELEASE | host:RELEASE | servers:RELEASE | agent]...   RELEASE: bookworm, trixie
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -9,11 +9,11 @@ HOST_DIR=tests/images/host SERVER_DIR=tests/images/server APP_DIR=examples/singl
 SERVER_IMAGE=$PREFIX/langgraph-api AGENT_IMAGE=demo-agent:1
 SERVERS="redis-server postgresql pgbouncer"
 
-# The machine's own package sources, for another release where needed: never written into the repository.
+# The machine's own package sources, for another release if needed: never written to the repository.
 sources_for() { # release -> file, in the format (and with the extension) of the original
   local file out
   for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.{sources,list}; do
-    # Others may lie beside them, of programs that are no part of Debian.
+    # There may be other sources, of programs that are not part of Debian.
     grep -qsE '^(deb |Suites:).*\b(bookworm|trixie)\b' "$file" && grep -qsE '^(deb |Components:).*\bmain\b' "$file" || continue
     out=$BUILD/images/$1.${file##*.}
     sed -E "/cdrom:/d; /^deb-src/d; s/\b(bookworm|trixie)\b/$1/g; s/[[:space:]]non-free-firmware//" "$file" >"$out"
@@ -44,7 +44,7 @@ rootfs() { # release
   rm -f "$tar"
 }
 
-# BuildKit's client, which most machines with Docker have and Debian 12 has no package of, for those that build with it.
+# BuildKit's client, for builds with it; most machines with Docker have it, but Debian 12 has no package for it.
 BUILDX=$BUILD/docker/cli-plugins/docker-buildx
 buildx() {
   mkdir -p "${BUILDX%/*}"
@@ -65,26 +65,26 @@ host() { # release
   stamp "host-$1" "$(hash_of "$HOST_DIR")"
 }
 
-# Redis and Postgres of a release as a folder to chroot into: nothing gets installed, or started, on this machine.
+# Redis and Postgres of a release as a directory for chroot: nothing is installed, or started, on this machine.
 servers_ready() { fresh "servers-$1" "$(hash_of "$SERVERS")" && [ -d "$BUILD/servers/$1/usr" ]; }
 servers() { # release
-  local folder=$BUILD/servers/$1 container valkey=valkey-server
+  local directory=$BUILD/servers/$1 container valkey=valkey-server
   [ "$1" != bookworm ] || valkey= # the first release that has it is trixie
   rootfs "$1"
   container=$(docker create --label "$LABEL" "$(
     printf 'FROM %s\nLABEL %s\nRUN apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y %s && apt-get clean\n' \
       "$PREFIX/rootfs:$1" "$LABEL" "--no-install-recommends $SERVERS $valkey" | docker build -q -
   )" true)
-  rm -rf "$folder" && mkdir -p "$folder"
-  docker export "$container" | tar -x --exclude='dev/*' -C "$folder"
+  rm -rf "$directory" && mkdir -p "$directory"
+  docker export "$container" | tar -x --exclude='dev/*' -C "$directory"
   docker rm "$container"
-  echo '127.0.0.1 localhost' >"$folder/etc/hosts"   # the engine leaves it empty
-  mkdir -p -m 1777 "$folder/dev/shm"
-  mknod -m 666 "$folder/dev/null" c 1 3 && mknod -m 666 "$folder/dev/urandom" c 1 9
+  echo '127.0.0.1 localhost' >"$directory/etc/hosts"   # the engine creates it empty
+  mkdir -p -m 1777 "$directory/dev/shm"
+  mknod -m 666 "$directory/dev/null" c 1 3 && mknod -m 666 "$directory/dev/urandom" c 1 9
   stamp "servers-$1" "$(hash_of "$SERVERS")"
 }
 
-# Wheels for the Python inside the image, whatever Python runs here.
+# Wheels for the Python in the image, independent of the Python that runs here.
 server_wheels() {
   local dir=$BUILD/wheels/server options
   mapfile -t options < <(wheels_for 3.11)
@@ -129,5 +129,5 @@ main() {
   done
 }
 cd "$ROOT"
-# Of two that come at once, the second waits and finds it done.
+# Of two concurrent runs, the second waits and finds the work done.
 (flock 9 && main "$@") 9>"$BUILD/images.lock"

@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What others say of the collection: galaxy-importer of its tarball, offline; ansible-builder of what an execution environment
-# with it needs; REUSE of its licences.
+# External checks of the collection: galaxy-importer for its tarball, offline; ansible-builder for an execution environment
+# with it; REUSE for its licences.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 IMPORTER=$BUILD/importer
 
-# The importer's ansible-lint looks for other collections beside Python's packages alone, for Galaxy is out of reach; and for
-# the playbooks of this one too, because the importer names its folder in a form that ansible-lint does not look into.
+# As Galaxy is not reachable, the importer's ansible-lint finds other collections only next to Python's packages, and also
+# the playbooks of this one, because the importer names its directory in a form that ansible-lint does not search.
 lend_collections() {
-  local packages folder
+  local packages directory
   packages=$("$IMPORTER/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ansible_collections
   mkdir -p "$packages/selfhost"
-  for folder in "$ANSIBLE_COLLECTIONS_PATH"/ansible_collections/*; do
-    [ "${folder##*/}" = selfhost ] || ln -sfn "$folder" "$packages/${folder##*/}"
+  for directory in "$ANSIBLE_COLLECTIONS_PATH"/ansible_collections/*; do
+    [ "${directory##*/}" = selfhost ] || ln -sfn "$directory" "$packages/${directory##*/}"
   done
   ln -sfn "$TREE" "$packages/selfhost/langgraph"
 }
 
-# A warning fails it, which it does not let its exit code say.
+# A warning is a failure here, which the exit code does not show.
 import() {
   local said
   cd "$BUILD/dist"

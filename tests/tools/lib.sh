@@ -1,22 +1,22 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash
-# What the scripts beside this file share: paths, progress lines, stamps.
+# Shared functions of the scripts in this directory: paths, progress lines, stamps.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=$ROOT/build
 VENV=$BUILD/venv
-PREFIX=selfhost-langgraph            # every container, volume, network and image of ours starts with this
+PREFIX=selfhost-langgraph            # the prefix of all containers, volumes, networks and images of the project
 LABEL=selfhost.langgraph=1           # ... and every container, volume and network carries this label
 export PATH=$VENV/bin:$PATH
 export ANSIBLE_COLLECTIONS_PATH=$BUILD/collections
-export ANSIBLE_HOME=$BUILD/ansible   # nothing of ours in the user's home
+export ANSIBLE_HOME=$BUILD/ansible   # no files in the user's home
 export DOCKER_BUILDKIT=0             # Debian 12's engine is complete without buildx
 export LANGGRAPH_CLI_NO_ANALYTICS=1
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 mkdir -p "$BUILD/stamps" "$BUILD/log"
 
-# One clock for a whole `make`, so that nested scripts count on.
+# One clock for a whole `make`, so that nested scripts continue it.
 : "${SELFHOST_T0:=$(date +%s)}"
 export SELFHOST_T0
 
@@ -24,7 +24,7 @@ say() { printf '[%4ds] %s\n' $(($(date +%s) - SELFHOST_T0)) "$*"; }
 die() { say "FAILED: $*" >&2; exit 1; }
 
 # step TITLE COMMAND...: run with the output in a log file, a line when it starts and one when it ends,
-# a sign of life every 15 s, and the log's end when it fails.
+# a progress line every 15 s, and the end of the log if it fails.
 step() {
   local title=$1 log start rc=0 pid
   shift
@@ -33,7 +33,7 @@ step() {
   say "$title ..."
   "$@" >"$log" 2>&1 </dev/null &
   pid=$!
-  (while sleep 15; do say "$title: still at it: $(tail -n 1 "$log" | cut -c -100)"; done) &
+  (while sleep 15; do say "$title: still running: $(tail -n 1 "$log" | cut -c -100)"; done) &
   local ticker=$!
   wait "$pid" || rc=$?
   { kill "$ticker" && wait "$ticker"; } 2>/dev/null || true
@@ -44,7 +44,7 @@ step() {
   say "$title: $(($(date +%s) - start)) s"
 }
 
-# run TITLE COMMAND...: the same with the output on the terminal.
+# run TITLE COMMAND...: like step, with the output on the terminal.
 run() {
   local title=$1 start rc=0
   shift
@@ -55,18 +55,18 @@ run() {
   say "$title: $(($(date +%s) - start)) s"
 }
 
-# The files that git would ship, in the folder layout that Ansible's own tools insist on.
+# The files in git, in the directory layout that Ansible's own tools require.
 TREE=$BUILD/${LANE:-tree}/ansible_collections/selfhost/langgraph
 export_tree() {
   exec 9>"$BUILD/${LANE:-tree}.lock"
   flock 9                            # until this script ends: another one must not change it under our feet
   rm -rf "$TREE" && mkdir -p "$TREE"
-  # `ls` leaves out, and complains of, what is deleted and not committed yet.
+  # `ls` omits, and reports, files that are deleted and not committed yet.
   (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard | { xargs -0r ls -d 2>/dev/null || true; } \
     | tar -c --verbatim-files-from -T - | tar -x -C "$TREE")
 }
 
-# The collection as Galaxy would get it, in $TARBALL. The build reads no .gitignore, so it starts from the export.
+# The collection as for Galaxy, in $TARBALL. The build does not read .gitignore, so it uses the export.
 build_tarball() {
   local dist=$BUILD/dist
   export_tree
@@ -75,7 +75,7 @@ build_tarball() {
   TARBALL=$(echo "$dist"/*.tar.gz)
 }
 
-# own_venv NAME REQUIREMENTS [OPTION...]: a virtual environment in build/NAME for what must not meet the other tools.
+# own_venv NAME REQUIREMENTS [OPTION...]: a virtual environment in build/NAME for packages that conflict with the other tools.
 own_venv() {
   local name=$1 hash
   hash=$(hash_of "$2" requirements/constraints.txt)
@@ -83,13 +83,13 @@ own_venv() {
   step "virtual environment $name" make_own_venv "$BUILD/$name" "${@:2}"
   stamp "$name" "$hash"
 }
-make_own_venv() { # folder, requirements, options of pip
+make_own_venv() { # directory, requirements, options of pip
   rm -rf "$1"
   "$VENV/bin/python" -m venv "$1"
   "$1/bin/pip" install -q -r "$ROOT/$2" "${@:3}"
 }
 
-# Options for `pip download`: wheels for another Python than the one that runs here.
+# Options for `pip download`: wheels for a Python other than the one that runs here.
 wheels_for() { # 3.13
   local glibc arch
   arch=$(uname -m)
@@ -97,7 +97,7 @@ wheels_for() { # 3.13
   for glibc in 5 12 17 24 26 27 28 31 34 35 36; do printf '%s\n' --platform "manylinux_2_${glibc}_$arch"; done
 }
 
-# A stamp remembers the hash of everything a result was made from.
+# A stamp stores the hash of all inputs of a result.
 hash_of() { # files, folders or plain words -> one hash
   local item
   for item in "$@"; do

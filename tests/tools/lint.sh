@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Every static check, each on what exists now; all of them run, then the exit code tells.
+# Run all static checks, each if its files exist; the exit code reports whether one failed.
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 passed=0 failed=()
@@ -12,7 +12,7 @@ check() { # title command...
 exists() { compgen -G "$TREE/$1" >/dev/null; }
 in_root() { (cd "$BUILD/tree" && "$@"); }
 
-# What the next release would make of the fragments, unless this version is released already.
+# Build the release notes of the next release from the fragments, unless this version is already released.
 rehearse() {
   local version
   version=$(sed -n 's/^version: //p' galaxy.yml)
@@ -34,7 +34,7 @@ exists 'plugins/modules/*.py' && check "antsibull-docs" \
   antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
 check "antsibull-changelog" antsibull-changelog lint
 check "changelog fragments" "$ROOT/tests/tools/changelog.sh"
-check "rehearsal of the release notes" rehearse   # the last one, for it changes the tree
+check "rehearsal of the release notes" rehearse   # last, as it changes the tree
 mkdir -p "$BUILD/results"
 echo "$passed passed, ${#failed[@]} failed" >"$BUILD/results/lint"
 printf '%s\n' "${failed[@]}" >"$BUILD/results/lint-failed"

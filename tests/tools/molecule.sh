@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Molecule's scenarios, one after the other on the same hosts. One that fails does not keep the others from running.
-# usage: molecule.sh [SCENARIO...]   all of them where none is named
+# Molecule's scenarios, one after the other on the same hosts. A failed scenario does not stop the others.
+# usage: molecule.sh [SCENARIO...]   all of them by default
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT" || exit
@@ -12,7 +12,7 @@ if [ $# = 0 ]; then
   set -- "${@%/molecule.yml}"
 fi
 hosts=(selfhost-langgraph-bookworm selfhost-langgraph-trixie)
-# A run that was killed leaves its state and its hosts; both would pass for fresh ones.
+# A killed run leaves its state and its hosts, which would be taken for fresh ones.
 rm -rf "$BUILD"/ansible/tmp/molecule.* "$BUILD"/log/molecule-*
 "$ROOT/tests/tools/host.sh" down "${hosts[@]}"
 failed=()
@@ -21,7 +21,7 @@ for scenario in "$@"; do
     | tee "$BUILD/log/molecule-$scenario.log" || failed+=("$scenario")
 done
 if [ "${#failed[@]}" = 0 ]; then exec "$ROOT/tests/tools/host.sh" down "${hosts[@]}"; fi
-# What a playbook failed of stands in no report of tests; the first failure is the one that matters.
+# The failure of a playbook is in no test report; the first failure is the relevant one.
 for scenario in "${failed[@]}"; do
   echo "scenario $scenario:"
   sed 's/\x1b\[[0-9;]*m//g' "$BUILD/log/molecule-$scenario.log" | grep -m 2 -A 12 -E 'fatal: |\[ERROR\]'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# All that tests on hosts need: engine, tools, images. Two cores, two halves: pip on one, the hosts' packages on the other.
+# Prepare everything for tests on hosts: engine, tools, images. In parallel: pip, and the hosts' packages.
 # usage: prepare.sh [RELEASE...]
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What pytest's XML files say, as `results.py WHAT GLOB`.
+"""Print results from pytest's XML files: `results.py WHAT GLOB`.
 
-counts    one line, "N passed, M failed, K skipped"; skipped are those that a late gate has left out, and no others
-skipped   a line on what was not run: for lack of time, because another release of Debian runs it, for another reason
-failures  a paragraph for each test that failed
-missing   a line for each essential Molecule test that passed in none of the reports and failed in none
+counts    one line, "N passed, M failed, K skipped"; skipped are only those that a late gate has left out
+skipped   a line with the tests that were not run: for lack of time, because another release runs them, other reasons
+failures  a paragraph for each failed test
+missing   a line for each essential Molecule test that neither passed nor failed in any report
 promised  the same for each integration test that tests/promises.yml names
 
-A gate is read from its end, and often no more of it is kept: what failed has to stand there, not in the middle.
+A gate is read from its end, and often only the end is kept: failures must be there, not in the middle.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from pathlib import Path
 import yaml
 from essential import PROJECT, essential
 
-SHOWN = 20  # failures; more have one cause, or none that a list would tell
-LINES = 12  # of each: the end, where pytest puts the assertion
-# What the sum says of a skipped test, by what the test itself, or molecule/conftest.py, gave for a reason.
+SHOWN = 20  # failures; more of them usually have one cause
+LINES = 12  # per failure: the end, where pytest prints the assertion
+# The name of a reason in the summary, and a pattern for the reasons that tests, or molecule/conftest.py, give.
 LATE, OTHER = "left out for lack of time", "skipped for other reasons"
 REASONS = {
     LATE: re.compile(r"^left out, the gate is late"),
@@ -35,7 +35,7 @@ REASONS = {
 
 
 def reports(pattern: str) -> t.Iterator[tuple[str, ET.Element]]:
-    """(name of the file, root) of each report; one that a killed process left half-written is a report without tests."""
+    """Yield (name of the file, root) of each report; skip incomplete reports of killed processes."""
     for file in sorted(glob.glob(pattern)):
         try:
             yield Path(file).stem, ET.parse(file).getroot()
@@ -44,7 +44,7 @@ def reports(pattern: str) -> t.Iterator[tuple[str, ET.Element]]:
 
 
 def reasons(pattern: str) -> collections.Counter[str]:
-    """How many tests were skipped, by reason."""
+    """Return the number of skipped tests by reason."""
     found: collections.Counter[str] = collections.Counter()
     for _name, root in reports(pattern):
         for skipped in root.iter("skipped"):
@@ -54,7 +54,7 @@ def reasons(pattern: str) -> collections.Counter[str]:
 
 
 def counts(pattern: str) -> str:
-    """How many tests passed and failed, an error being a failure, and how many a late gate has left out."""
+    """Return the numbers of passed and failed tests (including errors), and of those that a late gate has left out."""
     suites = [suite for _name, root in reports(pattern) for suite in root.iter("testsuite")]
     total, bad, skipped = (
         sum(int(suite.get(key, 0)) for suite in suites for key in keys)
@@ -64,28 +64,28 @@ def counts(pattern: str) -> str:
 
 
 def skipped(pattern: str) -> str:
-    """What was not run and why, in one line."""
+    """Return the numbers of skipped tests with their reasons, in one line."""
     found = reasons(pattern)
     return "tests " + ", ".join(f"{reason}: {found[reason]}" for reason in (*REASONS, OTHER))
 
 
 def failures(pattern: str) -> list[str]:
-    """Report, test and the last lines of why, for each that failed."""
+    """Return report, test and the last lines of the reason for each failure."""
     found = []
     for name, root in reports(pattern):
         for case in root.iter("testcase"):
             for why in [*case.iter("failure"), *case.iter("error")]:
                 lines = [line for line in (why.text or why.get("message", "")).splitlines() if line.strip()]
                 marked = [line for line in lines if line.startswith("E ")]
-                told = "\n".join(f"    {line[:300]}" for line in (marked or lines)[-LINES:])
-                found.append(f"{name}: {case.get('classname')}::{case.get('name')}\n{told}")
+                reason = "\n".join(f"    {line[:300]}" for line in (marked or lines)[-LINES:])
+                found.append(f"{name}: {case.get('classname')}::{case.get('name')}\n{reason}")
     return found
 
 
 def missing(pattern: str, wanted: t.Sequence[str]) -> list[str]:
-    """Which of the wanted tests, FILE::FUNCTION each, no report has run: neither passed nor failed.
+    """Return the wanted tests, as FILE::FUNCTION, that neither passed nor failed in any report.
 
-    A test with parameters counts once one of them ran, as the parameter that is essential is the first.
+    A parametrized test counts if one of its parameters ran, as the essential parameter is the first.
     """
     ran = set()
     for _name, root in reports(pattern):
@@ -97,14 +97,14 @@ def missing(pattern: str, wanted: t.Sequence[str]) -> list[str]:
 
 
 def promised(project: Path = PROJECT) -> list[str]:
-    """FILE::FUNCTION of each integration test that holds a promise."""
+    """Return FILE::FUNCTION of each integration test that verifies a promise."""
     pages = yaml.safe_load((project / "tests/promises.yml").read_text(encoding="utf-8"))
     named = {test for entries in pages.values() for entry in entries for test in entry.get("held_by", ())}
     return sorted(test for test in named if test.startswith("tests/integration/"))
 
 
 def main(what: str, pattern: str) -> None:
-    """Print one of the five."""
+    """Print one of the five results."""
     if what in ("counts", "skipped"):
         print(counts(pattern) if what == "counts" else skipped(pattern))
         return

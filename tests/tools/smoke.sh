@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The tarball as a user installs it: offline, into an environment with ansible-core and what it depends on, then a look at
+# Install the tarball like a user: offline, into an environment with ansible-core and its dependencies, then check
 # everything that needs no host.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 SMOKE=$BUILD/smoke NAME=selfhost.langgraph
 INSTALLED=$SMOKE/collections/ansible_collections
 
-# No more than galaxy.yml asks for, by itself or through those: the rest of build/collections is for tests.
+# Only the direct and indirect dependencies in galaxy.yml: the rest of build/collections is for tests.
 dependencies() {
   python - "$ANSIBLE_COLLECTIONS_PATH/ansible_collections" <<'PY'
 import json
@@ -17,18 +17,18 @@ import sys
 
 import yaml
 
-folder = pathlib.Path(sys.argv[1])
+directory = pathlib.Path(sys.argv[1])
 wanted, found = list(yaml.safe_load(pathlib.Path("galaxy.yml").read_text())["dependencies"]), set()
 while wanted:
     name = wanted.pop().replace(".", "/")
     if name not in found:
         found.add(name)
-        wanted += json.loads((folder / name / "MANIFEST.json").read_text())["collection_info"]["dependencies"]
+        wanted += json.loads((directory / name / "MANIFEST.json").read_text())["collection_info"]["dependencies"]
 print("\n".join(sorted(found)))
 PY
 }
 
-# In an environment of its own: nothing of the repository, its settings or its tools is in reach.
+# In a separate environment, without access to the repository, its settings or its tools.
 clean() {
   (cd "$SMOKE/empty" && env -i PATH="$SMOKE/bin:/usr/bin:/bin" HOME="$SMOKE/home" LC_ALL=C.UTF-8 ANSIBLE_HOME="$SMOKE/home" \
     ANSIBLE_COLLECTIONS_PATH="$SMOKE/collections" ANSIBLE_LOCALHOST_WARNING=false "$@")
@@ -46,8 +46,8 @@ install() {
   clean ansible-galaxy collection verify --offline "$NAME"
 }
 
-# Each file's documentation, by the name that a user types.
-documentation() { # type, folder, ending
+# Each file's documentation, by its public name.
+documentation() { # type, directory, extension
   local type=$1 names
   mapfile -t names < <(names "${@:2}")
   set -- "${names[@]}"
@@ -55,8 +55,8 @@ documentation() { # type, folder, ending
   [ "$(python -c 'import json, sys; print(len(json.load(open(sys.argv[1]))))' "$SMOKE/home/doc.json")" = $# ]
   clean ansible-doc --type "$type" "${@/#/$NAME.}" >/dev/null
 }
-# What is in a folder of the tree, without the ending of its files.
-names() { # folder, ending
+# The names of the files in a directory of the tree, without their extension.
+names() { # directory, extension
   local path
   for path in "$TREE/$1"/[a-z]*"${2:-}"; do basename "$path" "${2:-}"; done
 }
@@ -68,7 +68,7 @@ playbooks() {
   done
 }
 
-# The first thing that users meet: a bad list, refused by name; through the role too, whose files must all be there.
+# A common first error of users: an invalid list, refused by name; through the role too, which needs all of its files.
 refusal() {
   local variables='{"langgraph_secret_key": "0123456789abcdef0123456789abcdef", "ansible_connection": "local",
     "langgraph_deployments": [{"name": "Support Bot", "image": "bot:1", "port": 70000}]}'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Everything that `make test` promises; goes on after a failure and ends with the sum of all parts.
+# Run all parts of `make test`; continue after a failure and print a summary of all parts at the end.
 # usage: test.sh [PART...]   parts: lint unit cli docs smoke importer sanity newest integration torture molecule
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -12,7 +12,7 @@ add() { echo "$1" >>"$results/counts"; } # "N passed, M failed", where some were
 
 failed() { add "0 passed, 1 failed"; echo "$1" >>"$results/failed"; } # what has no report of its own
 
-# pytest's own counts, from the XML files that it left; a part that died without one counts as one failure.
+# pytest's own counts, from its XML files; a part that ended without one counts as one failure.
 add_junit() { # name of the part, glob, exit code
   local sum
   sum=$(python3 "$ROOT/tests/tools/results.py" counts "$2")
@@ -20,7 +20,7 @@ add_junit() { # name of the part, glob, exit code
   [ "$3" = 0 ] || [[ $sum != *", 0 failed, "* ]] || failed "$1 (exit $3)"
 }
 
-# However green the rest is: what a promise rests on has to have been run.
+# Tests of promises must have been run, even if all others passed.
 were_run() { # what of results.py, glob
   local test
   python3 "$ROOT/tests/tools/results.py" "$@" >"$results/$1" || failed "results.py $1"
@@ -46,7 +46,7 @@ part() {
     newest) ansible_test newest newest ;;
     docs | smoke | importer) tool "$1.sh" ;;
     unit) run "unit tests" make --no-print-directory -C "$ROOT" unit || rc=$?; add_junit "$1" "$results/unit.xml" "$rc" ;;
-    # The unit tests that ansible-test's environments leave out, for want of langgraph's CLI or git.
+    # The unit tests that ansible-test's environments skip, because langgraph's CLI or git is missing.
     cli)
       run "unit tests with langgraph's CLI" make --no-print-directory -C "$ROOT" unit \
         ARGS="tests/unit/tools tests/unit/plugins/module_utils/_images/test_build.py" || rc=$?
@@ -66,7 +66,7 @@ part() {
   esac
 }
 
-# Half of the parts need no hosts: their images are made meanwhile, and whoever needs them waits for the lock.
+# Half of the parts need no hosts: the images are built meanwhile, and parts that need them wait for the lock.
 "$ROOT/tests/tools/prepare.sh" &
 prepared=$!
 "$ROOT/tests/tools/bootstrap.sh" venv collections || exit
@@ -77,7 +77,7 @@ parts() {
 if [ $# != 0 ]; then
   parts "$@"
 else
-  # Two lanes, as most of these tools use one core; each has its own export of the tree.
+  # Two parallel lanes, as most of these tools use one core; each has its own export of the tree.
   # ansible-test runs the unit tests, on the oldest and the newest ansible-core.
   (export LANE=tree-2 && parts newest integration torture) &
   lane=$!

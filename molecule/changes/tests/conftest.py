@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of owners and of removals share: all that a refused run must leave as it was."""
+"""Shared fixtures for the tests of owners and removals: the state that a refused run must not change."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ FILES = "find /etc/langgraph /etc/langgraph-proxy /etc/systemd/system -printf '%
 
 
 @pytest.fixture
-def state(world) -> t.Callable[[], dict[str, t.Any]]:
-    """Give what both records, the users, the databases, the files and the containers are."""
-    # What a test before has left behind ends by itself, and would look like a change.
-    world.drained()
+def state(test_host) -> t.Callable[[], dict[str, t.Any]]:
+    """Return a function that reads both records, the users, the databases, the files and the containers."""
+    # Drains of a previous test end by themselves, and would look like a change.
+    test_host.drained()
 
     def read() -> dict[str, t.Any]:
         return {
-            "claims": world.claims(),
-            "users": sorted(world.redis("ACL", "LIST").splitlines()),
-            # Not the mean time that keys still have, which passes by itself.
-            "keys": re.findall(r"db\d+:keys=\d+", world.redis("INFO", "keyspace")),
-            "roles": world.sql("postgres", ROLES),
-            "databases": world.sql("postgres", DATABASES),
-            "files": world.host.check_output(FILES),
-            "containers": world.containers(),
+            "claims": test_host.claims(),
+            "users": sorted(test_host.redis("ACL", "LIST").splitlines()),
+            # Without the average TTL of the keys, which decreases by itself.
+            "keys": re.findall(r"db\d+:keys=\d+", test_host.redis("INFO", "keyspace")),
+            "roles": test_host.sql("postgres", ROLES),
+            "databases": test_host.sql("postgres", DATABASES),
+            "files": test_host.host.check_output(FILES),
+            "containers": test_host.containers(),
         }
 
     return read
@@ -40,7 +40,7 @@ def state(world) -> t.Callable[[], dict[str, t.Any]]:
 
 @pytest.fixture
 def untouched(state) -> t.Iterator[None]:
-    """What the test does changes nothing."""
+    """Check that the test changes nothing."""
     before = state()
     yield
     assert state() == before
@@ -48,7 +48,7 @@ def untouched(state) -> t.Iterator[None]:
 
 @pytest.fixture
 def grown(group_vars: dict[str, t.Any]) -> list[dict[str, t.Any]]:
-    """The list with a third deployment in front."""
+    """Return the list with a third deployment in front."""
     third = {**group_vars["langgraph_deployments"][0], "name": "a-third-one", "port": 8125, "env": {}}
     del third["postgres_password"]
     return [third, *group_vars["langgraph_deployments"]]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two inventories that have deployments of one name: the second one gets nothing of what the first has claimed."""
+"""Two inventories with deployments of the same name: the second one gets no access to the claims of the first."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ MARK = "selfhost.langgraph"
 
 @pytest.fixture
 def ours(group_vars):
-    """The owner of what the inventory claims."""
+    """Return the owner of the inventory's claims."""
     return owner_fingerprint(group_vars["langgraph_secret_key"], "")
 
 
-def owners(world):
-    """The owner of each claim: in Redis, and in both comments of Postgres."""
-    found = {name: [claim.partition(" ")[2]] for name, claim in world.claims().items() if not name.startswith(":")}
+def owners(test_host):
+    """Return the owner of each claim: in Redis, and in both comments of Postgres."""
+    found = {name: [claim.partition(" ")[2]] for name, claim in test_host.claims().items() if not name.startswith(":")}
     for kind, table, column in (("pg_authid", "pg_authid", "rolname"), ("pg_database", "pg_database", "datname")):
-        rows = world.sql(
+        rows = test_host.sql(
             "postgres", f"SELECT shobj_description(oid, '{kind}') FROM {table} WHERE {column} = 'support_bot'"
         )
         found[NAME].append(json.loads(rows)[MARK].get("owner"))
@@ -37,7 +37,7 @@ def owners(world):
 
 
 def refused(done, theirs, ours):
-    """One line for each deployment, with both owners and the remedy, and no trace of a key."""
+    """Check for one line per deployment, with both owners and the remedy, and without any key."""
     text = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0, text
     found = REFUSED.search(text)
@@ -54,86 +54,88 @@ def refused(done, theirs, ours):
     [{"langgraph_secret_key": OTHER_KEY}, {"langgraph_environment": "staging"}],
     ids=["another key", "copied with its vault"],
 )
-def test_another_inventory_is_refused_and_nothing_changes(world, group_vars, ours, inventory):
+def test_another_inventory_is_refused_and_nothing_changes(test_host, group_vars, ours, inventory):
     theirs = owner_fingerprint(
         inventory.get("langgraph_secret_key", group_vars["langgraph_secret_key"]),
         inventory.get("langgraph_environment", ""),
     )
-    refused(world.play(**inventory), ours, theirs)
-    refused(world.remove(NAME, **inventory), ours, theirs)
-    refused(world.remove(NAME, confirm=NAME, **inventory), ours, theirs)
-    assert world.client("healthy", "5", "http://127.0.0.1:8123") < 5
+    refused(test_host.play(**inventory), ours, theirs)
+    refused(test_host.remove(NAME, **inventory), ours, theirs)
+    refused(test_host.remove(NAME, confirm=NAME, **inventory), ours, theirs)
+    assert test_host.client("healthy", "5", "http://127.0.0.1:8123") < 5
 
 
 @pytest.fixture
-def forgotten_by(world):
-    """Take the owner out of one record, as an earlier version or a restored backup has it."""
+def forgotten_by(test_host):
+    """Remove the owner from one record, as in records of an earlier version or of a restored backup."""
 
     def forget(record):
         if record == "Redis":
-            world.redis("HSET", "selfhost.langgraph:claims", NAME, str(world.numbers()[NAME]))
+            test_host.redis("HSET", "selfhost.langgraph:claims", NAME, str(test_host.numbers()[NAME]))
             return
-        mark = json.dumps({MARK: {"deployment": NAME, "redis_number": world.numbers()[NAME]}})
-        world.sql("postgres", f"COMMENT ON ROLE support_bot IS '{mark}'; COMMENT ON DATABASE support_bot IS '{mark}'")
+        mark = json.dumps({MARK: {"deployment": NAME, "redis_number": test_host.numbers()[NAME]}})
+        test_host.sql(
+            "postgres", f"COMMENT ON ROLE support_bot IS '{mark}'; COMMENT ON DATABASE support_bot IS '{mark}'"
+        )
 
     return forget
 
 
 @pytest.mark.release("trixie")
 @pytest.mark.parametrize("record", ["Redis", "Postgres"])
-def test_one_record_that_knows_the_owner_protects_both(world, state, ours, forgotten_by, record):
+def test_one_record_that_knows_the_owner_protects_both(test_host, state, ours, forgotten_by, record):
     forgotten_by(record)
     before = state()
-    refused(world.play(langgraph_secret_key=OTHER_KEY), ours, owner_fingerprint(OTHER_KEY, ""))
+    refused(test_host.play(langgraph_secret_key=OTHER_KEY), ours, owner_fingerprint(OTHER_KEY, ""))
     assert state() == before
-    assert world.play().returncode == 0
-    assert owners(world)[NAME] == [ours] * 3
+    assert test_host.play().returncode == 0
+    assert owners(test_host)[NAME] == [ours] * 3
 
 
-def test_records_of_an_earlier_version_are_adopted(world, ours, forgotten_by):
+def test_records_of_an_earlier_version_are_adopted(test_host, ours, forgotten_by):
     forgotten_by("Redis")
     forgotten_by("Postgres")
-    containers = world.containers()
-    done = world.play()
+    containers = test_host.containers()
+    done = test_host.play()
     assert done.returncode == 0, done.stdout
-    assert owners(world)[NAME] == [ours] * 3
-    assert world.containers() == containers
-    assert "changed=0 " in world.play().stdout
+    assert owners(test_host)[NAME] == [ours] * 3
+    assert test_host.containers() == containers
+    assert "changed=0 " in test_host.play().stdout
 
 
-def test_take_over_for_an_environment_that_gets_a_name(world, group_vars, ours):
-    containers, numbers = world.containers(), world.numbers()
+def test_take_over_for_an_environment_that_gets_a_name(test_host, group_vars, ours):
+    containers, numbers = test_host.containers(), test_host.numbers()
     named = {"langgraph_environment": "production"}
-    done = world.play(langgraph_take_over=True, **named)
+    done = test_host.play(langgraph_take_over=True, **named)
     assert done.returncode == 0, done.stdout
     theirs = owner_fingerprint(group_vars["langgraph_secret_key"], "production")
-    assert set(owners(world)[NAME]) == {theirs}
-    assert "changed=0 " in world.play(**named).stdout
-    refused(world.play(), theirs, ours)
-    back = world.play(langgraph_take_over=True)
+    assert set(owners(test_host)[NAME]) == {theirs}
+    assert "changed=0 " in test_host.play(**named).stdout
+    refused(test_host.play(), theirs, ours)
+    back = test_host.play(langgraph_take_over=True)
     assert back.returncode == 0, back.stdout
-    assert (world.containers(), world.numbers()) == (containers, numbers)
+    assert (test_host.containers(), test_host.numbers()) == (containers, numbers)
 
 
 @pytest.mark.release("bookworm")
-def test_the_key_of_before_proves_the_owner(world, group_vars, ours):
-    key, numbers = group_vars["langgraph_secret_key"], world.numbers()
-    world.sql("support_bot", "CREATE TABLE IF NOT EXISTS public.kept_over_the_change (n int)")
+def test_the_key_of_before_proves_the_owner(test_host, group_vars, ours):
+    key, numbers = group_vars["langgraph_secret_key"], test_host.numbers()
+    test_host.sql("support_bot", "CREATE TABLE IF NOT EXISTS public.kept_over_the_change (n int)")
     for now, before in ((OTHER_KEY, key), (key, OTHER_KEY)):
-        refused(world.play(langgraph_secret_key=now), owner_fingerprint(before, ""), owner_fingerprint(now, ""))
-        done = world.play(langgraph_secret_key=now, langgraph_previous_secret_key=before)
+        refused(test_host.play(langgraph_secret_key=now), owner_fingerprint(before, ""), owner_fingerprint(now, ""))
+        done = test_host.play(langgraph_secret_key=now, langgraph_previous_secret_key=before)
         assert done.returncode == 0, done.stdout
-        assert set(owners(world)[NAME]) == {owner_fingerprint(now, "")}
-        assert world.client("healthy", "30", "http://127.0.0.1:8123") < 30
-    assert world.numbers() == numbers
-    assert world.sql("support_bot", "DROP TABLE public.kept_over_the_change; SELECT 'there'") == "there"
+        assert set(owners(test_host)[NAME]) == {owner_fingerprint(now, "")}
+        assert test_host.client("healthy", "30", "http://127.0.0.1:8123") < 30
+    assert test_host.numbers() == numbers
+    assert test_host.sql("support_bot", "DROP TABLE public.kept_over_the_change; SELECT 'there'") == "there"
 
 
 @pytest.mark.release("trixie")
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("previous", ["too-short", None], ids=["short", "the same"])
-def test_a_previous_key_that_is_none(world, group_vars, previous):
-    done = world.play(langgraph_previous_secret_key=previous or group_vars["langgraph_secret_key"])
+def test_a_previous_key_that_is_none(test_host, group_vars, previous):
+    done = test_host.play(langgraph_previous_secret_key=previous or group_vars["langgraph_secret_key"])
     assert done.returncode != 0
     assert (
         "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself"

@@ -1,33 +1,33 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bad input that only the host can tell, and the worst of the rest: refused with one line before anything changes."""
+"""Invalid input that only the host can detect, and other severe errors: refused with one line before anything changes."""
 
 from __future__ import annotations
 
 import pytest
 
-# None of them depends on the release.
+# The tests do not depend on the release.
 pytestmark = pytest.mark.release("trixie")
 
 
 @pytest.fixture
-def untouched(world):
-    """The host's state is the same after the test as before."""
+def untouched(test_host):
+    """Check that the host's state is the same before and after the test."""
 
     def state() -> str:
-        return world.host.check_output(
+        return test_host.host.check_output(
             "find /etc/langgraph /etc/langgraph-redis /etc/postgresql /etc/systemd -type f -exec sha256sum {} + | sort;"
             " docker ps --no-trunc --format '{{.ID}}'"
-        ) + str(world.numbers())
+        ) + str(test_host.numbers())
 
     before = state()
     yield
     assert state() == before
 
 
-def refuse(world, line, **variables):
-    """The play fails in its checks, with the line and nothing else of ours."""
-    done = world.site(**variables)
+def refuse(test_host, line, **variables):
+    """Check that the play fails in its checks, with this line and no other message of the collection."""
+    done = test_host.site(**variables)
     assert done.returncode != 0, done.stdout
     assert "changed=0" in done.stdout
     assert "PLAY [Install" not in done.stdout
@@ -35,19 +35,19 @@ def refuse(world, line, **variables):
 
 
 @pytest.fixture
-def listener(world):
-    """Another program on port 8130."""
-    world.host.check_output("systemd-run --unit=test-listener python3 -m http.server --bind 127.0.0.1 8130")
+def listener(test_host):
+    """Run another program on port 8130."""
+    test_host.host.check_output("systemd-run --unit=test-listener python3 -m http.server --bind 127.0.0.1 8130")
     yield
-    world.host.check_output("systemctl stop test-listener")
+    test_host.host.check_output("systemctl stop test-listener")
 
 
 @pytest.mark.essential
 @pytest.mark.usefixtures("untouched", "listener")
-def test_port_taken_by_another_program(world, group_vars):
+def test_port_taken_by_another_program(test_host, group_vars):
     first, second = group_vars["langgraph_deployments"]
     refuse(
-        world,
+        test_host,
         "deployment 'support-bot', option 'port': port 8130 of the host is taken by 'python3'; choose a free port",
         langgraph_deployments=[{**first, "port": 8130}, second],
     )
@@ -55,20 +55,20 @@ def test_port_taken_by_another_program(world, group_vars):
 
 @pytest.mark.essential
 @pytest.mark.usefixtures("untouched")
-def test_image_missing(world, group_vars):
+def test_image_missing(test_host, group_vars):
     first, second = group_vars["langgraph_deployments"]
     refuse(
-        world,
+        test_host,
         "deployment 'research-agent', option 'image': the host has no image 'nobody-built:1'",
         langgraph_deployments=[first, {**second, "image": "nobody-built:1"}],
     )
 
 
 @pytest.mark.usefixtures("untouched")
-def test_more_deployments_than_numbers(world, grown):
+def test_more_deployments_than_numbers(test_host, grown):
     third, *others = grown
     refuse(
-        world,
+        test_host,
         "deployment 'a-third-one', option 'redis_db': the list has 3 deployments, and Redis has 2 database numbers besides"
         " the reserved 0; set redis_databases to 4 or more",
         langgraph_deployments=[*others, third],
@@ -77,10 +77,10 @@ def test_more_deployments_than_numbers(world, grown):
 
 
 @pytest.mark.usefixtures("untouched")
-def test_pools_that_cannot_fit(world, group_vars):
+def test_pools_that_cannot_fit(test_host, group_vars):
     first, second = group_vars["langgraph_deployments"]
     refuse(
-        world,
+        test_host,
         "deployment 'support-bot', option 'langgraph_postgres_pool_max_size': all deployments (2) need 582 connections,"
         " and max_connections leaves 87; lower the pools (this is the largest), langgraph_max_running_revisions or"
         " langgraph_max_extra_revisions, or raise max_connections to 595",
@@ -90,10 +90,10 @@ def test_pools_that_cannot_fit(world, group_vars):
 
 
 @pytest.mark.usefixtures("untouched")
-def test_an_extension_that_the_distribution_lacks(world, group_vars):
-    if "bookworm" not in world.name:
+def test_an_extension_that_the_distribution_lacks(test_host, group_vars):
+    if "bookworm" not in test_host.name:
         pytest.skip("Debian 13 has pgvector")
     first, second = group_vars["langgraph_deployments"]
-    done = world.play(langgraph_deployments=[{**first, "extensions": ["vector"]}, second])
+    done = test_host.play(langgraph_deployments=[{**first, "extensions": ["vector"]}, second])
     assert done.returncode != 0
     assert "deployment 'support-bot', option 'extensions'" in " ".join((done.stdout + done.stderr).split())

@@ -1,13 +1,14 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One change touches one deployment, and no secret shows anywhere while it does."""
+"""One change affects only one deployment, and no secret is visible anywhere meanwhile."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from plays import READABLE
+
+from playbooks import READABLE
 
 pytestmark = pytest.mark.essential("trixie")
 PLANTED_FILES = ("/usr/local/share/langgraph-planted", "/run/langgraph-planted")
@@ -20,70 +21,70 @@ SECRETS = (
     "PLANTED p@ss",
     "PLANTED%20p",
 )
-# The server itself prints this one; only Ansible's output can be without it.
+# The server itself prints this one; only Ansible's output must not contain it.
 PRINTED = "PLANTED-graphs-that-the-server-prints"
 
 
 def found_in(text: str) -> list[str]:
-    """The planted values that a text shows."""
+    """Return the planted values that a text contains."""
     return [secret for secret in SECRETS if secret in text]
 
 
 @pytest.fixture(scope="module")
 def outputs():
-    """What the plays of this file printed."""
+    """Collect the output of this file's plays."""
     return []
 
 
-# Essential tests come first: those of other files find the list as the scenario has it.
+# Essential tests run first: those of other files need the original list of the scenario.
 @pytest.fixture(scope="module", autouse=True)
-def restored(world):
-    """Once the tests of this file are over, the deployments are those of the inventory, and nothing drains."""
+def restored(test_host):
+    """Restore the inventory's deployments after the tests of this file, and wait for drains."""
     yield
-    done = world.play()
+    done = test_host.play()
     assert done.returncode == 0, done.stdout
-    world.drained("support-bot")
+    test_host.drained("support-bot")
 
 
 @pytest.fixture
 def changed(group_vars):
-    """The list with one variable of the first deployment changed."""
+    """Return the list with one changed variable of the first deployment."""
     first, second = group_vars["langgraph_deployments"]
     return [{**first, "env": {**first["env"], "OPENAI_API_KEY": "PLANTED-new-openai-key"}}, second]
 
 
-def test_check_mode_predicts_the_one_restart(world, changed, outputs):
-    before = world.containers()
-    done = world.play("--check", "--diff", "-vvv", langgraph_deployments=changed)
+def test_check_mode_predicts_the_one_restart(test_host, changed, outputs):
+    before = test_host.containers()
+    done = test_host.play("--check", "--diff", "-vvv", langgraph_deployments=changed)
     outputs.append(done.stdout + done.stderr)
     assert done.returncode == 0, done.stdout
     assert "changed=1 " in done.stdout
     assert re.search(r"\+OPENAI_API_KEY=\*{8} \(after\)", done.stdout)
-    assert world.containers() == before
+    assert test_host.containers() == before
 
 
-def test_one_variable_restarts_one_container(world, changed, outputs):
-    before = world.containers()
-    done = world.play("--diff", "-vvv", langgraph_deployments=changed)
+def test_one_variable_restarts_one_container(test_host, changed, outputs):
+    before = test_host.containers()
+    done = test_host.play("--diff", "-vvv", langgraph_deployments=changed)
     outputs.append(done.stdout + done.stderr)
     assert done.returncode == 0, done.stdout
     assert "changed=1 " in done.stdout
-    after = world.containers()
-    other = f"langgraph-{world.instance('research-agent')}"
+    after = test_host.containers()
+    other = f"langgraph-{test_host.instance('research-agent')}"
     assert after[other] == before[other]
-    assert world.container("support-bot") not in before.values()
-    environment = world.host.check_output(f"docker exec langgraph-{world.instance('support-bot')} env")
+    assert test_host.container("support-bot") not in before.values()
+    environment = test_host.host.check_output(f"docker exec langgraph-{test_host.instance('support-bot')} env")
     assert "PLANTED-new-openai-key" in environment
 
 
-def test_a_failure_tells_the_cause_and_no_secret(world, changed, outputs):
+def test_a_failure_reports_the_cause_and_no_secret(test_host, changed, outputs):
     broken = [{**changed[0], "env": {**changed[0]["env"], "LANGSERVE_GRAPHS": PRINTED}}, changed[1]]
-    done = world.play("--diff", "-vvv", langgraph_deployments=broken)
+    done = test_host.play("--diff", "-vvv", langgraph_deployments=broken)
     outputs.append(done.stdout + done.stderr)
     assert done.returncode != 0
     assert "deployment 'support-bot' is not healthy" in done.stdout + done.stderr
-    assert world.client("healthy", "1", "http://127.0.0.1:8123") < 1
-    repaired = world.play("--diff", "-vvv", langgraph_deployments=changed)
+    assert test_host.client("healthy", "1", "http://127.0.0.1:8123") < 1
+    repaired = test_host.play("--diff", "-vvv", langgraph_deployments=changed)
     outputs.append(repaired.stdout + repaired.stderr)
     assert repaired.returncode == 0, repaired.stdout
 
@@ -105,23 +106,25 @@ def test_no_secret_in_any_output(outputs):
         READABLE,
     ],
 )
-def test_no_secret_on_the_host(world, command):
-    shown = world.host.run(command).stdout
+def test_no_secret_on_the_host(test_host, command):
+    shown = test_host.host.run(command).stdout
     assert found_in(shown) == []
     assert command != READABLE or shown == ""
-    # What prints nothing at all was not looked at.
+    # A command without output would prove nothing.
     assert command == READABLE or shown
 
 
-def test_a_planted_secret_is_found_on_the_host(world):
-    """Once a file that others may read has it, so that to find none proves something."""
+def test_a_planted_secret_is_found_on_the_host(test_host):
+    """A secret in a readable file is found, so the absence of findings is meaningful."""
     planted = " ".join(PLANTED_FILES)
-    world.host.check_output(f"for file in {planted}; do echo {SECRETS[0]} >$file; chmod 644 $file; done")
+    test_host.host.check_output(f"for file in {planted}; do echo {SECRETS[0]} >$file; chmod 644 $file; done")
     try:
-        assert sorted(world.host.run(READABLE).stdout.split()) == sorted(PLANTED_FILES)
+        assert sorted(test_host.host.run(READABLE).stdout.split()) == sorted(PLANTED_FILES)
     finally:
-        world.host.check_output(f"rm {planted}")
+        test_host.host.check_output(f"rm {planted}")
 
 
-def test_postgres_never_saw_a_password(world):
-    assert world.sql("postgres", "SELECT count(*) FROM pg_authid WHERE rolpassword NOT LIKE 'SCRAM-SHA-256$%'") == "0"
+def test_postgres_never_saw_a_password(test_host):
+    assert (
+        test_host.sql("postgres", "SELECT count(*) FROM pg_authid WHERE rolpassword NOT LIKE 'SCRAM-SHA-256$%'") == "0"
+    )

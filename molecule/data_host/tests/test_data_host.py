@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A deployment whose Redis and Postgres are on a host of their own, which takes the inventory's hosts and nobody else."""
+"""A deployment with Redis and Postgres on a separate host, which accepts only the inventory's hosts."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import typing as t
 
 import pytest
 import testinfra
-from plays import PROJECT, run_playbook
+
+from playbooks import PROJECT, run_playbook
 
 NAME, PORT = "apart-from-its-data", 8150
 GATEWAY, POSTGRES, REDIS = "172.29.0.1", 5432, 6390
 INVENTORY = PROJECT / "molecule/data_host/inventory"
 LABEL = "selfhost.langgraph=1"
-# What a client says first, and what only the server itself answers: whether it speaks TLS, and that a login is needed.
+# The first bytes of a client, and the answer that only the server itself sends: TLS support, and that it needs a login.
 HELLO = {POSTGRES: (bytes([0, 0, 0, 8, 4, 210, 22, 47]), b"N"), REDIS: (b"PING\r\n", b"-NOAUTH")}
 ASK = """
 import socket, sys
@@ -31,14 +32,14 @@ pytestmark = pytest.mark.essential
 
 
 @pytest.fixture
-def data(world):
-    """The host of the data."""
-    return type(world)(testinfra.get_host(f"docker://{world.name.replace('app-bookworm', 'data-trixie')}"))
+def data(test_host):
+    """Return the data host."""
+    return type(test_host)(testinfra.get_host(f"docker://{test_host.name.replace('app-bookworm', 'data-trixie')}"))
 
 
 @pytest.fixture
 def stranger(data) -> t.Iterator[str]:
-    """A machine on the same segment that the inventory does not know."""
+    """Start a machine on the same network that is not in the inventory."""
     name = f"{data.name}-stranger"
     network = docker(
         "inspect", "--format", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}", data.name
@@ -61,44 +62,44 @@ def address(name: str) -> str:
 
 
 def answer(machine: str, server: str, port: int) -> bytes:
-    """What a server answers a machine that says hello."""
+    """Return a server's answer to the first bytes from a machine."""
     return bytes.fromhex(docker("exec", machine, "python3", "-c", ASK, server, str(port), HELLO[port][0].hex()))
 
 
-def test_a_run_leaves_its_data_on_the_other_host(world, data):
-    (answered,) = world.client("run", f"http://127.0.0.1:{PORT}").values()
+def test_a_run_leaves_its_data_on_the_other_host(test_host, data):
+    (answered,) = test_host.client("run", f"http://127.0.0.1:{PORT}").values()
     assert (answered["text"], answered["background"]) == ("HELLO", "success")
     assert data.sql(data.database(NAME), f"SELECT count(*) FROM runs WHERE run_id = '{answered['run']}'") == "1"
     number = str(data.numbers()[NAME])
     assert answered["run"] in data.redis("-n", number, "--scan", "--pattern", f"'*{answered['run']}*'")
 
 
-def test_its_addresses_are_those_that_every_deployment_has(world):
-    credentials = world.credentials(NAME)
+def test_its_addresses_are_those_that_every_deployment_has(test_host):
+    credentials = test_host.credentials(NAME)
     assert f"@{GATEWAY}:{POSTGRES}/" in credentials
     assert f"@{GATEWAY}:{REDIS}/" in credentials
-    assert not world.host.exists("redis-server")
-    assert not world.host.exists("postgres")
+    assert not test_host.host.exists("redis-server")
+    assert not test_host.host.exists("postgres")
 
 
-def test_servers_listen_on_sockets_and_the_data_proxy_on_one_private_address(world, data):
-    for machine, wanted in ((world, GATEWAY), (data, address(data.name))):
+def test_servers_listen_on_sockets_and_the_data_proxy_on_one_private_address(test_host, data):
+    for machine, wanted in ((test_host, GATEWAY), (data, address(data.name))):
         lines = machine.host.check_output("ss --listening --tcp --numeric --no-header").splitlines()
         places = {line.split()[3] for line in lines if not line.split()[3].startswith(("127.", "[::1]"))}
         assert places == {f"{wanted}:{POSTGRES}", f"{wanted}:{REDIS}"}
 
 
-def test_a_strange_machine_is_refused(world, data, stranger):
+def test_a_strange_machine_is_refused(test_host, data, stranger):
     place = address(data.name)
     for port, (_hello, wanted) in HELLO.items():
-        # The question is one that is answered.
-        assert answer(world.name, place, port).startswith(wanted)
+        # A known machine gets an answer.
+        assert answer(test_host.name, place, port).startswith(wanted)
         assert answer(stranger, place, port) == b""
 
 
-def test_the_data_host_alone_keeps_what_the_other_needs(world, data):
-    """Its play asks the other host for its address, which is not in the play."""
+def test_the_data_host_alone_keeps_what_the_other_needs(test_host, data):
+    """The play reads the address of the other host, which is not part of the play."""
     done = run_playbook(INVENTORY, "selfhost.langgraph.site", ("--limit", data.name), {})
     assert done.returncode == 0, done.stdout
     assert "changed=0" in done.stdout, done.stdout
-    assert world.client("healthy", "10", f"http://127.0.0.1:{PORT}") < 10
+    assert test_host.client("healthy", "10", f"http://127.0.0.1:{PORT}") < 10

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run in containers and hosts of the network tests: probe.py listen|probe KIND:ADDRESS:PORT ... (tcp or udp).
+"""Probe for containers and hosts in the network tests: probe.py listen|probe KIND:ADDRESS:PORT ... (tcp or udp).
 
-``probe`` prints those from which anything comes back, a refusal too: each in its own thread, within two seconds.
+``probe`` prints the addresses that send any response, including a refusal: each in its own thread, within two seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SECONDS = 2
 
 
 def split(place):
-    """``udp:172.29.0.1:53`` as socket type, family, address and port."""
+    """Split ``udp:172.29.0.1:53`` into socket type, family, address and port."""
     kind, _colon, rest = place.partition(":")
     address, _colon, port = rest.rpartition(":")
     family = socket.AF_INET6 if "[" in address else socket.AF_INET
@@ -25,7 +25,7 @@ def split(place):
 
 
 def listen(place):
-    """Answer whoever comes."""
+    """Answer every client."""
     kind, family, address, port = split(place)
     server = socket.socket(family, kind)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -40,7 +40,7 @@ def listen(place):
 
 
 def reaches(place):
-    """Whether anything comes back."""
+    """Return whether there is any response."""
     kind, family, address, port = split(place)
     with socket.socket(family, kind) as client:
         client.settimeout(SECONDS)

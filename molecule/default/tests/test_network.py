@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who reaches what on the network: from a deployment's container, from another machine, from a stranger's container.
+"""Reachability on the network: from a deployment's container, from another machine, from a foreign container.
 
-Listeners are planted wherever something could answer, and the deployments answer on every address. A port counts as reached
-when anything comes back from it, a refusal too.
+Listeners are started on every address that could answer, and the deployments listen on every address. A port counts as
+reached if there is any response, including a refusal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PROJECT = Path(__file__).parents[3]
 PROBE = (Path(__file__).parent / "probe.py").read_text()
 GATEWAY, DOCKER0 = "172.29.0.1", "172.17.0.1"
 METADATA = ("169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200")
-# Planted: on every address as sshd is, on the deployments' network as a careless service is, DNS; a stranger's container.
+# Listeners: on every address like sshd, on the deployments' network like a careless service, DNS; a foreign container.
 SSHD, CARELESS, UDP, DNS, THEIRS, OUTSIDE = 2222, 2224, 2226, 53, 18080, 8080
 MINE, OTHER = "support-bot", "research-agent"
 LABEL = "selfhost.langgraph=1"
@@ -29,23 +29,26 @@ def docker(*words: str, text: str = "") -> str:
 
 
 class Stage:
-    """A test host with what is planted on it, and a second machine on its segment."""
+    """A test host with listeners, and a second machine on its network."""
 
-    def __init__(self, world: t.Any) -> None:
-        self.world, self.neighbour = world, f"{world.name}-neighbour"
-        self.address = self._address(world.name)
+    def __init__(self, test_host: t.Any) -> None:
+        self.test_host, self.neighbour = test_host, f"{test_host.name}-neighbour"
+        self.address = self._address(test_host.name)
 
     @staticmethod
     def _address(name: str) -> str:
         return docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
 
     def plant(self) -> None:
-        """Put up the second machine, which has routes to all that is not its own, and a stranger's container."""
+        """Start the second machine, with routes to all networks of the host, and a foreign container."""
         docker("rm", "--force", self.neighbour)
         network = docker(
-            "inspect", "--format", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}", self.world.name
+            "inspect",
+            "--format",
+            "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}",
+            self.test_host.name,
         )
-        # What a machine needs to send packets for 127.0.0.1 to another one.
+        # Required for sending packets for 127.0.0.1 to another machine.
         localnet = [
             word for name in ("all", "default", "lo") for word in ("--sysctl", f"net.ipv4.conf.{name}.route_localnet=1")
         ]
@@ -76,53 +79,53 @@ class Stage:
         self.plant_on_host()
 
     def plant_on_host(self) -> None:
-        """What does not survive a reboot of the host."""
+        """Start the listeners, which do not survive a reboot of the host."""
         for address in METADATA:
             self._on_host("ip", "route", "replace", f"{address}/32", "via", self.outside)
         places = (f"tcp:0.0.0.0:{SSHD}", f"tcp:{GATEWAY}:{CARELESS}", f"udp:0.0.0.0:{UDP}", f"tcp:0.0.0.0:{DNS}")
-        self._listen(self.world.name, *places)
+        self._listen(self.test_host.name, *places)
 
     def remove(self) -> None:
-        """Take away all that was planted."""
+        """Remove the listeners and machines."""
         docker("rm", "--force", self.neighbour)
         self._on_host("sh", "-c", "docker rm --force theirs; pkill -f '[l]isten tcp:0.0.0.0:2222'; true")
         for address in METADATA:
             self._on_host("sh", "-c", f"ip route del {address}/32 || true")
 
     def _on_host(self, *words: str) -> str:
-        return docker("exec", self.world.name, *words)
+        return docker("exec", self.test_host.name, *words)
 
     @staticmethod
     def _listen(name: str, *places: str) -> None:
         docker("exec", "--detach", name, "python3", "-c", PROBE, "listen", *places)
 
     def container(self, name: str) -> str:
-        """The address of the container that serves a deployment."""
+        """Return the address of the serving container of a deployment."""
         shown = "{{.NetworkSettings.Networks.langgraph.IPAddress}}"
-        return self._on_host("docker", "inspect", "--format", shown, f"langgraph-{self.world.instance(name)}")
+        return self._on_host("docker", "inspect", "--format", shown, f"langgraph-{self.test_host.instance(name)}")
 
     def theirs(self) -> str:
-        """The address of the stranger's container."""
+        """Return the address of the foreign container."""
         return self._on_host(
             "docker", "inspect", "--format", "{{.NetworkSettings.Networks.bridge.IPAddress}}", "theirs"
         )
 
     def reached(self, place: str, targets: t.Iterable[str]) -> list[str]:
-        """Which targets (tcp:ADDRESS:PORT) answer in any way, from ``deployment NAME``, ``outside``, ``theirs`` or ``host``."""
+        """Return the targets (tcp:ADDRESS:PORT) that respond in any way, from ``deployment NAME``, ``outside``, ``theirs`` or ``host``."""
         kind, _space, name = place.partition(" ")
         inner = {
-            "deployment": lambda: ["docker", "exec", "-i", f"langgraph-{self.world.instance(name)}"],
+            "deployment": lambda: ["docker", "exec", "-i", f"langgraph-{self.test_host.instance(name)}"],
             "theirs": lambda: ["docker", "exec", "-i", "theirs"],
             "host": list,
             "outside": list,
         }[kind]()
-        machine = self.neighbour if kind == "outside" else self.world.name
+        machine = self.neighbour if kind == "outside" else self.test_host.name
         return docker("exec", "-i", machine, *inner, "python3", "-", "probe", *targets, text=PROBE).split()
 
-    # Who may not reach what
+    # Forbidden and allowed connections
 
     def forbidden(self) -> dict[str, list[str]]:
-        """Place -> what must not be reached from there."""
+        """Return the targets that must not be reachable, by source."""
         theirs, containers = self.theirs(), [f"tcp:{self.container(name)}:8000" for name in (MINE, OTHER)]
         host = (GATEWAY, DOCKER0, self.address)
         return {
@@ -144,11 +147,11 @@ class Stage:
         }
 
     def allowed_on_host(self) -> dict[str, list[str]]:
-        """Place -> what must be reached from there, whatever has become of the engine's own rules."""
+        """Return the targets that must be reachable even without the engine's own rules, by source."""
         services = [f"tcp:{GATEWAY}:6379", f"tcp:{GATEWAY}:5432", f"tcp:{GATEWAY}:{DNS}"]
         return {
             f"deployment {MINE}": services,
-            # It may reach the first one, which the others do not.
+            # It may reach the first deployment, which the others may not.
             f"deployment {OTHER}": [*services, f"tcp:{GATEWAY}:8123", f"tcp:{self.address}:8123"],
             "outside": [f"tcp:{self.address}:{port}" for port in (8123, 8124, SSHD)],
             "theirs": [f"tcp:{DOCKER0}:{SSHD}", f"tcp:{self.address}:{SSHD}"],
@@ -156,7 +159,7 @@ class Stage:
         }
 
     def allowed(self) -> dict[str, list[str]]:
-        """The same with what the engine's own rules are needed for: what is outside, and what it publishes."""
+        """Return also the targets that need the engine's own rules: outside addresses and published ports."""
         everything = self.allowed_on_host()
         everything[f"deployment {MINE}"] += [f"tcp:{self.outside}:{OUTSIDE}"]
         everything[f"deployment {MINE}"] += [f"{kind}:{METADATA[0]}:{DNS}" for kind in ("tcp", "udp")]
@@ -165,41 +168,41 @@ class Stage:
         return everything
 
     def trespasses(self) -> dict[str, list[str]]:
-        """Place -> what is reached from there and must not be."""
+        """Return the reachable targets that must not be reachable, by source."""
         found = {place: self.reached(place, targets) for place, targets in self.forbidden().items()}
         return {place: reached for place, reached in found.items() if reached}
 
     def missing(self, allowed: t.Mapping[str, t.Sequence[str]]) -> dict[str, set[str]]:
-        """Place -> what is not reached from there and must be."""
+        """Return the unreachable targets that must be reachable, by source."""
         found = {place: set(targets) - set(self.reached(place, targets)) for place, targets in allowed.items()}
         return {place: missing for place, missing in found.items() if missing}
 
 
 @pytest.fixture(scope="module")
 def stage(host, group_vars):
-    """The host with both deployments public, one of which may reach the other, and all that is planted."""
-    from conftest import World
+    """Set up a host with both deployments public, one of which may reach the other, and the listeners."""
+    from conftest import TestHost
 
     first, second = group_vars["langgraph_deployments"]
-    world = World(host)
+    test_host = TestHost(host)
     public = [first, {**second, "may_reach": [MINE]}]
-    stage = Stage(world)
+    stage = Stage(test_host)
     try:
-        done = world.play(langgraph_bind_address="0.0.0.0", langgraph_deployments=public)
+        done = test_host.play(langgraph_bind_address="0.0.0.0", langgraph_deployments=public)
         assert done.returncode == 0, done.stdout[-3000:]
         stage.plant()
         yield stage
     finally:
         stage.remove()
-        done = world.play()
+        done = test_host.play()
         assert done.returncode == 0, done.stdout[-3000:]
 
 
 @pytest.mark.essential
-def test_the_watcher_has_one_capability(world):
-    """CAP_NET_ADMIN is the twelfth bit (linux/capability.h)."""
-    pid = world.host.check_output("systemctl show --property MainPID --value langgraph-firewall")
-    assert int(world.host.check_output(f"awk '/^CapBnd/ {{print $2}}' /proc/{pid}/status"), 16) == 1 << 12
+def test_the_watcher_has_one_capability(test_host):
+    """Check the bounding set: CAP_NET_ADMIN is bit 12 (linux/capability.h)."""
+    pid = test_host.host.check_output("systemctl show --property MainPID --value langgraph-firewall")
+    assert int(test_host.host.check_output(f"awk '/^CapBnd/ {{print $2}}' /proc/{pid}/status"), 16) == 1 << 12
 
 
 @pytest.mark.essential
@@ -210,70 +213,72 @@ def test_nobody_trespasses(stage):
 
 
 @pytest.mark.essential
-def test_without_the_table_they_would(stage):
-    """What is planted does answer, and it is the table that keeps them from it."""
-    stage.world.host.check_output("systemctl stop langgraph-firewall")
+def test_without_the_table_they_trespass(stage):
+    """The listeners do answer, and only the table blocks the connections."""
+    stage.test_host.host.check_output("systemctl stop langgraph-firewall")
     try:
-        # It stays without its watcher.
+        # The table stays active without its service.
         assert stage.trespasses() == {}
-        stage.world.host.check_output("nft delete table inet langgraph")
+        stage.test_host.host.check_output("nft delete table inet langgraph")
         found = stage.trespasses()
         assert {f"tcp:{GATEWAY}:8124", f"tcp:{stage.address}:{SSHD}", f"tcp:{METADATA[0]}:80"} <= set(
             found[f"deployment {MINE}"]
         )
         assert {f"tcp:{GATEWAY}:6379", f"tcp:{GATEWAY}:5432"} <= set(found["outside"])
     finally:
-        stage.world.host.check_output("systemctl start langgraph-firewall")
+        stage.test_host.host.check_output("systemctl start langgraph-firewall")
     assert stage.trespasses() == {}
 
 
 @pytest.mark.essential
-def test_a_flush_of_all_rules_is_made_up_for(stage):
-    """As ``nft -f /etc/nftables.conf`` does; the engine's own rules are gone until it restarts."""
-    stage.world.host.check_output("nft flush ruleset")
-    assert stage.world.wait_until(lambda: "langgraph" in stage.world.host.check_output("nft list tables"), 5)
+def test_rules_are_loaded_again_after_a_flush(stage):
+    """Flush like ``nft -f /etc/nftables.conf``; the engine's own rules are missing until it restarts."""
+    stage.test_host.host.check_output("nft flush ruleset")
+    assert stage.test_host.wait_until(lambda: "langgraph" in stage.test_host.host.check_output("nft list tables"), 5)
     assert (stage.trespasses(), stage.missing(stage.allowed_on_host())) == ({}, {})
-    stage.world.host.check_output("systemctl restart docker")
+    stage.test_host.host.check_output("systemctl restart docker")
     assert (stage.trespasses(), stage.missing(stage.allowed())) == ({}, {})
 
 
-def test_it_follows_no_hand(stage):
-    """What somebody changes in the table is put back."""
-    host, saddr = stage.world.host, stage.container(MINE)
+def test_manual_changes_are_undone(stage):
+    """Manual changes of the table are undone."""
+    host, saddr = stage.test_host.host, stage.container(MINE)
     host.check_output("nft insert rule inet langgraph from_deployment accept")
     host.check_output(f"nft add element inet langgraph may_reach '{{ {saddr} . {SSHD} }}'")
-    assert stage.world.wait_until(lambda: str(SSHD) not in host.check_output("nft list table inet langgraph"), 5)
+    assert stage.test_host.wait_until(lambda: str(SSHD) not in host.check_output("nft list table inet langgraph"), 5)
     assert stage.trespasses() == {}
 
 
 def test_the_services_of_the_distribution_are_left_alone(stage):
-    assert stage.world.host.run("systemctl is-enabled nftables").stdout.strip() == "disabled"
-    assert stage.world.host.run("systemctl is-active nftables").stdout.strip() == "inactive"
+    assert stage.test_host.host.run("systemctl is-enabled nftables").stdout.strip() == "disabled"
+    assert stage.test_host.host.run("systemctl is-active nftables").stdout.strip() == "inactive"
 
 
 def test_a_reload_of_nftables(stage):
-    host = stage.world.host
+    host = stage.test_host.host
     for verb in ("start", "reload", "stop"):
         host.check_output(f"systemctl {verb} nftables")
-        assert stage.world.wait_until(lambda: "langgraph" in host.check_output("nft list tables"), 5)
+        assert stage.test_host.wait_until(lambda: "langgraph" in host.check_output("nft list tables"), 5)
         assert (stage.trespasses(), stage.missing(stage.allowed_on_host())) == ({}, {})
     host.check_output("systemctl restart docker")
     assert stage.missing(stage.allowed()) == {}
 
 
 def test_a_reboot(stage):
-    """With the distribution's service at boot, which flushes everything as it starts."""
-    stage.world.host.check_output("systemctl enable nftables")
+    """Enable the distribution's service at boot, which flushes all rules when it starts."""
+    stage.test_host.host.check_output("systemctl enable nftables")
     try:
-        subprocess.run([PROJECT / "tests/tools/host.sh", "reboot", stage.world.name], check=True, capture_output=True)
-        # Before anything is planted: it is there at once.
-        assert "langgraph" in stage.world.host.check_output("nft list tables")
+        subprocess.run(
+            [PROJECT / "tests/tools/host.sh", "reboot", stage.test_host.name], check=True, capture_output=True
+        )
+        # Before the listeners are started: the table is loaded immediately.
+        assert "langgraph" in stage.test_host.host.check_output("nft list tables")
         stage.plant_on_host()
         ports = ["tcp:127.0.0.1:8123", "tcp:127.0.0.1:8124"]
-        assert stage.world.wait_until(
-            lambda: stage.world.unit(MINE).is_running and stage.world.unit(OTHER).is_running, 240
+        assert stage.test_host.wait_until(
+            lambda: stage.test_host.unit(MINE).is_running and stage.test_host.unit(OTHER).is_running, 240
         )
-        assert stage.world.wait_until(lambda: stage.reached("host", ports) == ports, 240)
+        assert stage.test_host.wait_until(lambda: stage.reached("host", ports) == ports, 240)
         assert (stage.trespasses(), stage.missing(stage.allowed())) == ({}, {})
     finally:
-        stage.world.host.check_output("systemctl disable nftables")
+        stage.test_host.host.check_output("systemctl disable nftables")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Both hosts as one fleet, with the registry of a third."""
+"""A fleet of both hosts, with the registry on a third host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import typing as t
 from pathlib import Path
 
 import yaml
-from plays import PROJECT, run_playbook
+
+from playbooks import PROJECT, run_playbook
 
 HOSTS = ("selfhost-langgraph-bookworm", "selfhost-langgraph-trixie")
 REGISTRY_HOST = "selfhost-langgraph-registry"
@@ -25,14 +26,14 @@ BASE = "selfhost-langgraph/langgraph-api"
 
 
 def command(*words: str, **options: t.Any) -> str:
-    """Run a command on this machine; give what it printed."""
+    """Run a command on this machine; return its output."""
     done = subprocess.run(words, capture_output=True, text=True, check=False, **options)
     assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
     return done.stdout.strip()
 
 
 class Fleet:
-    """Both hosts that run deployments, and the registry's."""
+    """Both hosts that run deployments, and the registry host."""
 
     def __init__(self) -> None:
         address = command(str(PROJECT / "tests/tools/host.sh"), "address", REGISTRY_HOST)
@@ -44,12 +45,12 @@ class Fleet:
         )
         self.variables = yaml.safe_load(text.replace("{{ project }}", str(PROJECT)))
 
-        # Of another image than those of the scenario.
+        # Of an image that the scenario does not use.
         self.archive = PROJECT / "build/images/demo-agent.tar"
 
     @property
     def deployments(self) -> list[dict[str, t.Any]]:
-        """The scenario's deployments."""
+        """Return the scenario's deployments."""
         return self.variables["langgraph_deployments"]
 
     def play(self, *arguments: str, hosts: t.Sequence[str] = HOSTS, tasks: str = "deploy", **variables: t.Any) -> t.Any:
@@ -57,19 +58,19 @@ class Fleet:
         playbook = str(PROJECT / f"molecule/tasks/{tasks}.yml")
         limit = ("--limit", ",".join(hosts))
         done = run_playbook(SCENARIO / "inventory", playbook, (*limit, *arguments), variables)
-        # Molecule's settings send failures and details there.
+        # Molecule's settings send failures and details to stderr.
         done.stdout += done.stderr
         return done
 
     def play_as_user(self, home: Path, **variables: t.Any) -> t.Any:
-        """The same on one host by somebody who is not root on this machine, and is in the group docker."""
+        """Run it on one host, as a user who is not root on this machine and is in the group docker."""
         os.chown(home, NOBODY, NOBODY)
         plugins = json.dumps({"cliPluginsExtraDirs": [str(PROJECT / "build/docker/cli-plugins")]})
         (home / "docker").mkdir(exist_ok=True)
         os.chown(home / "docker", NOBODY, NOBODY)
         (home / "docker/config.json").write_text(plugins)
         group = Path("/var/run/docker.sock").stat().st_gid
-        # They may read all, as the project, or the Python that runs it, may lie in root's home. They write nowhere.
+        # The user may read all files, as the project or its Python may be in root's home, but not write.
         reads = ("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search")
         done = run_playbook(
             SCENARIO / "inventory",
@@ -80,7 +81,7 @@ class Fleet:
             HOME=str(home),
             ANSIBLE_HOME=str(home / "ansible"),
             DOCKER_CONFIG=str(home / "docker"),
-            # Their home of the list of users is not there.
+            # The user's home in /etc/passwd does not exist.
             ANSIBLE_REMOTE_TMP="/tmp/.langgraph-user",
             TMPDIR=str(home),
         )
@@ -92,7 +93,7 @@ class Fleet:
         return command("docker", "exec", host, *words)
 
     def images(self) -> dict[str, dict[str, str]]:
-        """Host -> image, as deployments name it -> id."""
+        """Return the image ids by host and image name."""
         form = "{{.Repository}}:{{.Tag}} {{.ID}}"
         return {
             host: dict(
@@ -102,7 +103,7 @@ class Fleet:
         }
 
     def serving(self, name: str) -> dict[str, dict[str, t.Any]]:
-        """Host -> record of the revision of a deployment that serves."""
+        """Return the record of the serving revision of a deployment by host."""
         found = {}
         for host in HOSTS:
             number = json.loads(self.on(host, "cat", f"/etc/langgraph/{name}/deployment.json"))["serving"]
@@ -110,7 +111,7 @@ class Fleet:
         return found
 
     def containers(self) -> dict[str, str]:
-        """Host -> its containers that run, with the time of their start."""
+        """Return the running containers by host, with their start time."""
         form = "{{.Names}} {{.ID}} {{.RunningFor}}"
         return {
             host: self.on(host, "docker", "ps", "--no-trunc", "--format", form.rpartition(" ")[0]) for host in HOSTS
@@ -118,9 +119,9 @@ class Fleet:
 
     @contextlib.contextmanager
     def unchanged(self) -> t.Iterator[None]:
-        """Whatever the block does, the hosts run what they ran, and have the images that they had."""
+        """Check that the block changes neither the containers nor the images of the hosts."""
         for host in HOSTS:
-            # What an earlier test has replaced goes by itself when it has drained.
+            # Replaced revisions of an earlier test are removed when they have drained.
             busy = "systemctl list-units --plain --no-legend --state=active,activating 'langgraph-drain@*' | grep -q ."
             self.on(host, "sh", "-c", f"for n in $(seq 90); do {busy} || exit 0; sleep 1; done; exit 1")
         before = self.containers(), self.images()
@@ -128,7 +129,7 @@ class Fleet:
         assert (self.containers(), self.images()) == before
 
     def refused(self, *arguments: str, says: str, **variables: t.Any) -> str:
-        """A play that has to end with one line and change nothing; give its output."""
+        """Run a play that must fail with one line and change nothing; return its output."""
         with self.unchanged():
             done = self.play(*arguments, **variables)
         assert done.returncode != 0, done.stdout
@@ -138,14 +139,14 @@ class Fleet:
         return done.stdout
 
     @contextlib.contextmanager
-    def login(self, folder: Path) -> t.Iterator[dict[str, str]]:
-        """This machine's client with a login to the registry: the environment that it needs."""
-        environment = {**os.environ, "DOCKER_CONFIG": str(folder)}
+    def login(self, directory: Path) -> t.Iterator[dict[str, str]]:
+        """Log this machine's client in to the registry; yield the environment that it needs."""
+        environment = {**os.environ, "DOCKER_CONFIG": str(directory)}
         words = ["docker", "login", "--username", "langgraph", "--password-stdin", self.registry]
         command(*words, input=PASSWORD, env=environment)
         yield environment
 
 
 def flat(text: str) -> str:
-    """A text on one line: YAML breaks long ones."""
+    """Return a text on one line: YAML output wraps long lines."""
     return " ".join(text.replace("''", "'").split())

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every host runs exactly one image, whatever way it came and whatever happens to its tag."""
+"""All hosts run exactly the same image, regardless of its source and of changes of its tag."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import re
 
 import pytest
 from fleet import HOSTS, REGISTRY_HOST, command, flat
-from plays import PROJECT
+
+from playbooks import PROJECT
 
 
 @pytest.mark.essential
@@ -54,7 +55,7 @@ def test_files_of_the_registry_are_for_its_own_user(fleet):
 
 @pytest.mark.essential
 def test_a_moved_tag_is_one_change_that_the_plan_shows(fleet, tmp_path):
-    """Somebody pushes another image under the same tag: both hosts end on that one, and the plan tells both digests."""
+    """Another image is pushed under the same tag: both hosts get that one, and the plan has both digests."""
     old = fleet.serving("pushed-bot")[HOSTS[0]]
     tag = f"{fleet.pushed}:1"
     command(
@@ -81,7 +82,7 @@ def test_a_moved_tag_is_one_change_that_the_plan_shows(fleet, tmp_path):
 
 
 def test_a_host_that_lags_behind_is_brought_to_the_others(fleet):
-    """With `missing`, hosts that have different images under one tag are asked to agree; those that agree are not asked."""
+    """With `missing`, the tag is resolved if hosts have different images under it, and not if they have the same."""
     late, tag = HOSTS[1], f"{fleet.pushed}:1"
     fleet.on(late, "docker", "tag", "shipped-bot:1", tag)
     done = fleet.play(image_builds=_without(fleet, "pushed-bot"), image_pull="missing")
@@ -95,8 +96,8 @@ def test_a_host_that_lags_behind_is_brought_to_the_others(fleet):
     assert agreed.returncode == 0, agreed.stdout
 
 
-def test_an_unchanged_folder_builds_nothing(fleet, application):
-    """And a changed one builds, ships the layers that the hosts lack, and rolls."""
+def test_an_unchanged_directory_is_not_built_again(fleet, application):
+    """A changed directory is built, the layers that the hosts lack are copied, and the deployments roll."""
     before = {image: command("docker", "inspect", "-f", "{{.Id}}", image) for image in ("shipped-bot:1",)}
     done = fleet.play(image_builds=[_entry(fleet, "shipped-bot")], langgraph_deployments=fleet.deployments[1:])
     assert done.returncode == 0, done.stdout
@@ -107,7 +108,7 @@ def test_an_unchanged_folder_builds_nothing(fleet, application):
     done = fleet.play("-v", image_builds=[changed], langgraph_deployments=fleet.deployments[1:])
     assert done.returncode == 0, done.stdout
     shipped = [int(size) for size in re.findall(r"shipped: (\d+)", done.stdout)]
-    # The layers of the base, 450 MB, are there already.
+    # The layers of the base image, 450 MB, already exist.
     assert len(shipped) == len(HOSTS), done.stdout
     assert max(shipped) < 10_000_000
     assert len({record["image_id"] for record in fleet.serving("shipped-bot").values()}) == 1
@@ -121,8 +122,8 @@ def _without(fleet, name):
     return [build for build in fleet.variables["image_builds"] if name not in build["image"]]
 
 
-def _environment(fleet, folder):
-    with fleet.login(folder) as environment:
+def _environment(fleet, directory):
+    with fleet.login(directory) as environment:
         return {**environment, "DOCKER_BUILDKIT": "0"}
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What cannot be built, pulled or loaded ends with one line that says why, and nothing has changed anywhere."""
+"""Images that cannot be built, pulled or loaded are refused with one line with the reason, and nothing changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typing as t
 import pytest
 from fleet import HOSTS, REGISTRY_HOST, flat
 
-# Title: what is wrong with the application, and what the play says.
+# Title: the error in the application, and the message of the play.
 BROKEN: dict[str, tuple[dict[str, t.Any], str]] = {
     "no-langgraph-json": (
         {"config": "other.json"},
@@ -142,7 +142,7 @@ def stopped_registry(fleet):
 
 
 def write_archive(path, image, architecture):
-    """An archive with nothing in it but what says for whom it is made."""
+    """Write an archive that contains only its metadata with the architecture."""
     name = f"{'7' * 64}.json"
     config = json.dumps({"architecture": architecture, "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}})
     manifest = json.dumps([{"Config": name, "RepoTags": [image], "Layers": []}])

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A disk that is full while an image is pulled, loaded or built: one line says so, what serves goes on, space comes back.
+"""A disk that fills up while an image is pulled, loaded or built: one line reports it, deployments serve, space is freed.
 
-One host's engine gets a small disk in memory, with its own deployment on it.
+The engine of one host gets a small disk in memory, with a deployment on it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import click
 import pytest
 import yaml
 from fleet import BASE, HOSTS, command, flat
-from plays import PROJECT
+
+from playbooks import PROJECT
 
 HOST = HOSTS[1]
 ROOT = "/var/lib/docker"
@@ -38,7 +39,7 @@ CLI = (
 
 @pytest.fixture(scope="module")
 def small(fleet, tmp_path_factory):
-    """The host with a small engine: the base image, a deployment that serves, and FREE bytes left."""
+    """Return the host with a small disk: with the base image, a serving deployment, and FREE bytes left."""
     fleet.on(HOST, "sh", "-c", f"systemctl stop docker.socket docker && mount -t tmpfs -o size=1500m tmpfs {ROOT}")
     try:
         fleet.on(HOST, "systemctl", "start", "docker")
@@ -74,7 +75,7 @@ def free_bytes(fleet):
 
 
 def refused(fleet, says, image, **variables):
-    """The play says one line; the container that serves is the same one, and the space is there again."""
+    """Check that the play prints one line, the serving container is the same, and the space is freed."""
     name = fleet.deployments[1]["name"]
     before, free = running(fleet), free_bytes(fleet)
     wanted = [{**fleet.deployments[1], "image": image}]
@@ -83,7 +84,7 @@ def refused(fleet, says, image, **variables):
     assert says in flat(done.stdout), done.stdout
     assert name in before
     assert running(fleet) == before
-    # What the host's journal says stands in the failure.
+    # The failure includes the host's journal.
     ask = "curl -sSf 'http://127.0.0.1:8132/ok?check_db=1' || { journalctl --no-pager --since -20s; exit 1; }"
     assert '"ok":true' in fleet.on(HOST, "sh", "-c", ask)
     assert free_bytes(fleet) > free - 5_000_000
@@ -96,14 +97,14 @@ def running(fleet):
 
 @pytest.fixture(scope="module")
 def made(fleet):
-    """Make an image of the base and one more line on this machine; give its name with that of a registry."""
+    """Build an image of the base and one more line on this machine; return its name with the registry."""
     names = []
 
     def make(name, line):
-        # Of the repository that serves: what it has in common with that need not be pulled.
+        # In the repository of the serving image: common layers need not be pulled.
         tag = f"{fleet.small}:{name}"
         names.append(tag)
-        # Made once: the engine knows the steps of the second test.
+        # Built once: the engine has the steps of the second test in its cache.
         command("docker", "build", "-q", "-t", tag, "-", input=f"FROM demo-agent:1\n{line}\n")
         return tag
 
@@ -112,13 +113,13 @@ def made(fleet):
         command("docker", "rmi", "-f", name)
 
 
-def push(fleet, folder, tag):
-    with fleet.login(folder) as environment:
+def push(fleet, directory, tag):
+    with fleet.login(directory) as environment:
         command("docker", "push", "-q", tag, env=environment)
 
 
 def test_too_large_to_pull(small, made, tmp_path):
-    """A registry tells the size of a download: what cannot fit is not begun."""
+    """A registry reports the size of a download: a pull that cannot fit is not started."""
     tag = made("large", "RUN head -c 120000000 /dev/urandom >/srv/random")
     push(small, tmp_path, tag)
     says = "pulling it requires about 480 MB, but the host has 300 MB free"
@@ -149,7 +150,7 @@ def test_full_while_it_is_loaded(small, made, tmp_path):
 
 @pytest.fixture
 def cli(fleet):
-    """The CLI on a host: a build host has it from its package, which no test needs to download."""
+    """Install the CLI on a host; a real build host has it from its package, which the tests do not download."""
     site = Path(click.__file__).parents[1]
     packages = [name for name in CLI if (site / name).is_dir()]
     extra = [path.name for path in site.glob("typing_extensions.py")]
@@ -175,7 +176,7 @@ def cli(fleet):
 
 @pytest.fixture
 def buildkit(fleet):
-    """BuildKit's client on the host, which builds with the engine's own builder otherwise."""
+    """Install BuildKit's client on the host, which otherwise builds with the engine's own builder."""
     fleet.on(HOST, "apt-get", "install", "--yes", "--no-install-recommends", "docker-buildx")
     yield
     fleet.on(HOST, "sh", "-c", "apt-get remove --yes docker-buildx && rm -rf /root/.docker")
@@ -186,14 +187,14 @@ FULL = "image 'shipped-bot:2': 'langgraph build' failed: the disk of the build h
 
 
 def test_full_while_it_is_built(small, cli, application):
-    """The host builds for itself; what the build had used goes, so that its own deployments have room."""
+    """The host builds its own images; the build's files are removed, so its deployments have space."""
     entry = application("shipped-bot:2", config=TOO_MUCH)
     says = f"{FULL} was full; the space that the build had used was reclaimed; free some more"
     refused(small, says, "shipped-bot:2", image_builds=[entry], image_build_host=HOST)
 
 
 def test_full_while_buildkit_builds_it(small, cli, buildkit, application):
-    """It gives back what it has used, or cannot until the engine starts anew: then the play says that, and it helps."""
+    """BuildKit frees its space, or cannot until the engine restarts: then the play reports this, and a restart helps."""
     entry = application("shipped-bot:2", config=TOO_MUCH)
     before, free = running(small), free_bytes(small)
     wanted = [{**small.deployments[1], "image": "shipped-bot:2"}]
@@ -213,8 +214,8 @@ def test_full_while_buildkit_builds_it(small, cli, buildkit, application):
     assert free_bytes(small) > free - 5_000_000
 
 
-def test_a_build_host_builds_from_the_folder_that_it_is_sent(small, cli, application):
-    """Last, as it makes a revision: a folder of the control node, without what .dockerignore leaves out."""
+def test_a_build_host_builds_from_a_copied_directory(small, cli, application):
+    """Build a directory of the control node, without the files that .dockerignore excludes. Last, as it creates a revision."""
     files = {".dockerignore": "*.secret\n", "left.secret": "PLANTED-file", "RELEASE": "3"}
     entry = application("shipped-bot:3", files=files)
     done = play(

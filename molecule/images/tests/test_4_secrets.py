@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Logins and build arguments show nowhere: not in outputs, lists of processes, histories of images, or files of others."""
+"""Logins and build arguments are not visible: not in output, process lists, image histories, or readable files."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import time
 
 import pytest
 from fleet import HOSTS, PASSWORD, command, flat
-from plays import READABLE
 
-# One host is enough for what is not about agreement.
+from playbooks import READABLE
+
+# One host is enough for these tests.
 ONE = HOSTS[:1]
 ARGUMENT, MOUNTED = "PLANTED-build-argument", "PLANTED-build-secret"
 SECRETS = (PASSWORD, ARGUMENT, MOUNTED, "PLANTED-secret-key", "PLANTED-wrong")
@@ -26,7 +27,7 @@ def found_in(text):
 
 
 class Watch:
-    """All command lines and environments' sizes of this machine, hosts included, while a block runs."""
+    """Record all command lines and environment sizes on this machine, including hosts, while a block runs."""
 
     def __init__(self):
         self.seen = set()
@@ -48,7 +49,7 @@ class Watch:
 
 
 def build_cache():
-    """Ids of what BuildKit keeps on this machine."""
+    """Return the ids of BuildKit's cache entries on this machine."""
     return {
         item["ID"] for item in json.loads(command("docker", "system", "df", "-v", "--format", "{{json .BuildCache}}"))
     }
@@ -56,7 +57,7 @@ def build_cache():
 
 @pytest.mark.essential
 def test_a_login_and_arguments_show_nowhere_while_they_are_used(fleet, application):
-    """Build, push, pull at -vvv with all of them in use. A proxy with a password is what Docker keeps out of histories."""
+    """Build, push and pull with -vvv and all of them. Docker itself keeps a proxy with a password out of histories."""
     image = f"{fleet.registry}/team/pushed-bot:secret"
     lines = ["RUN echo ${#HTTPS_PROXY} >/length"]
     proxy = f"http://user:{ARGUMENT}@proxy.example:3128"
@@ -76,7 +77,7 @@ def test_a_login_and_arguments_show_nowhere_while_they_are_used(fleet, applicati
 
 
 def test_a_secret_of_a_build_shows_nowhere(fleet, application):
-    """BuildKit mounts it for the one command that needs it; what that command prints of it is masked."""
+    """BuildKit mounts it only for the command that needs it; its value in the output is masked."""
     image = "shipped-bot:mounted"
     lines = ["RUN --mount=type=secret,id=TOKEN cat /run/secrets/TOKEN && wc -c </run/secrets/TOKEN >/length"]
     entry = application(
@@ -94,7 +95,7 @@ def test_a_secret_of_a_build_shows_nowhere(fleet, application):
 
 
 def test_an_argument_that_would_stay_readable_is_refused(fleet, application):
-    """Docker writes the arguments of a RUN line into the image's history: no name for such an image, and no layers."""
+    """Docker writes the arguments of a RUN line into the image's history: such an image is removed with its layers."""
     image = "shipped-bot:readable"
     entry = application(
         image, config={"dockerfile_lines": ["ARG TOKEN", 'RUN test -n "$TOKEN"']}, build_args={"TOKEN": ARGUMENT}
@@ -129,7 +130,7 @@ def test_a_failed_build_shows_its_lines_without_the_values(fleet, application):
 @pytest.mark.essential
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_planted_secret_is_found_on_a_host(fleet, host):
-    """Once a file that others may read has it, so that to find none proves something."""
+    """A secret in a readable file is found, so the absence of findings is meaningful."""
     fleet.on(host, "sh", "-c", f"echo {PASSWORD} >{PLANTED_FILE}; chmod 644 {PLANTED_FILE}")
     try:
         assert fleet.on(host, "sh", "-c", READABLE) == PLANTED_FILE
@@ -144,7 +145,7 @@ def test_a_planted_secret_is_found_on_a_host(fleet, host):
     [
         "journalctl --no-pager",
         READABLE,
-        # Environments of other scenarios' deployments lie there too, for root alone.
+        # These directories also have environments of other scenarios' deployments, only for root.
         "find /run /root/.docker /etc/docker -type f -exec grep -l 'PLANTED-registry\\|PLANTED-build\\|\"auth\"' {} +",
     ],
 )
@@ -156,7 +157,7 @@ def test_nothing_is_left_on_a_host(fleet, host, words):
 
 
 def test_a_credential_helper_gives_the_login(fleet, bot):
-    """The distribution's helpers speak the same protocol, Amazon's among them; this one knows one registry."""
+    """Use a helper for one registry; the distribution's helpers, such as Amazon's, have the same protocol."""
     answer = json.dumps({"Username": "langgraph", "Secret": PASSWORD})
     script = f"#!/bin/sh\nread -r registry; [ \"$registry\" = '{fleet.registry}' ] && echo '{answer}' || exit 1\n"
     path = "/usr/local/bin/docker-credential-planted"
@@ -187,7 +188,7 @@ def test_a_credential_helper_gives_the_login(fleet, bot):
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_amazons_helper_is_installed_and_asked(fleet, bot, host):
-    """Of the distribution. Nobody is logged in at Amazon here, so that it has no login to give."""
+    """Use the distribution's helper. There are no Amazon credentials here, so it returns no login."""
     registry = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
     done = fleet.play(
         hosts=(host,),

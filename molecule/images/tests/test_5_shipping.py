@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A transfer that is interrupted goes on with the part where it ended; what arrives damaged is sent again."""
+"""An interrupted transfer continues with the part where it stopped; a damaged part is sent again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from fleet import HOSTS, SCENARIO, command, flat
-from plays import PROJECT
+
+from playbooks import PROJECT
 
 HOST = HOSTS[0]
 SPOOL = "/var/lib/langgraph/spool"
@@ -22,7 +23,7 @@ SPOOL = "/var/lib/langgraph/spool"
 
 @pytest.fixture(scope="module")
 def large(fleet, tmp_path_factory):
-    """An archive of an image that needs several parts, and the list that runs it."""
+    """Create an archive of an image that needs several parts; return the variables that deploy it."""
     tag, path = "shipped-bot:large", tmp_path_factory.mktemp("large") / "large.tar"
     line = "RUN head -c 330000000 /dev/urandom >/srv/random"
     command("docker", "build", "-q", "-t", tag, "-", input=f"FROM demo-agent:1\n{line}\n")
@@ -36,12 +37,12 @@ def large(fleet, tmp_path_factory):
 
 
 def parts(fleet):
-    """Names and times of the parts that wait on the host."""
+    """Return names and times of the parts on the host."""
     found = fleet.on(HOST, "sh", "-c", f"find {SPOOL} -name 'part-*' -printf '%p %T@\\n' 2>/dev/null | sort")
     return dict(line.split() for line in found.splitlines())
 
 
-def test_it_goes_on_where_it_ended(fleet, large):
+def test_it_continues_where_it_stopped(fleet, large):
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(large, file)
         file.flush()
@@ -57,7 +58,7 @@ def test_it_goes_on_where_it_ended(fleet, large):
         deadline = time.monotonic() + 120
         while len(parts(fleet)) < 2 and time.monotonic() < deadline:
             time.sleep(0.2)
-        # By name: Ansible's workers have sessions of their own.
+        # By name, as Ansible's workers have their own sessions.
         command("pkill", "-KILL", "-f", file.name)
         process.wait()
     first = parts(fleet)
@@ -73,7 +74,7 @@ def test_it_goes_on_where_it_ended(fleet, large):
     assert f"{HOST}: shipped-bot:large: 330 MB of 330 MB transferred" in done.stdout
 
 
-def test_nothing_is_shipped_twice(fleet, large):
+def test_nothing_is_copied_twice(fleet, large):
     done = fleet.play(hosts=(HOST,), **large)
     assert done.returncode == 0, done.stdout
     assert "MB transferred" not in done.stdout
@@ -89,7 +90,7 @@ PLANTED = {
 
 @pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
 def test_a_spool_directory_that_another_user_has_made_is_refused(fleet, large, plant):
-    """In one line, before a byte is shipped there."""
+    """It is refused in one line, before any data is copied."""
     parent = SPOOL.rpartition("/")[0]
     fleet.on(HOST, "sh", "-c", f"rm -rf {parent} && install -d {parent} && {plant.format(spool=SPOOL)}")
     try:

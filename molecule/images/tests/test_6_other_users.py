@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whoever runs the play need not be root on the control node: they build, ship and push, and leave no login."""
+"""The user on the control node need not be root: builds, copies and pushes work, and no login is left."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from fleet import HOSTS, PASSWORD, flat
 
 @pytest.fixture
 def tmp_path():
-    """pytest's own is for root alone."""
-    with tempfile.TemporaryDirectory(prefix="langgraph-user-") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    """Create a directory that is not only for root, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="langgraph-user-") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
 
 
 @pytest.fixture
 def home(tmp_path):
-    """The home of somebody who has none yet."""
+    """Create the home directory of a user who has none."""
     path = tmp_path / "home"
     path.mkdir()
     return path
 
 
-def test_they_build_push_and_ship(fleet, application, home):
+def test_they_build_push_and_copy(fleet, application, home):
     images = {"pushed-bot": f"{fleet.pushed}:user", "shipped-bot": "shipped-bot:user"}
     builds = [application(image, {"RELEASE": f"{image} {time.time()}"}) for image in images.values()]
     wanted = [{**item, "image": images[item["name"]]} for item in fleet.deployments]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One host after the other, and hosts out of step."""
+"""Plays with serial, and hosts that run ahead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fleet import HOSTS, flat
 
 
 def test_one_host_after_the_other_ends_on_the_same_images(fleet, application):
-    """The first one builds, pushes and settles for both; the second one takes it."""
+    """The first host builds, pushes and pins for both; the second one uses the result."""
     images = {"pushed-bot": f"{fleet.pushed}:batches", "shipped-bot": "shipped-bot:batches"}
     builds = [application(image, {"RELEASE": "in batches"}) for image in images.values()]
     wanted = [{**item, "image": images[item["name"]]} for item in fleet.deployments]

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# All that the shop is, as text that stays the same byte by byte as long as nobody touches it. Run on the host.
-# Parts that begin with "now:" are another's after a reboot; the others stay.
+# Print the state of the shop as text that is identical, byte by byte, as long as nothing changes it. Run on the host.
+# Parts that start with "now:" differ after a reboot; the others do not.
 set -uo pipefail
 cd "$(dirname "$0")"
 export LC_ALL=C.UTF-8 REDISCLI_AUTH=shop-secret
@@ -40,7 +40,7 @@ redis_keys() {
   redis-cli INFO keyspace | sed 's/,avg_ttl.*//'
 }
 redis_now() { redis-cli INFO everything | grep -E '^(run_id|process_id|tcp_port|executable|config_file|rdb_changes_since_last_save|rdb_last_save_time|aof_enabled|role|evicted_keys|maxmemory_policy):'; }
-# What somebody else has had it do: nothing here sends these.
+# Commands of other clients: the shop itself does not send these.
 redis_commands() { redis-cli INFO commandstats | grep -oE '^cmdstat_(config.(set|rewrite)|flush(all|db)|acl.(setuser|deluser|save|load)|(bg)?save|bgrewriteaof|client.kill|swapdb|debug)[^,]*'; }
 redis_logins() {
   redis-cli PING
@@ -64,7 +64,7 @@ container() { docker inspect --format "$1" shop-web-1; }
 engine() {
   docker info --format '{{.DockerRootDir}} {{.LoggingDriver}} {{.Driver}} {{.CgroupDriver}} {{json .SecurityOptions}} {{json .RegistryConfig.Mirrors}} {{.ServerVersion}}'
   container '{{.Id}} {{.Image}} {{.State.Status}} {{json .HostConfig}} {{json .Mounts}}'
-  # The engine makes its own bridge anew whenever it starts.
+  # The engine creates its own bridge again at each start.
   docker network inspect --format '{{.Name}} {{if ne .Name "bridge"}}{{.Id}}{{end}} {{json .IPAM}} {{json .Options}}' bridge shop_default
   docker volume ls --quiet --filter name=shop
 }
@@ -74,9 +74,9 @@ engine_rules() {
   iptables -S DOCKER-USER
   iptables-save | grep -F "$(bridge)"
 }
-# Without the ports that a deployment's proxy may add: these are the shop's.
+# Only the shop's ports, without those that a deployment's proxy may add.
 listeners() { ss -Hltn '( sport = 6379 or sport = 5432 or sport = 8080 or sport = 8088 )' | awk '{print $4}' | grep -vE '^172\.(2[0-9]|31)\.' | sort; }
-# In the order of each process.
+# In the order of processes.
 redis_settings() { redis-cli CONFIG GET '*' | paste - - | sort; }
 till() { python3 -c 'import json; seen = json.load(open("/run/shop/till.json")); del seen["asked"]; print(json.dumps(seen, indent=1))'; }
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Have the distribution bring a newer Postgres beside the one that is there, as its upgrade does, without a cluster. No release
-# has two of them: the newer one is the older one's programs by another number.
+# Install a newer Postgres next to the existing one, like an upgrade of the distribution, without a cluster. No release
+# has two versions: the newer one consists of the older one's programs under another version number.
 set -euo pipefail
 cd "$(dirname "$0")"
 [ ! -e newer ] || exit 0
 old=$(basename /usr/lib/postgresql/*)
-# On Debian 12 the host takes itself for Debian 13 from now on, whose version of Postgres that is.
+# On Debian 12 the host identifies as Debian 13 from now on, as this is the Postgres version of Debian 13.
 case $old in 15) new=17 ;; *) new=$((old + 1)) ;; esac
 mkdir -p "newer/deb/usr/lib/postgresql/$new/bin" newer/deb/DEBIAN newer/meta/DEBIAN
 for program in /usr/lib/postgresql/"$old"/bin/*; do ln -s "$program" "newer/deb/usr/lib/postgresql/$new/bin/"; done

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Make a bare test host the home of a shop that uses Redis, Postgres, Docker, HAProxy and nftables in ways of its own.
-# Nothing here knows of the collection. Run once, on the host, from the directory that it lies in.
+# Set up a shop on a bare test host that uses Redis, Postgres, Docker, HAProxy and nftables with its own settings.
+# It is independent of the collection. Run once, on the host, from the directory of this script.
 set -euo pipefail
 cd "$(dirname "$0")"
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
@@ -11,14 +11,14 @@ ARCHIVES=/var/cache/apt/archives
 
 install_packages() { apt-get install -q -y --no-install-recommends "$@"; }
 
-# On one release Redis listens on all addresses, on the other one Postgres does: their ports are taken on every gateway.
-# The engine's network on the other one lies where Docker's own choice and ours meet.
+# On one release Redis listens on all addresses, on the other Postgres: their ports are taken on every gateway.
+# On the other release the engine's network overlaps with Docker's default and with the collection's.
 case $release in
   bookworm) redis_bind='* -::*' postgres_listen=localhost network=172.30.0.0/16 log_driver=journald engine=docker_ce live_restore= ;;
   *) redis_bind='127.0.0.1 -::1' postgres_listen='*' network=172.29.0.0/16 log_driver=local engine=docker_io live_restore='"live-restore": true,' ;;
 esac
 
-# What download.docker.com ships, made of the distribution's binaries: installing docker.io would remove it.
+# An imitation of the packages of download.docker.com, from the distribution's binaries: installing docker.io would remove it.
 look_alike() { # package, fields of its control file; its files are in built/PACKAGE
   mkdir -p "built/$1/DEBIAN"
   printf 'Package: %s\nVersion: 5:28.5.2-1~debian.12~bookworm\nArchitecture: amd64\nMaintainer: Docker <support@docker.com>\n%s\n' \
@@ -61,7 +61,7 @@ redis() {
   cat redis.conf >>/etc/redis/redis.conf
   systemctl restart redis-server.service
   export REDISCLI_AUTH=shop-secret
-  # The dump on the disk has about 100 bytes. What follows is in memory alone.
+  # The dump on the disk has about 100 bytes. The following data is only in memory.
   redis-cli SET order:1 paid
   redis-cli SAVE
   redis-cli MSET order:2 open cart:7 apples cart:8 pears

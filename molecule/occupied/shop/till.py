@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The shop's till: connections to all that the shop uses, opened once and asked five times a second, for as long as it runs.
+"""The shop's till: connections to all services of the shop, opened once and used five times per second while it runs.
 
-What it sees is in /run/shop/till.json: how often it had to open each connection, by what the server knows it, and what broke.
-It has every port from 30000 to 32767 too.
+It writes /run/shop/till.json: how often each connection was opened, its id on the server, and the errors.
+It also occupies every port from 30000 to 32767.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Postgres:
         assert self.psql.stdout
         self.psql.stdin.write(statement.encode() + b"\n")
         self.psql.stdin.flush()
-        # select() takes no number of a file that is as high as those here are.
+        # select() does not accept such high file descriptors.
         answer = select.poll()
         answer.register(self.psql.stdout, select.POLLIN)
         line = self.psql.stdout.readline().decode().strip() if answer.poll(1000 * SECONDS) else ""
@@ -80,7 +80,7 @@ class PostgresByPassword(Postgres):
 
 
 class Web:
-    """A connection through the shop's HAProxy to its container, which is kept."""
+    """A persistent connection through the shop's HAProxy to its container."""
 
     def __init__(self) -> None:
         self.http = http.client.HTTPConnection("127.0.0.1", 8080, timeout=SECONDS)
@@ -97,7 +97,7 @@ KINDS = {"redis": Redis, "postgres": Postgres, "postgres by password": PostgresB
 
 
 def main() -> None:
-    """Ask for ever."""
+    """Send queries forever."""
     os.environ |= {"PGPASSWORD": "shop-password", "PGAPPNAME": "till"}
     held = [socket.create_server(("0.0.0.0", port)) for port in range(30000, 32768)]
     lines: dict[str, t.Any] = {}

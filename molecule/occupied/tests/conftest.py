@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests beside a shop share."""
+"""Shared fixtures of the tests on a host with a shop."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from neighbour import Occupied, differences
 
 
 @pytest.fixture(scope="module")
-def world(host) -> Occupied:
-    """The test host."""
+def test_host(host) -> Occupied:
+    """Return the test host."""
     return Occupied(host)
 
 
 @pytest.fixture(scope="module")
-def shop(world) -> dict[str, str]:
-    """What the shop was before anybody came."""
-    return world.look()
+def shop(test_host) -> dict[str, str]:
+    """Return the state of the shop before the tests."""
+    return test_host.look()
 
 
 @pytest.fixture
-def untouched(world, shop) -> t.Iterator[None]:
-    """What the test does changes nothing of the shop."""
+def untouched(test_host, shop) -> t.Iterator[None]:
+    """Check that the test does not change the shop."""
     yield
-    assert differences(shop, world.look()) == ""
+    assert differences(shop, test_host.look()) == ""

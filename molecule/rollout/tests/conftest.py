@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of rollouts share: the list with one thing changed, and the play that takes it."""
+"""Shared fixtures of the rollout tests: the list with a change, and the play that applies it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def bot(group_vars: dict[str, t.Any]) -> t.Callable[..., list[dict[str, t.Any]]]:
-    """The list with changes to the first deployment; variables go on top of those that it has."""
+    """Return the list with changes to the first deployment; variables are added to its own."""
     first, *others = group_vars["langgraph_deployments"]
 
     def changed(env: dict[str, t.Any] | None = None, **options: t.Any) -> list[dict[str, t.Any]]:
@@ -20,23 +20,23 @@ def bot(group_vars: dict[str, t.Any]) -> t.Callable[..., list[dict[str, t.Any]]]
     return changed
 
 
-# Tests roll faster than their drains end: without room each rollout waits for the oldest one.
+# Tests roll faster than drains end: with a lower limit each rollout would wait for the oldest drain.
 ROOM = {"langgraph_max_running_revisions": 8}
 
 
 @pytest.fixture
-def play(world: t.Any) -> t.Callable[..., t.Any]:
-    """Run the role with a list."""
+def play(test_host: t.Any) -> t.Callable[..., t.Any]:
+    """Return a function that runs the role with a list."""
 
     def run(deployments: list[dict[str, t.Any]], *arguments: str, **variables: t.Any) -> t.Any:
-        return world.play(*arguments, langgraph_deployments=deployments, **{**ROOM, **variables})
+        return test_host.play(*arguments, langgraph_deployments=deployments, **{**ROOM, **variables})
 
     return run
 
 
 @pytest.fixture
 def roll(play: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
-    """Run the role with a list; it has to succeed."""
+    """Return a function that runs the role with a list and requires success."""
 
     def run(deployments: list[dict[str, t.Any]], *arguments: str, **variables: t.Any) -> t.Any:
         done = play(deployments, *arguments, **variables)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What check mode says of each deployment is what the real run does to it, seen by its containers and its record."""
+"""Check mode reports exactly what the real run does to each deployment, according to containers and records."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import re
 import typing as t
 
 import pytest
-from plays import late
+
+from playbooks import late
 
 pytestmark = pytest.mark.release("trixie")
 
 NAME = "probed"
 Item = dict[str, t.Any]
-# Each is what happens to the list, one after the other; the deployment it is about is the last one.
+# Changes of the list, one after the other; each affects the last deployment.
 CHANGES: list[tuple[str, t.Callable[[list[Item]], list[Item]], dict[str, t.Any]]] = []
 
 
 def change(title: str, **variables: t.Any) -> t.Callable[..., t.Any]:
-    """Add a change of the list, with variables of the role beside it."""
+    """Add a change of the list, with variables of the role."""
 
     def add(function: t.Callable[[list[Item]], list[Item]]) -> t.Callable[[list[Item]], list[Item]]:
         CHANGES.append((title, function, variables))
@@ -30,7 +31,7 @@ def change(title: str, **variables: t.Any) -> t.Callable[..., t.Any]:
 
 
 def options(title: str, **changed: t.Any) -> None:
-    """Add a change of the last deployment's options; None takes one away."""
+    """Add a change of the last deployment's options; None removes an option."""
     new = {key: value for key, value in changed.items() if value is not None}
     change(title)(
         lambda items: [
@@ -71,8 +72,8 @@ change("removed")(lambda items: [*items[:-2], {**items[-1], "state": "absent"}])
 change("removed already")(lambda items: items)
 
 
-def told(done: t.Any) -> tuple[int, dict[str, str]]:
-    """How many tasks changed something, and the action for each deployment, as a run said at -v."""
+def reported(done: t.Any) -> tuple[int, dict[str, str]]:
+    """Return the number of changed tasks, and the action for each deployment, from the output of a run with -v."""
     assert done.returncode == 0, done.stdout + done.stderr
     results = re.findall(r"^(?:ok|changed): \[[^\]]+\] => (\{.+\})$", done.stdout, re.MULTILINE)
     found = [result for result in map(json.loads, results) if "action" in str(result.get("deployments", ""))]
@@ -80,15 +81,17 @@ def told(done: t.Any) -> tuple[int, dict[str, str]]:
     return changed, {item["name"]: item["action"] for item in found[0]["deployments"]}
 
 
-def seen(world: t.Any) -> dict[str, t.Any]:
-    """Each deployment's serving container and public address."""
-    names = world.host.check_output("ls /etc/langgraph").split()
+def seen(test_host: t.Any) -> dict[str, t.Any]:
+    """Return each deployment's serving container and public address."""
+    names = test_host.host.check_output("ls /etc/langgraph").split()
     keys = ("bind_address", "port", "hostname", "prefix", "tls")
-    return {name: (world.container(name)["id"], *(world.settings(name).get(key) for key in keys)) for name in names}
+    return {
+        name: (test_host.container(name)["id"], *(test_host.settings(name).get(key) for key in keys)) for name in names
+    }
 
 
 def actual(before: dict[str, t.Any], after: dict[str, t.Any]) -> dict[str, str]:
-    """What was done, from what there was and is."""
+    """Return the actions of a run, from the states before and after it."""
     done = {}
     for name in before.keys() | after.keys():
         if name not in before or name not in after:
@@ -100,10 +103,10 @@ def actual(before: dict[str, t.Any], after: dict[str, t.Any]) -> dict[str, str]:
     return done
 
 
-def test_what_check_mode_tells_is_what_happens(world, play, group_vars, monkeypatch):
+def test_check_mode_reports_what_happens(test_host, play, group_vars, monkeypatch):
     assert len(CHANGES) >= 20
-    world.build("demo-agent:other", "FROM demo-agent:1\nLABEL release=other\n")
-    world.host.check_output("docker tag demo-agent:other demo-agent:alias")
+    test_host.build("demo-agent:other", "FROM demo-agent:1\nLABEL release=other\n")
+    test_host.host.check_output("docker tag demo-agent:other demo-agent:alias")
     monkeypatch.setenv("ANSIBLE_CALLBACK_RESULT_FORMAT", "json")
     items = group_vars["langgraph_deployments"]
     variables: dict[str, t.Any] = {}
@@ -113,12 +116,12 @@ def test_what_check_mode_tells_is_what_happens(world, play, group_vars, monkeypa
             assert wrong == []
             pytest.skip(f"left out, the gate is late, after {number} of {len(CHANGES)} changes")
         items, variables = function(items), {**variables, **more}
-        # How long it takes is nothing that check mode could know, and passwords of before are revoked when it is over.
-        world.drained(NAME)
-        before = seen(world)
-        predicted = told(play(items, "-v", "--check", **variables))
-        done = told(play(items, "-v", **variables))
-        happened = actual(before, seen(world))
+        # Check mode cannot predict the duration, and old passwords are revoked after it.
+        test_host.drained(NAME)
+        before = seen(test_host)
+        predicted = reported(play(items, "-v", "--check", **variables))
+        done = reported(play(items, "-v", **variables))
+        happened = actual(before, seen(test_host))
         expected = {name: action for name, action in predicted[1].items() if action not in ("keep",)}
         print(f"{title:<40} {predicted[0]} tasks, {expected}")
         if predicted != done or happened != expected:

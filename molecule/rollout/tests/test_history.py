@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many upgrades leave nothing behind, and the way back knows what it must not do."""
+"""Many upgrades leave no remains, and a rollback is refused when it must not run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ KEPT = 2
 UPGRADES = 10
 
 
-def inventory(world):
-    """What could leak, but for files and connections: containers, units, listening ports, images."""
-    run = world.host.check_output
+def inventory(test_host):
+    """Return everything that could leak, except files and connections: containers, units, listening ports, images."""
+    run = test_host.host.check_output
     return {
         "containers": len(run("docker ps -aq").split()),
         "units": len(run("systemctl list-units --all --plain --no-legend 'langgraph*'").splitlines()),
@@ -28,53 +28,56 @@ def inventory(world):
 
 
 @pytest.mark.release("bookworm")
-def test_ten_upgrades_leak_nothing(world, bot, roll):
+def test_ten_upgrades_leak_nothing(test_host, bot, roll):
     roll = functools.partial(roll, langgraph_keep_revisions=KEPT)
-    world.drained(NAME)
+    test_host.drained(NAME)
     for number in range(KEPT):
         roll(bot(env={"UPGRADE": f"first {number}"}))
-    world.drained(NAME)
-    world.build("demo-agent:old", "FROM demo-agent:1\nLABEL release=old\n")
-    old_image = world.host.check_output("docker inspect -f '{{.Id}}' demo-agent:old")
+    test_host.drained(NAME)
+    test_host.build("demo-agent:old", "FROM demo-agent:1\nLABEL release=old\n")
+    old_image = test_host.host.check_output("docker inspect -f '{{.Id}}' demo-agent:old")
     roll(bot(image="demo-agent:old"))
-    world.drained(NAME)
-    before = inventory(world)
+    test_host.drained(NAME)
+    before = inventory(test_host)
     for number in range(UPGRADES):
-        # With the default, which has each rollout wait for the drain before the last one.
+        # With the default, each rollout waits for the drain before the last one.
         roll(bot(env={"UPGRADE": str(number)}), langgraph_max_running_revisions=3)
-    world.drained(NAME)
+    test_host.drained(NAME)
     roll(bot(env={"UPGRADE": str(UPGRADES - 1)}))
-    after = inventory(world)
-    # The image that only pruned revisions ran went with them.
+    after = inventory(test_host)
+    # The image of pruned revisions was removed with them.
     assert after.pop("images") == before.pop("images") - 1
-    assert old_image not in world.host.check_output("docker images --no-trunc -q")
+    assert old_image not in test_host.host.check_output("docker images --no-trunc -q")
     assert after == before
-    assert len(world.revisions(NAME)) == KEPT
-    files = world.host.check_output(f"find /etc/langgraph/{NAME} -type f").splitlines()
-    assert len(files) == 2 + KEPT * 5 - 1  # each has five files, the serving one has no drain.json; and its credentials
-    sessions = world.redis("CLIENT", "LIST").count(f"user={NAME} ")
+    assert len(test_host.revisions(NAME)) == KEPT
+    files = test_host.host.check_output(f"find /etc/langgraph/{NAME} -type f").splitlines()
+    # Five files per revision, without drain.json of the serving one; and the files of the deployment.
+    assert len(files) == 2 + KEPT * 5 - 1
+    sessions = test_host.redis("CLIENT", "LIST").count(f"user={NAME} ")
     assert 0 < sessions < 30
-    rows = world.sql("postgres", f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{world.database(NAME)}'")
+    rows = test_host.sql(
+        "postgres", f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{test_host.database(NAME)}'"
+    )
     assert 0 < int(rows) <= 32
 
 
 @pytest.mark.release("bookworm")
-def test_rollback_and_forward_again(world, bot, roll):
+def test_rollback_and_forward_again(test_host, bot, roll):
     roll(bot(env={"STEP": "one"}))
-    first = world.settings(NAME)["serving"]
+    first = test_host.settings(NAME)["serving"]
     roll(bot(env={"STEP": "two"}))
-    back = world.rollback(NAME)
+    back = test_host.rollback(NAME)
     assert back.returncode == 0, back.stdout
-    assert world.settings(NAME)["serving"] == first
+    assert test_host.settings(NAME)["serving"] == first
     assert re.search(rf"{NAME} +{first} +serving", back.stdout), back.stdout
-    # A revision is what it is: the inventory asks for the other one, which makes the next.
+    # Revisions are immutable: the inventory has the other content, which creates the next revision.
     roll(bot(env={"STEP": "two"}))
-    assert world.settings(NAME)["serving"] == first + 2
-    by_number = world.rollback(NAME, revision=first)
+    assert test_host.settings(NAME)["serving"] == first + 2
+    by_number = test_host.rollback(NAME, revision=first)
     assert by_number.returncode == 0, by_number.stdout
-    again = world.rollback(NAME, revision=first)
+    again = test_host.rollback(NAME, revision=first)
     assert "changed=0 " in again.stdout
-    world.drained(NAME)
+    test_host.drained(NAME)
 
 
 @pytest.mark.parametrize(
@@ -84,56 +87,56 @@ def test_rollback_and_forward_again(world, bot, roll):
         ("x", "argument 'revision' is of type"),
     ],
 )
-def test_rollback_to_nowhere(world, revision, line):
-    before = world.containers()
-    done = world.rollback(NAME, revision=revision)
+def test_rollback_to_nowhere(test_host, revision, line):
+    before = test_host.containers()
+    done = test_host.rollback(NAME, revision=revision)
     assert done.returncode != 0
     assert line in " ".join((done.stdout + done.stderr).split())
-    assert world.containers() == before
+    assert test_host.containers() == before
 
 
 @pytest.mark.essential
 @pytest.mark.release("bookworm")
-def test_rollback_over_a_migration_is_refused_and_can_be_insisted_on(world, bot, roll):
-    """What the older revision knew of the schema is moved by hand, as no second migration of the server is at hand."""
-    world.build("demo-agent:3", "FROM demo-agent:1\nLABEL release=3\n")
+def test_rollback_over_a_migration_is_refused_and_can_be_insisted_on(test_host, bot, roll):
+    """Change the older revision's recorded schema by hand, as there is no second migration of the server."""
+    test_host.build("demo-agent:3", "FROM demo-agent:1\nLABEL release=3\n")
     snapshots = {"langgraph_snapshot_dir": "/var/backups/langgraph"}
     roll(bot())
-    old = world.settings(NAME)["serving"]
+    old = test_host.settings(NAME)["serving"]
     roll(bot(image="demo-agent:3"), **snapshots)
-    new = world.settings(NAME)["serving"]
-    snapshot = world.host.check_output(f"ls /var/backups/langgraph/{NAME}/before-revision-{new}-*.dump")
-    assert world.host.file(snapshot).mode == 0o600
-    assert "threads" in world.host.check_output(f"pg_restore --list {snapshot}")
-    world.host.check_output(
+    new = test_host.settings(NAME)["serving"]
+    snapshot = test_host.host.check_output(f"ls /var/backups/langgraph/{NAME}/before-revision-{new}-*.dump")
+    assert test_host.host.file(snapshot).mode == 0o600
+    assert "threads" in test_host.host.check_output(f"pg_restore --list {snapshot}")
+    test_host.host.check_output(
         f'sed -i \'s/"schema": "001/"schema": "000/\' /etc/langgraph/{NAME}/revisions/{old}/outcome.json'
     )
-    refused = world.rollback(NAME, **snapshots)
+    refused = test_host.rollback(NAME, **snapshots)
     said = " ".join((refused.stdout + refused.stderr).split())
     assert refused.returncode != 0
     assert f"since revision {old}, from 000" in said, said
     assert f"the snapshot taken before it is {snapshot}" in said
-    assert world.settings(NAME)["serving"] == new
-    insisted = world.rollback(NAME, allow_schema_mismatch=True, **snapshots)
+    assert test_host.settings(NAME)["serving"] == new
+    insisted = test_host.rollback(NAME, allow_schema_mismatch=True, **snapshots)
     assert insisted.returncode == 0, insisted.stdout
-    assert world.settings(NAME)["serving"] == old
-    world.drained(NAME)
+    assert test_host.settings(NAME)["serving"] == old
+    test_host.drained(NAME)
 
 
 @pytest.mark.release("bookworm")
-def test_without_a_proxy_an_upgrade_interrupts_and_a_failure_brings_the_old_one_back(world, bot, roll):
+def test_without_a_proxy_an_upgrade_interrupts_and_a_failure_brings_the_old_one_back(test_host, bot, roll):
     roll(bot(), langgraph_proxy="none")
-    assert "8123" in world.host.check_output(f"docker port langgraph-{world.instance(NAME)}")
-    serving = world.settings(NAME)["serving"]
-    bad = world.play(
+    assert "8123" in test_host.host.check_output(f"docker port langgraph-{test_host.instance(NAME)}")
+    serving = test_host.settings(NAME)["serving"]
+    bad = test_host.play(
         langgraph_deployments=bot(env={"LANGSERVE_GRAPHS": "nonsense"}),
         langgraph_proxy="none",
         langgraph_healthy_deadline=12,
     )
     assert bad.returncode != 0
-    assert world.settings(NAME)["serving"] == serving
-    assert world.client("healthy", "30", f"http://127.0.0.1:{PORT}") < 30
+    assert test_host.settings(NAME)["serving"] == serving
+    assert test_host.client("healthy", "30", f"http://127.0.0.1:{PORT}") < 30
     roll(bot(env={"DIRECT": "yes"}), langgraph_proxy="none")
-    assert world.client("healthy", "5", f"http://127.0.0.1:{PORT}") < 5
+    assert test_host.client("healthy", "5", f"http://127.0.0.1:{PORT}") < 5
     roll(bot())
-    assert world.host.check_output(f"docker port langgraph-{world.instance(NAME)}") == ""
+    assert test_host.host.check_output(f"docker port langgraph-{test_host.instance(NAME)}") == ""

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Passwords rotate under load without a refused login; those of before open nothing once their last revision has ended."""
+"""Passwords rotate under load without a refused login; old ones are invalid once their last revision has ended."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoi
 
 NAME, PORT = "research-agent", 8124
 DATABASE = "research_agent"
-# Most from the end of the last drain until both services refuse the password of before.
+# The maximum time in seconds from the end of the last drain until both services refuse the old password.
 REFUSED_WITHIN = 5
-# Streams that end before a test has waited for them too long; SELFHOST_LANGGRAPH_LONG=true has some of three minutes.
+# Short streams, so that the test does not wait long; SELFHOST_LANGGRAPH_LONG=true uses streams of up to three minutes.
 STREAMS = [5, 10, 15, 20, 30] * 4
 LONG_STREAMS = [5, 20, 60, 120, 170] * 4
 LONG = bool(os.environ.get("SELFHOST_LANGGRAPH_LONG"))
-# More workers than runs and streams: none of them waits in the queue for another one.
+# More workers than runs and streams: none of them waits in the queue.
 MANY_JOBS = {"n_jobs_per_worker": 40}
 
 generations = itertools.count(2)
@@ -35,7 +35,7 @@ generations = itertools.count(2)
 
 @pytest.fixture
 def agent(group_vars: dict[str, t.Any]) -> t.Callable[..., list[dict[str, t.Any]]]:
-    """The list with changes to the deployment whose passwords are derived."""
+    """Return the list with changes to the deployment with derived passwords."""
 
     def changed(**options: t.Any) -> list[dict[str, t.Any]]:
         return [
@@ -49,21 +49,23 @@ def agent(group_vars: dict[str, t.Any]) -> t.Callable[..., list[dict[str, t.Any]
 
 
 class Crowd:
-    """Clients of one revision, straight at its container, that all ask at once: its pools have to grow."""
+    """Many concurrent clients of one revision, directly at its container, so that its pools must grow."""
 
     CLIENTS = 40
 
-    def __init__(self, world: t.Any, number: int) -> None:
-        slot = json.loads(world.host.check_output(f"cat /etc/langgraph/{NAME}/revisions/{number}/slot.json"))
-        self.url, self.world = f"http://{slot['address']}:{slot['port']}", world
+    def __init__(self, test_host: t.Any, number: int) -> None:
+        slot = json.loads(test_host.host.check_output(f"cat /etc/langgraph/{NAME}/revisions/{number}/slot.json"))
+        self.url, self.test_host = f"http://{slot['address']}:{slot['port']}", test_host
         self.over, self.failures, self.asked, self.most = threading.Event(), [], 0, 0
 
     def sessions(self) -> int:
-        """Connections to the database, of all its logins."""
-        return int(self.world.sql("postgres", f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{DATABASE}'"))
+        """Return the number of connections to the database, of all its logins."""
+        return int(
+            self.test_host.sql("postgres", f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{DATABASE}'")
+        )
 
     def ask(self) -> None:
-        """Ask until the drain ends the server or the test is over."""
+        """Send requests from all clients for some seconds."""
         code = f"""
 import concurrent.futures, http.client, json, time
 def ask(_number):
@@ -77,7 +79,7 @@ def ask(_number):
 with concurrent.futures.ThreadPoolExecutor({self.CLIENTS}) as pool:
     print(sum(pool.map(ask, range({self.CLIENTS}))))
 """
-        command = [*self.world._in_network(), "-c", code]
+        command = [*self.test_host._in_network(), "-c", code]
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             done = pool.submit(subprocess.run, command, capture_output=True, text=True, check=False)
             while not done.done():
@@ -88,60 +90,60 @@ with concurrent.futures.ThreadPoolExecutor({self.CLIENTS}) as pool:
 
 
 def nothing_lost(load: t.Any) -> None:
-    """No request failed, no stream was cut, every run ended in success."""
+    """Check that no request failed, no stream was cut, and every run succeeded."""
     assert load.failed == 0, load.errors
     assert load.report["streams"]["cut"] == 0, load.report["streams"]
     assert load.report["runs"]["lost"] == 0, load.report["runs"]
     assert load.report["runs"]["success"] == load.report["runs"]["asked"] > 0
 
 
-def drain_of(world: t.Any, number: int) -> dict[str, t.Any]:
-    """What the drain of a revision reported."""
-    return json.loads(world.host.check_output(f"cat /etc/langgraph/{NAME}/revisions/{number}/drain.json"))
+def drain_of(test_host: t.Any, number: int) -> dict[str, t.Any]:
+    """Return the report of a revision's drain."""
+    return json.loads(test_host.host.check_output(f"cat /etc/langgraph/{NAME}/revisions/{number}/drain.json"))
 
 
-def open_ways(world: t.Any) -> tuple[list[str], int]:
-    """The logins that Postgres lets in, and how many passwords Redis knows."""
+def valid_credentials(test_host: t.Any) -> tuple[list[str], int]:
+    """Return the enabled logins in Postgres, and the number of passwords in Redis."""
     logins = (
         f"SELECT rolname FROM pg_authid WHERE rolname LIKE '{DATABASE}%' AND rolcanlogin AND rolpassword IS NOT NULL"
     )
-    user = json.loads(world.redis("--json", "ACL", "GETUSER", NAME))
-    return world.sql("postgres", logins).split(), len(user["passwords"])
+    user = json.loads(test_host.redis("--json", "ACL", "GETUSER", NAME))
+    return test_host.sql("postgres", logins).split(), len(user["passwords"])
 
 
-def plant_session(world: t.Any, credentials: str) -> None:
+def plant_session(test_host: t.Any, credentials: str) -> None:
     """Open a session in Redis with these credentials, and keep it open."""
     uri = next(line for line in credentials.splitlines() if line.startswith("REDIS_URI=")).partition("=")[2]
     script = f"(echo CLIENT SETNAME planted; sleep 900) | redis-cli --no-auth-warning -u '{uri}'"
-    subprocess.run(["docker", "exec", "--detach", world.name, "sh", "-c", script], check=True)
-    assert world.wait_until(lambda: "name=planted" in world.redis("CLIENT", "LIST"), 10)
+    subprocess.run(["docker", "exec", "--detach", test_host.name, "sh", "-c", script], check=True)
+    assert test_host.wait_until(lambda: "name=planted" in test_host.redis("CLIENT", "LIST"), 10)
 
 
 @pytest.mark.essential
 @pytest.mark.release("trixie")
-def test_rotation_under_load(world, agent, roll, tmp_path):
+def test_rotation_under_load(test_host, agent, roll, tmp_path):
     roll(agent())
-    world.drained(NAME, 240)
-    before, old = world.settings(NAME)["serving"], world.credentials(NAME)
+    test_host.drained(NAME, 240)
+    before, old = test_host.settings(NAME)["serving"], test_host.credentials(NAME)
     generation = next(generations)
-    plant_session(world, old)
+    plant_session(test_host, old)
     planted = time.monotonic()
     streams = ",".join(str(seconds + number / 10) for number, seconds in enumerate(LONG_STREAMS if LONG else STREAMS))
     options = ["--rate", "60", "--streams", streams, "--runs", "10", "--run-seconds", "60" if LONG else "20"]
     done: dict[str, t.Any] = {}
-    with world.load(tmp_path, PORT, *options) as load, world.logins(old, 600) as refused:
-        # What is not older than the new container by ten seconds counts as its own.
+    with test_host.load(tmp_path, PORT, *options) as load, test_host.logins(old, 600) as refused:
+        # Sessions that are at most ten seconds older than the new container count as its own.
         time.sleep(max(5, planted + 12 - time.monotonic()))
         load.mark("during").touch()
         rotation = threading.Thread(
             target=lambda: done.update(
-                play=world.rotate(NAME, langgraph_deployments=agent(password_generation=generation))
+                play=test_host.rotate(NAME, langgraph_deployments=agent(password_generation=generation))
             )
         )
         rotation.start()
-        assert world.wait_until(lambda: world.settings(NAME)["serving"] != before, 120)
-        # The old revision drains; its pool has to open connections of its own login by now.
-        crowd = Crowd(world, before)
+        assert test_host.wait_until(lambda: test_host.settings(NAME)["serving"] != before, 120)
+        # The old revision drains; its pool must still be able to open connections with its own login.
+        crowd = Crowd(test_host, before)
         at_first = crowd.sessions()
         crowd.ask()
         rotation.join()
@@ -152,74 +154,76 @@ def test_rotation_under_load(world, agent, roll, tmp_path):
     print({name: figures["count"] for name, figures in load.report["phases"].items()}, load.report["streams"])
     nothing_lost(load)
     assert crowd.most > at_first
-    drain = drain_of(world, before)
+    drain = drain_of(test_host, before)
     assert (drain["sessions_cut"], drain["runs"].get("lost", [])) == (0, [])
     ended = datetime.datetime.fromisoformat(drain["ended"]).timestamp()
     late = {name: moment and round(moment - ended, 1) for name, moment in refused.items()}
     print("refused after the end of the drain", late)
-    # The drain's record has no fractions of a second.
+    # The drain's record has no fractional seconds.
     assert all(moment is not None and -1 < moment <= REFUSED_WITHIN + 1 for moment in late.values())
-    assert world.settings(NAME)["serving"] == before + 1
-    assert None in world.refused(world.credentials(NAME)).values()
-    logins, passwords = open_ways(world)
+    assert test_host.settings(NAME)["serving"] == before + 1
+    assert None in test_host.refused(test_host.credentials(NAME)).values()
+    logins, passwords = valid_credentials(test_host)
     assert (len(logins), passwords) == (1, 1)
-    assert "name=planted" not in world.redis("CLIENT", "LIST")
+    assert "name=planted" not in test_host.redis("CLIENT", "LIST")
 
 
 @pytest.mark.release("trixie")
-def test_a_rollback_over_a_rotation(world, agent, roll):
+def test_a_rollback_over_a_rotation(test_host, agent, roll):
     roll(agent(env={"STEP": "first"}))
-    first = world.settings(NAME)["serving"]
+    first = test_host.settings(NAME)["serving"]
     roll(agent(env={"STEP": "second"}), langgraph_wait_for_drain=True)
-    done = world.rotate(NAME, langgraph_deployments=agent(env={"STEP": "third"}, password_generation=next(generations)))
+    done = test_host.rotate(
+        NAME, langgraph_deployments=agent(env={"STEP": "third"}, password_generation=next(generations))
+    )
     assert done.returncode == 0, done.stdout
-    # Nothing but the passwords: the variable is that of what served.
-    assert "STEP=second" in world.host.check_output(f"docker exec langgraph-{world.instance(NAME)} env")
-    back = world.rollback(NAME, revision=first)
+    # Only the passwords change: the variable is that of the previous revision.
+    assert "STEP=second" in test_host.host.check_output(f"docker exec langgraph-{test_host.instance(NAME)} env")
+    back = test_host.rollback(NAME, revision=first)
     assert back.returncode == 0, back.stdout
-    assert world.settings(NAME)["serving"] == first
-    answer = world.client("run", f"http://127.0.0.1:{PORT}")[f"http://127.0.0.1:{PORT}"]
+    assert test_host.settings(NAME)["serving"] == first
+    answer = test_host.client("run", f"http://127.0.0.1:{PORT}")[f"http://127.0.0.1:{PORT}"]
     assert (answer["text"], answer["background"]) == ("HELLO", "success")
 
 
 @pytest.mark.release("bookworm")
 @pytest.mark.parametrize("stage", FAILPOINTS)
-def test_a_rotation_that_is_killed_is_finished_by_the_next(world, agent, roll, tmp_path, stage):
+def test_a_rotation_that_is_killed_is_finished_by_the_next(test_host, agent, roll, tmp_path, stage):
     roll(agent())
-    world.drained(NAME, 240)
-    old, wanted = world.credentials(NAME), agent(password_generation=next(generations))
-    with world.load(tmp_path, PORT, "--rate", "50", "--streams", "5", "--runs", "0") as load:
+    test_host.drained(NAME, 240)
+    old, wanted = test_host.credentials(NAME), agent(password_generation=next(generations))
+    with test_host.load(tmp_path, PORT, "--rate", "50", "--streams", "5", "--runs", "0") as load:
         with killed_at(stage):
-            killed = world.rotate(NAME, langgraph_deployments=wanted)
+            killed = test_host.rotate(NAME, langgraph_deployments=wanted)
         assert killed.returncode != 0, killed.stdout
-        # Nothing that runs has lost its password.
-        assert set(world.refused(old).values()) == {None}
-        done = world.rotate(NAME, langgraph_deployments=wanted)
+        # No running revision has lost its password.
+        assert set(test_host.refused(old).values()) == {None}
+        done = test_host.rotate(NAME, langgraph_deployments=wanted)
         assert done.returncode == 0, done.stdout
     assert (load.failed, load.report["streams"]["cut"]) == (0, 0), load.errors
-    assert None not in world.refused(old).values()
-    logins, passwords = open_ways(world)
+    assert None not in test_host.refused(old).values()
+    logins, passwords = valid_credentials(test_host)
     assert (len(logins), passwords) == (1, 1)
-    assert "nothing to rotate" in world.rotate(NAME, langgraph_deployments=wanted).stdout
+    assert "nothing to rotate" in test_host.rotate(NAME, langgraph_deployments=wanted).stdout
 
 
 @pytest.mark.release("bookworm")
-def test_another_secret_key(world, agent, roll):
-    """All passwords at once, by site: what still drains is reported, and the next run revokes what it had."""
+def test_another_secret_key(test_host, agent, roll):
+    """Change all passwords with site: draining revisions are reported, and the next run revokes their passwords."""
     roll(agent())
-    world.drained(NAME, 240)
-    old = world.credentials(NAME)
+    test_host.drained(NAME, 240)
+    old = test_host.credentials(NAME)
     keys = {"langgraph_secret_key": "PLANTED-another-secret-key-0123456789abcdef"}
     first = {**keys, "langgraph_previous_secret_key": "PLANTED-secret-key-of-the-test-hosts-0123456789"}
-    done = world.play(langgraph_deployments=agent(), **first)
+    done = test_host.play(langgraph_deployments=agent(), **first)
     assert done.returncode == 0, done.stdout
     assert f"{NAME}: the previous password is still valid, until revision" in done.stdout
-    assert set(world.refused(old).values()) == {None}
-    world.drained(NAME, 240)
-    again = world.play(langgraph_deployments=agent(), **keys)
+    assert set(test_host.refused(old).values()) == {None}
+    test_host.drained(NAME, 240)
+    again = test_host.play(langgraph_deployments=agent(), **keys)
     assert again.returncode == 0, again.stdout
-    assert None not in world.refused(old).values()
-    assert open_ways(world)[1] == 1
-    # Back to the key of the other tests.
+    assert None not in test_host.refused(old).values()
+    assert valid_credentials(test_host)[1] == 1
+    # Restore the key of the other tests.
     back = {"langgraph_previous_secret_key": keys["langgraph_secret_key"]}
-    assert world.play(langgraph_deployments=agent(), **back).returncode == 0
+    assert test_host.play(langgraph_deployments=agent(), **back).returncode == 0

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An upgrade and a rollback under load lose no request, cut no stream and lose no run; plain stop-and-start does."""
+"""An upgrade and a rollback under load lose no request, stream or run; a plain restart does."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import pytest
 NAME, PORT = "support-bot", 8123
 
 pytestmark = pytest.mark.release("trixie")
-# More workers than runs and streams: none of them waits in the queue for another one.
+# More workers than runs and streams: none of them waits in the queue.
 MANY_JOBS = {"n_jobs_per_worker": 40}
 PHASE_SECONDS = 20
 
 
-def report(world, title, load):
-    """Keep the load's report with the results, as the figures of the run."""
-    folder = load.file.parents[0]
-    (folder / f"{title}.json").write_text(json.dumps(load.report, indent=2))
+def report(test_host, title, load):
+    """Write the load generator's report next to the results, and print its figures."""
+    directory = load.file.parents[0]
+    (directory / f"{title}.json").write_text(json.dumps(load.report, indent=2))
     streams, runs = load.report["streams"], load.report["runs"]
-    print(title, world.name)
+    print(title, test_host.name)
     for phase, figures in load.report["phases"].items():
         print(phase, {key: figures[key] for key in ("count", "errors", "rate", "p50_ms", "p99_ms", "max_ms")})
     print("streams", streams["opened"], "cut", streams["cut"], "runs", runs["success"], "of", runs["asked"])
@@ -31,7 +31,7 @@ def report(world, title, load):
 
 
 def nothing_lost(load):
-    """No request failed, no stream was cut, every run ended in success exactly once."""
+    """Check that no request failed, no stream was cut, and every run succeeded exactly once."""
     assert load.failed == 0, load.errors
     assert load.report["streams"]["cut"] == 0, load.report["streams"]
     assert load.report["runs"]["success"] == load.report["runs"]["asked"], load.report["runs"]
@@ -39,12 +39,12 @@ def nothing_lost(load):
 
 
 @pytest.mark.essential
-def test_upgrade_and_rollback_under_load(world, bot, roll, tmp_path):
+def test_upgrade_and_rollback_under_load(test_host, bot, roll, tmp_path):
     roll(bot(**MANY_JOBS))
-    world.build("demo-agent:2", "FROM demo-agent:1\nLABEL release=2\n")
-    before = world.settings(NAME)["serving"]
+    test_host.build("demo-agent:2", "FROM demo-agent:1\nLABEL release=2\n")
+    before = test_host.settings(NAME)["serving"]
     load_options = ["--rate", "60", "--streams", "5,60,170", "--runs", "10", "--run-seconds", "60", "--run-waves", "2"]
-    with world.load(tmp_path, PORT, *load_options) as load:
+    with test_host.load(tmp_path, PORT, *load_options) as load:
         time.sleep(PHASE_SECONDS)
         load.mark("during").touch()
         done = roll(bot(image="demo-agent:2", **MANY_JOBS))
@@ -53,29 +53,29 @@ def test_upgrade_and_rollback_under_load(world, bot, roll, tmp_path):
         )
         time.sleep(PHASE_SECONDS)
         load.mark("switch").touch()
-        back = world.rollback(NAME)
+        back = test_host.rollback(NAME)
         assert back.returncode == 0, back.stdout
         load.mark("after").touch()
         time.sleep(PHASE_SECONDS)
-    report(world, "upgrade", load)
+    report(test_host, "upgrade", load)
     nothing_lost(load)
-    assert world.settings(NAME)["serving"] == before
-    # The longest stream was on the revision before, which was stopped only when it had ended.
-    world.drained(NAME, 240)
-    (drain,) = (item["drain"] for item in world.status()[NAME]["revisions"] if item["number"] == before + 1)
+    assert test_host.settings(NAME)["serving"] == before
+    # The longest stream was on the previous revision, which was stopped only after it.
+    test_host.drained(NAME, 240)
+    (drain,) = (item["drain"] for item in test_host.status()[NAME]["revisions"] if item["number"] == before + 1)
     assert (drain["sessions_cut"], drain["runs"]["lost"]) == (0, [])
 
 
-def test_stop_and_start_loses_requests(world, bot, roll, tmp_path):
-    """The same load on the plain way, for comparison: it proves that the load can see a loss."""
-    unit = f"langgraph@{world.instance(NAME)}"
-    with world.load(tmp_path, PORT, "--rate", "60", "--streams", "5,60", "--once", "--runs", "0") as load:
+def test_stop_and_start_loses_requests(test_host, bot, roll, tmp_path):
+    """Restart the unit under the same load, for comparison: this proves that the load generator detects a loss."""
+    unit = f"langgraph@{test_host.instance(NAME)}"
+    with test_host.load(tmp_path, PORT, "--rate", "60", "--streams", "5,60", "--once", "--runs", "0") as load:
         time.sleep(PHASE_SECONDS / 4)
         load.mark("during").touch()
-        world.host.check_output(f"systemctl restart {unit}")
+        test_host.host.check_output(f"systemctl restart {unit}")
         load.mark("after").touch()
         time.sleep(PHASE_SECONDS / 4)
-    report(world, "stop-and-start", load)
+    report(test_host, "stop-and-start", load)
     assert load.failed > 0
     assert load.report["streams"]["cut"] > 0
     roll(bot())

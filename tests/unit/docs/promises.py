@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sentences and table rows of README.md and docs/security.md, and the tests that hold them, from tests/promises.yml."""
+"""Read the sentences and table rows of README.md and docs/security.md, and their tests from tests/promises.yml."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ import yaml
 
 PROJECT = Path(__file__).parents[3]
 FILE = PROJECT / "tests/promises.yml"
-# The pages that promise, with the sections that say how to begin, where to read on, and what there is not.
+# The pages with promises, and their sections without: getting started, further reading, limitations.
 PAGES: dict[str, frozenset[str]] = {
     "README.md": frozenset(
         {"Two commands", "On your own machines", "What is not supported", "Documentation", "Contributing"}
     ),
     "docs/security.md": frozenset(),
 }
-# A sentence ends where the next one begins: with a capital, a digit, a code span, a link or an emphasis.
+# A sentence ends where the next one starts: with a capital, a digit, a code span, a link or an emphasis.
 ENDS = re.compile(r"(?<=[.?!])\s+(?=[A-Z`\[*0-9])")
-# The name of a threat, before what is said of it.
+# The title of a threat, before its description.
 TITLE = re.compile(r"^\*\*[^*]+\*\*\s+")
-# What a page says is not done is the opposite of a promise.
+# Sentences with this mark describe what is not done.
 NOT_DONE = "*Not done:*"
 
 
 @dataclass(frozen=True)
 class Promise:
-    """One entry of tests/promises.yml: a sentence of a page with the tests that hold it, or why it needs none."""
+    """An entry of tests/promises.yml: a sentence of a page with its tests, or the reason why it needs none."""
 
     page: str
     says: str
@@ -40,7 +40,7 @@ class Promise:
 
 
 def promises() -> list[Promise]:
-    """All entries, in the order of the file."""
+    """Return all entries, in the order of the file."""
     found = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     return [
         Promise(page, entry["says"], tuple(entry.get("held_by", ())), entry.get("no_promise", ""))
@@ -50,7 +50,7 @@ def promises() -> list[Promise]:
 
 
 def sentences(text: str, without: t.Collection[str] = ()) -> list[str]:
-    """The sentences and table rows of a page in Markdown; without code blocks, headings, heads of tables, named sections."""
+    """Return the sentences and table rows of a Markdown page, without code blocks, headings, table headers and given sections."""
     text = re.sub(r"<!--.*?-->|^```.*?^```$", "\n", text, flags=re.DOTALL | re.MULTILINE)
     found: list[str] = []
     for section in re.split(r"^#+ ", text, flags=re.MULTILINE)[1:]:
@@ -71,7 +71,7 @@ def _sentences(block: str) -> list[str]:
 
 
 def missing(identifier: str) -> str | None:
-    """Why there is no such test, or None where there is one.
+    """Return why there is no such test, or None if it exists.
 
     A test is FILE.py::FUNCTION, a step or a task of a scenario (FILE.yml::NAME), or a script that `make test` runs.
     """
@@ -90,7 +90,7 @@ def missing(identifier: str) -> str | None:
 
 
 def _names(node: t.Any) -> t.Iterator[str]:
-    """The names of tasks and plays in a playbook, or the steps of a scenario."""
+    """Yield the names of tasks and plays in a playbook, or the steps of a scenario."""
     if isinstance(node, dict):
         if isinstance(node.get("name"), str):
             yield node["name"]
@@ -103,5 +103,5 @@ def _names(node: t.Any) -> t.Iterator[str]:
 
 
 def may_be_left_out(identifier: str) -> bool:
-    """Whether it is a Molecule test: a late gate leaves out those that are not essential."""
+    """Return whether it is a Molecule test: a late gate skips those that are not essential."""
     return identifier.startswith("molecule/") and ".py" in identifier

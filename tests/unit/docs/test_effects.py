@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page of variables promises what changing each one later does: the last sentences of its description."""
+"""The description of each variable ends with the effect of a later change, as the page of variables promises."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def options(role: str) -> dict[str, t.Any]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_variable_says_what_changing_it_does(role: str) -> None:
-    told = {name: option["description"] for name, option in options(role).items()}
-    silent = [name for name, text in told.items() if isinstance(text, str) or len(text) < 2]
+    described = {name: option["description"] for name, option in options(role).items()}
+    silent = [name for name, text in described.items() if isinstance(text, str) or len(text) < 2]
     path = f"roles/{role}/meta/argument_specs.yml"
     assert not silent, f"{path}: no second sentence on what a later change does: {', '.join(silent)}"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the pages name exists: variables, options, modules, playbooks, targets of make, scenarios."""
+"""Names on the pages exist: variables, options, modules, playbooks, make targets, scenarios."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CODE = re.compile(r"```.*?\n(.*?)```|`([^`]+)`", re.DOTALL)
 
 
 def variables() -> set[str]:
-    """Every variable of every role."""
+    """Return all variables of all roles."""
     found: set[str] = set()
     for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
         for entry_point in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
@@ -33,24 +33,24 @@ def variables() -> set[str]:
 
 
 def code(page: str) -> str:
-    """What a page shows as code."""
+    """Return the code blocks and code spans of a page."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    # What a variable of the user's vault is called is theirs.
+    # Users choose the names of their vault variables.
     return re.sub(r"\bvault_\w+", "", "\n".join(a or b for a, b in CODE.findall(text)))
 
 
-def told() -> set[str]:
-    """Options and results of every module."""
+def documented() -> set[str]:
+    """Return options and results of all modules."""
     texts = (path.read_text(encoding="utf-8") for path in ROOT.glob("plugins/modules/*.py"))
     return {word for text in texts for word in re.findall(r"^\s+([a-z_]+):", text, re.MULTILINE)}
 
 
 def known() -> set[str]:
-    """Words that begin like a role and are none of its variables exist as something else."""
+    """Return all known names: also those that start with a role's name and are not its variables."""
     codes = {entry[0] for entry in _PATTERNS}
-    # An option of before, which is refused by name.
+    # A removed option, which is refused by name.
     gone = {"redis_bind"}
-    return variables() | gone | set(OPTIONS) | GROUPS | SCHEMAS | PLUGINS | codes | told()
+    return variables() | gone | set(OPTIONS) | GROUPS | SCHEMAS | PLUGINS | codes | documented()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each sentence of README.md and docs/security.md that promises something has a test, and one that runs in every gate."""
+"""Each promise in README.md and docs/security.md has a test, and one that runs in every gate."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PROJECT = Path(__file__).parents[3]
 
 
 def load(path: str) -> types.ModuleType:
-    """A module of the tests' own that is no package."""
+    """Load a test module that is not in a package."""
     spec = importlib.util.spec_from_file_location(f"_tested_{Path(path).stem}", PROJECT / path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look their annotations up
+    sys.modules[spec.name] = module  # dataclasses resolve their annotations there
     spec.loader.exec_module(module)
     return module
 
@@ -35,7 +35,7 @@ PROMISES = book.promises()
 
 @pytest.mark.parametrize("page", book.PAGES)
 def test_every_sentence_has_an_entry(page: str) -> None:
-    """And each entry is a sentence of its page."""
+    """Also, each entry is a sentence of its page."""
     text = (PROJECT / page).read_text(encoding="utf-8")
     there = book.sentences(text, book.PAGES[page])
     entries = [promise.says for promise in PROMISES if promise.page == page]
@@ -50,7 +50,7 @@ def test_pages_are_those_that_promise() -> None:
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.says[:60])
 def test_it_is_held_by_tests_that_exist_and_always_run(promise: t.Any) -> None:
-    """Or there is a reason why it needs none."""
+    """Alternatively, there is a reason why it needs none."""
     assert bool(promise.held_by) != bool(promise.because), "either held_by or no_promise"
     assert [why for why in map(book.missing, promise.held_by) if why] == []
     essential = set(marks.essential(PROJECT))

@@ -127,7 +127,7 @@ def test_a_task_that_changes_something_each_time_is_reported(monkeypatch: pytest
         Path(settings["DIES_AFTER_LOG"]).write_text("Always")
         return subprocess.CompletedProcess([], -9, "", "")
 
-    with pytest.raises(AssertionError, match="end without a change; it died after .'Always', 'Always'"):
+    with pytest.raises(AssertionError, match="complete without a change; it was killed after .'Always', 'Always'"):
         killed_after_each_change(play)
 
 

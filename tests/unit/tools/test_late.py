@@ -20,8 +20,8 @@ DEADLINE, LEAVES = "SELFHOST_LANGGRAPH_DEADLINE", "SELFHOST_LANGGRAPH_LEAVES"
 
 
 @pytest.fixture(scope="module")
-def plays() -> t.Any:
-    spec = importlib.util.spec_from_file_location("_tested_plays", PROJECT / "molecule/plays.py")
+def playbooks() -> t.Any:
+    spec = importlib.util.spec_from_file_location("_tested_playbooks", PROJECT / "molecule/playbooks.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -41,7 +41,7 @@ def plays() -> t.Any:
     ],
 )
 def test_late(
-    plays: t.Any, monkeypatch: pytest.MonkeyPatch, deadline: int | None, leaves: str | None, late: bool
+    playbooks: t.Any, monkeypatch: pytest.MonkeyPatch, deadline: int | None, leaves: str | None, late: bool
 ) -> None:
     """In seconds from now; a single scenario without a deadline is never late."""
     for name, value in ((DEADLINE, deadline and str(time.time() + deadline)), (LEAVES, leaves)):
@@ -49,7 +49,7 @@ def test_late(
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
-    assert plays.late() is late
+    assert playbooks.late() is late
 
 
 def test_each_scenario_leaves_more_time_than_the_next_and_the_last_none() -> None:

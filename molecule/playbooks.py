@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the scenarios' tests run playbooks."""
+"""Run playbooks in the scenarios' tests."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import typing as t
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
-# Files of a host that a user without rights can read and that hold a value that was planted, by that user's own search.
-# In memory, too; without those from before the host's first boot. (GNU find rounds sizes up: -1M are the empty files.)
+# Print the files of a host that contain a planted value and that an unprivileged user can read, searched as that user.
+# Includes files in memory, excludes those from before the host's first boot. (GNU find rounds sizes up: -1M matches only
+# empty files.)
 READABLE = (
     "runuser -u nobody -- find / /run /tmp /dev/shm -xdev -type f -readable -size -32768k -cnewer /etc/hostname"
     " -exec grep --files-with-matches --text PLANTED {} + 2>/dev/null; true"
@@ -22,9 +23,9 @@ READABLE = (
 
 
 def late() -> bool:
-    """Whether the gate has no time left but for what is essential: of this scenario, and of those after it.
+    """Return whether the gate has time only for essential tests, of this scenario and of the following ones.
 
-    Unix times in seconds: until SELFHOST_LANGGRAPH_DEADLINE, less what a scenario leaves to those after it.
+    Unix times in seconds: until SELFHOST_LANGGRAPH_DEADLINE, minus the time that a scenario reserves for the following ones.
     """
     leaves = float(os.environ.get("SELFHOST_LANGGRAPH_LEAVES") or 0)
     return time.time() + leaves > float(os.environ.get("SELFHOST_LANGGRAPH_DEADLINE") or "inf")
@@ -38,12 +39,12 @@ def run_playbook(
     by: t.Sequence[str] = (),
     **settings: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a playbook over hosts of an inventory, with variables on top of the inventory's; ``by``: what runs the command."""
+    """Run a playbook on hosts of an inventory, with extra variables; ``by`` is a prefix of the command."""
     command = [*by, "ansible-playbook", "-i", str(inventory), playbook, *arguments]
     environment = {
         **os.environ,
         "ANSIBLE_PIPELINING": "true",
-        # Molecule forces colours, which part the numbers that tests look for.
+        # Molecule forces colours, which split the numbers that tests search for.
         "ANSIBLE_FORCE_COLOR": "false",
         "MOLECULE_PROJECT_DIRECTORY": str(PROJECT),
         "ANSIBLE_CALLBACK_RESULT_FORMAT": os.environ.get("ANSIBLE_CALLBACK_RESULT_FORMAT", "yaml"),

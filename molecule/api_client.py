@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client of the servers' APIs for the tests: `drive.py run URL...` or `drive.py healthy SECONDS URL...`; JSON out."""
+"""A client of the servers' APIs for the tests: `api_client.py run URL...` or `api_client.py healthy SECONDS URL...`; prints JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from langgraph_sdk import get_client
 
 
 async def run(url: str) -> dict[str, str]:
-    """One threaded run with a resumable stream, then one in the background; ids, last values, status of the second."""
+    """Start a run with a resumable stream, then one in the background; return ids, last values, status of the second."""
     client = get_client(url=url)
     thread = await client.threads.create()
     answer = {"thread": thread["thread_id"], "run": "", "text": ""}
@@ -37,7 +37,7 @@ async def run(url: str) -> dict[str, str]:
 
 
 def ok(url: str) -> bool:
-    """Whether the server and its database answer."""
+    """Return whether the server and its database answer."""
     try:
         with urllib.request.urlopen(f"{url}/ok?check_db=1", timeout=2) as response:
             return json.load(response).get("ok") is True
@@ -46,7 +46,7 @@ def ok(url: str) -> bool:
 
 
 def healthy(seconds: float, urls: list[str]) -> float:
-    """Wait until all are healthy; how long it took."""
+    """Wait until all servers are healthy; return the elapsed seconds."""
     begin = time.monotonic()
     while not all(ok(url) for url in urls):
         if time.monotonic() - begin > seconds:
@@ -56,7 +56,7 @@ def healthy(seconds: float, urls: list[str]) -> float:
 
 
 async def main() -> None:
-    """Do what the first word says."""
+    """Run the command in the first argument."""
     if sys.argv[1] == "healthy":
         print(json.dumps(healthy(float(sys.argv[2]), sys.argv[3:])))
     else:

@@ -1,15 +1,15 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Constant load on one server's API for the tests: `load.py URL --report FILE ...`; JSON into FILE and out.
+"""Constant load on one server's API for the tests: `load_generator.py URL --report FILE ...`; writes and prints JSON.
 
-Short requests at a fixed rate (half over new connections, half over kept ones), streams of given lengths that are
-opened again as they end, and background runs. Nothing is sent twice: what fails on a kept connection has failed.
+It sends short requests at a fixed rate (half over new connections, half over persistent ones), opens streams of given
+lengths again when they end, and starts background runs. There are no retries: a failure on a persistent connection counts.
 
-Client and caller mark moments by files. The client makes FILE.before when the start is over. The caller makes
-FILE.during and FILE.after, which part the requests by the moment they were due, and FILE.switch, which starts the
+Client and caller mark moments with files. The client creates FILE.before when the start is over. The caller creates
+FILE.during and FILE.after, which split the requests into phases by their due time, and FILE.switch, which starts the
 second wave of runs; all four of an earlier load are removed first. The load lasts --seconds, then until the file
---until exists, but not past --longest, or until SIGTERM. Then open streams and runs get their own time and --patience
-(the server lets them wait for a free worker) to end.
+--until exists, but at most --longest, or until SIGTERM. Then open streams and runs get their own time and --patience
+(they may wait for a free worker of the server) to end.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Cheap, and each is real: the second one asks the database.
+# Cheap but real requests: the second one queries the database.
 MIX: list[tuple[str, str, t.Any]] = [
     ("GET", "/ok", None),
     ("POST", "/threads/search", {"limit": 1}),
@@ -36,20 +36,20 @@ MIX: list[tuple[str, str, t.Any]] = [
 ]
 MARKS = ("before", "during", "after", "switch")
 STREAM = ("opened", "completed", "cut", "not_opened")
-START_SECONDS = 3  # all streams and runs are started in it: a phase of its own, not what an upgrade is compared with
+START_SECONDS = 3  # a separate phase in which all streams and runs start; an upgrade is not compared with it
 REQUEST_SECONDS = 30
 SHOWN = 10
 
 
 class Failure(Exception):
-    """An answer that is not the one asked for."""
+    """An unexpected response."""
 
 
 TROUBLE = (Failure, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, asyncio.LimitOverrunError)
 
 
 def describe(error: BaseException) -> str:
-    """An error in words that are the same for the same cause."""
+    """Return a description of an error that is the same for the same cause."""
     if isinstance(error, EOFError):
         return "the connection ended early"
     if isinstance(error, TimeoutError):
@@ -58,7 +58,7 @@ def describe(error: BaseException) -> str:
 
 
 async def body_of(reader: asyncio.StreamReader, head: str) -> bytes:
-    """The whole body of an answer; an EOFError unless it was properly ended."""
+    """Return the whole body of a response; raise EOFError if it is incomplete."""
     if "transfer-encoding: chunked" in head:
         parts = []
         while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
@@ -72,17 +72,17 @@ async def body_of(reader: asyncio.StreamReader, head: str) -> bytes:
 
 
 class Client:
-    """HTTP/1.1 with little work of its own, as what it takes from two processors is missing elsewhere."""
+    """A minimal HTTP/1.1 client, as it shares two processors with the servers."""
 
     def __init__(self, url: str, kept: int) -> None:
         parts = urllib.parse.urlsplit(url)
         self.host, self.port = parts.hostname, parts.port
-        self.kept, self.alive = kept, 0  # how many connections are to be kept, how many are
+        self.kept, self.alive = kept, 0  # the wanted and the actual number of persistent connections
         self.idle: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = deque()
         self.connections = {"opened": 0, "reused": 0, "closed_while_idle": 0}
 
     def take(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        """The connection that is idle for longest and that the server has not closed, once there are enough of them."""
+        """Return the longest idle open connection, once there are enough persistent ones."""
         while self.idle and self.alive >= self.kept:
             reader, writer = self.idle.popleft()
             if not (reader.at_eof() or reader.exception() or writer.is_closing()):
@@ -93,7 +93,7 @@ class Client:
         return None
 
     async def call(self, method: str, path: str, content: t.Any, until: float, keep: bool = False) -> t.Any:
-        """The body of the answer to one request, which is sent once; until is a time of the loop."""
+        """Send one request, without retries, and return the body of the response; until is a time of the loop."""
         used, writer = self.take() if keep else None, None
         self.alive += keep and not used
         again = False
@@ -121,13 +121,13 @@ class Client:
                 writer.close()
 
     async def json(self, method: str, path: str, content: t.Any = None) -> t.Any:
-        """What the API answers, over a connection of its own."""
+        """Return the API's response, over a new connection."""
         return json.loads(await self.call(method, path, content, asyncio.get_running_loop().time() + REQUEST_SECONDS))
 
 
 @dataclass
 class Work:
-    """One run of the demo graph, and what must come out of it."""
+    """One run of the demo graph, with its expected result."""
 
     text: str
     seconds: float
@@ -137,19 +137,19 @@ class Work:
 
     @property
     def request(self) -> dict[str, t.Any]:
-        """The body of the request that starts it."""
+        """Return the body of the request that starts it."""
         values = {"text": self.text, "seconds": self.seconds}
         return {"assistant_id": "agent", "input": values, "stream_mode": ["values"]}
 
     def done(self, values: t.Any) -> bool:
-        """Whether these are the graph's last values, with each node run once."""
+        """Return whether these are the graph's last values, with each node run once."""
         log = ["shout", f"wait {self.seconds:g} s", f"count {len(self.text)}"]
         return isinstance(values, dict) and values.get("text") == self.text.upper() and values.get("log") == log
 
 
 @dataclass
 class Load:
-    """The load, and all that it saw; times are seconds since it began."""
+    """The load and its measurements; times are seconds since its start."""
 
     options: argparse.Namespace
     client: Client
@@ -157,7 +157,7 @@ class Load:
     begin: float = 0.0
     ended: float = 0.0
     marks: dict[str, float] = field(default_factory=lambda: {"start": 0.0})
-    samples: list[tuple[float, float, str]] = field(default_factory=list)  # when due, how long it took, error
+    samples: list[tuple[float, float, str]] = field(default_factory=list)  # due time, duration, error
     lags: list[float] = field(default_factory=list)
     streams: dict[str, Counter[str]] = field(default_factory=dict)
     cuts: list[dict[str, t.Any]] = field(default_factory=list)
@@ -166,15 +166,15 @@ class Load:
     refused: list[dict[str, t.Any]] = field(default_factory=list)
 
     def now(self) -> float:
-        """Seconds since the load began."""
+        """Return the seconds since the start of the load."""
         return asyncio.get_running_loop().time() - self.begin
 
     def mark(self, name: str) -> Path:
-        """The file that marks a moment."""
+        """Return the path of a marker file."""
         return Path(f"{self.options.report}.{name}")
 
     async def watch(self) -> None:
-        """Note the marks, and end the load in time; a second wave is started on the way."""
+        """Record the marks, start a second wave of runs if requested, and end the load in time."""
         waves = [asyncio.create_task(self.wave())]
         while not self.over.is_set():
             await asyncio.sleep(0.05)
@@ -185,13 +185,13 @@ class Load:
                     self.marks[name] = self.now()
             if len(waves) < self.options.run_waves and "switch" in self.marks:
                 waves.append(asyncio.create_task(self.wave()))
-            told = not self.options.until or self.options.until.exists()
-            if self.now() >= self.options.longest or (self.now() >= self.options.seconds and told):
+            stopped = not self.options.until or self.options.until.exists()
+            if self.now() >= self.options.longest or (self.now() >= self.options.seconds and stopped):
                 self.over.set()
         await asyncio.gather(*waves)
 
     async def requests(self) -> None:
-        """Start each request when it is due, whatever became of those before it."""
+        """Start each request when it is due, independent of previous requests."""
         tasks = set()
         while not self.over.is_set():
             number, due = len(self.lags), len(self.lags) / self.options.rate
@@ -203,7 +203,7 @@ class Load:
         await asyncio.gather(*tasks)
 
     async def request(self, number: int, due: float) -> None:
-        """One short request; its time counts from when it was due."""
+        """Send one short request; its duration is measured from its due time."""
         method, path, content = MIX[number // 2 % len(MIX)]
         until, error = self.begin + due + REQUEST_SECONDS, ""
         try:
@@ -214,21 +214,21 @@ class Load:
         self.samples.append((due, self.now() - due, error))
 
     async def stream(self, length: float) -> None:
-        """Open a stream of this length, again whenever one has ended."""
+        """Open streams of this length, one after the other."""
         tally = self.streams.setdefault(f"{length:g}", Counter(dict.fromkeys(STREAM, 0)))
         while not (tally["opened"] and (self.options.once or self.over.is_set())):
             tally["opened"] += 1
             work, opened = Work(f"stream {length:g} no {tally['opened']}", length), self.now()
             error = await self.follow(work)
             tally["cut" if error else "completed"] += 1
-            tally["not_opened"] += not work.thread  # some of the cut ones
+            tally["not_opened"] += not work.thread  # these are included in the cut ones
             tally["longest_ms"] = max(tally["longest_ms"], round(1000 * (self.now() - opened)))
             if error:
                 self.cuts.append({"at_s": round(self.now(), 3), "opened_s": round(opened, 3), "text": error})
                 await asyncio.sleep(1)
 
     async def follow(self, work: Work) -> str:
-        """Read a stream to its end, which must be the graph's too: a server that stops may end a body properly."""
+        """Read a stream to its end, which must be the graph's end: a server that stops may end the body cleanly."""
         try:
             work.thread = (await self.client.json("POST", "/threads", {}))["thread_id"]
             until = self.begin + self.now() + work.seconds + self.options.patience
@@ -246,7 +246,7 @@ class Load:
         await asyncio.gather(*(self.create(work) for work in works))
 
     async def create(self, work: Work) -> None:
-        """Start one background run on a thread of its own."""
+        """Start one background run on a new thread."""
         try:
             work.thread = (await self.client.json("POST", "/threads", {}))["thread_id"]
             work.run = (await self.client.json("POST", f"/threads/{work.thread}/runs", work.request))["run_id"]
@@ -256,7 +256,7 @@ class Load:
             self.refused.append({"at_s": round(self.now(), 3), "text": describe(error)})
 
     async def judge(self, work: Work) -> dict[str, t.Any]:
-        """Wait for a run, as long as it may take, and say what became of it."""
+        """Wait for a run, for as long as it may take, and return its result."""
         while True:
             verdict: dict[str, t.Any] = {"run": work.run, "success": False, "attempt": None}
             try:
@@ -275,7 +275,7 @@ class Load:
             await asyncio.sleep(1)
 
     async def all(self) -> dict[str, t.Any]:
-        """Put the load on, wait for what it left open, and report."""
+        """Run the load, wait for open streams and runs, and return the report."""
         loop = asyncio.get_running_loop()
         for name in MARKS:
             self.mark(name).unlink(missing_ok=True)
@@ -330,7 +330,7 @@ class Load:
             "lost": len(lost),
             "statuses": Counter(verdict["status"] for verdict in verdicts),
             "last_attempts": Counter(str(verdict["attempt"]) for verdict in verdicts),
-            "attempted_twice": None,  # the caller knows, from the servers' logs
+            "attempted_twice": None,  # the caller knows this from the servers' logs
             "not_created": self.refused[:SHOWN],
             "lost_runs": lost[:SHOWN],
             "ids": [work.run for work in self.runs],
@@ -338,14 +338,14 @@ class Load:
 
 
 def milliseconds(seconds: list[float]) -> dict[str, float | None]:
-    """Middle, 99th percentile and maximum, each a value that was measured."""
+    """Return median, 99th percentile and maximum, each a measured value."""
     ordered, ranks = sorted(seconds) or [math.nan], {"p50_ms": 0.5, "p99_ms": 0.99, "max_ms": 1.0}
     values = {name: round(1000 * ordered[math.ceil(rank * len(ordered)) - 1], 2) for name, rank in ranks.items()}
     return {name: value if seconds else None for name, value in values.items()}
 
 
 def loopback(url: str) -> str:
-    """The URL, if it is one of this machine: nobody else gets this load."""
+    """Return the URL if it is on the loopback: the load must not reach other machines."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme != "http" or not parts.port or parts.path.strip("/"):
         raise ValueError(url)
@@ -355,18 +355,18 @@ def loopback(url: str) -> str:
 
 
 def lengths(text: str) -> list[float]:
-    """Seconds, parted by commas."""
+    """Parse seconds, separated by commas."""
     return [float(word) for word in text.split(",") if word]
 
 
 def arguments() -> argparse.Namespace:
-    """What the caller wants."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("url", type=loopback, help="http://ADDRESS:PORT, of this machine")
     add("--report", type=Path, required=True, help="FILE")
     add("--seconds", type=float, default=60, help="the shortest load")
-    add("--until", type=Path, help="the load goes on until this file exists")
+    add("--until", type=Path, help="the load continues until this file exists")
     add("--longest", type=float, default=600, help="the longest load")
     add("--rate", type=float, default=50, help="requests per second")
     add("--kept", type=int, default=20, help="connections that are kept")
@@ -380,7 +380,7 @@ def arguments() -> argparse.Namespace:
 
 
 async def main() -> None:
-    """Put the load on and write the report."""
+    """Run the load and write the report."""
     options = arguments()
     report = await Load(options, Client(options.url, options.kept)).all()
     options.report.write_text(json.dumps(report, indent=2) + "\n")
