@@ -167,10 +167,10 @@ class ActionModule(ActionBase):
         builds, problems = check_builds(raw)
         warnings: list[str] = []
         for build in () if problems else builds:
-            directory = find_file(self, build["folder"], task_vars)
+            directory = find_file(self, build["directory"], task_vars)
             if directory is None or not os.path.isdir(directory):
-                finding = f"there is no directory '{printable(build['folder'])}' on the control node"
-                problems.append(Problem(build["label"], "folder", finding, "set the path of the application"))
+                finding = f"there is no directory '{printable(build['directory'])}' on the control node"
+                problems.append(Problem(build["label"], "directory", finding, "set the path of the application"))
                 continue
             try:
                 config = read_config(_read(directory, build["config"]))
@@ -183,7 +183,7 @@ class ActionModule(ActionBase):
                     Problem(build["label"], "config", f"{printable(build['config'])} {error}", "correct the file")
                 )
             else:
-                build |= {"folder": directory, "env": env}
+                build |= {"directory": directory, "env": env}
                 warnings += _build_warnings(build, config)
         return builds, warnings, problems
 

@@ -54,7 +54,7 @@ class ActionModule(ActionBase):
             if existing is not None:
                 return {"changed": False, "images": existing}
             for build in builds:
-                build["path"] = build["folder"]
+                build["path"] = build["directory"]
             with progress(f"building {listed([build['image'] for build in builds])}"):
                 return self._module({**arguments, "builds": builds}, task_vars)
         result = self._module({**arguments, "builds": builds}, task_vars)
@@ -64,19 +64,19 @@ class ActionModule(ActionBase):
         if not missing:
             return result
         for build in missing:
-            display.display(f"  building {build['image']} from {build['folder']}")
+            display.display(f"  building {build['image']} from {build['directory']}")
             self._ship(build, result["spool"], task_vars)
         with progress(f"building {listed([build['image'] for build in missing])}"):
             return self._module({**arguments, "builds": builds}, task_vars)
 
     def _complete(self, build: Vars, task_vars: Vars) -> Vars:
         build = {key: value for key, value in build.items() if value is not None}
-        directory = find_file(self, str(build.get("folder")), task_vars)
+        directory = find_file(self, str(build.get("directory")), task_vars)
         if directory is None or not os.path.isdir(directory):
             raise AnsibleActionFail(
-                f"image '{build.get('image')}', option 'folder': there is no directory '{build.get('folder')}'"
+                f"image '{build.get('image')}', option 'directory': there is no directory '{build.get('directory')}'"
             )
-        build |= {"image": normal_reference(build["image"]), "folder": os.path.abspath(directory)}
+        build |= {"image": normal_reference(build["image"]), "directory": os.path.abspath(directory)}
         return {**build, "source": source_hash(build)}
 
     def _local(self) -> bool:
@@ -90,8 +90,8 @@ class ActionModule(ActionBase):
         with tempfile.TemporaryDirectory(prefix="langgraph-build-") as temporary:
             packed = os.path.join(temporary, "context.tar")
             with tarfile.open(packed, "w") as archive:
-                for path in context(build["folder"], build.get("config") or "langgraph.json"):
-                    archive.add(os.path.join(build["folder"], path), path, recursive=False)
+                for path in context(build["directory"], build.get("config") or "langgraph.json"):
+                    archive.add(os.path.join(build["directory"], path), path, recursive=False)
             with open(packed, "rb") as file:
                 build |= {"path": target, "checksum": hashlib.file_digest(file, "sha256").hexdigest()}
             copied = copy_file(self, packed, target, task_vars)
@@ -139,8 +139,8 @@ def _below(directory: str, pattern: str) -> str:
 def source_hash(build: t.Mapping[str, t.Any]) -> str:
     """Return the hash of an image's sources: the files with their modes, and the build options."""
     digest = hashlib.sha256(json.dumps({key: build.get(key) for key in _HASHED}, sort_keys=True).encode())
-    for path in context(build["folder"], build.get("config") or "langgraph.json"):
-        full = os.path.join(build["folder"], path)
+    for path in context(build["directory"], build.get("config") or "langgraph.json"):
+        full = os.path.join(build["directory"], path)
         mode = os.lstat(full).st_mode
         digest.update(os.fsencode(f"\0{path}\0{mode:o}\0"))
         if os.path.islink(full):

@@ -41,7 +41,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Deploy the deployments
+- name: Roll out new and changed deployments
   selfhost.langgraph.deployment_rollout:
     deployments: "{{ checked.deployments
       | selfhost.langgraph.rollout_deployments(redis.databases, redis=redis_address, postgres=postgres_address) }}"

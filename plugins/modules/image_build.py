@@ -46,12 +46,12 @@ options:
           - Name and tag of the image. An image with a registry, C(REGISTRY/NAME:TAG), can be pushed there.
         type: str
         required: true
-      folder:
+      directory:
         description: Directory of the application on the control node. All of it is the build context.
         type: path
         required: true
       config:
-        description: Path of C(langgraph.json) in O(builds[].folder).
+        description: Path of C(langgraph.json) in O(builds[].directory).
         type: str
         default: langgraph.json
       base_image:
@@ -115,7 +115,7 @@ EXAMPLES = r"""
   selfhost.langgraph.image_build:
     builds:
       - image: registry.example.com/support-bot:1.4.2
-        folder: ../support-bot
+        directory: ../support-bot
         api_version: 0.16.7
   delegate_to: localhost
 """
@@ -197,7 +197,7 @@ def main() -> None:
     """Read the options and hand over."""
     build = {
         "image": {"type": "str", "required": True},
-        "folder": {"type": "path", "required": True},
+        "directory": {"type": "path", "required": True},
         "config": {"type": "str", "default": "langgraph.json"},
         "base_image": {"type": "str"},
         "api_version": {"type": "str"},

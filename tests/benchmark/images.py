@@ -71,7 +71,7 @@ def _wanted(image: str, address: str | None = None) -> tuple[str, ...]:
     if image == "demo-agent:1":
         variables |= {"image_archives": [str(BUILD / "images/demo-agent.tar")], "image_pull": "never"}
     else:
-        build = {"folder": str(DIRECTORY / "ours"), "base_image": BASE, "pull": False, "network": "none"}
+        build = {"directory": str(DIRECTORY / "ours"), "base_image": BASE, "pull": False, "network": "none"}
         variables |= {"image_builds": [{"image": image, **build}], "image_archives": [], "image_pull": "always"}
     if address:
         variables |= {"registry_name": address, "registry_bind_address": address, "registry_password": PASSWORD}

@@ -27,7 +27,7 @@ mkdir -p "$BUILD/demo"
   "$TOOLS/host.sh" inventory "server=$HOST"
   # Files that a user has next to the inventory are in build/ here.
   # The substitute of the vendor's base image is on this machine, and needs no network.
-  echo "      image_builds: [{image: 'demo-agent:1', folder: '$EXAMPLE/app', base_image: $PREFIX/langgraph-api, pull: false, network: none}]"
+  echo "      image_builds: [{image: 'demo-agent:1', directory: '$EXAMPLE/app', base_image: $PREFIX/langgraph-api, pull: false, network: none}]"
   echo "      langgraph_secret_key: \"{{ lookup('ansible.builtin.password', '$BUILD/demo/secret_key', length=64) }}\""
 } >"$INVENTORY"
 run "ansible-playbook site.yml" play

@@ -98,7 +98,7 @@ wheels_for() { # 3.13
 }
 
 # A stamp stores the hash of all inputs of a result.
-hash_of() { # files, folders or plain words -> one hash
+hash_of() { # files, directories or plain words -> one hash
   local item
   for item in "$@"; do
     if [ -e "$item" ]; then

@@ -42,7 +42,7 @@ def application(tmp_path: Path) -> t.Callable[..., dict[str, t.Any]]:
             known = json.loads((directory / "langgraph.json").read_text())
             text = config if isinstance(config, str) else json.dumps({**known, **config})
             (directory / "langgraph.json").write_text(text)
-        entry = {"image": image, "folder": str(directory), "base_image": BASE, "pull": False, "network": "none"}
+        entry = {"image": image, "directory": str(directory), "base_image": BASE, "pull": False, "network": "none"}
         return {**entry, **options}
 
     return make

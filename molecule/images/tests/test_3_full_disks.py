@@ -226,6 +226,6 @@ def test_a_build_host_builds_from_a_copied_directory(small, cli, application):
     )
     assert done.returncode == 0, done.stdout
     container = next(line.split()[0] for line in running(small).splitlines() if "shipped-bot" in line)
-    held = small.on(HOST, "docker", "exec", container, "ls", "-A", f"/deps/{Path(entry['folder']).name}").split()
+    held = small.on(HOST, "docker", "exec", container, "ls", "-A", f"/deps/{Path(entry['directory']).name}").split()
     assert "RELEASE" in held
     assert "left.secret" not in held

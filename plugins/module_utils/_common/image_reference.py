@@ -50,9 +50,9 @@ def normal_reference(image: str) -> str:
     if image.startswith("library/") and image.count("/") == 1:
         image = image.removeprefix("library/")
     name, at, digest = image.partition("@")
-    folder, slash, last = name.rpartition("/")
+    prefix, slash, last = name.rpartition("/")
     if at:
-        return f"{folder}{slash}{last.partition(':')[0]}@{digest}"
+        return f"{prefix}{slash}{last.partition(':')[0]}@{digest}"
     return image if ":" in last else f"{image}:latest"
 
 
@@ -69,8 +69,8 @@ def registry_of(image: str) -> str | None:
 def repository_of(image: str) -> str:
     """Return a reference without its tag and digest, as the engine lists it."""
     name = normal_reference(image).partition("@")[0]
-    folder, slash, last = name.rpartition("/")
-    return f"{folder}{slash}{last.partition(':')[0]}"
+    prefix, slash, last = name.rpartition("/")
+    return f"{prefix}{slash}{last.partition(':')[0]}"
 
 
 def short(image: str) -> str:

@@ -16,7 +16,7 @@ LONGEST_SHOWN = 60
 _KINDS: tuple[tuple[t.Any, str], ...] = (
     (bool, "true or false"),
     ((int, float), "a number"),
-    (str, "text"),
+    (str, "a string"),
     (t.Mapping, "a mapping"),
     ((list, tuple), "a list"),
     (datetime.date, "a date"),

@@ -96,7 +96,7 @@ def source_directories(builds: t.Sequence[Build]) -> t.Iterator[dict[str, str]]:
         work = stack.enter_context(_spool.work()) if shipped else ""
         for number, build in enumerate(shipped):
             # The CLI uses the name in the image too: two build hosts must build the same image from one directory.
-            directory = os.path.join(work, str(number), os.path.basename(build["folder"]))
+            directory = os.path.join(work, str(number), os.path.basename(build["directory"]))
             _unpack(build, directory)
             found[build["image"]] = directory
         yield found

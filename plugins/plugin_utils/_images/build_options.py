@@ -29,7 +29,7 @@ PLACE = "image_builds"
 # Option -> type and default; None: not set. In the order of the documentation.
 OPTIONS: dict[str, tuple[str, t.Any]] = {
     "image": ("str", None),
-    "folder": ("str", None),
+    "directory": ("str", None),
     "config": ("str", "langgraph.json"),
     "base_image": ("str", None),
     "api_version": ("str", None),
@@ -47,7 +47,7 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "dict": (t.Mapping, "a mapping of strings"),  # type: ignore[dict-item]
     "list": ((list, tuple), "a list of strings"),
 }
-_REQUIRED = ("image", "folder")
+_REQUIRED = ("image", "directory")
 # Names that docker build accepts in --build-arg and as a --secret id.
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Build arguments are passed in the environment: these would change the build programs themselves.
@@ -63,7 +63,9 @@ def check_builds(raw: t.Any) -> tuple[list[dict[str, t.Any]], list[Problem]]:
     for position, entry in enumerate(raw, start=1):
         label = f"{PLACE} entry {position}"
         if not isinstance(entry, t.Mapping):
-            problems.append(Problem(label, "-", "is not a mapping", "write a mapping with at least image and folder"))
+            problems.append(
+                Problem(label, "-", "is not a mapping", "write a mapping with at least image and directory")
+            )
             continue
         build, found = _check_one(entry, label)
         builds.append(build)
@@ -117,7 +119,7 @@ def _rules(build: t.Mapping[str, t.Any]) -> t.Iterator[Problem]:
         finding = f"'{printable(image)}' has no registry to push to"
         yield Problem(label, "push", finding, "write REGISTRY/NAME:TAG as image, or remove push")
     yield from _base_rules(label, build["base_image"] or "")
-    for name in ("config", "network", "base_image", "api_version", "folder"):
+    for name in ("config", "network", "base_image", "api_version", "directory"):
         if build[name] and (str(build[name]).startswith("-") or not str(build[name]).isprintable()):
             # The value becomes an argument of a command.
             yield Problem(label, name, "begins with a hyphen or has a line break", "write only the value")

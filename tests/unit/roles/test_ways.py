@@ -89,7 +89,7 @@ def test_an_image_built_by_one_batch_is_not_built_again(fleet: Fleet) -> None:
     variables = {
         **HOLD["vars"],
         "langgraph_deployments": [MADE],
-        "image_builds": [{"image": BUILT, "folder": str(fleet.directory / "app")}],
+        "image_builds": [{"image": BUILT, "directory": str(fleet.directory / "app")}],
     }
     play = {**HOLD, "vars": variables, "roles": [], "tasks": BRING, "serial": 1}
     done = fleet.play([play], "--check", DOCKER_HOST="unix:///nowhere")

@@ -125,7 +125,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     "image-by-its-build": (
         {
             "langgraph_deployments": [BOT, {**OTHER, "image": "no/such:1"}],
-            "image_builds": [{"image": "bot:1", "folder": "app", "api_version": "0.7.1"}],
+            "image_builds": [{"image": "bot:1", "directory": "app", "api_version": "0.7.1"}],
             "image_pull": "never",
         },
         [
@@ -142,22 +142,22 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
             "langgraph_deployments": [BOT],
             "image_builds": [
                 "planted-text",
-                {**SECRETS, "image": "bot", "folder": 5, "push": "yes"},
+                {**SECRETS, "image": "bot", "directory": 5, "push": "yes"},
                 {
                     "image": "bot:1",
-                    "folder": "app",
+                    "directory": "app",
                     "build_args": {"A": ["planted-list"]},
                     "build_secrets": "planted-s",
                 },
-                {"image": "bot:1", "folder": "app", "imoge": "x", "readable_build_args": ["TOKEN=planted-r"]},
+                {"image": "bot:1", "directory": "app", "imoge": "x", "readable_build_args": ["TOKEN=planted-r"]},
             ],
         },
         [
-            "image_builds entry 1, option '-': is not a mapping; write a mapping with at least image and folder",
-            "image_builds entry 2, option 'folder': is a number; it must be a string",
-            "image_builds entry 2, option 'push': is text; it must be true or false",
+            "image_builds entry 1, option '-': is not a mapping; write a mapping with at least image and directory",
+            "image_builds entry 2, option 'directory': is a number; it must be a string",
+            "image_builds entry 2, option 'push': is a string; it must be true or false",
             "image_builds entry 2, option 'image': 'bot' has no tag; give each release its own tag",
-            "image_builds entry 3, option 'build_secrets': is text; it must be a mapping of strings",
+            "image_builds entry 3, option 'build_secrets': is a string; it must be a mapping of strings",
             "image_builds entry 3, option 'build_args': A is a list; it must be a string: write it in quotes",
             "image_builds entry 4, option 'imoge': is not an option of a build; did you mean 'image'?",
             "image_builds entry 4, option 'readable_build_args': 'TOKEN' is not among build_args; remove it or "
@@ -169,20 +169,20 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         {
             "langgraph_deployments": [{**BOT, "prot": 1}],
             "image_builds": [
-                {**SECRETS, "image": "a:1", "folder": "none"},
-                {**SECRETS, "image": "b:1", "folder": "bad.env"},
-                {**SECRETS, "image": "c:1", "folder": "app", "config": "none.json"},
-                {**SECRETS, "image": "d:1", "folder": "app", "config": "text.json"},
-                {**SECRETS, "image": "e:1", "folder": "app", "config": "list.json"},
-                {**SECRETS, "image": "f:1", "folder": "app", "config": "no-env.json"},
-                {**SECRETS, "image": "g:1", "folder": "app", "config": "bad-env.json"},
-                {**SECRETS, "image": "h:1", "folder": "app", "config": "bad-name.json"},
+                {**SECRETS, "image": "a:1", "directory": "none"},
+                {**SECRETS, "image": "b:1", "directory": "bad.env"},
+                {**SECRETS, "image": "c:1", "directory": "app", "config": "none.json"},
+                {**SECRETS, "image": "d:1", "directory": "app", "config": "text.json"},
+                {**SECRETS, "image": "e:1", "directory": "app", "config": "list.json"},
+                {**SECRETS, "image": "f:1", "directory": "app", "config": "no-env.json"},
+                {**SECRETS, "image": "g:1", "directory": "app", "config": "bad-env.json"},
+                {**SECRETS, "image": "h:1", "directory": "app", "config": "bad-name.json"},
             ],
         },
         [
-            "image_builds entry 1, option 'folder': there is no directory 'none' on the control node; set the "
+            "image_builds entry 1, option 'directory': there is no directory 'none' on the control node; set the "
             "path of the application",
-            "image_builds entry 2, option 'folder': there is no directory 'bad.env' on the control node; set "
+            "image_builds entry 2, option 'directory': there is no directory 'bad.env' on the control node; set "
             "the path of the application",
             "image_builds entry 3, option 'config': 'FOLDER/app' has no file 'none.json'; set its path in the directory",
             "image_builds entry 4, option 'config': text.json is not JSON (Expecting value: line 1 column 1 "
@@ -200,7 +200,7 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     "merged-env": (
         {
             "langgraph_deployments": [BOT],
-            "image_builds": [{"image": "bot:1", "folder": "app", "config": "spill.json", "merge_env": True}],
+            "image_builds": [{"image": "bot:1", "directory": "app", "config": "spill.json", "merge_env": True}],
         },
         [
             "deployment 'support-bot', option 'env.SPILL': has a line break; the engine's environment file cannot contain one: "
@@ -286,7 +286,7 @@ BUILDS = [
     {
         **SECRETS,
         "image": "docker.io/library/bot:1",
-        "folder": "app",
+        "directory": "app",
         "config": "merged.json",
         "api_version": "0.7.1",
         "merge_env": True,
@@ -294,11 +294,11 @@ BUILDS = [
     {
         **SECRETS,
         "image": "r.example:5000/r:1",
-        "folder": "{{ inventory_dir }}/app",
+        "directory": "{{ inventory_dir }}/app",
         "config": "pinned.json",
         "pull": False,
     },
-    {**SECRETS, "image": "nobody:1", "folder": "app", "config": "pinned.json", "readable_build_args": ["TOKEN"]},
+    {**SECRETS, "image": "nobody:1", "directory": "app", "config": "pinned.json", "readable_build_args": ["TOKEN"]},
 ]
 GOOD = {
     "good": {"langgraph_deployments": [BOT, OTHER, {"name": "gone", "state": "absent"}]},
@@ -310,14 +310,14 @@ GOOD = {
     "warned": {
         "langgraph_deployments": [BOT],
         "image_builds": [
-            {**SECRETS, "image": "bot:1", "folder": "app"},
-            {**SECRETS, "image": "two:1", "folder": "app", "config": "pinned.json"},
-            {**SECRETS, "image": "three:1", "folder": "app", "config": "merged.json", "api_version": "0.7"},
-            {**SECRETS, "image": "four:1", "folder": "app", "config": "sub/deep.json", "pull": False},
+            {**SECRETS, "image": "bot:1", "directory": "app"},
+            {**SECRETS, "image": "two:1", "directory": "app", "config": "pinned.json"},
+            {**SECRETS, "image": "three:1", "directory": "app", "config": "merged.json", "api_version": "0.7"},
+            {**SECRETS, "image": "four:1", "directory": "app", "config": "sub/deep.json", "pull": False},
             {
                 **SECRETS,
                 "image": "five:1",
-                "folder": "app",
+                "directory": "app",
                 "base_image": "x/langgraph-server:0.2.18",
                 "merge_env": True,
             },
@@ -378,7 +378,7 @@ PLAY = """
           - __langgraph_checked.images | map(attribute='source') == ['build', 'build']
           # Those that a deployment of the host needs, with their directories on the control node.
           - __langgraph_checked.builds | map(attribute='image') == ['docker.io/library/bot:1', 'r.example:5000/r:1']
-          - __langgraph_checked.builds | map(attribute='folder') | unique == [inventory_dir ~ '/app']
+          - __langgraph_checked.builds | map(attribute='directory') | unique == [inventory_dir ~ '/app']
           - __langgraph_checked.builds[0].build_args == dict(TOKEN='planted-' ~ 'arg')
           - __langgraph_checked.builds[0].build_secrets == dict(NPM='planted-' ~ 'build-secret')
           - "'merge_env' not in __langgraph_checked.builds[0] and 'env' not in __langgraph_checked.builds[0]"

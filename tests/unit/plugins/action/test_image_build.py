@@ -45,7 +45,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def hashed(directory: Path, **options: t.Any) -> str:
-    return source_hash({"folder": str(directory), "image": "bot:1", **options})
+    return source_hash({"directory": str(directory), "image": "bot:1", **options})
 
 
 def test_context(directory: Path) -> None:

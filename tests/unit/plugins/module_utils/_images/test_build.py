@@ -42,7 +42,7 @@ with_cli = pytest.mark.skipif(not CLI.exists(), reason="langgraph-cli is not ins
 def build(**changes: t.Any) -> dict[str, t.Any]:
     return {
         "image": "bot:1",
-        "folder": "/apps/bot",
+        "directory": "/apps/bot",
         "config": "langgraph.json",
         "base_image": None,
         "api_version": None,

@@ -89,10 +89,10 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "port is missing": (bot(port=...), line("port", "is missing; set it to a whole number")),
     "port is true": (bot(port=True), line("port", "is true or false (True); it must be a whole number")),
-    "port is text": (bot(port="http"), line("port", "is text (http); it must be a whole number")),
+    "port is text": (bot(port="http"), line("port", "is a string (http); it must be a whole number")),
     "port is a fraction": (bot(port=80.5), line("port", "is a number (80.5); it must be a whole number")),
-    "port is a digit of another script": (bot(port="²"), line("port", "is text (²); it must be a whole number")),
-    "port is two lines": (bot(port="80\n81"), line("port", "is text (80 81); it must be a whole number")),
+    "port is a digit of another script": (bot(port="²"), line("port", "is a string (²); it must be a whole number")),
+    "port is two lines": (bot(port="80\n81"), line("port", "is a string (80 81); it must be a whole number")),
     "port is too large": (bot(port=65536), line("port", "65536 is too large; it must be at most 65535")),
     "port is zero": (bot(port="0"), line("port", "0 is too small; it must be at least 1")),
     "address is a name": (
@@ -200,7 +200,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(hostname=f"{'a.' * 127}"),
         line("hostname", f"'{'a.' * 28}a...' is not a host name; write it as support.example.com"),
     ),
-    "TLS is a word": (bot(tls="maybe"), line("tls", "is text (maybe); it must be true or false")),
+    "TLS is a word": (bot(tls="maybe"), line("tls", "is a string (maybe); it must be true or false")),
     "prefix of a slash": (bot(mount_prefix="/"), line("mount_prefix", "'/' ends with a slash; remove the option")),
     "AES key of 5 bytes": (
         bot(langgraph_aes_key="short"),
@@ -245,7 +245,10 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(extensions=["vector", 5]),
         line("extensions", "is a list with items that are not strings; it must be a list of strings"),
     ),
-    "text for a list": (bot(extensions="vector"), line("extensions", "is text (vector); it must be a list of strings")),
+    "text for a list": (
+        bot(extensions="vector"),
+        line("extensions", "is a string (vector); it must be a list of strings"),
+    ),
     "SQL for an extension": (
         bot(extensions=["vector; drop"]),
         line(
@@ -281,7 +284,7 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         ),
     ),
     "env is a list": (bot(env=["A=1"]), line("env", "is a list; it must be a mapping")),
-    "env is text": (bot(env="A=1"), line("env", "is text; it must be a mapping")),
+    "env is text": (bot(env="A=1"), line("env", "is a string; it must be a mapping")),
     "newline in a variable": (
         bot(env={"CERT": "a\nb"}),
         line(
@@ -603,7 +606,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
     "env_file with an invalid number": (
         (bot(env_file="bot.env"),),
         {"env_files": {"bot.env": "N_JOBS_PER_WORKER=many\n"}},
-        line("n_jobs_per_worker", "is text (many); it must be a whole number"),
+        line("n_jobs_per_worker", "is a string (many); it must be a whole number"),
     ),
     "address of the role": (
         (BOT,),
@@ -879,7 +882,7 @@ def test_an_invalid_image_has_no_env(image: t.Any) -> None:
 def test_problems_in_the_env_of_an_image_are_reported() -> None:
     found = lines(BOT, image_envs={"support-bot:1": {"N_JOBS_PER_WORKER": "many", "A": "s3cr3t-Value-91\nx"}})
     assert [text.partition(";")[0] for text in found] == [
-        "deployment 'support-bot', option 'n_jobs_per_worker': is text (many)",
+        "deployment 'support-bot', option 'n_jobs_per_worker': is a string (many)",
         "deployment 'support-bot', option 'env.A': has a line break",
     ]
 

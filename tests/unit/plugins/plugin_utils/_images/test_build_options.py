@@ -20,7 +20,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_o
     pushes,
 )
 
-BUILD = {"image": "bot:1", "folder": "apps/bot"}
+BUILD = {"image": "bot:1", "directory": "apps/bot"}
 SECRET = "s3cr3t-Value-91"
 DIGEST = "sha256:" + "0f" * 32
 
@@ -47,16 +47,16 @@ def line(option: str, message: str, number: int = 1) -> list[str]:
 HYPHEN = "begins with a hyphen or has a line break; write only the value"
 NO_NAME = "is not a valid image name; write NAME:TAG or REGISTRY/NAME:TAG"
 REFUSED: dict[str, tuple[tuple[t.Any, ...], list[str]]] = {
-    "text": (("apps/bot",), line("-", "is not a mapping; write a mapping with at least image and folder")),
-    "null": ((BUILD, None), line("-", "is not a mapping; write a mapping with at least image and folder", 2)),
+    "text": (("apps/bot",), line("-", "is not a mapping; write a mapping with at least image and directory")),
+    "null": ((BUILD, None), line("-", "is not a mapping; write a mapping with at least image and directory", 2)),
     "no image": ((build(image=...),), line("image", "is missing; set it to a string")),
-    "no folder": ((build(folder=""),), line("folder", "is missing; set it to a string")),
+    "no directory": ((build(directory=""),), line("directory", "is missing; set it to a string")),
     "neither, twice": (
         ({}, {}),
         [
             problem
             for number in (1, 2)
-            for option in ("image", "folder")
+            for option in ("image", "directory")
             for problem in line(option, "is missing; set it to a string", number)
         ],
     ),
@@ -76,7 +76,7 @@ REFUSED: dict[str, tuple[tuple[t.Any, ...], list[str]]] = {
         line("image", "'r.example:5000/bot' has no tag; give each release its own tag"),
     ),
     "built twice": (
-        (BUILD, build(image="other:1"), build(folder="apps/other")),
+        (BUILD, build(image="other:1"), build(directory="apps/other")),
         line("image", "is built twice; give each directory its own image", 3),
     ),
     "built twice under another spelling": (
@@ -96,7 +96,7 @@ REFUSED: dict[str, tuple[tuple[t.Any, ...], list[str]]] = {
         (build(**{f"KEY={SECRET}": None}),),
         line("KEY", f"is not an option of a build; the options are {', '.join(OPTIONS)}"),
     ),
-    "pull is text": ((build(pull="yes"),), line("pull", "is text; it must be true or false")),
+    "pull is text": ((build(pull="yes"),), line("pull", "is a string; it must be true or false")),
     "push is a number": ((build(push=1),), line("push", "is a number; it must be true or false")),
     "merge_env is a list": ((build(merge_env=[]),), line("merge_env", "is a list; it must be true or false")),
     "version is a number": ((build(api_version=0.7),), line("api_version", "is a number; it must be a string")),
@@ -106,17 +106,17 @@ REFUSED: dict[str, tuple[tuple[t.Any, ...], list[str]]] = {
     ),
     "secrets are text": (
         (build(build_secrets=SECRET),),
-        line("build_secrets", "is text; it must be a mapping of strings"),
+        line("build_secrets", "is a string; it must be a mapping of strings"),
     ),
     "names are text": (
         (build(readable_build_args="A"),),
-        line("readable_build_args", "is text; it must be a list of strings"),
+        line("readable_build_args", "is a string; it must be a list of strings"),
     ),
     "an option instead of a value: config": ((build(config="--help"),), line("config", HYPHEN)),
     "an option instead of a value: network": ((build(network="-x"),), line("network", HYPHEN)),
     "an option instead of a value: base_image": ((build(base_image="--pull"),), line("base_image", HYPHEN)),
     "an option instead of a value: api_version": ((build(api_version="-1"),), line("api_version", HYPHEN)),
-    "an option instead of a value: folder": ((build(folder="-bot"),), line("folder", HYPHEN)),
+    "an option instead of a value: directory": ((build(directory="-bot"),), line("directory", HYPHEN)),
     "tagged base": (
         (build(base_image="r.example:5000/base:1"),),
         line(
@@ -188,7 +188,7 @@ def test_refused(entries: tuple[t.Any, ...], expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "what"), [({}, "a mapping"), ("apps", "text"), (5, "a number"), (True, "true or false")]
+    ("raw", "what"), [({}, "a mapping"), ("apps", "a string"), (5, "a number"), (True, "true or false")]
 )
 def test_not_a_list(raw: t.Any, what: str) -> None:
     builds, problems = check_builds(raw)
@@ -203,7 +203,7 @@ def test_defaults() -> None:
     assert found == {
         "label": "image_builds entry 1",
         "image": "bot:1",
-        "folder": "apps/bot",
+        "directory": "apps/bot",
         "config": "langgraph.json",
         "base_image": None,
         "api_version": None,
@@ -215,7 +215,7 @@ def test_defaults() -> None:
         "merge_env": False,
         "push": False,
     }
-    assert complete(build(**dict.fromkeys(set(OPTIONS) - {"image", "folder"}))) == [found]
+    assert complete(build(**dict.fromkeys(set(OPTIONS) - {"image", "directory"}))) == [found]
 
 
 def test_an_empty_list_is_allowed() -> None:

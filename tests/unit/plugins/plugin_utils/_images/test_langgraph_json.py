@@ -131,7 +131,7 @@ CONFIGS = {
     '{"graphs": {': "is not JSON (Expecting property name enclosed in double quotes: line 1...)",
     '{"env": {"A": s3cr3t-Value-91}}': "is not JSON (Expecting value: line 1 column 15 (char 14))",
     "[]": "is a list, not a mapping",
-    '"s3cr3t-Value-91"': "is text, not a mapping",
+    '"s3cr3t-Value-91"': "is a string, not a mapping",
     "null": "is null, not a mapping",
     "5": "is a number, not a mapping",
 }
