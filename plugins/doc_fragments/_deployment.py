@@ -106,14 +106,15 @@ options:
         description:
           - Patterns of the channels that the deployment's Redis user may use. The default is
             O(deployments[].redis_key_patterns).
-          - Channels ignore Redis numbers, so patterns that meet those of another deployment of the same server are refused.
+          - Redis channels are not separated by database number, so patterns that overlap with those of another deployment of the
+            same server are refused.
           - Changing it changes the user's rights at once, without a restart.
         type: list
         elements: str
       redis_shared_channels:
         description:
-          - Whether its channels may meet those of other deployments that have this set too. It is for servers with fixed
-            channels. Each of them then hears the events of the others, and can forge them.
+          - Whether its channels may overlap with those of other deployments that have this set too. It is for servers with
+            fixed channels. Each of these deployments can then read and forge the events of the others.
           - It is kept as a right of the deployment's Redis user, so that it counts for deployments that another play has listed.
         type: bool
         default: false
