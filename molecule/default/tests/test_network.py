@@ -34,6 +34,14 @@ class Stage:
     def __init__(self, world: t.Any) -> None:
         self.world, self.neighbour = world, f"{world.name}-neighbour"
         self.address = self._address(world.name)
+        self._resolver = self._rules_of_resolver()
+
+    def _rules_of_resolver(self) -> list[str]:
+        """The rules by which the engine under the test hosts answers DNS inside of them. On a real host there are none."""
+        rules = self._on_host("iptables-save", "-t", "nat").splitlines()
+        return [
+            rule for rule in rules if "127.0.0.11" in rule or rule.startswith((":DOCKER_OUTPUT", ":DOCKER_POSTROUTING"))
+        ]
 
     @staticmethod
     def _address(name: str) -> str:
@@ -83,7 +91,10 @@ class Stage:
         self._listen(self.world.name, *places)
 
     def remove(self) -> None:
-        """Take away all that was planted."""
+        """Take away all that was planted, and put back the one thing that a flush of all rules takes from a test host."""
+        if self._resolver and not self._rules_of_resolver():
+            rules = "\n".join(["*nat", *self._resolver, "COMMIT", ""])
+            docker("exec", "-i", self.world.name, "iptables-restore", "--noflush", text=rules)
         docker("rm", "--force", self.neighbour)
         self._on_host("sh", "-c", "docker rm --force theirs; pkill -f '[l]isten tcp:0.0.0.0:2222'; true")
         for address in METADATA:
