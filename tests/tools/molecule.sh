@@ -12,11 +12,13 @@ if [ $# = 0 ]; then
   set -- "${@%/molecule.yml}"
 fi
 hosts=(selfhost-langgraph-bookworm selfhost-langgraph-trixie)
-# A killed run leaves its state and its hosts, which would be taken for fresh ones.
-rm -rf "$BUILD"/ansible/tmp/molecule.* "$BUILD"/log/molecule-*
+# Hosts that a killed run left would be taken for fresh ones.
+rm -f "$BUILD"/log/molecule-*
 "$ROOT/tests/tools/host.sh" down "${hosts[@]}"
 failed=()
 for scenario in "$@"; do
+  # The scenarios share Molecule's state, and what one of them has prepared would count for the next one too.
+  rm -rf "$BUILD"/ansible/tmp/molecule.*
   molecule test --no-command-borders --destroy never --scenario-name "$scenario" </dev/null \
     | tee "$BUILD/log/molecule-$scenario.log" || failed+=("$scenario")
 done

@@ -34,6 +34,14 @@ class Stage:
     def __init__(self, test_host: t.Any) -> None:
         self.test_host, self.neighbour = test_host, f"{test_host.name}-neighbour"
         self.address = self._address(test_host.name)
+        self._resolver = self._rules_of_resolver()
+
+    def _rules_of_resolver(self) -> list[str]:
+        """The rules by which the engine under the test hosts answers DNS inside of them. On a real host there are none."""
+        rules = self._on_host("iptables-save", "-t", "nat").splitlines()
+        return [
+            rule for rule in rules if "127.0.0.11" in rule or rule.startswith((":DOCKER_OUTPUT", ":DOCKER_POSTROUTING"))
+        ]
 
     @staticmethod
     def _address(name: str) -> str:
@@ -86,7 +94,10 @@ class Stage:
         self._listen(self.test_host.name, *places)
 
     def remove(self) -> None:
-        """Remove the listeners and machines."""
+        """Remove the listeners and machines, and restore the rules of DNS, which a flush of all rules takes from a test host."""
+        if self._resolver and not self._rules_of_resolver():
+            rules = "\n".join(["*nat", *self._resolver, "COMMIT", ""])
+            docker("exec", "-i", self.test_host.name, "iptables-restore", "--noflush", text=rules)
         docker("rm", "--force", self.neighbour)
         self._on_host("sh", "-c", "docker rm --force theirs; pkill -f '[l]isten tcp:0.0.0.0:2222'; true")
         for address in METADATA:

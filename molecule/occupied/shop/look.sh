@@ -64,8 +64,9 @@ container() { docker inspect --format "$1" shop-web-1; }
 engine() {
   docker info --format '{{.DockerRootDir}} {{.LoggingDriver}} {{.Driver}} {{.CgroupDriver}} {{json .SecurityOptions}} {{json .RegistryConfig.Mirrors}} {{.ServerVersion}}'
   container '{{.Id}} {{.Image}} {{.State.Status}} {{json .HostConfig}} {{json .Mounts}}'
-  # The engine creates its own bridge again at each start.
-  docker network inspect --format '{{.Name}} {{if ne .Name "bridge"}}{{.Id}}{{end}} {{json .IPAM}} {{json .Options}}' bridge shop_default
+  # The engine creates its own bridge again at each start, and writes the gateway that it has chosen into each network.
+  docker network inspect --format '{{.Name}} {{if ne .Name "bridge"}}{{.Id}}{{end}} {{range .IPAM.Config}}{{.Subnet}} {{end}}{{json .Options}}' \
+    bridge shop_default
   docker volume ls --quiet --filter name=shop
 }
 bridge() { echo "br-$(docker network inspect --format '{{slice .Id 0 12}}' shop_default)"; }
