@@ -36,20 +36,25 @@ def credentials_in_use(
     return {name: (variables[name].get(register) or {}).get("carried") for name in sharing}
 
 
+def _all_answered(use: Use) -> bool:
+    """Whether there are hosts and each has answered; else nothing is known of what is in use."""
+    return bool(use) and None not in use.values()
+
+
 def logins_in_use(name: str, use: Use) -> list[str] | None:
     """The Postgres roles that revisions of a deployment log in as, on all hosts; None where that is not known.
 
     It is not known either where one has lost the files that say it.
     """
     logins = {entry["login"] for _host, entry in _entries(name, use)}
-    if not use or None in use.values() or not all(logins):
+    if not _all_answered(use) or not all(logins):
         return None
     return sorted(logins)
 
 
 def is_alone(deployment: Deployment, use: Use | None) -> bool:
     """Whether the wanted passwords are the only ones in use, for all that is known."""
-    if not use or None in use.values():
+    if not use or not _all_answered(use):
         return False
     return all(_is_wanted(entry, deployment) for _host, entry in _entries(deployment["name"], use))
 
@@ -59,7 +64,7 @@ def fits_limit(deployment: Deployment, use: Use | None) -> bool:
 
     One with a larger pool than today's was made with a higher limit; lowered under it, it would be refused connections.
     """
-    if not use or None in use.values():
+    if not use or not _all_answered(use):
         return False
     largest = _size((deployment.get("variables") or {}).get(POOL))
     sizes = [_size(entry.get("pool")) for _host, entry in _entries(deployment["name"], use)]
@@ -73,7 +78,7 @@ def _size(pool: t.Any) -> int:
 
 def live_addresses(use: Use) -> list[str] | None:
     """Where connections of containers may come from; None where that is not known."""
-    if not use or None in use.values():
+    if not _all_answered(use):
         return None
     return sorted({address for carried in use.values() for address in (carried or {}).get("addresses", ())})
 
@@ -83,7 +88,7 @@ def sessions_since(name: str, use: Use | None) -> int | None:
 
     None where that is not known, or where it runs nowhere.
     """
-    if not use or None in use.values():
+    if not use or not _all_answered(use):
         return None
     known = [(carried or {}).get("since", {}).get(name) for carried in use.values()]
     return min((since for since in known if since is not None), default=None)
