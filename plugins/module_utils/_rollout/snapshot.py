@@ -17,6 +17,7 @@ import subprocess
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import disk
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Revision
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.start import BringUpError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
@@ -73,7 +74,7 @@ def _sweep(directory: str) -> None:
 def _dump(parts: dict[str, t.Any], staged: str) -> None:
     # Only root and the process itself can read its environment, and nothing of it is left if the process is killed.
     environment = {"PGPASSWORD": str(parts.pop("password", None) or "")}
-    most = _free_bytes(os.path.dirname(staged)) - LEFT_FREE
+    most = disk.free_bytes(os.path.dirname(staged)) - LEFT_FREE
     if most <= 0:
         raise SnapshotError(f"it would leave less than {LEFT_FREE >> 20} MB free in {os.path.dirname(staged)}")
     command = [
@@ -93,11 +94,6 @@ def _dump(parts: dict[str, t.Any], staged: str) -> None:
         raise SnapshotError(f"it would leave less than {LEFT_FREE >> 20} MB free in {os.path.dirname(staged)}")
     if done.returncode != 0:
         raise SnapshotError(done.stderr.strip()[-_MOST_SAID:] or f"pg_dump ended with {done.returncode}")
-
-
-def _free_bytes(directory: str) -> int:
-    found = os.statvfs(directory)
-    return found.f_bavail * found.f_frsize
 
 
 def snapshot_path(directory: str, name: str, revision: Revision) -> str:

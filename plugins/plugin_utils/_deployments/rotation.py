@@ -36,20 +36,25 @@ def credentials_in_use(
     return {name: (variables[name].get(register) or {}).get("carried") for name in sharing}
 
 
+def _all_answered(use: Use) -> bool:
+    """Return whether there are hosts and each has answered; otherwise nothing is known of what is in use."""
+    return bool(use) and None not in use.values()
+
+
 def logins_in_use(name: str, use: Use) -> list[str] | None:
     """Return the Postgres roles that revisions of a deployment use on all hosts; None if that is unknown.
 
     It is also unknown if a revision has lost the files that contain the role.
     """
     logins = {entry["login"] for _host, entry in _entries(name, use)}
-    if not use or None in use.values() or not all(logins):
+    if not _all_answered(use) or not all(logins):
         return None
     return sorted(logins)
 
 
 def is_alone(deployment: Deployment, use: Use | None) -> bool:
     """Return whether the wanted passwords are known to be the only ones in use."""
-    if not use or None in use.values():
+    if not use or not _all_answered(use):
         return False
     return all(_is_wanted(entry, deployment) for _host, entry in _entries(deployment["name"], use))
 
@@ -60,7 +65,7 @@ def fits_limit(deployment: Deployment, use: Use | None) -> bool:
     A revision with a larger pool than the wanted one was deployed with a higher limit; with a lower limit its connections
     would be refused.
     """
-    if not use or None in use.values():
+    if not use or not _all_answered(use):
         return False
     largest = _size((deployment.get("variables") or {}).get(POOL))
     sizes = [_size(entry.get("pool")) for _host, entry in _entries(deployment["name"], use)]
@@ -74,7 +79,7 @@ def _size(pool: t.Any) -> int:
 
 def live_addresses(use: Use) -> list[str] | None:
     """Return the addresses from which containers may connect; None if they are unknown."""
-    if not use or None in use.values():
+    if not _all_answered(use):
         return None
     return sorted({address for carried in use.values() for address in (carried or {}).get("addresses", ())})
 
@@ -84,7 +89,7 @@ def sessions_since(name: str, use: Use | None) -> int | None:
 
     None if that is unknown, or if the deployment runs nowhere.
     """
-    if not use or None in use.values():
+    if not use or not _all_answered(use):
         return None
     known = [(carried or {}).get("since", {}).get(name) for carried in use.values()]
     return min((since for since in known if since is not None), default=None)

@@ -114,9 +114,7 @@ def _end_sessions(
     for line in str(listed).splitlines():
         client = dict(word.partition("=")[::2] for word in line.split())
         name = client.get("user", "")
-        if name in names and (
-            _is_elsewhere(client, live_addresses) or (name in since and _is_older(client, time, since[name]))
-        ):
+        if name in names and (_is_elsewhere(client, live_addresses) or _is_older(client, time, since.get(name))):
             kills.append(("CLIENT", "KILL", "ID", client["id"]))
     replies = server.pipeline([*kills, *(("HDEL", CLAIMS_KEY, ENDING + name) for name in sorted(names))])
     for reply in replies[: len(kills)]:
@@ -130,7 +128,7 @@ def _is_elsewhere(client: t.Mapping[str, str], live_addresses: t.Sequence[str] |
     return live_addresses is not None and not address.startswith("/") and address not in live_addresses
 
 
-def _is_older(client: t.Mapping[str, str], now: int | None, since: int) -> bool:
+def _is_older(client: t.Mapping[str, str], now: int | None, since: int | None) -> bool:
     """Return whether a session began before a container was created; ``now`` and ``since`` are in seconds since the epoch."""
     age = client.get("age", "")
-    return now is not None and age.isdecimal() and now - int(age) < since - CLOCKS_DIFFER_SECONDS
+    return now is not None and since is not None and age.isdecimal() and now - int(age) < since - CLOCKS_DIFFER_SECONDS

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import disk
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import snapshot
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
 
@@ -103,10 +104,10 @@ def test_a_dump_does_not_fill_the_disk(
     pg_dump: t.Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pg_dump('exec dd if=/dev/zero of="$file" bs=1M count=8 2>/dev/null\n')
-    monkeypatch.setattr(snapshot, "_free_bytes", lambda _folder: snapshot.LEFT_FREE + 4 * 1024 * 1024)
+    monkeypatch.setattr(disk, "free_bytes", lambda _folder: snapshot.LEFT_FREE + 4 * 1024 * 1024)
     with pytest.raises(snapshot.SnapshotError, match="^it would leave less than 512 MB free in "):
         snapshot.take_snapshot(URI, str(tmp_path / "dumps/before-revision-2.dump"))
-    monkeypatch.setattr(snapshot, "_free_bytes", lambda _folder: snapshot.LEFT_FREE)
+    monkeypatch.setattr(disk, "free_bytes", lambda _folder: snapshot.LEFT_FREE)
     with pytest.raises(snapshot.SnapshotError, match="^it would leave less than 512 MB free in "):
         snapshot.take_snapshot(URI, str(tmp_path / "dumps/before-revision-2.dump"))
     assert list((tmp_path / "dumps").iterdir()) == []
