@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, Revision
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import capacity
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import Host, bot, install
@@ -109,3 +110,28 @@ FITTING: dict[str, tuple[set[tuple[str, int]], int, str]] = {
 @pytest.mark.parametrize(("running", "most", "expected"), FITTING.values(), ids=FITTING)
 def test_fitting(running: set[tuple[str, int]], most: int, expected: str) -> None:
     assert "".join(step.name for step in capacity.fitting(STEPS, running, most)) == expected
+
+
+def test_only_revisions_beside_another_one_count() -> None:
+    assert capacity.count(set()) == 0
+    assert capacity.count({("a", 1), ("b", 1)}) == 0
+    assert capacity.count({("a", 1), ("a", 2), ("b", 1), ("b", 2), ("b", 3)}) == 3
+
+
+def test_a_step_that_starts_what_runs_already_needs_no_room() -> None:
+    running = {("a", 1), ("a", 2)}
+    restart, new = Step("a", "restart", revision=2), Step("a", "roll", revision=3)
+    assert capacity.fitting([restart, new], running, 1) == [restart]
+    assert capacity.fitting([new, restart], running, 2) == [new, restart]
+    assert capacity.fitting([], running, 1) == []
+    # A removal has no revision.
+    assert capacity.fitting([Step("a", "remove")], set(), 0) == [Step("a", "remove")]
+
+
+@pytest.mark.parametrize(
+    ("active", "holds"),
+    [("active", True), ("activating", True), ("deactivating", True), ("inactive", False), ("failed", False)],
+)
+def test_states_in_which_a_container_may_hold_connections(active: str, holds: bool) -> None:
+    deployment = Deployment("a", None, (Revision(1), Revision(2, active=active)))
+    assert capacity.known({"a": deployment}) == ({("a", 2)} if holds else set())
