@@ -207,7 +207,9 @@ def test_extensions_are_created_once_per_database() -> None:
     again = need_of(server(role(comment=held)), entry(extensions=["ltree"]))
     assert again.extensions == ["ltree"]
     assert again.claim_comment == {"deployment": "a", "extensions": {"ltree": "1.2"}}
-    assert need_of(server(role(comment=held)), entry()).claim_comment == {"deployment": "a"}
+    assert again.claim_comment_reason == "new"
+    unlisted = need_of(server(role(comment=held)), entry(extensions=None))
+    assert (unlisted.claim_comment, unlisted.claim_comment_reason) == ({"deployment": "a"}, "new")
 
 
 def test_the_comment_of_a_database_counts_if_its_role_is_gone() -> None:

@@ -115,7 +115,9 @@ def test_what_belongs_to_somebody_else(objects: tuple[t.Any, ...], finding: str)
 
 @pytest.mark.parametrize("name", ["a", "a.b"])
 def test_the_administrators_role_is_refused(name: str) -> None:
-    assert "this is the administrator's role in Postgres" in line(server(me={**ADMIN, "name": name}))
+    assert line(server(me={**ADMIN, "name": name})) == (
+        "deployment 'a', option 'name': this is the administrator's role in Postgres; choose another name"
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,6 +162,7 @@ def test_a_number_that_differs_from_the_recorded_one(
     assert (
         "its Postgres database records Redis database 3, not 4; find out which of the two has its data" in found
     ) == refused
+    assert found.startswith("deployment 'a', option 'redis_db': ") == refused
     assert bool(found) == refused
 
 
@@ -181,6 +184,7 @@ def test_a_number_that_another_database_records(
     state = server(role("b", comment=comment("b", **recorded)), database("b"))
     found = line(state, entry(**wanted))
     assert ("Redis database 4 belongs to 'b' according to its Postgres database" in found) == refused
+    assert found.startswith("deployment 'a', option 'redis_db': ") == refused
     assert found.count("\n") == 0
     assert bool(found) == refused
 
@@ -217,6 +221,7 @@ def test_an_aes_key_that_is_not_the_recorded_one(
 
 
 def test_extensions_that_the_server_lacks() -> None:
+    assert line(server(), entry(extensions=None)) == ""
     found = line(server(), entry(extensions=["vector", "postgis"]))
     assert found == (
         "deployment 'a', option 'extensions': the server does not have the extension 'postgis'; install its package on the"

@@ -246,6 +246,12 @@ def test_logins_are_closed_before_anything_is_dropped_and_roles_go_last() -> Non
     ]
 
 
+def test_a_closed_role_without_a_database_is_only_dropped() -> None:
+    connection = FakePostgres({})
+    apply_release(t.cast("t.Any", connection), [release("e", database=False, login=False)])
+    assert connection.done == ['DROP ROLE "e"']
+
+
 def test_nothing_confirmed_changes_nothing() -> None:
     connection = FakePostgres({})
     apply_release(t.cast("t.Any", connection), [release(confirmed=False)])

@@ -128,6 +128,8 @@ def test_diff_of_releases_has_only_those_that_happen() -> None:
         (database("other", public=False, comment=None), [], False),
         (database("other", public=True, allow=False, comment=None), [], False),
         (database("rdsadmin", public=True, comment=None), [], False),
+        # A role of that name that is not a deployment's, such as an administrator's with a database of its own.
+        (database("c", public=True, comment=None), ["c"], False),
         # The next step closes it.
         (database("a", public=True), [], False),
         # That of another deployment, which is not in this list.
@@ -170,3 +172,13 @@ def test_roles_with_rights_of_others(objects: tuple[t.Any, ...], expected: list[
 )
 def test_versions(version: int, expected: list[str]) -> None:
     assert warnings_of([], server(version=version), EMPTY) == expected
+
+
+def test_warnings_are_in_the_order_of_their_names() -> None:
+    """A database is only known as a deployment's if its role has a claim."""
+    names = ("z", "y", "x", "w")
+    found = warnings_of([], server(role("z", comment=None), *(database(name, public=True) for name in names)), EMPTY)
+    assert [line.split("'")[1] for line in found] == sorted(names)
+    entries = [entry(name) for name in names]
+    found = warnings_of(entries, server(*(role(name, member_of=("admins",)) for name in names)), EMPTY)
+    assert [line.split("'")[1] for line in found] == sorted(names)

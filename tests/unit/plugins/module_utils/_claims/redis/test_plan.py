@@ -134,6 +134,7 @@ def entry(name: str = "a", **more: t.Any) -> dict[str, t.Any]:
         # Number 0 is shared by all deployments of a cluster.
         ([entry(redis_db=0), entry("b", redis_db=0)], []),
         ([entry(), entry()], [("a", "name")]),
+        ([entry(redis_db=3), entry(redis_db=3)], [("a", "name")]),
         ([entry("B-")], [("B-", "name")]),
         ([entry("default")], [("default", "name")]),
         ([entry(password="")], [("a", "password")]),

@@ -57,6 +57,10 @@ class FakeRedis:
         self.done: list[tuple[t.Any, ...]] = []
         self.asked: list[dict[str, t.Any]] = []
         self.db = 0
+        self.others: dict[str, FakeRedis] = {}
+
+    def at(self, host: str, _port: int) -> FakeRedis:
+        return self.others[host]
 
     def script(self, _script: str, key: str, question: dict[str, t.Any]) -> dict[str, t.Any]:
         assert key == "selfhost.langgraph:claims"
@@ -67,6 +71,8 @@ class FakeRedis:
         return {"found": found, "problems": self.problems, "databases": 16}
 
     def call(self, *words: t.Any) -> t.Any:
+        if words[:2] == ("CLUSTER", "NODES"):
+            return "id1 10.0.0.1:6379@1 myself,master\nid2 10.0.0.2:6379@1 master\nid3 10.0.0.3:6379@1 slave"
         if words[:2] == ("CLIENT", "LIST"):
             lines = self._clients.pop(0) if len(self._clients) > 1 else self._clients[0]
             return "\n".join(lines)
@@ -208,8 +214,10 @@ def test_nothing_to_release_asks_nothing() -> None:
 )
 def test_what_must_not_be_released(server: FakeRedis, users: dict[str, t.Any], finding: str) -> None:
     entries = [{"name": "a", "state": "absent", "confirm": "a"}]
-    with pytest.raises(Refused, match=finding):
+    with pytest.raises(Refused, match=finding) as caught:
         plan_release(t.cast("t.Any", server), entries, state(**users), PARAMS)
+    (problem,) = caught.value.problems
+    assert problem.option == ("name" if "inventory" in finding else "state")
     assert server.done == []
 
 
@@ -298,3 +306,78 @@ def test_a_cluster_is_changed_on_all_its_nodes() -> None:
         [t.cast("t.Any", quiet)],
     )
     assert ("ACL", "DELUSER", "a") in quiet.done
+
+
+RULES = ["user a on ~a:* +@all +select|1", "user b on ~b:* +@all +select|2"]
+
+
+def test_keys_that_a_user_has_left_in_database_zero() -> None:
+    """Every connection starts there, so servers may have written some before they selected their own."""
+    zero = {"a:early", "b:early", "selfhost.langgraph:claims"}
+    server = FakeRedis({0: zero, 1: {"a:1"}}, record={"a": 1})
+    entries = [{"name": "a", "state": "absent", "confirm": "a"}]
+    before = replace(state(a=user("a")), rules=RULES)
+    (found,) = plan_release(t.cast("t.Any", server), entries, before, PARAMS)
+    assert (found.keys, server.done) == (2, [])
+    apply_release(t.cast("t.Any", server), [found], before, PARAMS)
+    assert server.dbs == {0: zero - {"a:early"}, 1: set()}
+    # Without a user of ours nothing there is known to be its own.
+    stranger = FakeRedis({0: zero, 1: {"a:1"}}, record={"a": 1})
+    apply_release(t.cast("t.Any", stranger), [release(user=False)], before, PARAMS)
+    assert stranger.dbs == {0: zero, 1: set()}
+    assert stranger.done == [("unlink", 1, "a:1"), ("free", "a")]
+
+
+def test_keys_of_a_shared_database_go_by_their_patterns() -> None:
+    server = FakeRedis({0: {"a:1", "b:1"}}, record={"a": 0})
+    entries = [{"name": "a", "state": "absent", "confirm": "a"}]
+    before = replace(state(a=user("a", None)), databases=1)
+    (found,) = plan_release(t.cast("t.Any", server), entries, before, PARAMS)
+    assert (found.db, found.keys, found.strange_keys) == (0, 1, 0)
+    apply_release(t.cast("t.Any", server), [found], before, PARAMS)
+    assert server.dbs == {0: {"b:1"}}
+
+
+@pytest.mark.parametrize(
+    ("confirm", "db", "found", "refused"),
+    [
+        ("a", 1, THEIRS, True),
+        # Nothing is removed, there is no claim, the user is ours, or there is none.
+        (None, 1, THEIRS, False),
+        ("a", None, THEIRS, False),
+        ("a", 1, user("a"), False),
+        ("a", 1, None, False),
+    ],
+)
+def test_a_user_that_would_remain(
+    confirm: str | None, db: int | None, found: dict[str, t.Any] | None, refused: bool
+) -> None:
+    """Somebody could get its number later."""
+    server = FakeRedis(record={"a": db} if db else {})
+    entries = [{"name": "a", "state": "absent", "confirm": confirm}]
+    if refused:
+        with pytest.raises(Refused, match="claim it again, or remove the user with ACL DELUSER a, then release it"):
+            plan_release(t.cast("t.Any", server), entries, state(a=found), PARAMS)
+    else:
+        (planned,) = plan_release(t.cast("t.Any", server), entries, state(a=found), PARAMS)
+        assert planned.user == (found is not None and found != THEIRS)
+
+
+def test_keys_and_clients_on_all_masters_of_a_cluster() -> None:
+    server = FakeRedis({0: {"a:1"}}, [[line("a")]], {"a": 0})
+    server.others = {"10.0.0.2": FakeRedis({0: {"a:2", "b:2"}}, [[line("a"), line("b")]])}
+    before = replace(state(cluster=True, a=user("a", None)), databases=1)
+    (found,) = plan_release(t.cast("t.Any", server), [{"name": "a", "state": "absent"}], before, PARAMS)
+    assert (found.keys, found.clients) == (2, 2)
+    assert found.warning()
+
+
+def test_a_server_that_does_not_lock_out_a_user() -> None:
+    class Refusing(FakeRedis):
+        def _one(self, words: tuple[t.Any, ...]) -> t.Any:
+            return RuntimeError("NOPERM") if words[:2] == ("ACL", "SETUSER") else super()._one(words)
+
+    server = Refusing({1: {"a:1"}}, record={"a": 1})
+    with pytest.raises(ClaimError, match="could not switch a user off .NOPERM., so nothing was released"):
+        apply_release(t.cast("t.Any", server), [release()], state(a=user("a")), PARAMS)
+    assert server.dbs == {1: {"a:1"}}

@@ -20,7 +20,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.r
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ServerState
 
-A = User("a", 1, frozenset({"hash"}), frozenset({"a:*", "A:*"}), frozenset({"lg:*", "a:*"}))
+# Enough patterns that a set is not in their order by chance.
+KEYS, CHANNELS = [f"{letter}:*" for letter in "Aabcdefg"], [f"{letter}:*" for letter in "hijklmno"]
+A = User("a", 1, frozenset({"hash"}), frozenset(KEYS), frozenset(CHANNELS))
 B = User("b", 2, frozenset({"hash"}), frozenset({"b:*"}), frozenset({"b:*"}))
 
 
@@ -93,8 +95,8 @@ def test_diff_of_a_new_user_names_every_part_and_hides_the_password() -> None:
             "a": {
                 "redis_db": 1,
                 "password": "(hidden)",
-                "key_patterns": ["A:*", "a:*"],
-                "channel_patterns": ["a:*", "lg:*"],
+                "key_patterns": KEYS,
+                "channel_patterns": CHANNELS,
                 "commands": " ".join(A.commands()),
             }
         },
