@@ -201,8 +201,10 @@ def test_rows_of_a_database_that_cannot_be_entered_are_unknown() -> None:
     ],
 )
 def test_what_must_not_be_released(connection: FakePostgres, objects: tuple[t.Any, ...], finding: str) -> None:
-    with pytest.raises(Refused, match=finding):
+    with pytest.raises(Refused, match=finding) as caught:
         planned(connection, server(*objects), {"name": "a", "confirm": "a"})
+    assert {problem.option for problem in caught.value.problems} <= {"state", "name"}
+    assert (caught.value.problems[0].option == "name") == ("inventory" in finding or "collection" in finding)
     assert connection.done == []
 
 
@@ -250,6 +252,9 @@ def test_a_closed_role_without_a_database_is_only_dropped() -> None:
     connection = FakePostgres({})
     apply_release(t.cast("t.Any", connection), [release("e", database=False, login=False)])
     assert connection.done == ['DROP ROLE "e"']
+    connection = FakePostgres({})
+    apply_release(t.cast("t.Any", connection), [release("e", database=False, role=False)])
+    assert connection.done == ['DROP ROLE "e.b"']
 
 
 def test_nothing_confirmed_changes_nothing() -> None:

@@ -28,13 +28,13 @@ class FakeServer:
     """A server that answers the script, CLIENT LIST and ACL USERS."""
 
     def __init__(self, answer: dict[str, t.Any], clients: t.Any, users: t.Any) -> None:
-        self._answer, self._replies = answer, {"CLIENT": clients, "ACL": users}
+        self._answer, self._replies = answer, {("CLIENT", "LIST"): clients, ("ACL", "USERS"): users}
 
     def script(self, _script: str, _key: str, _question: dict[str, t.Any]) -> dict[str, t.Any]:
         return self._answer
 
     def call(self, *words: t.Any) -> t.Any:
-        return self._replies[words[0]]
+        return self._replies[words]
 
 
 @pytest.fixture
@@ -124,3 +124,8 @@ def test_orphans(
 ) -> None:
     found = info.orphans(claims, keys, known)
     assert [(item["kind"], item["name"], item["redis_db"], item["key_count"]) for item in found] == expected
+
+
+def test_orphans_are_in_the_order_of_their_names() -> None:
+    known = {name: number for number, name in enumerate("zyxwvu", 1)}
+    assert [item["name"] for item in info.orphans([], {}, known)] == sorted(known)
