@@ -65,6 +65,11 @@ def back(deployment: Deployment, images: t.Collection[str] = IMAGES, **params: t
 def refusal(deployment: Deployment, images: t.Collection[str] = IMAGES, **params: t.Any) -> str:
     with pytest.raises(Refused) as caught:
         back(deployment, images, **params)
+    (problem,) = caught.value.problems
+    assert (problem.deployment, problem.option) == (
+        "bot",
+        "name" if "no serving revision" in problem.finding else "revision",
+    )
     return str(caught.value)
 
 
@@ -221,3 +226,120 @@ def test_a_snapshot_whose_record_is_lost_is_found_by_its_name(database: dict[str
     database["files"] = {place}
     assert f"is {place};" in refusal(THREE, snapshot_dir="/dumps")
     assert "no snapshot was taken" in refusal(THREE)
+
+
+def test_a_revision_that_was_never_finished_has_no_schema(database: dict[str, t.Any]) -> None:
+    """It has no outcome, and the serving one is no target of that check."""
+    with pytest.raises(Refused, match="from unknown to 16"):
+        rollback._refuse_other_schema(host(made(2, outcome=None), made(3)), 2, None)
+    for deployment in (host(made(2), made(3), serving=9), host(made(3)), host(made(2), made(3, record=None))):
+        rollback._refuse_other_schema(deployment, 2, None)
+    assert database["uri"] == "postgres://bot:one@db/bot"
+
+
+def test_a_deployment_without_revisions_lists_none() -> None:
+    assert "it has no serving revision" in refusal(host(serving=9))
+    only = host(made(3), serving=3)
+    assert "kept revisions: 3" in refusal(only, revision=1)
+
+
+PUBLIC = {"address": "127.0.0.1", "port": 8123}
+BEHIND = {"address": "172.29.128.1", "port": 8000, "network": "langgraph"}
+
+
+def served(name: str, port: int) -> Deployment:
+    """Return a deployment behind the proxy."""
+    return Deployment(name, {**SETTINGS, "port": port, "serving": 1}, (made(1, active="active", endpoint=BEHIND),))
+
+
+# A revision of another deployment -> whether it is in the way of the proxy, which needs port 8123.
+IN_THE_WAY: dict[str, tuple[dict[str, t.Any], bool]] = {
+    "has the port": ({"active": "active", "endpoint": PUBLIC}, True),
+    "is about to have it": ({"active": "activating", "endpoint": PUBLIC}, True),
+    "has it on every address": ({"active": "active", "endpoint": {**PUBLIC, "address": "0.0.0.0"}}, True),
+    "does not run": ({"active": "failed", "endpoint": PUBLIC}, False),
+    "has another port": ({"active": "active", "endpoint": {**PUBLIC, "port": 8124}}, False),
+    "has another address": ({"active": "active", "endpoint": {**PUBLIC, "address": "10.0.0.1"}}, False),
+    "is behind the proxy": ({"active": "active", "endpoint": BEHIND}, False),
+    "has no address": ({"active": "active", "endpoint": None}, False),
+}
+
+
+@pytest.mark.parametrize(("more", "refused"), IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_a_container_in_the_way_of_the_proxy(more: dict[str, t.Any], refused: bool) -> None:
+    other = Deployment("other", {**SETTINGS, "port": 8125, "serving": 1}, (made(1), made(4, **more)))
+    found = {"bot": served("bot", 8123), "third": served("third", 8200), "other": other}
+    if refused:
+        with pytest.raises(Refused) as caught:
+            rollback._refuse_what_is_in_the_way(found, "bot")
+        assert str(caught.value) == (
+            "deployment 'bot', option 'name': an interrupted run left revision 4 of deployment 'other' on port 8123, which the"
+            " proxy needs; run the playbook site first"
+        )
+    else:
+        rollback._refuse_what_is_in_the_way(found, "bot")
+    # Its own containers are handled by the rollback itself.
+    rollback._refuse_what_is_in_the_way(found, "other")
+
+
+@pytest.fixture
+def roll_back(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., list[Wanted]]:
+    """Return a function that returns what a rollback wants of the host, without carrying it out."""
+    drifted = {"is": False}
+    monkeypatch.setattr(rollback.docker_engine, "connect", lambda: "client")
+    monkeypatch.setattr(rollback.docker_engine, "image_ids", lambda client: {client: "sha256:one", "two": "sha256:two"})
+    monkeypatch.setattr(rollback, "proxy_drifted", lambda _found: drifted["is"])
+
+    def run(
+        found: dict[str, Deployment],
+        name: str = "bot",
+        *,
+        drift: bool = False,
+        check_mode: bool = False,
+        **params: t.Any,
+    ) -> list[Wanted]:
+        drifted["is"] = drift
+        given = {**PARAMS, "name": name, **params}
+
+        def carry_out(wanted: t.Any, options: t.Any, client: t.Any, *, check_mode: bool) -> t.Any:
+            return wanted(found), options, client, check_mode
+
+        monkeypatch.setattr(rollback, "carry_out", carry_out)
+        wanted, options, client, checked = t.cast("t.Any", rollback.roll_back(given, check_mode=check_mode))
+        assert (options, client, checked) == (given, "client", check_mode)
+        return wanted
+
+    return run
+
+
+def test_a_rollback_is_carried_out_as_a_rollout(roll_back: t.Callable[..., list[Wanted]]) -> None:
+    for check_mode in (True, False):
+        (wanted,) = roll_back({"bot": THREE}, check_mode=check_mode)
+        assert (wanted.name, wanted.revision) == ("bot", 2)
+    assert roll_back({"other": THREE}) == []
+
+
+def test_a_name_that_cannot_be_one(roll_back: t.Callable[..., list[Wanted]]) -> None:
+    with pytest.raises(Refused, match="name"):
+        roll_back({}, "Not-a-name")
+
+
+def test_a_proxy_that_differs_from_the_record_needs_a_number(roll_back: t.Callable[..., list[Wanted]]) -> None:
+    with pytest.raises(Refused) as caught:
+        roll_back({"bot": THREE}, drift=True)
+    assert str(caught.value) == (
+        "deployment 'bot', option 'revision': an interrupted run left the proxy on a different revision from the host's record;"
+        " name the revision to roll back to, or run the playbook site first"
+    )
+    assert roll_back({"bot": THREE}, drift=True, revision=2)[0].revision == 2
+    with pytest.raises(Refused, match="it has no serving revision"):
+        roll_back({"bot": host(made(2), serving=9)}, drift=True)
+
+
+def test_a_rollback_waits_for_the_proxys_port(roll_back: t.Callable[..., list[Wanted]]) -> None:
+    other = Deployment("other", {**SETTINGS, "port": 8125}, (made(4, active="active", endpoint=PUBLIC),))
+    bot = replace(
+        THREE, settings={**SETTINGS, "serving": 3}, revisions=(made(2), made(3, active="active", endpoint=BEHIND))
+    )
+    with pytest.raises(Refused, match="which the proxy needs"):
+        roll_back({"bot": bot, "other": other})
