@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import typing as t
 
 import pytest
@@ -108,7 +109,7 @@ def test_harmless_commands_may_be_added(command: str) -> None:
     client|list client|pause client|unpause client|unblock client|no-evict client|tracking script script|flush
     script|kill memory memory|purge function function|load pubsub pubsub|channels latency latency|reset slowlog
     slowlog|get commandlog|get cluster cluster|reset module|load ft.config ft.config|set bgsave role replconf keys
-    restore-asking sentinel|masters""".split(),
+    restore-asking sentinel|masters hotkeys hotkeys|get commandlog ft.config""".split(),
 )
 def test_others_may_not(command: str) -> None:
     assert list(command_findings([command]))
@@ -116,9 +117,10 @@ def test_others_may_not(command: str) -> None:
 
 def test_rules_of_a_user_in_full() -> None:
     """In this order Redis forgets whatever the user had before, and the last rule about a command applies."""
-    user = User(
-        "a", 5, frozenset({"2", "1"}), frozenset({"y:*", "x:*"}), frozenset({"d", "c"}), ("info", "client|no-touch")
-    )
+    # Enough of each that a set is not in their order by chance.
+    hashes, keys, channels = list("12345678"), [f"k{one}:*" for one in "abcdefgh"], [f"c{one}:*" for one in "abcdefgh"]
+    extra = ("info", "client|no-touch")
+    user = User("a", 5, frozenset(hashes), frozenset(keys), frozenset(channels), extra)
     commands = [
         *("+@all", "-@admin", "-@dangerous", "-select", "+select|5"),
         *("-move", "-copy", "-reset", "-pubsub", "-script", "-function", "-client|tracking", "-memory", "-acl"),
@@ -126,7 +128,9 @@ def test_rules_of_a_user_in_full() -> None:
     ]
     assert user.commands() == commands
     assert user.rules() == [
-        *("reset", "on", "#1", "#2", "resetkeys", "~x:*", "~y:*", "resetchannels", "&c", "&d"),
+        *("reset", "on", *(f"#{one}" for one in hashes)),
+        *("resetkeys", *(f"~{one}" for one in keys)),
+        *("resetchannels", *(f"&{one}" for one in channels)),
         *commands,
     ]
 
@@ -242,6 +246,8 @@ def test_ours_have_no_command_that_leads_elsewhere() -> None:
     assert not is_ours(moving, SETS)
     one_database = User("a", None, frozenset(), frozenset(), frozenset())
     assert is_ours(on_server(one_database), SETS)
+    # Somebody has taken its database away since.
+    assert not is_ours(on_server(USER, commands=" ".join(USER.commands()) + " -select"), SETS)
     # An extra command that the user allows is no reason to disown it.
     assert is_ours(on_server(USER, commands=" ".join(USER.commands()) + " +config|get"), SETS)
 
@@ -250,3 +256,8 @@ def test_several_differences_in_their_order() -> None:
     wrong = on_server(USER, flags=["off"], passwords=[], keys="", channels="", commands="+@all")
     assert differences(USER, wrong, SETS) == ["enabled", "password", "key_patterns", "channel_patterns", "commands"]
     assert differences(USER, on_server(USER, passwords=None, flags=None), SETS) == ["enabled", "password"]
+
+
+def test_passwords_are_compared_as_redis_stores_them() -> None:
+    assert password_hash("secret-ä") == hashlib.sha256("secret-ä".encode()).hexdigest()
+    assert password_hash("p") != password_hash("q")

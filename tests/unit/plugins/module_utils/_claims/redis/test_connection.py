@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import typing as t
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import connection
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import (
     Server,
     _address,
@@ -125,9 +127,33 @@ def test_one_round_trip_for_many_commands() -> None:
     assert client.transactions == [False, False, True]
 
 
+class Moved(Exception):
+    """The answer of a node of a cluster that does not have the key."""
+
+    host, port = "other", 2
+
+
+@pytest.fixture
+def _library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace redis-py, which the environments of ansible-test do not have."""
+    library = SimpleNamespace(exceptions=SimpleNamespace(MovedError=Moved))
+    monkeypatch.setattr(connection, "redis", library, raising=False)
+
+
+@pytest.mark.usefixtures("_library")
 def test_a_script_takes_and_returns_json() -> None:
     client = FakeClient('{"answer": 7}')
-    assert Server(client, "r:1").script("return 1", "key", {"a": [1]}) == {"answer": 7}
+    server = Server(client, "r:1")
+    assert server.script("return 1", "key", {"a": [1]}) == {"answer": 7}
     assert client.sent == [("EVAL", "return 1", 1, "key", '{"a": [1]}')]
+    assert server.home is server
     with pytest.raises(ClaimError, match="Redis at r:1 refused the claims script: no scripts here"):
         Server(FakeClient(ValueError("no scripts here")), "r:1").script("return 1", "key", {})
+
+
+@pytest.mark.usefixtures("_library")
+def test_the_node_that_has_the_key_runs_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    server, home = Server(FakeClient(Moved()), "r:1"), Server(FakeClient('{"answer": 7}'), "other:2")
+    monkeypatch.setattr(server, "at", lambda *place: home if place == ("other", 2) else None)
+    assert server.script("return 1", "key", {}) == {"answer": 7}
+    assert server.home is home
