@@ -144,6 +144,11 @@ def test_a_second_login_that_differs(changes: dict[str, t.Any], what: list[str])
     assert need_of(server(role(), second(**changes), database())).change_second == what
 
 
+def test_a_closed_login_that_is_not_chosen_stays_closed() -> None:
+    need = need_of(server(role(login=False, verifier=None), second(), database()))
+    assert (need.logins.login, need.change_role, need.change_second) == ("a.b", [], [])
+
+
 def test_the_chosen_login_gets_the_password() -> None:
     """The owner is in use with another password, so the second login is created or opened."""
     wanted = entry(password="new", logins_in_use=["a"])

@@ -83,7 +83,10 @@ def test_which_objects_are_claims(objects: tuple[t.Any, ...], expected: list[tup
         ((database(),), [("database_without_role", "a", "a")]),
         ((database(comment=None),), [("database_without_claim", None, "a")]),
         ((database("postgres", comment=None),), []),
-        ((database("rdsadmin", comment=None),), []),
+        *(
+            ((database(name, comment=None),), [])
+            for name in ("rdsadmin", "cloudsqladmin", "azure_maintenance", "azure_sys")
+        ),
         ((database("template1", comment=None, template=True),), []),
         ((database("x", comment=None, foreign=True),), []),
         (

@@ -244,7 +244,9 @@ FINE = user("p", keys="~a:*")
 
 
 def test_a_plan_for_what_is_complete_is_empty() -> None:
-    plan = make_plan([entry()], answer(), replace(state(a=FINE), acl_file="/etc/users.acl"), True)
+    # The record has claims, too, whose names could end like the deployment's.
+    before = replace(state(a=FINE), acl_file="/etc/users.acl", fields=frozenset({"other-a", "1234567a"}))
+    plan = make_plan([entry()], answer(), before, True)
     assert (plan.actions, plan.users, plan.save) == ([], [], False)
     assert (plan.dbs, plan.fresh, plan.reset) == ({"a": 1, "b": 2}, {}, set())
     assert (plan.retired, plan.retiring) == (set(), set())
@@ -359,3 +361,6 @@ def test_patterns_of_an_entry() -> None:
     assert own_patterns(entry(key_patterns=("x:*",)), "key_patterns") == ["x:*"]
     assert patterns_of({**entry(state="absent"), "key_patterns": []}, state(a=user())) == ["x:*"]
     assert patterns_of(entry(state="present"), state(a=user())) == ["a:*", "x:*"]
+    many = [f"{letter}:*" for letter in "bcdefghi"]
+    existing = state(a=user(keys=" ".join(f"~{pattern}" for pattern in reversed(many))))
+    assert patterns_of(entry(), existing) == ["a:*", *many]
