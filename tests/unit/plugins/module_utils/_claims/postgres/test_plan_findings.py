@@ -33,6 +33,8 @@ def test_what_is_complete_needs_nothing() -> None:
     need = need_of(server(role(), second(), database()))
     assert need.actions() == []
     assert need == Need(entry(), Logins("a"))
+    # Without a limit in the entry there is none.
+    assert need_of(server(role(), database()), {"name": "a", "password": "p"}).actions() == []
 
 
 def test_a_new_deployment_in_the_order_of_its_actions() -> None:
