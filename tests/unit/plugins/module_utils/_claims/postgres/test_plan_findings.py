@@ -33,6 +33,8 @@ def test_what_is_complete_needs_nothing() -> None:
     need = need_of(server(role(), second(), database()))
     assert need.actions() == []
     assert need == Need(entry(), Logins("a"))
+    # A limit may be lowered unless the entry says otherwise.
+    assert need_of(server(role(limit=200), database()), entry(connection_limit=96)).change_role == ["connection_limit"]
     # Without a limit in the entry there is none.
     assert need_of(server(role(), database()), {"name": "a", "password": "p"}).actions() == []
 
