@@ -68,7 +68,8 @@ class FakeRedis:
         if not question["dry"]:
             self.done.append(("free", *question["wanted"]))
         found = [{"name": name, "db": str(self.record[name])} for name in question["wanted"] if name in self.record]
-        return {"found": found, "problems": self.problems, "databases": 16}
+        # Lua's empty table is neither a list nor a mapping.
+        return {"found": found or None, "problems": self.problems, "databases": 16}
 
     def call(self, *words: t.Any) -> t.Any:
         if words[:2] == ("CLUSTER", "NODES"):
@@ -381,3 +382,9 @@ def test_a_server_that_does_not_lock_out_a_user() -> None:
     with pytest.raises(ClaimError, match="could not switch a user off .NOPERM., so nothing was released"):
         apply_release(t.cast("t.Any", server), [release()], state(a=user("a")), PARAMS)
     assert server.dbs == {1: {"a:1"}}
+
+
+def test_keys_in_database_zero_of_a_deployment_without_a_claim_are_not_its_own() -> None:
+    server = FakeRedis({0: {"c:1"}})
+    (found,) = plan_release(t.cast("t.Any", server), [{"name": "c", "state": "absent"}], state(c=None), PARAMS)
+    assert (found.db, found.keys, found.needed) == (None, 0, False)
