@@ -20,7 +20,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import build as image_build
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import copy_file, find_file
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_options import build_options, check_builds
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_options import (
+    build_options,
+    check_builds,
+)
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._progress import listed, progress
 
 DOCKER_MISSING = False

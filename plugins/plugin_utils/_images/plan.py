@@ -224,7 +224,9 @@ def _full(needs: Needs, pull: t.Sequence[str], size: int, engine: t.Mapping[str,
     names = [name for need in needs if repository_of(need["image"]) in repositories for name in need["deployments"]]
     finding = f"pulling it requires about {megabytes(size)}, but the host has {megabytes(engine['free'])} free"
     return str(
-        Problem(", ".join(names) or "-", "image", f"{finding} in {engine['root']}", "free some space or enlarge the disk")
+        Problem(
+            ", ".join(names) or "-", "image", f"{finding} in {engine['root']}", "free some space or enlarge the disk"
+        )
     )
 
 

@@ -48,7 +48,11 @@ def run(directory: Path, *tasks: dict[str, object]) -> None:
     play = {
         "hosts": "host",
         "gather_facts": False,
-        "vars": {"image_login_dir": str(directory / "registries"), "image_registries": REGISTRIES, "image_build_host": "host"},
+        "vars": {
+            "image_login_dir": str(directory / "registries"),
+            "image_registries": REGISTRIES,
+            "image_build_host": "host",
+        },
         # Later tasks need its variables.
         "tasks": [
             {"ansible.builtin.include_vars": {"file": str(ROOT / "roles/image/vars/main.yml")}},

@@ -243,7 +243,13 @@ def test_the_module_reports_problems_with_the_engine(monkeypatch: pytest.MonkeyP
 
 
 LISTED = [
-    {"image": "docker.io/library/bot:1", "directory": "app", "merge_env": True, "push": False, "build_args": {"A": "x"}},
+    {
+        "image": "docker.io/library/bot:1",
+        "directory": "app",
+        "merge_env": True,
+        "push": False,
+        "build_args": {"A": "x"},
+    },
     {"image": "other:1", "directory": "other", "api_version": "0.7.1"},
 ]
 

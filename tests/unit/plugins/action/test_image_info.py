@@ -63,7 +63,9 @@ def control_node(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
     monkeypatch.setattr(image_info, "refuse_out_of_step", lambda _action: None)
-    monkeypatch.setattr(image_info, "find_files", lambda _action, paths, _vars: [f"/inventory/{path}" for path in paths])
+    monkeypatch.setattr(
+        image_info, "find_files", lambda _action, paths, _vars: [f"/inventory/{path}" for path in paths]
+    )
     monkeypatch.setattr(image_info, "archive_images", images_in)
 
 

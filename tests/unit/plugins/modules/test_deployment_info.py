@@ -28,6 +28,7 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rol
     bot,
 )
 
+
 @pytest.fixture
 def host(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A host with a deployment, whose revision 1 is being drained."""

@@ -276,7 +276,12 @@ PLANS: dict[str, tuple[dict[str, t.Any], dict[str, int], dict[str, t.Any], dict[
         {"resolved": RESOLVED},
         {"ids": {TAG: image_id(2)}, "tag": NAMED},
     ),
-    "registry: there": (need(TAG, "registry", 2), {TAG: 2, TWO: 2}, {"resolved": RESOLVED}, {"ids": {TAG: image_id(2)}}),
+    "registry: there": (
+        need(TAG, "registry", 2),
+        {TAG: 2, TWO: 2},
+        {"resolved": RESOLVED},
+        {"ids": {TAG: image_id(2)}},
+    ),
     "registry: not asked": (need(TAG, "registry", 1), {TAG: 1}, {}, {"ids": {TAG: image_id(1)}}),
     "registry: asked for under its long name": (
         need("docker.io/library/x:1", "registry"),
