@@ -26,7 +26,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problem
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
     connections_by_name,
 )
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.data_proxy import taken_ports
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.data_proxy import (
+    not_accepted,
+    servers_not_in_run,
+    taken_ports,
+)
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import (
     CheckContext,
     channel_warnings,
@@ -81,6 +85,7 @@ class ActionModule(ActionBase):
                 "max_extra_revisions": {"type": "int", "default": DEFAULT_EXTRA_REVISIONS},
                 "redis_databases": {"type": "int"},
                 "data_proxy": {"type": "dict", "default": {}},
+                "limit": {"type": "list", "elements": "str", "default": []},
             }
         )
         refuse_out_of_step(self)
@@ -120,6 +125,7 @@ class ActionModule(ActionBase):
             "config_dir": options["config_dir"],
             "files": options["files"],
             "credentials": True,
+            "data_servers": servers_not_in_run(options["data_proxy"].get("listeners", ()), options["limit"]),
         }
         host = self._execute_module(module_name=INFO_MODULE, module_args=arguments, task_vars=task_vars)
         if host.get("failed"):
@@ -228,9 +234,14 @@ class ActionModule(ActionBase):
 def _data_proxy_lines(
     plan: t.Mapping[str, t.Any], host: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any]
 ) -> list[str]:
-    """Return the reasons why the data proxy cannot listen: errors in the inventory, or other programs."""
+    """Return the reasons why the data proxy cannot work: errors in the inventory, other programs, servers that refuse it."""
     name = str(task_vars.get("inventory_hostname", "the host"))
-    return [*plan.get("problems", ()), *taken_ports(plan.get("listeners", ()), host["sockets"], name)]
+    listeners = plan.get("listeners", ())
+    return [
+        *plan.get("problems", ()),
+        *taken_ports(listeners, host["sockets"], name),
+        *not_accepted(listeners, host.get("refused_by", ()), name),
+    ]
 
 
 def _read(*path: str) -> str:

@@ -108,6 +108,13 @@ options:
         filter found, and ports on which another program listens.
     type: dict
     default: {}
+  limit:
+    description:
+      - Names of the hosts in this run, if the user limited it. A host whose Redis or Postgres is on a host that is not in it is
+        refused if that host closes its connections.
+    type: list
+    elements: str
+    default: []
   proxy:
     description:
       - What answers on the deployments' ports, V(haproxy) or V(none). Host names, TLS and deployments that share a port need

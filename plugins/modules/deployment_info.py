@@ -39,6 +39,25 @@ options:
         passwords cannot be guessed from them, but passwords that a person chose might be; so hide the result with C(no_log).
     type: bool
     default: false
+  data_servers:
+    description: Redis and Postgres servers of other hosts to connect to, for RV(refused_by).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Which of the two it is.
+        type: str
+        required: true
+        choices: [postgres, redis]
+      address:
+        description: Its IP address.
+        type: str
+        required: true
+      port:
+        description: Its TCP port.
+        type: int
+        required: true
 """
 
 EXAMPLES = r"""
@@ -201,6 +220,11 @@ aes_keys:
   description: Fingerprint of the AES key with which each deployment serves; null if it has none.
   returned: O(credentials=true)
   type: dict
+refused_by:
+  description: Names of those O(data_servers) that close each connection of this host without an answer.
+  returned: always
+  type: list
+  elements: str
 listening:
   description: TCP ports in use, each with the name of the program that listens there.
   returned: always
@@ -222,7 +246,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
-from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, tcp_ports
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import data_servers, docker_engine, tcp_ports
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.files import fingerprint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images.on_host import read_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import status, store
@@ -271,6 +295,13 @@ def missing_libraries() -> list[str]:
     return ["psycopg"] if _schema.PSYCOPG_IMPORT_ERROR is not None else []
 
 
+_SERVER = {
+    "name": {"type": "str", "required": True, "choices": ["postgres", "redis"]},
+    "address": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+}
+
+
 def main() -> None:
     """Read the host and report it."""
     module = AnsibleModule(
@@ -278,6 +309,7 @@ def main() -> None:
             "config_dir": {"type": "path", "default": "/etc/langgraph"},
             "files": {"type": "list", "elements": "path", "default": []},
             "credentials": {"type": "bool", "default": False},
+            "data_servers": {"type": "list", "elements": "dict", "default": [], "options": _SERVER},
         },
         supports_check_mode=True,
     )
@@ -295,6 +327,7 @@ def main() -> None:
         files={path: fingerprint(path) for path in module.params["files"]},
         listening={str(item["port"]): item["program"] for item in sockets},
         sockets=sockets,
+        refused_by=data_servers.refused(module.params["data_servers"]),
     )
 
 

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import subprocess
 import typing as t
 
 import pytest
 import testinfra
+import yaml
 
 from playbooks import PROJECT, run_playbook
 
@@ -28,7 +30,6 @@ try:
 except ConnectionResetError:
     print()
 """
-pytestmark = pytest.mark.essential
 
 
 @pytest.fixture
@@ -66,6 +67,7 @@ def answer(machine: str, server: str, port: int) -> bytes:
     return bytes.fromhex(docker("exec", machine, "python3", "-c", ASK, server, str(port), HELLO[port][0].hex()))
 
 
+@pytest.mark.essential
 def test_a_run_leaves_its_data_on_the_other_host(test_host, data):
     (answered,) = test_host.client("run", f"http://127.0.0.1:{PORT}").values()
     assert (answered["text"], answered["background"]) == ("HELLO", "success")
@@ -74,6 +76,7 @@ def test_a_run_leaves_its_data_on_the_other_host(test_host, data):
     assert answered["run"] in data.redis("-n", number, "--scan", "--pattern", f"'*{answered['run']}*'")
 
 
+@pytest.mark.essential
 def test_its_addresses_are_those_that_every_deployment_has(test_host):
     credentials = test_host.credentials(NAME)
     assert f"@{GATEWAY}:{POSTGRES}/" in credentials
@@ -82,6 +85,7 @@ def test_its_addresses_are_those_that_every_deployment_has(test_host):
     assert not test_host.host.exists("postgres")
 
 
+@pytest.mark.essential
 def test_servers_listen_on_sockets_and_the_data_proxy_on_one_private_address(test_host, data):
     for machine, wanted in ((test_host, GATEWAY), (data, address(data.name))):
         lines = machine.host.check_output("ss --listening --tcp --numeric --no-header").splitlines()
@@ -89,6 +93,7 @@ def test_servers_listen_on_sockets_and_the_data_proxy_on_one_private_address(tes
         assert places == {f"{wanted}:{POSTGRES}", f"{wanted}:{REDIS}"}
 
 
+@pytest.mark.essential
 def test_a_strange_machine_is_refused(test_host, data, stranger):
     place = address(data.name)
     for port, (_hello, wanted) in HELLO.items():
@@ -97,9 +102,46 @@ def test_a_strange_machine_is_refused(test_host, data, stranger):
         assert answer(stranger, place, port) == b""
 
 
+@pytest.mark.essential
 def test_the_data_host_alone_keeps_what_the_other_needs(test_host, data):
     """The play reads the address of the other host, which is not part of the play."""
     done = run_playbook(INVENTORY, "selfhost.langgraph.site", ("--limit", data.name), {})
     assert done.returncode == 0, done.stdout
     assert "changed=0" in done.stdout, done.stdout
     assert test_host.client("healthy", "10", f"http://127.0.0.1:{PORT}") < 10
+
+
+def test_a_host_that_the_data_host_does_not_know_is_refused_before_anything_changes(test_host, data):
+    own = address(test_host.name)
+    other_host = (
+        f"sed -i 's/acl inventory src {own}$/acl inventory src 192.0.2.1/' /etc/langgraph-data-proxy/haproxy.cfg"
+        " && systemctl reload langgraph-data-proxy"
+    )
+    data.host.check_output(other_host)
+    place = address(data.name)
+    assert data.wait_until(lambda: answer(test_host.name, place, POSTGRES) == b"", 10)
+    try:
+        refused = run_playbook(INVENTORY, "selfhost.langgraph.site", ("--limit", test_host.name), {})
+        assert refused.returncode != 0
+        assert f"--limit {test_host.name},{data.name}" in " ".join(refused.stdout.split()), refused.stdout
+        assert "changed=0" in refused.stdout, refused.stdout
+    finally:
+        both = run_playbook(INVENTORY, "selfhost.langgraph.site", ("--limit", f"{test_host.name},{data.name}"), {})
+    assert both.returncode == 0, both.stdout
+    assert answer(test_host.name, place, POSTGRES) == HELLO[POSTGRES][1]
+    alone = run_playbook(INVENTORY, "selfhost.langgraph.site", ("--limit", test_host.name), {})
+    assert alone.returncode == 0, alone.stdout
+    assert "changed=0" in alone.stdout, alone.stdout
+
+
+def test_two_control_nodes_at_one_data_host(test_host):
+    """The second run waits for the first, and has nothing left to do."""
+    before = test_host.settings(NAME)["serving"]
+    (deployment,) = yaml.safe_load((INVENTORY / "group_vars/all.yml").read_text())["langgraph_deployments"]
+    wanted = {"langgraph_deployments": [{**deployment, "env": {"TWICE": "yes"}}]}
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        runs = [pool.submit(run_playbook, INVENTORY, "selfhost.langgraph.site", (), wanted) for _control_node in range(2)]
+        done = [run.result() for run in runs]
+    assert [run.returncode for run in done] == [0, 0], done[0].stdout + done[1].stdout
+    assert test_host.settings(NAME)["serving"] == before + 1
+    assert test_host.client("healthy", "60", f"http://127.0.0.1:{PORT}") < 60

@@ -92,7 +92,8 @@ def _add_gateway(plan: dict[str, t.Any], inventory: t.Mapping[str, Facts], host:
         return
     address = _private(plan, inventory, server)
     if address is not None:
-        plan["listeners"].append({**listener, "server": endpoint(address, listener["port"]), "local": False})
+        remote = {"server": endpoint(address, listener["port"]), "local": False, "host": server}
+        plan["listeners"].append({**listener, **remote})
 
 
 def _add_private(
@@ -234,6 +235,31 @@ def taken_ports(listeners: t.Iterable[Facts], sockets: t.Iterable[Facts], host: 
                 )
                 break
     return list(dict.fromkeys(lines))
+
+
+def servers_not_in_run(listeners: t.Iterable[Facts], limit: t.Collection[str]) -> list[dict[str, t.Any]]:
+    """Return the Redis and Postgres of other hosts that a run with ``--limit`` leaves out: name, address and port.
+
+    ``limit`` has the names of the hosts in the run; empty if the user has not limited it.
+    """
+    return [
+        {"name": item["name"], "address": item["server"].rpartition(":")[0].strip("[]"), "port": item["port"]}
+        for item in listeners
+        if limit and not item["local"] and item["host"] not in limit
+    ]
+
+
+def not_accepted(listeners: t.Iterable[Facts], refused_by: t.Collection[str], host: str) -> list[str]:
+    """Return one line per other host whose Redis or Postgres refuses the connections of ``host``."""
+    servers = sorted({item["host"] for item in listeners if not item["local"] and item["name"] in refused_by})
+    return [_no_access(server, host) for server in servers]
+
+
+def _no_access(server: str, host: str) -> str:
+    return (
+        f"{server} has the Redis or Postgres of {host} and closes its connections: it accepts the hosts of its own last run; "
+        f"run the play on both, with --limit {host},{server}"
+    )
 
 
 def _conflicts(one: str, other: str) -> bool:

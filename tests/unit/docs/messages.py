@@ -36,6 +36,7 @@ CALLS: dict[str, int | str] = {
 # Functions that give messages, or tuples with one: name, or FILE (below plugins/):name -> position in the tuple, None for the text itself.
 GIVES: dict[str, int | None] = {
     "_build_warnings": None,
+    "plugin_utils/_deployments/data_proxy.py:_no_access": None,
     "plugin_utils/_deployments/data_proxy.py:_no_address": None,
     "plugin_utils/_deployments/data_proxy.py:_no_server": None,
     "plugin_utils/_deployments/data_proxy.py:_no_source": None,

@@ -12,7 +12,9 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.data_proxy import (
     data_proxy_plan,
+    not_accepted,
     own_addresses,
+    servers_not_in_run,
     taken_ports,
 )
 
@@ -86,8 +88,8 @@ def test_data_on_a_separate_host() -> None:
     hosts = [host("app1", "10.0.0.11"), host("app2", "10.0.0.12"), host("data", "10.0.0.10", redis_port=6390)]
     assert plan(hosts, "app1", FLEET) == {
         "listeners": [
-            gateway("postgres", "10.0.0.10:5432"),
-            gateway("redis", "10.0.0.10:6390", port=6390),
+            gateway("postgres", "10.0.0.10:5432", host="data"),
+            gateway("redis", "10.0.0.10:6390", port=6390, host="data"),
         ],
         "unknown": [],
         "problems": [],
@@ -293,3 +295,26 @@ def test_our_own_proxy_uses_the_ports() -> None:
     assert line.startswith(
         "the data proxy cannot listen on 172.29.0.1:5432: haproxy listens on 0.0.0.0:5432 of one; change postgres_port"
     )
+
+
+def test_a_run_on_some_hosts_asks_the_servers_that_are_not_in_it() -> None:
+    hosts = [host("app1", "10.0.0.11"), host("app2", "10.0.0.12"), host("data", "fd00::9")]
+    listeners = plan(hosts, "app1", FLEET)["listeners"]
+    asked = [
+        {"name": "postgres", "address": "fd00::9", "port": 5432},
+        {"name": "redis", "address": "fd00::9", "port": 6379},
+    ]
+    assert servers_not_in_run(listeners, ["app1"]) == asked
+    assert servers_not_in_run(listeners, ["app1", "data"]) == []
+    assert servers_not_in_run(listeners, []) == []
+    assert servers_not_in_run(plan([host("one")], "one", SINGLE)["listeners"], ["two"]) == []
+
+
+def test_a_server_that_closes_is_one_line_with_both_hosts() -> None:
+    listeners = plan([host("app1", "10.0.0.11"), host("data", "10.0.0.10")], "app1", FLEET)["listeners"]
+    (line,) = not_accepted(listeners, ["postgres", "redis"], "app1")
+    assert "data has the Redis or Postgres of app1 and closes its connections" in line
+    assert line.endswith("--limit app1,data")
+    assert not_accepted(listeners, ["redis"], "app1") == [line]
+    assert not_accepted(listeners, [], "app1") == []
+    assert not_accepted(plan([host("one")], "one", SINGLE)["listeners"], ["redis"], "one") == []
