@@ -44,9 +44,7 @@ def play(fleet: Fleet, expected: dict[str, str], *arguments: str, **variables: t
     (shown,) = yaml.safe_load(documented())
     variables = {"expected_ids": expected, **variables}
     # No engine of this machine has the images.
-    done = fleet.play(
-        [{**shown, "vars": variables, "post_tasks": [RESULT]}], *arguments, DOCKER_HOST="unix:///nowhere"
-    )
+    done = fleet.play([{**shown, "vars": variables, "post_tasks": [RESULT]}], *arguments, DOCKER_HOST="unix:///nowhere")
     assert done.returncode == 0, done.stdout
     return done.stdout
 
