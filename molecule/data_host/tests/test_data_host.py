@@ -123,7 +123,8 @@ def test_a_host_that_the_data_host_does_not_know_is_refused_before_anything_chan
     try:
         refused = run_playbook(INVENTORY, "selfhost.langgraph.site", ("--limit", test_host.name), {})
         assert refused.returncode != 0
-        assert f"--limit {test_host.name},{data.name}" in " ".join(refused.stdout.split()), refused.stdout
+        said = " ".join((refused.stdout + refused.stderr).split())
+        assert f"--limit {test_host.name},{data.name}" in said, said
         assert "changed=0" in refused.stdout, refused.stdout
     finally:
         both = run_playbook(INVENTORY, "selfhost.langgraph.site", ("--limit", f"{test_host.name},{data.name}"), {})

@@ -34,14 +34,25 @@ class Stage:
     def __init__(self, test_host: t.Any) -> None:
         self.test_host, self.neighbour = test_host, f"{test_host.name}-neighbour"
         self.address = self._address(test_host.name)
-        self._resolver = self._rules_of_resolver()
 
-    def _rules_of_resolver(self) -> list[str]:
-        """The rules by which the engine under the test hosts answers DNS inside of them. On a real host there are none."""
-        rules = self._on_host("iptables-save", "-t", "nat").splitlines()
-        return [
-            rule for rule in rules if "127.0.0.11" in rule or rule.startswith((":DOCKER_OUTPUT", ":DOCKER_POSTROUTING"))
-        ]
+    def _restore_resolver(self) -> None:
+        """Restore the rules by which the engine under the test hosts answers DNS inside them, if a flush has removed them.
+
+        The ports are read, not remembered: a reboot changes them. A real host has no such rules.
+        """
+        if "127.0.0.11" in self._on_host("iptables-save", "-t", "nat"):
+            return
+        sockets = self._on_host("ss", "--tcp", "--udp", "--listening", "--numeric", "--no-header", "src", "127.0.0.11")
+        rules = [":DOCKER_OUTPUT - [0:0]", ":DOCKER_POSTROUTING - [0:0]"]
+        rules += [f"-A {hook} -d 127.0.0.11/32 -j DOCKER_{hook}" for hook in ("OUTPUT", "POSTROUTING")]
+        for fields in map(str.split, sockets.splitlines()):
+            kind, port = fields[0], fields[4].rpartition(":")[2]
+            rules += [
+                f"-A DOCKER_OUTPUT -d 127.0.0.11/32 -p {kind} --dport 53 -j DNAT --to-destination 127.0.0.11:{port}",
+                f"-A DOCKER_POSTROUTING -s 127.0.0.11/32 -p {kind} --sport {port} -j SNAT --to-source :53",
+            ]
+        text = "\n".join(["*nat", *rules, "COMMIT", ""])
+        docker("exec", "-i", self.test_host.name, "iptables-restore", "--noflush", text=text)
 
     @staticmethod
     def _address(name: str) -> str:
@@ -94,10 +105,8 @@ class Stage:
         self._listen(self.test_host.name, *places)
 
     def remove(self) -> None:
-        """Remove the listeners and machines, and restore the rules of DNS, which a flush of all rules takes from a test host."""
-        if self._resolver and not self._rules_of_resolver():
-            rules = "\n".join(["*nat", *self._resolver, "COMMIT", ""])
-            docker("exec", "-i", self.test_host.name, "iptables-restore", "--noflush", text=rules)
+        """Remove the listeners and machines, and restore DNS."""
+        self._restore_resolver()
         docker("rm", "--force", self.neighbour)
         self._on_host("sh", "-c", "docker rm --force theirs; pkill -f '[l]isten tcp:0.0.0.0:2222'; true")
         for address in METADATA:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import NAMESPACE, Owner, owner_of
 
 OURS, BEFORE, THEIRS = "o" * 22, "b" * 22, "t" * 22
 
@@ -44,3 +46,37 @@ def test_an_owner_is_one_plain_word(wrong: str) -> None:
     for build in (lambda: Owner(wrong), lambda: Owner(OURS, (wrong,))):
         with pytest.raises(ClaimError, match="letters, digits"):
             build()
+
+
+@pytest.mark.parametrize("name", ["a", "A-b_9", "a" * 64])
+def test_owners_that_can_be_recorded(name: str) -> None:
+    assert Owner(name, (name,)).may_have(name)
+
+
+def test_the_message_names_both_owners_and_both_remedies() -> None:
+    assert str(Owner(OURS).problem("bot", "Redis database 3", THEIRS)) == (
+        f"deployment 'bot', option 'name': its Redis database 3 belongs to another inventory: its owner is {THEIRS}, ours is"
+        f" {OURS}; use another name; if the claim is yours, set langgraph_previous_secret_key to the previous secret key, or, if"
+        " that key is lost, take the claim over with -e langgraph_take_over=true"
+    )
+    assert "ours is not set; " in str(Owner().problem("bot", "Redis database 3", THEIRS))
+
+
+@pytest.mark.parametrize(
+    ("params", "owner"),
+    [
+        ({}, Owner()),
+        ({"owner": None, "previous_owners": None, "take_over": None}, Owner()),
+        ({"owner": OURS}, Owner(OURS)),
+        ({"owner": OURS, "previous_owners": [BEFORE], "take_over": True}, Owner(OURS, (BEFORE,), True)),
+        ({"previous_owners": [BEFORE], "take_over": False}, Owner(None, (BEFORE,))),
+    ],
+)
+def test_the_owner_of_a_request(params: dict[str, t.Any], owner: Owner) -> None:
+    assert owner_of(params) == owner
+    with pytest.raises(ClaimError):
+        owner_of({**params, "owner": "two words"})
+
+
+def test_the_namespace_is_that_of_all_records() -> None:
+    assert NAMESPACE == "selfhost.langgraph"

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.diff import content_differences, masked
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
     Deployment,
@@ -303,3 +304,126 @@ def test_no_value_is_shown(old: dict[str, str], new: dict[str, str], end: str, t
     shown = masked(had, SETTINGS, item.content, "before") + masked(item.content, SETTINGS, had, "after")
     shown += " ".join((*content_differences(had, item.content), *plan([item], {"bot": found}, KEEP)[0].reasons))
     assert not [value for value in (*old.values(), *new.values(), tail) if value in shown]
+
+
+OLD = "DATABASE_URI=postgres://bot:one@db/bot\nREDIS_URI=redis://bot:one@r:6379/1\n"
+ROTATED = OLD.replace("one", "two")
+REDIS_MOVED = OLD.replace("r:6379", "r:6380")
+
+
+def with_credentials(number: int, credentials: str, **more: t.Any) -> Revision:
+    """A revision that runs with these credentials."""
+    endpoint = {
+        "address": "127.0.0.1",
+        "port": 30000 + number,
+        "healthy_deadline": 300,
+        **_credentials.note(credentials),
+    }
+    return up(number, endpoint=endpoint, **more)
+
+
+def host_of(credentials: str | None, *revisions: Revision) -> Deployment:
+    return replace(on_host(*revisions), credentials_file=credentials)
+
+
+# The wanted credentials and image, the file on the host, those of the serving revision -> the step.
+CREDENTIALS: dict[str, tuple[str, str, str | None, str, Step]] = {
+    "the same": (OLD, "sha256:one", OLD, OLD, step("keep")),
+    "none are wanted": ("", "sha256:one", OLD, ROTATED, step("keep")),
+    "rotated": (ROTATED, "sha256:one", OLD, OLD, roll("credentials")),
+    "another address": (REDIS_MOVED, "sha256:one", OLD, OLD, roll("address of Redis")),
+    "rotated, and the file is that of another revision": (REDIS_MOVED, "sha256:one", ROTATED, OLD, roll("credentials")),
+    "another address and image": (REDIS_MOVED, TWO, OLD, OLD, roll("image_id", "address of Redis")),
+    "another image": (OLD, TWO, OLD, OLD, roll("image_id")),
+    "another image without credentials": ("", TWO, OLD, OLD, roll("image_id")),
+    # No container changes.
+    "the file of an earlier version is missing": (
+        OLD,
+        "sha256:one",
+        None,
+        OLD,
+        step("keep", "credentials file", write=True),
+    ),
+    "the file was not written": (ROTATED, "sha256:one", OLD, ROTATED, step("keep", "credentials file", write=True)),
+}
+
+
+@pytest.mark.parametrize(("credentials", "image", "file", "has", "expected"), CREDENTIALS.values(), ids=CREDENTIALS)
+def test_credentials(credentials: str, image: str, file: str | None, has: str, expected: Step) -> None:
+    item = replace(wanted(image), credentials=credentials)
+    assert plan([item], {"bot": host_of(file, with_credentials(1, has))}, KEEP) == [expected]
+
+
+# Revision 2 was begun by a run that did not finish: its credentials, and whether its container may run.
+BEGUN: dict[str, tuple[str, dict[str, t.Any], int]] = {
+    "stopped, with the same": (ROTATED, {"active": "inactive", "enabled": False}, 2),
+    "stopped, with others": (OLD, {"active": "inactive", "enabled": False}, 2),
+    "running, with the same": (ROTATED, {}, 2),
+    # Its container would keep the others.
+    "running, with others": (OLD, {}, 3),
+    "ending, with others": (OLD, {"active": "deactivating", "enabled": False}, 3),
+    "starting by itself, with others": (OLD, {"active": "inactive", "enabled": True}, 3),
+    "served": (ROTATED, {"outcome": SERVED}, 3),
+    "without its record": (ROTATED, {"record": None}, 3),
+    "changed by hand": (ROTATED, {"environment": "A=7\n"}, 3),
+}
+
+
+@pytest.mark.parametrize(("has", "more", "number"), BEGUN.values(), ids=BEGUN)
+def test_a_revision_that_was_begun(has: str, more: dict[str, t.Any], number: int) -> None:
+    begun = with_credentials(2, has, **{"image_id": TWO, "outcome": None, **more})
+    item = replace(wanted(TWO), credentials=ROTATED)
+    (planned,) = plan([item], {"bot": host_of(OLD, with_credentials(1, OLD), begun)}, KEEP)
+    assert (planned.action, planned.revision, planned.new) == ("roll", number, number == 3)
+    # Without credentials of its own a deployment does not compare them.
+    (planned,) = plan([replace(item, credentials="")], {"bot": host_of(OLD, with_credentials(1, OLD), begun)}, KEEP)
+    assert planned.revision == (2 if has == OLD or number == 2 else 3)
+
+
+def test_a_record_whose_revision_is_missing_is_no_serving_revision() -> None:
+    found = on_host(up(1), revision(2, enabled=True), revision(3), serving=9)
+    (planned,) = plan([wanted(TWO)], {"bot": found}, KEEP)
+    assert planned == step("create", "new", revision=4, new=True, write=True, leftovers=(1, 2))
+    (back,) = plan([replace(wanted(), revision=3)], {"bot": found}, KEEP)
+    assert back == step("roll", "rollback", revision=3, write=True, leftovers=(1, 2))
+
+
+def test_a_revision_without_a_record_is_not_serving() -> None:
+    found = replace(on_host(up(1)), settings=None)
+    assert plan([wanted()], {"bot": found}, KEEP)[0].action == "create"
+
+
+def test_old_revisions_are_pruned_only_when_no_new_one_is_made() -> None:
+    """Before the new one has served, they may be needed for a rollback."""
+    found = on_host(revision(1), revision(2), revision(3), up(4), serving=4)
+    (kept,) = plan([wanted()], {"bot": found}, 2)
+    assert (kept.prune, kept.changed) == ((1, 2), True)
+    assert kept.reasons == ("revision 1 is no longer kept", "revision 2 is no longer kept")
+    (rolled,) = plan([wanted(TWO)], {"bot": found}, 2)
+    assert (rolled.new, rolled.prune) == (True, ())
+    # Nor is the target of a rollback.
+    (back,) = plan([replace(wanted(), revision=1)], {"bot": found}, 2)
+    assert (back.revision, back.prune) == (1, (2,))
+
+
+@pytest.mark.parametrize("action", ["create", "roll", "restart", "start", "wait"])
+def test_all_that_starts(action: t.Any) -> None:
+    assert Step("bot", action).starts
+    assert Step("bot", action).changed is (action != "wait")
+
+
+@pytest.mark.parametrize(
+    ("action", "refused"),
+    [
+        ("create", False),
+        ("roll", False),
+        ("restart", True),
+        ("start", True),
+        ("wait", True),
+        ("route", False),
+        ("remove", True),
+    ],
+)
+@pytest.mark.parametrize("found", [SERVING, Deployment("bot"), None])
+def test_what_interrupts(action: t.Any, refused: bool, found: Deployment | None) -> None:
+    assert interrupts(Step("bot", action), wanted(), found) is refused

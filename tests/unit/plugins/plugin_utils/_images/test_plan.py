@@ -93,10 +93,11 @@ def test_a_build_takes_precedence_over_an_archive() -> None:
 
 def test_a_need_has_the_contents_of_its_archive() -> None:
     (found,) = make_needs(deployments(bot="docker.io/library/b:1"), [], ARCHIVES, {}, "always")
-    assert {key: found[key] for key in ("archive", "archive_id", "architecture")} == {
+    assert {key: found[key] for key in ("archive", "archive_id", "architecture", "content")} == {
         "archive": "/x/b.tar",
         "archive_id": image_id(6),
         "architecture": "amd64",
+        "content": content(6),
     }
 
 
@@ -715,3 +716,39 @@ def test_the_next_play_completes_one_that_was_interrupted(world: World, data: st
     world.carry_out(done)
     world.carry_out(world.plans())
     assert settled(world.plans())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "refused"),
+    [
+        (need(image_id(7), "host"), True),
+        (need(image_id(7), "host", 7), False),
+        # A name may be pulled later.
+        (need("x:1", "registry"), False),
+    ],
+)
+def test_an_image_by_id_must_be_on_the_host(wanted: dict[str, t.Any], refused: bool) -> None:
+    lines = [str(problem) for problem in need_problems([wanted], "amd64")]
+    assert lines == refused * [
+        "deployment 'bot', option 'image': the host has no image '000000000000', and an image cannot be pulled by id; use its"
+        " name, or load it there"
+    ]
+
+
+def test_what_an_earlier_batch_has_resolved_is_not_asked_again() -> None:
+    """In whatever spelling."""
+    hosts = [[need("x:1", "registry"), need("y:1", "registry")]]
+    for pinned in (["x:1"], ["docker.io/library/x:1"]):
+        assert [item["image"] for item in to_resolve(hosts, "always", dict.fromkeys(pinned))] == ["y:1"]
+    assert len(to_resolve(hosts, "always", {})) == 2
+
+
+def test_digests_of_a_repository_are_sorted() -> None:
+    names = [digest("x:1", number) for number in range(8)]
+    on_host = dict.fromkeys([*reversed(names), digest("y:1", 1), digest("other.example/x:1", 1), "x:1"], image_id(1))
+    (found,) = make_needs(deployments(bot="x:1"), [], {}, on_host, "always")
+    assert found["digests"] == names
+
+
+def test_sizes_above_ten_have_no_fraction() -> None:
+    assert [megabytes(size) for size in (9_900_000, 10_000_000, 10_900_000)] == ["9.9 MB", "10 MB", "11 MB"]

@@ -13,6 +13,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     Logins,
     choose,
     compare_passwords,
+    is_open,
     login_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.scram import make_verifier
@@ -59,6 +60,8 @@ def entry(password: str | None = "new", **more: t.Any) -> dict[str, t.Any]:
         (state_of("closed", "new", sessions=1), entry(), Logins("a.b")),
         (state_of("old", "new"), entry(None, retire=True), Logins("a")),
         (state_of("closed", "new"), entry(None), Logins("a.b")),
+        (state_of("closed"), entry(None), Logins("a")),
+        (state_of("closed", "closed"), entry(None), Logins("a")),
         (state_of("new", "new"), entry(retire=True), Logins("a")),
     ],
 )
@@ -72,6 +75,7 @@ def test_what_could_not_be_tried_is_left_as_it_is() -> None:
     state = state_of("old", "older", superuser=False)
     assert choose(entry(retire=True), state, {"a": None, "a.b": False}) == Logins("a", retire=("a.b",))
     assert choose(entry(retire=True), state, {"a": None, "a.b": None}) == Logins("a")
+    assert choose(entry(retire=True), state, {}) == Logins("a")
 
 
 @pytest.mark.parametrize(
@@ -88,5 +92,44 @@ def test_what_could_not_be_tried_is_left_as_it_is() -> None:
 def test_the_remedy_fits_what_is_known(in_use: list[str] | None, finding: str, remedy: str) -> None:
     state, wanted = state_of("old", "older"), entry(logins_in_use=in_use)
     (problem,) = login_problems([wanted], state, compare_passwords([wanted], state))
+    assert (problem.deployment, problem.option) == ("a", "password")
+    assert "both of its logins, 'a' and 'a.b', have another password" in problem.finding
     assert finding in problem.finding
     assert remedy in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("state", "opened"),
+    [
+        (state_of("old"), True),
+        (state_of("closed"), False),
+        (state_of(None), False),
+        # Only a superuser sees whether there is a password.
+        (state_of("old", superuser=False), True),
+        (state_of("closed", superuser=False), False),
+    ],
+)
+def test_logins_that_are_possible(state: ServerState, opened: bool) -> None:
+    assert is_open("a", state) == opened
+
+
+def test_a_login_without_a_password_is_closed_to_a_superuser() -> None:
+    role = Role("a", True, *[False] * 5, -1, False, None, None)
+    me = {"name": "postgres", "superuser": True, "createdb": True, "createrole": True}
+    assert not is_open("a", ServerState(150000, 100, me, {"a": role}, {}, {}))
+    assert is_open("a", ServerState(150000, 100, {**me, "superuser": False}, {"a": role}, {}, {}))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_many_passwords_are_compared_like_few(count: int) -> None:
+    """From four logins on in parallel."""
+    names = [f"n{number}" for number in range(count)]
+    roles = {}
+    for name in names:
+        for login, password in ((name, "old"), (f"{name}.b", "new")):
+            roles[login] = Role(login, True, *[False] * 5, -1, False, VERIFIERS[password], None)
+    me = {"name": "postgres", "superuser": True, "createdb": True, "createrole": True}
+    state = ServerState(version=150000, max_connections=100, me=me, roles=roles, databases={}, extensions={})
+    wanted = [{"name": name, "password": "new"} for name in [*names, "missing"]]
+    expected = {login: login.endswith(".b") for login in roles}
+    assert compare_passwords([*wanted, {"name": "n0", "password": None}], state) == expected

@@ -331,6 +331,8 @@ CONNECTION_LIMITS = [
     (-1, 96, False, False),
     (96, -1, False, True),
     (96, 0, False, False),
+    (0, 96, False, True),
+    (0, 0, True, False),
     (-1, -1, False, False),
 ]
 
