@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 import typing as t
 
@@ -37,20 +36,20 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.li
     channel_warnings,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import find_file
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import find_file, find_files
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import ArchiveError, archive_images
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_options import (
-    build_options,
-    check_builds,
-    pushes,
-)
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_options import check_builds
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.langgraph_json import (
     ConfigError,
     baked_env,
     floats,
     read_config,
 )
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.plan import make_needs, need_problems
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.plan import (
+    make_needs,
+    need_problems,
+    wanted_images,
+)
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._play import refuse_out_of_step
 
 INFO_MODULE = "selfhost.langgraph.deployment_info"
@@ -116,7 +115,7 @@ class ActionModule(ActionBase):
                 "langgraph_deployments is not a list; write one entry, '- name: ...', per deployment"
             )
         try:
-            paths = [find_file(self, path, task_vars) or path for path in options["image_archives"]]
+            paths = find_files(self, options["image_archives"], task_vars)
             archives = {path: archive_images(path) for path in paths}
         except ArchiveError as error:
             raise AnsibleActionFail(str(error)) from error
@@ -125,7 +124,6 @@ class ActionModule(ActionBase):
         arguments = {
             "config_dir": options["config_dir"],
             "files": options["files"],
-            "images": sorted({*references, *itertools.chain(*archives.values())}),
             "credentials": True,
             "data_servers": servers_not_in_run(options["data_proxy"].get("listeners", ()), options["limit"]),
         }
@@ -144,19 +142,16 @@ class ActionModule(ActionBase):
             if (not options["only"] or item["name"] in options["only"])
             and (not options["only_deployed"] or (item["name"] in served and item["state"] == "present"))
         ]
-        needs = make_needs(deployments, references, archives, host["images"], options["image_pull"])
-        problems += list(need_problems(needs, host["engine"]["architecture"]))
+        wanted = wanted_images(deployments)
+        needs = make_needs(wanted, references, archives, host["images"], options["image_pull"])
+        problems += list(need_problems(needs, host["architecture"]))
         lines = [*map(str, problems), *_data_proxy_lines(options["data_proxy"], host, task_vars)]
         if lines:
             return {"failed": True, "msg": "\n".join(lines), "problems": [problem.as_dict() for problem in problems]}
         warnings += channel_warnings(deployments)
-        needed = {normal_reference(need["image"]) for need in needs}
         result = {
             "deployments": deployments,
-            "images": needs,
-            "engine": {**host["engine"], "images": host["images"]},
-            "builds": [build_options(build) for build in builds if normal_reference(build["image"]) in needed],
-            "pushes": pushes(builds, needs),
+            "images": [{key: need[key] for key in ("image", "deployments")} for need in needs],
             "longest_drain": max(drains, default=0),
             "owner": owner_fingerprint(options["secret_key"], options["environment"]),
             "carried": host.get("carried"),

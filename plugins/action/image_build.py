@@ -20,6 +20,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import build as image_build
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import copy_file, find_file
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_options import (
+    build_options,
+    check_builds,
+)
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._progress import listed, progress
 
 DOCKER_MISSING = False
@@ -44,10 +48,13 @@ class ActionModule(ActionBase):
         """Check which images exist, transfer the directories of the others, and build them."""
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
+        arguments = dict(self._task.args)
+        wanted = _wanted(arguments.get("builds"), arguments.pop("images", None))
+        if not wanted:
+            return {"changed": False, "images": {}}
         if DOCKER_MISSING:
             raise AnsibleActionFail(f"on the control node: {missing_required_lib('docker')}")
-        arguments = dict(self._task.args)
-        builds = [self._complete(build, task_vars) for build in arguments.get("builds") or ()]
+        builds = [self._complete(build, task_vars) for build in wanted]
         if self._local():
             # A module call would take as long as the rest of a run without changes.
             existing = built_here(builds)
@@ -102,6 +109,15 @@ class ActionModule(ActionBase):
         return self._execute_module(
             module_name="selfhost.langgraph.image_build", module_args=arguments, task_vars=task_vars
         )
+
+
+def _wanted(raw: t.Any, images: t.Sequence[str] | None) -> list[Vars]:
+    """Return the options of the builds of these images, or of all builds. Raises AnsibleActionFail."""
+    builds, problems = check_builds(raw)
+    if problems:
+        raise AnsibleActionFail("\n".join(map(str, problems)))
+    names = None if images is None else {normal_reference(image) for image in images}
+    return [build_options(build) for build in builds if names is None or normal_reference(build["image"]) in names]
 
 
 def built_here(builds: t.Sequence[Vars]) -> dict[str, Vars] | None:

@@ -11,12 +11,13 @@ version_added: 0.1.0
 author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
-  - Pins every image, once for all hosts, and returns the images that one host must pull, load or tag to run exactly those.
+  - Pins every image, once for all hosts, and returns the images that one host must pull, load or tag to run exactly those, and
+    the id of each.
   - The role P(selfhost.langgraph.image#role) uses it.
-positional: hosts, engine, resolved, built, built_here
+positional: hosts, engine, resolved, built
 options:
   _input:
-    description: The RV(selfhost.langgraph.deployment_check#module:images) of M(selfhost.langgraph.deployment_check) of the host.
+    description: The RV(selfhost.langgraph.image_info#module:images) of M(selfhost.langgraph.image_info) of the host.
     type: list
     elements: dict
     required: true
@@ -26,7 +27,7 @@ options:
     elements: list
     required: true
   engine:
-    description: The RV(selfhost.langgraph.deployment_check#module:engine) of the host.
+    description: The RV(selfhost.langgraph.image_info#module:engine) of the host.
     type: dict
     required: true
   resolved:
@@ -37,24 +38,20 @@ options:
     description: The RV(selfhost.langgraph.image_build#module:images) of M(selfhost.langgraph.image_build).
     type: dict
     required: true
-  built_here:
-    description: Whether this host has built the images.
-    type: bool
-    default: false
 """
 
 EXAMPLES = r"""
 - name: Find the images that the host lacks
   ansible.builtin.set_fact:
-    lacking: "{{ checked.images
-      | selfhost.langgraph.image_plan([checked.images], checked.engine, asked.images, {}) }}"
+    lacking: "{{ found.images
+      | selfhost.langgraph.image_plan([found.images], found.engine, asked.images, {}) }}"
 """
 
 RETURN = r"""
 _value:
   description:
-    - C(pull), C(load), C(save) and C(tag) are the actions, C(coming) the image of each reference after them, C(problems) the
-      reasons why they are impossible.
+    - C(pull), C(load), C(save) and C(tag) are the actions, C(ids) the id of each image after them, or its C(NAME@DIGEST) until
+      it is pulled, C(problems) the reasons why they are impossible.
   type: dict
 """
 

@@ -17,7 +17,7 @@ description:
 positional: pull, pinned
 options:
   _input:
-    description: The RV(selfhost.langgraph.deployment_check#module:images) of every host.
+    description: The RV(selfhost.langgraph.image_info#module:images) of every host.
     type: list
     elements: list
     required: true
@@ -34,7 +34,7 @@ options:
 EXAMPLES = r"""
 - name: Resolve the images in their registries
   selfhost.langgraph.registry_image_info:
-    images: "{{ [checked.images] | selfhost.langgraph.images_to_resolve('always') }}"
+    images: "{{ [found.images] | selfhost.langgraph.images_to_resolve('always') }}"
 """
 
 RETURN = r"""

@@ -166,26 +166,8 @@ deployments:
   elements: dict
 images:
   description:
-    - The images that the deployments need, their sources, and the images of the same names on the host. Hidden from every output.
-    - The filters P(selfhost.langgraph.images_to_resolve#filter) and P(selfhost.langgraph.image_plan#filter) take it.
-  returned: success
-  type: list
-  elements: dict
-engine:
-  description: The images of the host's engine and its properties that images depend on. Hidden from every output.
-  returned: success
-  type: dict
-builds:
-  description:
-    - Those of O(image_builds) that a deployment of the host needs, as M(selfhost.langgraph.image_build) takes them. Hidden
-      from every output.
-  returned: success
-  type: list
-  elements: dict
-pushes:
-  description:
-    - Images of RV(builds) that go to a registry, as M(selfhost.langgraph.registry_image_info) takes them. Hidden from every
-      output.
+    - The images that the deployments run, each once, with the names of its C(deployments). Hidden from every output.
+    - The role P(selfhost.langgraph.image#role) takes it as O(selfhost.langgraph.image#role:main:image_needs).
   returned: success
   type: list
   elements: dict

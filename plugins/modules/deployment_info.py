@@ -33,12 +33,6 @@ options:
     type: list
     elements: path
     default: []
-  images:
-    description: Names of images to identify by their content too, because an image has different ids in the engine's own store
-      and in that of containerd.
-    type: list
-    elements: str
-    default: []
   credentials:
     description:
       - Whether to report the credentials in the containers, RV(carried) and RV(aes_keys). These are fingerprints. Derived
@@ -190,26 +184,14 @@ deployments:
           description: The dump of the database that was taken before it started; null if there is none.
           type: str
 images:
-  description: References of the images on the host, with their ids; for O(images), their content identifiers too.
+  description: References of the images on the host, with their ids.
   returned: always
   type: dict
-engine:
-  description: Properties of the host's engine that images depend on.
+architecture:
+  description: Architecture of the host, as images name it.
   returned: always
-  type: dict
-  contains:
-    architecture:
-      description: Architecture of the host, as images name it.
-      type: str
-    root:
-      description: Directory of the engine; null if there is no engine yet.
-      type: str
-    free:
-      description: Free bytes in it; null if there is no engine yet.
-      type: int
-    certificates:
-      description: Registries whose certificates it trusts, with the SHA-256 of each certificate.
-      type: dict
+  type: str
+  sample: amd64
 files:
   description: SHA-256 of each of O(files); null if it is missing, or if its owner is not root or its mode is not 0644.
   returned: always
@@ -256,10 +238,6 @@ sockets:
   sample: [{"address": 0.0.0.0, "port": 22, "program": sshd, "user": root}]
 """
 
-import glob
-import hashlib
-import os
-import stat
 import typing as t
 from dataclasses import replace
 
@@ -268,7 +246,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
-from ansible_collections.selfhost.langgraph.plugins.module_utils._host import data_servers, disk, docker_engine, tcp_ports
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import data_servers, docker_engine, tcp_ports
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host.files import fingerprint
+from ansible_collections.selfhost.langgraph.plugins.module_utils._images.on_host import read_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import status, store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.carried_credentials import carried
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment
@@ -310,49 +290,6 @@ def _with_dumps_that_are_there(deployment: Deployment) -> Deployment:
     return replace(deployment, revisions=revisions)
 
 
-def engine(names: t.Sequence[str]) -> tuple[dict[str, str], dict[str, t.Any]]:
-    """Map references of images, and content identifiers of the named ones, to ids; return that and the engine's properties.
-
-    A host without an engine has neither.
-    """
-    nothing: dict[str, t.Any] = {
-        "architecture": docker_engine.architecture(os.uname().machine),
-        "root": None,
-        "free": None,
-    }
-    nothing["certificates"] = certificates()
-    if docker_engine.DOCKER_IMPORT_ERROR is not None:
-        return {}, nothing
-    try:
-        client = docker_engine.connect()
-        properties = docker_engine.engine(client)
-        ids = docker_engine.image_ids(client)
-        identified = ((docker_engine.content(client, ids[name]), ids[name]) for name in names if name in ids)
-        # An image may have been removed since it was listed.
-        contents = {content: image_id for content, image_id in identified if content is not None}
-        return {**ids, **contents}, {**nothing, **properties, "free": disk.free_bytes(properties["root"])}
-    except docker_engine.EngineError:
-        return {}, nothing
-
-
-def certificates(directory: str = "/etc/docker/certs.d") -> dict[str, str | None]:
-    """Return the hash of each registry's certificate (docs: verify repository client with certificates)."""
-    found = glob.glob(f"{directory}/*/ca.crt")
-    return {os.path.basename(os.path.dirname(path)): fingerprint(path) for path in found}
-
-
-def fingerprint(path: str) -> str | None:
-    """Hash a file that only root can have written; any other file has to be written again (None)."""
-    try:
-        found = os.lstat(path)
-        if found.st_mode != stat.S_IFREG | 0o644 or found.st_uid != 0 or found.st_gid != 0:
-            return None
-        with open(path, "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest()
-    except OSError:
-        return None
-
-
 def missing_libraries() -> list[str]:
     """List the libraries that an earlier task has to install; the engine's library comes with the engine."""
     return ["psycopg"] if _schema.PSYCOPG_IMPORT_ERROR is not None else []
@@ -371,14 +308,13 @@ def main() -> None:
         argument_spec={
             "config_dir": {"type": "path", "default": "/etc/langgraph"},
             "files": {"type": "list", "elements": "path", "default": []},
-            "images": {"type": "list", "elements": "str", "default": []},
             "credentials": {"type": "bool", "default": False},
             "data_servers": {"type": "list", "elements": "dict", "default": [], "options": _SERVER},
         },
         supports_check_mode=True,
     )
     require(module, wished=[("docker", docker_engine.DOCKER_IMPORT_ERROR), ("psycopg", _schema.PSYCOPG_IMPORT_ERROR)])
-    images, engine_facts = engine(module.params["images"])
+    engine = read_engine()
     found = read(module.params["config_dir"])
     sockets = tcp_ports.sockets()
     secret = {"carried": carried(found), "aes_keys": aes_keys(found)} if module.params["credentials"] else {}
@@ -386,8 +322,8 @@ def main() -> None:
         **secret,
         deployments=deployments(module.params["config_dir"], found),
         missing_libraries=missing_libraries(),
-        images=images,
-        engine=engine_facts,
+        images=engine["images"],
+        architecture=engine["architecture"],
         files={path: fingerprint(path) for path in module.params["files"]},
         listening={str(item["port"]): item["program"] for item in sockets},
         sockets=sockets,

@@ -70,7 +70,7 @@ options:
         default: present
       image:
         description:
-          - Image to run. It must be on the host. Required with O(deployments[].state=present).
+          - Name of the image to run. It must be on the host. Required with O(deployments[].state=present).
         type: str
       port:
         description: Port of the host on which the server answers. Required with O(deployments[].state=present).
@@ -143,9 +143,12 @@ options:
         that were taken before its revisions started. Use it when the database is removed too.
     type: bool
     default: false
-  expected_images:
+  image_ids:
     description:
-      - References with ids, or digests, of images that an earlier task of the play provides. Check mode treats them as present.
+      - The image that each name in O(deployments[].image) stands for, as an id or as C(NAME@DIGEST). The fact C(image_ids) of
+        the role P(selfhost.langgraph.image#role) contains the images that were pinned for all hosts.
+      - A name that is missing here is looked up in the engine, and runs the image that has this name on the host.
+      - Check mode treats the images as present, because an earlier task of the play provides them.
     type: dict
     default: {}
   proxy:
@@ -357,7 +360,7 @@ def main() -> None:
             "network": {"type": "str", "default": "langgraph"},
             "only_credentials": {"type": "bool", "default": False},
             "remove_dumps": {"type": "bool", "default": False},
-            "expected_images": {"type": "dict", "default": {}},
+            "image_ids": {"type": "dict", "default": {}},
             "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},
             "healthy_deadline": {"type": "int", "default": 300},
             "drain_limit": {"type": "int", "default": 900},

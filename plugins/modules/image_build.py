@@ -36,7 +36,9 @@ attributes:
     support: full
 options:
   builds:
-    description: The images to build.
+    description:
+      - The images to build. The options C(merge_env) and C(push) of O(selfhost.langgraph.deployment_check#module:image_builds) are
+        accepted and have no effect here.
     type: list
     elements: dict
     required: true
@@ -97,6 +99,10 @@ options:
       source:
         description: Hash of everything that the image is built from. The action plugin sets it.
         type: str
+  images:
+    description: Names of those of O(builds) to build. Without it, all are built.
+    type: list
+    elements: str
   program:
     description: The CLI on the build host. A name is searched next to the Python interpreter, then on the path.
     type: str
@@ -213,6 +219,7 @@ def main() -> None:
     module = UnloggedModule(
         argument_spec={
             "builds": {"type": "list", "elements": "dict", "required": True, "options": build},
+            "images": {"type": "list", "elements": "str"},
             "program": {"type": "str", "default": "langgraph"},
             "config_dir": {"type": "path", "default": "/etc/langgraph"},
         },

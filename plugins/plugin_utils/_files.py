@@ -28,6 +28,11 @@ def find_file(action: ActionBase, path: str, task_vars: t.Mapping[str, t.Any]) -
         return None
 
 
+def find_files(action: ActionBase, paths: t.Sequence[str], task_vars: t.Mapping[str, t.Any]) -> list[str]:
+    """Return the path of each file on the control node; one that does not exist is returned as it is."""
+    return [find_file(action, path, task_vars) or path for path in paths]
+
+
 def copy_file(action: ActionBase, source: str, target: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
     """Run ``ansible.builtin.copy`` to copy a file to the host, mode 0600, owned by root; skip it if the checksum is equal."""
     task = action._task.copy()

@@ -92,14 +92,24 @@ def run_module(module: AnsibleModule, function: t.Callable[..., dict[str, t.Any]
 
 @dataclass(frozen=True)
 class _Images:
-    """Image ids by reference, and whether a missing image will be provided later in the play."""
+    """The engine's images by reference, and those that the play has pinned by normal reference."""
 
-    ids: t.Mapping[str, str]
-    coming: bool
+    on_host: t.Mapping[str, str]
+    pinned: t.Mapping[str, str]
+    check_mode: bool
+
+    def identify(self, image: str) -> str | None:
+        """Return the id of a deployment's image; None if the host lacks it. Ids and digests are references too.
+
+        In check mode an earlier task of the real run provides a missing image: then its pin is returned.
+        """
+        pin = self.pinned.get(normal_reference(image))
+        found = self.on_host.get(pin or normal_reference(image))
+        return found if found or not self.check_mode else pin or "not on the host yet"
 
     def digest(self, image: str, image_id: str) -> str:
         """Return the image's digest in the registry of its reference; empty if it did not come from there."""
-        known = [name for name, found in self.ids.items() if "@" in name and found == image_id]
+        known = [name for name, found in self.on_host.items() if "@" in name and found == image_id]
         return named_digest(image, known) or ""
 
 
@@ -110,8 +120,8 @@ def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.
     client = docker_engine.connect()
     if params["only_credentials"]:
         return carry_out(lambda found: _rotated(found, params), params, client, check_mode=check_mode)
-    ids = docker_engine.image_ids(client)
-    images = _Images({**ids, **params["expected_images"]} if check_mode else ids, check_mode)
+    pinned = {normal_reference(name): pin for name, pin in params["image_ids"].items()}
+    images = _Images(docker_engine.image_ids(client), pinned, check_mode)
     wanted = [_wanted(deployment, images, params) for deployment in params["deployments"]]
     return carry_out(lambda _found: wanted, params, client, check_mode=check_mode)
 
@@ -132,10 +142,7 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
     name = deployment["name"]
     if deployment["state"] == "absent":
         return Wanted(name)
-    image_id = images.ids.get(normal_reference(deployment["image"]))
-    if image_id is None and images.coming:
-        # An earlier task of the real run provides it.
-        image_id = "not on the host yet"
+    image_id = images.identify(deployment["image"])
     if image_id is None:
         finding = f"the host has no image '{deployment['image']}'"
         raise Refused([Problem(name, "image", finding, "load or pull it first")])

@@ -6,10 +6,9 @@
 
 """The images that all hosts will run, and the images that one host lacks. Pure.
 
-Each image is pinned once per play, to a registry digest or to an id, for all hosts together. ``deployment_check`` returns
-the *needs* of one host, each with image (as written), deployments, source (build, archive, registry or host), on_host (the
-id of that name on the host), digests (those of the same repository on the host), and for an archive its path, image_id,
-architecture and content.
+Each image is pinned once per play, to a registry digest or to an id, for all hosts together. The *needs* of one host each
+have image (as written), deployments, source (build, archive, registry or host), on_host (the id of that name on the host),
+digests (those of the same repository on the host), and for an archive its path, archive_id, architecture and content.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
     repository_of,
     short,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import ArchivedImage
 
 Need = t.Mapping[str, t.Any]
@@ -32,29 +31,37 @@ NOT_BUILT = "not built yet"
 UNPACKED = 4
 
 
+def wanted_images(deployments: t.Iterable[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """Return the images that the deployments with ``state: present`` run."""
+    return [
+        {"image": item["image"], "deployments": [item["name"]]} for item in deployments if item["state"] == "present"
+    ]
+
+
 def make_needs(
-    deployments: t.Sequence[t.Mapping[str, t.Any]],
+    wanted: t.Iterable[t.Mapping[str, t.Any]],
     builds: t.Collection[str],
     archives: t.Mapping[str, t.Mapping[str, ArchivedImage]],
     on_host: t.Mapping[str, str],
     pull: str,
 ) -> list[dict[str, t.Any]]:
-    """Return the images that the deployments of one host need, each once.
+    """Return the needs of one host, each image once.
 
-    ``builds`` are references, ``archives`` path -> reference -> image, ``on_host`` every reference of the host -> id.
+    ``wanted`` have image and deployments. ``builds`` are references, ``archives`` path -> reference -> image, ``on_host``
+    every reference of the host -> id.
     """
     archived = {name: (path, image) for path, images in archives.items() for name, image in images.items()}
     needs: dict[str, dict[str, t.Any]] = {}
-    for deployment in (item for item in deployments if item["state"] == "present"):
-        image = deployment["image"]
+    for item in wanted:
+        image = item["image"]
         reference = normal_reference(image)
         if reference in needs:
-            needs[reference]["deployments"].append(deployment["name"])
+            needs[reference]["deployments"] += item["deployments"]
             continue
         here = on_host.get(reference)
         need = {
             "image": image,
-            "deployments": [deployment["name"]],
+            "deployments": list(item["deployments"]),
             "source": _source(image, builds, archived, pull),
             "on_host": here,
             "digests": sorted(name for name in on_host if name.startswith(f"{repository_of(image)}@")),
@@ -78,11 +85,15 @@ def _source(image: str, builds: t.Collection[str], archived: t.Collection[str], 
 
 
 def need_problems(needs: Needs, architecture: str | None) -> t.Iterator[Problem]:
-    """Report archives for another architecture than the host's, and image ids that the host lacks."""
+    """Report archives for another architecture than the host's, and images that only the host could have and lacks."""
     for need in needs:
-        if need["source"] == "host" and need["image"].startswith("sha256:") and need["on_host"] is None:
-            finding = f"the host has no image '{short(need['image'])}', and an image cannot be pulled by id"
-            yield Problem(", ".join(need["deployments"]), "image", finding, "use its name, or load it there")
+        if need["source"] == "host" and need["on_host"] is None:
+            if need["image"].startswith("sha256:"):
+                finding = f"the host has no image '{short(need['image'])}', and an image cannot be pulled by id"
+                yield Problem(_label(need), "image", finding, "use its name, or load it there")
+            else:
+                remedy = "load it there, list its archive in image_archives or its directory in image_builds, or set image_pull: always"
+                yield Problem(_label(need), "image", f"the host has no image '{printable(need['image'])}'", remedy)
         if need["source"] == "archive":
             yield from _architecture_problems(need, [need["architecture"]], architecture)
 
@@ -120,38 +131,36 @@ def plan_images(
     engine: t.Mapping[str, t.Any],
     resolved: t.Mapping[str, t.Mapping[str, t.Any]],
     built: t.Mapping[str, t.Mapping[str, t.Any]],
-    built_here: bool = False,
 ) -> dict[str, t.Any]:
-    """Return the images that one host lacks; ``built_here``: the host has built the images itself since it was checked.
+    """Return the image that each name stands for on all hosts, and the images that one host lacks.
 
     ``needs`` are the host's own, ``hosts`` those of all hosts; ``engine`` has images (reference or content -> id),
     architecture and free (bytes); ``resolved`` and ``built`` are by image. Returns
 
-    - coming: reference -> id, or NAME@DIGEST if the id is not known yet, of images that a later task provides;
+    - ids: name as written -> id on the host; of an image that the host lacks the id elsewhere or NAME@DIGEST;
     - pull: NAME@DIGEST; tag: image -> its new name; load: archive, image, image_id; save: built images that the host lacks
       and no registry has;
     - problems: lines.
     """
-    plan: dict[str, t.Any] = {"coming": {}, "pull": [], "tag": [], "load": [], "save": [], "problems": []}
+    plan: dict[str, t.Any] = {"ids": {}, "pull": [], "tag": [], "load": [], "save": [], "problems": []}
     size = 0
     # One name can be written in several ways.
     resolved = {normal_reference(name): answer for name, answer in resolved.items()}
-    if built_here:
-        ids = {name: image["image_id"] for image in built.values() for name in (image["image_id"], *image["digests"])}
-        engine = {**engine, "images": {**engine["images"], **ids}}
     for need in needs:
         pin = _pin(need, resolved, built)
         plan["problems"] += [str(problem) for problem in _problems(need, pin, hosts, engine)]
         if pin is None:
+            # All hosts that have the name have the same image. A host that lacks it is a problem.
+            plan["ids"] |= {} if need["on_host"] is None else {need["image"]: need["on_host"]}
             continue
         reference, wanted = normal_reference(need["image"]), pin["pin"]
         here, content = engine["images"].get(wanted), pin.get("content")
         if here is None and content is not None and content in engine["images"]:
             # The image store of another engine has assigned another id.
             here = wanted = engine["images"][content]
-        if here is not None and (here == need["on_host"] or (built_here and need["source"] == "build")):
+        plan["ids"][need["image"]] = here or wanted
+        if here is not None and here == need["on_host"]:
             continue
-        plan["coming"][reference] = here or wanted
         if here is not None or "@" in wanted:
             plan["tag"] += [] if "@" in need["image"] else [{"image": wanted, "name": reference}]
         if here is None and "@" in wanted:
@@ -187,7 +196,7 @@ def _pin(
 def _problems(
     need: Need, pin: t.Mapping[str, t.Any] | None, hosts: t.Sequence[Needs], engine: t.Mapping[str, t.Any]
 ) -> t.Iterator[Problem]:
-    label, image = ", ".join(need["deployments"]), need["image"]
+    label, image = _label(need), need["image"]
     if pin is None:
         name = normal_reference(image)
         ids = {other["on_host"] for needs in hosts for other in needs if normal_reference(other["image"]) == name}
@@ -203,7 +212,11 @@ def _architecture_problems(need: Need, architectures: t.Iterable[str | None], ho
     known = [name for name in architectures if name]
     if known and host and host not in known:
         finding = f"'{need['image']}' is built for {', '.join(known)}, but the host is {host}"
-        yield Problem(", ".join(need["deployments"]), "image", finding, f"build it for {host}")
+        yield Problem(_label(need), "image", finding, f"build it for {host}")
+
+
+def _label(need: Need) -> str:
+    return ", ".join(need["deployments"]) or "-"
 
 
 def _full(needs: Needs, pull: t.Sequence[str], size: int, engine: t.Mapping[str, t.Any]) -> str:
@@ -211,7 +224,9 @@ def _full(needs: Needs, pull: t.Sequence[str], size: int, engine: t.Mapping[str,
     names = [name for need in needs if repository_of(need["image"]) in repositories for name in need["deployments"]]
     finding = f"pulling it requires about {megabytes(size)}, but the host has {megabytes(engine['free'])} free"
     return str(
-        Problem(", ".join(names), "image", f"{finding} in {engine['root']}", "free some space or enlarge the disk")
+        Problem(
+            ", ".join(names) or "-", "image", f"{finding} in {engine['root']}", "free some space or enlarge the disk"
+        )
     )
 
 

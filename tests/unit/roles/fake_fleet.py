@@ -38,7 +38,7 @@ OF_DOCKER = ("docker_image_export", "docker_image_pull", "docker_image_push", "d
 HOST = {
     "deployments": [],
     "images": {},
-    "engine": {"architecture": "amd64", "root": "/var/lib/docker", "free": 10**12, "certificates": {}},
+    "architecture": "amd64",
     "files": dict.fromkeys(f"/etc/systemd/system/{unit}@.service" for unit in ("langgraph", "langgraph-drain")),
     "missing_libraries": [],
     "listening": {},
@@ -46,6 +46,7 @@ HOST = {
     "carried": {"deployments": {}, "addresses": []},
     "aes_keys": {},
 }
+ENGINE = {"images": {}, "architecture": "amd64", "root": "/var/lib/docker", "free": 10**12, "certificates": {}}
 
 
 class Fleet:
@@ -54,7 +55,7 @@ class Fleet:
     def __init__(self, directory: Path, hosts: t.Sequence[str]) -> None:
         self.directory = directory
         self.hosts = hosts
-        self.answers: dict[str, t.Any] = {"deployment_info": HOST}
+        self.answers: dict[str, t.Any] = {"deployment_info": HOST, "image_info": {"engine": ENGINE}}
         own = directory / "collections/ansible_collections/selfhost/langgraph"
         docker = directory / "collections/ansible_collections/community/docker"
         (own / "plugins").mkdir(parents=True)

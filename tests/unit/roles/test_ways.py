@@ -29,10 +29,7 @@ BRING = [
     {"import_role": {"name": "selfhost.langgraph.langgraph", "tasks_from": "build.yml"}},
     {
         "import_role": {"name": "selfhost.langgraph.image"},
-        "vars": {
-            f"image_{of}": f"{{{{ __langgraph_checked.{found} }}}}"
-            for of, found in (("needs", "images"), ("engine", "engine"), ("pushes", "pushes"))
-        },
+        "vars": {"image_needs": "{{ __langgraph_checked.images }}"},
     },
 ]
 
@@ -70,7 +67,8 @@ def recap(output: str) -> dict[str, int]:
 def test_a_whole_play_one_host_at_a_time(fleet: Fleet) -> None:
     done = fleet.play([{**HOLD, "serial": 1}], "--check")
     assert recap(done.stdout) == {"one": 0, "two": 0}, done.stdout
-    assert len(fleet.asked("deployment_rollout")) == 2
+    rollouts = fleet.asked("deployment_rollout")
+    assert [call["image_ids"] for call in rollouts] == [{PULLED: DIGEST}] * 2
 
 
 def test_batches_run_one_image(fleet: Fleet) -> None:

@@ -12,8 +12,14 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.errors import AnsibleActionFail
 
-from ansible_collections.selfhost.langgraph.plugins.action.image_build import built_here, context, source_hash
+from ansible_collections.selfhost.langgraph.plugins.action.image_build import (
+    _wanted,
+    built_here,
+    context,
+    source_hash,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 
 FILES = {
@@ -234,3 +240,34 @@ def test_the_module_reports_problems_with_the_engine(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(docker_engine, "connect", connect)
     assert built_here(BUILDS) is None
+
+
+LISTED = [
+    {
+        "image": "docker.io/library/bot:1",
+        "directory": "app",
+        "merge_env": True,
+        "push": False,
+        "build_args": {"A": "x"},
+    },
+    {"image": "other:1", "directory": "other", "api_version": "0.7.1"},
+]
+
+
+def test_only_the_wanted_builds_with_the_options_of_the_module() -> None:
+    """The list is that of the role, with two options that do not concern a build."""
+    (found,) = _wanted(LISTED, ["bot:1", "from-a-registry:1"])
+    assert found["image"] == "docker.io/library/bot:1"
+    assert found["build_args"] == {"A": "x"}
+    assert found.keys() & {"merge_env", "push", "label", "api_version"} == set()
+    assert [build["image"] for build in _wanted(LISTED, None)] == ["docker.io/library/bot:1", "other:1"]
+    assert _wanted(LISTED, []) == []
+
+
+def test_mistakes_in_the_list_are_reported_together() -> None:
+    with pytest.raises(AnsibleActionFail) as refused:
+        _wanted([{"image": "bot:1"}, {"image": "bot", "directory": "app"}], [])
+    assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == [
+        "image_builds entry 1, option 'directory'",
+        "image_builds entry 2, option 'image'",
+    ]

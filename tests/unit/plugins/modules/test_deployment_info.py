@@ -1,16 +1,11 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""deployment_info: what a host has, and the hash that spares the shipping of files which are up to date."""
+"""deployment_info: the deployments that a host has, and the credentials in their containers."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import stat
-import typing as t
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -19,12 +14,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.carr
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import container_name
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import snapshot
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
-from ansible_collections.selfhost.langgraph.plugins.modules import deployment_info
 from ansible_collections.selfhost.langgraph.plugins.modules.deployment_info import (
     aes_keys,
     deployments,
-    engine,
-    fingerprint,
     missing_libraries,
     read,
 )
@@ -35,48 +27,6 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rol
     Host,
     bot,
 )
-
-CONTENT = b"[Unit]\n"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    """A file."""
-    file = tmp_path / "unit"
-    file.write_bytes(CONTENT)
-    return str(file)
-
-
-def as_owned(monkeypatch: pytest.MonkeyPatch, mode: int, uid: int = 0, gid: int = 0) -> None:
-    """Let every file look like this, for tests need not run as root."""
-    monkeypatch.setattr(os, "lstat", lambda _path: SimpleNamespace(st_mode=mode, st_uid=uid, st_gid=gid))
-
-
-def test_a_file_as_it_should_be(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    as_owned(monkeypatch, stat.S_IFREG | 0o644)
-    assert fingerprint(path) == hashlib.sha256(CONTENT).hexdigest()
-
-
-@pytest.mark.parametrize(
-    ("mode", "uid", "gid"),
-    [
-        (stat.S_IFREG | 0o666, 0, 0),
-        (stat.S_IFREG | 0o600, 0, 0),
-        (stat.S_IFREG | 0o644, 1000, 0),
-        (stat.S_IFREG | 0o644, 0, 1000),
-        (stat.S_IFLNK | 0o777, 0, 0),
-        (stat.S_IFDIR | 0o755, 0, 0),
-    ],
-)
-def test_anything_else_is_written_anew(
-    path: str, mode: int, uid: int, gid: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    as_owned(monkeypatch, mode, uid, gid)
-    assert fingerprint(path) is None
-
-
-def test_a_file_that_is_not_there(path: str) -> None:
-    assert fingerprint(f"{path}.missing") is None
 
 
 @pytest.fixture
@@ -124,27 +74,6 @@ def test_folders_without_a_deployment(host: Host) -> None:
     (host.folder / "lost+found").mkdir()
     assert [item["name"] for item in deployments(str(host.folder), read(str(host.folder)))] == ["bot", "two"]
     assert deployments("/no/such/folder", read("/no/such/folder")) == []
-
-
-def test_a_host_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> t.NoReturn:
-        raise docker_engine.EngineError("does not answer")
-
-    monkeypatch.setattr(docker_engine, "connect", refuse)
-    images, facts = engine(["bot:1"])
-    assert (images, facts["root"], facts["free"]) == ({}, None, None)
-    assert facts["architecture"] == docker_engine.architecture(os.uname().machine)
-    monkeypatch.setattr(docker_engine, "DOCKER_IMPORT_ERROR", "no module")
-    assert engine(["bot:1"]) == (images, facts)
-
-
-def test_certificates_of_registries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "registry.example:5000/ca.crt"
-    path.parent.mkdir()
-    path.write_bytes(CONTENT)
-    monkeypatch.setattr(deployment_info, "fingerprint", lambda found: f"hash of {Path(found).name}")
-    assert deployment_info.certificates(str(tmp_path)) == {"registry.example:5000": "hash of ca.crt"}
-    assert deployment_info.certificates(str(tmp_path / "none")) == {}
 
 
 def test_libraries_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:

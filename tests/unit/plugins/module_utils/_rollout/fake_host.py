@@ -124,7 +124,7 @@ class Host:
             "config_dir": str(self.folder),
             "network": "langgraph",
             "only_credentials": False,
-            "expected_images": {},
+            "image_ids": {},
             "proxy": "haproxy",
             "healthy_deadline": 300,
             "drain_limit": 900,

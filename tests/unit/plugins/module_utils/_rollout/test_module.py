@@ -159,7 +159,7 @@ def test_check_mode_takes_a_digest_that_is_to_be_pulled_for_the_image(host: Host
     host.images |= {"r.example/bot:1": "sha256:1", DIGESTS[0]: "sha256:1"}
     host.converge(bot(image="r.example/bot:1"))
     coming = {"r.example/bot:1": DIGESTS[1]}
-    (told,) = host.converge(bot(image="r.example/bot:1"), check_mode=True, expected_images=coming)["deployments"]
+    (told,) = host.converge(bot(image="r.example/bot:1"), check_mode=True, image_ids=coming)["deployments"]
     assert (told["action"], told["image_digest"]) == ("roll", DIGESTS[1])
     assert told["image_change"] == "aaaaaaaaaaaa to bbbbbbbbbbbb"
 
@@ -201,7 +201,30 @@ def test_check_mode_takes_images_that_come_for_present(host: Host) -> None:
     assert list(host.folder.iterdir()) == []
     host.converge(bot())
     coming = {"bot:9": "sha256:1"}
-    assert actions(host.converge(bot(image="bot:9"), check_mode=True, expected_images=coming)) == ["keep"]
+    assert actions(host.converge(bot(image="bot:9"), check_mode=True, image_ids=coming)) == ["keep"]
+
+
+PINNED = {"bot:1": "sha256:2"}
+
+
+@pytest.mark.parametrize("pin", ["sha256:2", DIGESTS[1]], ids=["id", "digest"])
+def test_a_deployment_runs_the_pinned_image_whatever_its_name_stands_for(host: Host, pin: str) -> None:
+    """Somebody has moved the tag on the host since the play has pinned the image for all hosts."""
+    host.images |= {"sha256:2": "sha256:2", DIGESTS[1]: "sha256:2"}
+    wanted = bot(image="docker.io/library/bot:1")
+    for check_mode in (True, False):
+        (told,) = host.converge(wanted, check_mode=check_mode, image_ids={"bot": "x", "bot:1": pin})["deployments"]
+        assert told["image_id"] == "sha256:2"
+    assert host.file(1, "revision.json")["image_id"] == "sha256:2"
+    assert host.file(1, "revision.json")["image"] == "docker.io/library/bot:1"
+    assert actions(host.converge(bot(), image_ids=PINNED)) == ["keep"]
+
+
+def test_a_pinned_image_that_the_host_no_longer_has(host: Host) -> None:
+    """The image of the same name is another one, and must not run instead."""
+    with pytest.raises(Refused, match="the host has no image 'bot:1'; load or pull it first"):
+        host.converge(bot(), image_ids=PINNED)
+    assert list(host.folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../etc", "a/b", "A"])
