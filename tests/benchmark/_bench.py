@@ -19,7 +19,7 @@ from pathlib import Path
 DIRECTORY = Path(__file__).resolve().parent
 PROJECT = DIRECTORY.parents[1]
 BUILD = PROJECT / "build"
-HOST_TOOL = PROJECT / "tests/tools/host.sh"
+HOST_TOOL = PROJECT / "tests/tools/hosts.py"
 # The parts of `make` continue its clock.
 START = int(os.environ.get("SELFHOST_T0") or time.time())
 SIGN_OF_LIFE_SECONDS = 15

@@ -1,13 +1,10 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# From a bare Debian machine to everything the other scripts need. Each part is skipped if it already exists.
+# From a bare Debian machine to everything that noxfile.py needs. Each part is skipped if it already exists.
 # usage: bootstrap.sh [engine | venv | collections]...   (nothing = all of them)
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-ANSIBLE_WHEEL=ansible==12.3.0        # carries the collections that Galaxy would give
-DEPENDENCIES="community/docker community/library_inventory_filtering_v1 community/postgresql community/general
-  community/crypto ansible/posix"
 
 apt_install() { # only what is missing, and only as root
   local missing=() package
@@ -26,7 +23,6 @@ packages() {
 }
 
 # The engine: use a running one; otherwise start it, and record that it must be stopped again.
-answers() { docker version >/dev/null 2>&1; }
 engine_up() {
   answers && return
   if [ -d /run/systemd/system ]; then
@@ -58,64 +54,24 @@ make_venv() {
   "$python" -c 'import ensurepip' 2>/dev/null || apt_install python3-venv
   rm -rf "$VENV"
   "$python" -m venv "$VENV"
-  "$VENV/bin/pip" install -q -r "$ROOT/requirements/tools.txt" -c "$ROOT/requirements/constraints.txt"
-}
-
-collections() {
-  local target=$ANSIBLE_COLLECTIONS_PATH/ansible_collections wheels=$BUILD/wheels/ansible wanted=() name
-  for name in $DEPENDENCIES; do
-    [ -e "$target/$name/MANIFEST.json" ] || wanted+=("ansible_collections/$name/*")
-  done
-  if [ ${#wanted[@]} != 0 ]; then
-    "$VENV/bin/pip" download -q --no-deps --dest "$wheels" "$ANSIBLE_WHEEL"
-    "$VENV/bin/python" - "$ANSIBLE_COLLECTIONS_PATH" "$wheels" "${wanted[@]}" <<'PY'
-import fnmatch
-import pathlib
-import sys
-import zipfile
-
-target, wheels, *wanted = sys.argv[1:]
-with zipfile.ZipFile(next(pathlib.Path(wheels).glob("ansible-*.whl"))) as wheel:
-    wheel.extractall(target, [n for n in wheel.namelist() if any(fnmatch.fnmatch(n, w) for w in wanted)])
-PY
-    rm -rf "$wheels"
-  fi
-  mkdir -p "$target/selfhost"
-  ln -sfn "$ROOT" "$target/selfhost/langgraph"
-}
-
-python_part() { # venv | collections
-  local hash
-  case $1 in
-    venv)
-      hash=$(hash_of requirements/tools.txt requirements/constraints.txt)
-      [ -x "$VENV/bin/ansible-playbook" ] && fresh venv "$hash" && return
-      step "virtual environment" make_venv
-      stamp venv "$hash" ;;
-    collections)
-      hash=$(hash_of "$ANSIBLE_WHEEL" "$DEPENDENCIES")
-      [ -e "$ANSIBLE_COLLECTIONS_PATH/ansible_collections/selfhost/langgraph" ] && fresh collections "$hash" && return
-      step "collections" collections
-      stamp collections "$hash" ;;
-  esac
-}
-
-main() {
-  local part
-  for part in "$@"; do
-    case $part in
-      engine)
-        command -v mmdebstrap >/dev/null && answers && continue
-        if [ -d /run/systemd/system ] && ! answers; then touch "$BUILD/engine.systemd"; fi
-        step "packages" packages
-        step "container engine" engine_up ;;
-      # Of two concurrent runs, the second waits and finds the work done.
-      venv | collections) (flock 9 && python_part "$part") 9>"$BUILD/bootstrap.lock" ;;
-      *) die "unknown part $part" ;;
-    esac
-  done
+  "$VENV/bin/pip" install -q -r requirements/tools.txt -c requirements/constraints.txt
 }
 
 cd "$ROOT"
 [ $# != 0 ] || set -- engine venv collections
-main "$@"
+for part in "$@"; do
+  case $part in
+    engine)
+      command -v mmdebstrap >/dev/null && answers && continue
+      if [ -d /run/systemd/system ] && ! answers; then touch "$BUILD/engine.systemd"; fi
+      step "packages" packages
+      step "container engine" engine_up ;;
+    venv)
+      make_once venv "$(hash_of requirements/tools.txt requirements/constraints.txt)" "test -x $VENV/bin/ansible-playbook" \
+        "virtual environment" make_venv ;;
+    collections)
+      make_once collections "$(hash_of tests/tools/dependencies.py)" "test -e build/collections/ansible_collections/selfhost/langgraph" \
+        "collections" "$VENV/bin/python" tests/tools/dependencies.py ;;
+    *) die "unknown part $part" ;;
+  esac
+done

@@ -1,6 +1,9 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start one real run on a thread through each deployment's API; the host's variables (ansible-inventory --host) on stdin."""
+"""Start one real run on a thread through each deployment's API.
+
+usage: demo_run.py FILE   (the host's variables, as `ansible-inventory --host` prints them)
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import json
 import sys
 import time
 import typing as t
+from pathlib import Path
 
 from langgraph_sdk import get_client
 
@@ -31,7 +35,7 @@ async def run_once(name: str, url: str) -> str:
 
 async def main() -> None:
     """Run all deployments concurrently: they are independent."""
-    deployments = json.load(sys.stdin).get("langgraph_deployments", [])
+    deployments = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")).get("langgraph_deployments", [])
     live = [d for d in deployments if d.get("state", "present") != "absent"]
     if not live:
         raise SystemExit("the inventory lists no deployment")

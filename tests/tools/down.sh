@@ -1,10 +1,17 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Remove everything that the other scripts created. usage: down.sh hosts | engine | all
+# Remove everything that the other tools created. usage: down.sh hosts | engine | all
 # hosts: test hosts, their volumes and network. engine: only one that bootstrap.sh started. all: both, the images and build/.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+
+hosts() {
+  docker ps --all --quiet --filter "label=$LABEL" | xargs -r docker rm --force --volumes >/dev/null
+  docker volume ls --quiet --filter "label=$LABEL" | xargs -r docker volume rm >/dev/null
+  docker network ls --quiet --filter "label=$LABEL" | xargs -r docker network rm >/dev/null
+  say "test hosts are removed"
+}
 
 images() {
   docker image ls --format '{{.Repository}}:{{.Tag}}' "$PREFIX/*" | xargs -r docker image rm --force >/dev/null
@@ -20,37 +27,27 @@ engine() {
   [ -e "$BUILD/engine.systemd" ] || [ -s "$BUILD/engine.pid" ] || return 0
   if docker ps --quiet 2>/dev/null | grep -q .; then
     say "the engine continues: it runs containers of other projects"
-    rm -f "$BUILD/engine.systemd" "$BUILD/engine.pid"
-    return
-  fi
-  if [ -e "$BUILD/engine.systemd" ]; then
+  elif [ -e "$BUILD/engine.systemd" ]; then
     systemctl stop docker.service docker.socket
-    rm "$BUILD/engine.systemd"
     say "engine stopped, as it was before"
-  elif [ -s "$BUILD/engine.pid" ]; then
+  else
     pid=$(cat "$BUILD/engine.pid")
     if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ]; then
       kill "$pid"
       for _ in $(seq 60); do [ -d "/proc/$pid" ] || break; sleep 0.5; done
       say "engine stopped, as it was before"
     fi
-    rm -f "$BUILD/engine.pid"
   fi
+  rm -f "$BUILD/engine.systemd" "$BUILD/engine.pid"
 }
 
-answers() { docker version >/dev/null 2>&1; }
-
-cd "$ROOT"
 case ${1:-} in
-  hosts) if answers; then "$ROOT/tests/tools/host.sh" down-all; fi ;;
+  hosts) if answers; then hosts; fi ;;
   engine) engine ;;
   all)
-    if answers; then
-      "$ROOT/tests/tools/host.sh" down-all
-      images
-    fi
+    if answers; then hosts; images; fi
     engine
-    say "build/ is removed; Debian packages that were installed (docker.io, mmdebstrap, ...) stay"
-    rm -rf "$BUILD" ;;
+    rm -rf "$BUILD"
+    say "build/ is removed; Debian packages that were installed (docker.io, mmdebstrap, ...) stay" ;;
   *) die "usage: down.sh hosts | engine | all" ;;
 esac

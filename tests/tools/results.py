@@ -103,17 +103,21 @@ def promised(project: Path = PROJECT) -> list[str]:
     return sorted(test for test in named if test.startswith("tests/integration/"))
 
 
+def shown_failures(pattern: str) -> list[str]:
+    """Return the first failures, and how many there are more."""
+    found = failures(pattern)
+    return found[:SHOWN] + ([f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else [])
+
+
 def main(what: str, pattern: str) -> None:
     """Print one of the five results."""
-    if what in ("counts", "skipped"):
-        print(counts(pattern) if what == "counts" else skipped(pattern))
-        return
+    one = {"counts": counts, "skipped": skipped}
     wanted = {"missing": essential, "promised": promised}
-    found = failures(pattern) if what == "failures" else missing(pattern, wanted[what]())
-    for paragraph in found[:SHOWN] if what == "failures" else found:
-        print(paragraph)
-    if what == "failures" and len(found) > SHOWN:
-        print(f"and {len(found) - SHOWN} more")
+    if what in one:
+        print(one[what](pattern))
+    else:
+        for line in shown_failures(pattern) if what == "failures" else missing(pattern, wanted[what]()):
+            print(line)
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def test_the_boot_waits_for_no_deployment(test_host):
     slot = f"/etc/langgraph/research-agent/revisions/{test_host.settings('research-agent')['serving']}/slot.json"
     test_host.host.check_output(f'sed -i.kept \'s/"port": 8000/"port": 8001/\' {slot}')
     try:
-        subprocess.run([PROJECT / "tests/tools/host.sh", "restart", test_host.name], check=True, capture_output=True)
+        subprocess.run([PROJECT / "tests/tools/hosts.py", "restart", test_host.name], check=True, capture_output=True)
         reached = "systemctl is-active --quiet multi-user.target"
         assert test_host.wait_until(lambda: test_host.host.run(reached).rc == 0, 60)
         assert (

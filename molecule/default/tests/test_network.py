@@ -289,7 +289,7 @@ def test_a_reboot(stage):
     stage.test_host.host.check_output("systemctl enable nftables")
     try:
         subprocess.run(
-            [PROJECT / "tests/tools/host.sh", "reboot", stage.test_host.name], check=True, capture_output=True
+            [PROJECT / "tests/tools/hosts.py", "reboot", stage.test_host.name], check=True, capture_output=True
         )
         # Before the listeners are started: the table is loaded immediately.
         assert "langgraph" in stage.test_host.host.check_output("nft list tables")

@@ -36,7 +36,7 @@ class Fleet:
     """Both hosts that run deployments, and the registry host."""
 
     def __init__(self) -> None:
-        address = command(str(PROJECT / "tests/tools/host.sh"), "address", REGISTRY_HOST)
+        address = command(str(PROJECT / "tests/tools/hosts.py"), "address", REGISTRY_HOST)
         self.registry = f"{address}:5000"
         self.pushed = f"{self.registry}/team/pushed-bot"
         self.small = f"{self.registry}/team/small"

@@ -63,7 +63,7 @@ class Occupied(TestHost):
 
     def _from_outside(self) -> dict[str, str]:
         """Return the shop's responses to another machine: of its HAProxy, and of its container."""
-        address = subprocess.check_output([PROJECT / "tests/tools/host.sh", "address", self.name], text=True).strip()
+        address = subprocess.check_output([PROJECT / "tests/tools/hosts.py", "address", self.name], text=True).strip()
         return {f"from another machine, {port}": _page(f"http://{address}:{port}/index.html") for port in (8080, 8088)}
 
     def till_is_open(self) -> bool:

@@ -175,7 +175,7 @@ def test_a_removal(test_host):
 
 
 def test_a_reboot_brings_both_back(test_host, shop):
-    subprocess.run([PROJECT / "tests/tools/host.sh", "reboot", test_host.name], check=True, capture_output=True)
+    subprocess.run([PROJECT / "tests/tools/hosts.py", "reboot", test_host.name], check=True, capture_output=True)
     test_host.healthy("research-agent")
     assert test_host.wait_until(test_host.till_is_open)
     lasting = {part: text for part, text in shop.items() if not part.startswith("now:")}

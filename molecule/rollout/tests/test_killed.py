@@ -16,7 +16,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoi
 
 NAME, PORT = "support-bot", 8123
 
-HOST_TOOL = "tests/tools/host.sh"
+HOST_TOOL = "tests/tools/hosts.py"
 
 
 def one_serves(test_host):

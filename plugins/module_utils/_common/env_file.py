@@ -4,7 +4,11 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The environment of a container: parse the user's .env file, render the engine's environment file."""
+"""The environment of a container: parse the user's .env file, render the engine's environment file.
+
+Not with python-dotenv: a control node needs only ansible-core, and python-dotenv skips lines that it cannot parse, so that a
+typing error would be a missing variable. A unit test compares the values.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,8 @@ VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Maximum bytes of a line for the engine's client (seen: "bufio.Scanner: token too long" from 65536 on).
 LONGEST_LINE = 65535
 _QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
+# In double quotes, as in python-dotenv.
+_ESCAPES = dict(zip("abfnrtv'\"\\", "\a\b\f\n\r\t\v'\"\\"))
 
 
 class EnvFileError(ValueError):

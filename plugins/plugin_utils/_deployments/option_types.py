@@ -4,7 +4,11 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Check types and ranges of a deployment's options: from raw YAML to checked values and problems."""
+"""Check types and ranges of a deployment's options: from raw YAML to checked values and problems.
+
+Not with ansible-core's ArgumentSpecValidator: it converts what is an error here (a number as an image, ``"a,b"`` as a list,
+``8123.0`` as a port). A unit test compares them.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,11 @@
 
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Image archives on the control node, as ``docker save`` writes them: their contents, and parts of them to transfer."""
+"""Image archives on the control node, as ``docker save`` writes them: their contents, and parts of them to transfer.
+
+Not with skopeo: its transport to an engine always sends the whole archive. Only the protocol of registries leaves out layers
+that a host already has, and Ansible's connections carry files, not ports: with a registry that hosts reach, they pull.
+"""
 
 from __future__ import annotations
 

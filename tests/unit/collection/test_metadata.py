@@ -12,11 +12,9 @@ import sys
 import typing as t
 from pathlib import Path
 
-import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("[a-z]*.py"))
 DISTRIBUTIONS = {"yaml": "PyYAML"}
 
 
@@ -25,7 +23,6 @@ def load(path: str) -> dict[str, t.Any]:
 
 
 GALAXY = load("galaxy.yml")
-GROUPS = load("meta/runtime.yml")["action_groups"]
 ENVIRONMENT = load("meta/execution-environment.yml")
 
 
@@ -34,27 +31,6 @@ def pins(path: str) -> dict[str, str]:
     lines = (line.partition(";")[0].strip() for line in (ROOT / path).read_text().splitlines())
     found = (re.fullmatch(r"([\w.-]+)(?:\[\w+\])?[=>]=([\w.]+)", line) for line in lines if line and line[0] != "#")
     return {match[1]: match[2] for match in found if match}
-
-
-def test_the_group_of_all_modules() -> None:
-    assert GROUPS["all"] == MODULES
-
-
-def fragments(name: str) -> list[str]:
-    text = (ROOT / f"plugins/modules/{name}.py").read_text()
-    documentation = re.search(r'^DOCUMENTATION = r"""(.*?)^"""', text, re.DOTALL | re.MULTILINE)
-    assert documentation
-    return yaml.safe_load(documentation[1])["extends_documentation_fragment"]
-
-
-@pytest.mark.parametrize("group", ["redis", "postgres"])
-def test_a_group_contains_the_modules_that_share_its_options(group: str) -> None:
-    assert GROUPS[group] == [name for name in MODULES if f"selfhost.langgraph._{group}" in fragments(name)]
-    assert GROUPS[group]
-
-
-def test_no_other_group() -> None:
-    assert set(GROUPS) == {"all", "redis", "postgres"}
 
 
 def test_the_execution_environment_uses_existing_files() -> None:
@@ -70,8 +46,8 @@ def test_collections_have_the_same_version_everywhere() -> None:
     assert asked == GALAXY["dependencies"]
     example = {item["name"] for item in load("examples/single-host/requirements.yml")["collections"]}
     assert example == {"selfhost.langgraph", *asked}
-    bootstrap = (ROOT / "tests/tools/bootstrap.sh").read_text()
-    assert all(name.replace(".", "/") in bootstrap for name in asked)
+    installed = (ROOT / "tests/tools/dependencies.py").read_text()
+    assert all(f'"{name}"' in installed for name in asked)
 
 
 def test_roles_use_no_other_collection() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -26,8 +27,7 @@ class Clone:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        for name in ("lib.sh", "changelog.sh"):
-            self.write(f"tests/tools/{name}", (TOOLS / name).read_text())
+        self.write("tests/tools/changelog.py", (TOOLS / "changelog.py").read_text())
         self.write(".gitignore", "/build/\n")
         self.write(MODULE, "one")
         self.write("changelogs/changelog.yaml", RELEASED)
@@ -50,7 +50,7 @@ class Clone:
 
     def check(self, directory: Path | None = None, **environment: str) -> tuple[bool, str]:
         kept = {name: value for name, value in os.environ.items() if name != "CHANGED_SINCE"}
-        command = ["bash", "tests/tools/changelog.sh"]
+        command = [sys.executable, "tests/tools/changelog.py"]
         done = subprocess.run(
             command,
             cwd=directory or self.directory,

@@ -4,7 +4,11 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""SCRAM-SHA-256 verifiers as Postgres stores them, computed here so that no clear-text password reaches the server."""
+"""SCRAM-SHA-256 verifiers as Postgres stores them, computed here so that no clear-text password reaches the server.
+
+libpq's own function (PQencryptPasswordConn) always takes a random salt: it can create a verifier, but not report whether a
+stored one belongs to a password. A unit test compares both.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +28,7 @@ GOOD = {
     "quotes": ("A='x # y'\nB=\"x # y\" # z\nC=''\n", {"A": "x # y", "B": "x # y", "C": ""}),
     "quotes in quotes": ('A=\'say "hi"\'\nB="it\'s"\n', {"A": 'say "hi"', "B": "it's"}),
     "escapes": (r'A="{\"a\": \"b\\c\"}"' + "\n" + r"B='it\'s \n'" + "\n", {"A": r'{"a": "b\c"}', "B": r"it's \n"}),
+    "escapes of both quotes": (r'A="it\'s \"x\""', {"A": 'it\'s "x"'}),
     "JSON without quotes": ('A={"a": 1}\n', {"A": '{"a": 1}'}),
     "equals signs in a value": ("A=b=c==\n", {"A": "b=c=="}),
     "no value": ("A=\n", {"A": ""}),
@@ -97,6 +100,33 @@ def test_rendered_file_reads_back(environment: dict[str, str]) -> None:
 def test_quoted_value_reads_back(name: str, value: str) -> None:
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
     assert parse_env_file(f'export {name}="{quoted}" # comment\n') == {name: value}
+
+
+LINES = st.lists(
+    st.builds(
+        "{}{}{}{}".format,
+        st.sampled_from(["", "export ", "  "]),
+        NAMES,
+        st.sampled_from(["=", " = "]),
+        st.text("ab \"'\\\\#=$\u00e9{}\t", max_size=8)
+        | st.text('ab "\\\\#=', max_size=6).map("'{}'".format)
+        | st.text("abfnrtvx '\\\\#=", max_size=6).map('"{}" # c'.format),
+    )
+    | st.sampled_from(["", "# comment", "  # A=1"]),
+    max_size=4,
+)
+
+
+@given(LINES)
+def test_dotenv_reads_the_same(lines: list[str]) -> None:
+    """Whatever is accepted here. python-dotenv accepts more: it skips what it cannot parse, and takes the last of two values."""
+    dotenv = pytest.importorskip("dotenv")
+    text = "\n".join(lines)
+    try:
+        variables = parse_env_file(text)
+    except EnvFileError:
+        return
+    assert variables == dotenv.dotenv_values(stream=io.StringIO(text), interpolate=False)
 
 
 def test_only_a_newline_ends_a_variable() -> None:

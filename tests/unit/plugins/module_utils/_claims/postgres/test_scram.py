@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.scram import make_verifier, matches
 
@@ -17,6 +21,24 @@ RFC = (
 def test_the_vector_of_the_standard() -> None:
     assert matches(RFC, "pencil")
     assert not matches(RFC, "pencil ")
+
+
+@pytest.fixture(scope="module")
+def of_libpq() -> t.Callable[[str], str]:
+    """Return libpq's own function; it needs a connection, but no server."""
+    pq = pytest.importorskip("psycopg.pq")
+    connection = pq.PGconn.connect(b"host=/nonexistent")
+
+    def verifier(password: str) -> str:
+        return connection.encrypt_password(password.encode(), b"role", b"scram-sha-256").decode()
+
+    return verifier
+
+
+@settings(max_examples=50)
+@given(password=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
+def test_libpq_computes_the_same(of_libpq: t.Callable[[str], str], password: str) -> None:
+    assert matches(of_libpq(password), password)
 
 
 def test_salts_differ() -> None:
