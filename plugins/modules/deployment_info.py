@@ -268,7 +268,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
-from ansible_collections.selfhost.langgraph.plugins.module_utils._host import data_servers, disk, docker_engine, tcp_ports
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import (
+    data_servers,
+    disk,
+    docker_engine,
+    tcp_ports,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import status, store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.carried_credentials import carried
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment
