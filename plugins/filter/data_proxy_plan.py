@@ -48,7 +48,8 @@ RETURN = r"""
 _value:
   description:
     - C(listeners), each with C(name), C(address), C(port), C(server) (a socket, or an address with its port), C(local) (whether that is a
-      socket), C(host) (the host of the server, if that is another one) and C(sources) (the addresses that may connect; empty for the gateway, which the firewall protects).
+      socket), C(host) (the host of the server, if that is another one) and C(sources) (the addresses that may connect; empty for the
+      gateway, which the firewall protects).
     - C(unknown), names of hosts whose addresses must be gathered before the listeners are complete.
     - C(problems), one line per error in the inventory.
   type: dict

@@ -141,7 +141,9 @@ def test_two_control_nodes_at_one_data_host(test_host):
     (deployment,) = yaml.safe_load((INVENTORY / "group_vars/all.yml").read_text())["langgraph_deployments"]
     wanted = {"langgraph_deployments": [{**deployment, "env": {"TWICE": "yes"}}]}
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        runs = [pool.submit(run_playbook, INVENTORY, "selfhost.langgraph.site", (), wanted) for _control_node in range(2)]
+        runs = [
+            pool.submit(run_playbook, INVENTORY, "selfhost.langgraph.site", (), wanted) for _control_node in range(2)
+        ]
         done = [run.result() for run in runs]
     assert [run.returncode for run in done] == [0, 0], done[0].stdout + done[1].stdout
     assert test_host.settings(NAME)["serving"] == before + 1

@@ -27,15 +27,12 @@ def refused(servers: t.Iterable[t.Mapping[str, t.Any]], timeout: float = TIMEOUT
 
 def _closes(server: t.Mapping[str, t.Any], timeout: float) -> bool:
     try:
-        connection = socket.create_connection((server["address"], server["port"]), timeout)
-    except OSError:
-        return False
-    with connection:
-        connection.settimeout(timeout)
-        try:
+        with socket.create_connection((server["address"], server["port"]), timeout) as connection:
+            connection.settimeout(timeout)
             connection.sendall(HELLO[server["name"]])
             return connection.recv(1) == b""
-        except (ConnectionResetError, BrokenPipeError):
-            return True
-        except OSError:
-            return False
+    except (ConnectionResetError, BrokenPipeError):
+        # A reset may arrive before the connection is even reported as open.
+        return True
+    except OSError:
+        return False
