@@ -38,10 +38,12 @@ def make_needs(
     archives: t.Mapping[str, t.Mapping[str, ArchivedImage]],
     on_host: t.Mapping[str, str],
     pull: str,
+    kept: t.Mapping[str, str] | None = None,
 ) -> list[dict[str, t.Any]]:
     """Return the images that the deployments of one host need, each once.
 
-    ``builds`` are references, ``archives`` path -> reference -> image, ``on_host`` every reference of the host -> id.
+    ``builds`` are references, ``archives`` path -> reference -> image, ``on_host`` every reference of the host -> id,
+    ``kept`` the result of from_no_registry.
     """
     archived = {name: (path, image) for path, images in archives.items() for name, image in images.items()}
     needs: dict[str, dict[str, t.Any]] = {}
@@ -55,7 +57,9 @@ def make_needs(
         need = {
             "image": image,
             "deployments": [deployment["name"]],
-            "source": _source(image, builds, archived, pull),
+            "source": _source(
+                image, builds, archived, "never" if here and here == (kept or {}).get(reference) else pull
+            ),
             "on_host": here,
             "digests": sorted(name for name in on_host if name.startswith(f"{repository_of(image)}@")),
         }
@@ -65,6 +69,19 @@ def make_needs(
             need["content"] = found.content
         needs[reference] = need
     return list(needs.values())
+
+
+def from_no_registry(deployments: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, str]:
+    """Return reference -> id of the images that serve on a host and were built or copied rather than pulled.
+
+    No registry has them. An image of the same name at Docker Hub belongs to somebody else.
+    """
+    found = {}
+    for deployment in deployments:
+        serving = next((item for item in deployment["revisions"] if item["number"] == deployment["serving"]), None)
+        if serving and serving["image"] and not serving["image_digest"]:
+            found[normal_reference(serving["image"])] = serving["image_id"]
+    return found
 
 
 def _source(image: str, builds: t.Collection[str], archived: t.Collection[str], pull: str) -> str:

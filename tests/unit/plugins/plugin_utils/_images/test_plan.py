@@ -19,6 +19,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import ArchivedImage
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.plan import (
     NOT_BUILT,
+    from_no_registry,
     make_needs,
     megabytes,
     need_problems,
@@ -82,6 +83,34 @@ def test_source_of_an_image(image: str, pull: str) -> None:
     (found,) = make_needs(deployments(bot=image), ["built:1"], ARCHIVES, {}, pull)
     assert found["source"] == SOURCES[image, pull]
     assert (found["image"], found["on_host"], found["digests"]) == (image, None, [])
+
+
+def serving(image: str, number: int, image_digest: str | None = None) -> dict[str, t.Any]:
+    """Return a deployment as deployment_info reports it, with a failed newer revision."""
+    revision = {"number": 3, "image": image, "image_id": image_id(number), "image_digest": image_digest}
+    return {"name": "bot", "serving": 3, "revisions": [{**revision, "number": 4, "image": "other:1"}, revision]}
+
+
+KEPT: dict[str, tuple[dict[str, t.Any], str]] = {
+    "was built or copied": (serving("docker.io/library/bot:1", 1), "host"),
+    "was pulled": (serving("bot:1", 1, digest("bot", 1)), "registry"),
+    "now has another id on the host": (serving("bot:1", 2), "registry"),
+    "another name serves": (serving("bot:2", 1), "registry"),
+    "nothing serves": ({"name": "bot", "serving": None, "revisions": []}, "registry"),
+    "the files of the serving revision are missing": ({"name": "bot", "serving": 9, "revisions": []}, "registry"),
+}
+
+
+@pytest.mark.parametrize(("deployment", "source"), KEPT.values(), ids=KEPT)
+def test_an_unchanged_image_that_came_from_no_registry_is_not_looked_up(deployment: t.Any, source: str) -> None:
+    kept = from_no_registry([deployment])
+    (found,) = make_needs(deployments(bot="bot:1"), [], {}, {"bot:1": image_id(1)}, "always", kept)
+    assert found["source"] == source
+
+
+def test_such_an_image_that_the_host_has_lost_is_looked_up() -> None:
+    (found,) = make_needs(deployments(bot="bot:1"), [], {}, {}, "always", from_no_registry([serving("bot:1", 1)]))
+    assert found["source"] == "registry"
 
 
 def test_a_build_takes_precedence_over_an_archive() -> None:
