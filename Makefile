@@ -3,7 +3,7 @@
 # Everything happens in build/ and in containers named selfhost-langgraph-*; `make demo-down` removes all of it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint unit integration torture sanity newest importer smoke molecule bench docs
+.PHONY: help demo demo-down base-image test lint unit integration torture sanity newest importer smoke molecule bench docs
 ifndef SELFHOST_T0
 export SELFHOST_T0 := $(shell date +%s)
 endif
@@ -25,6 +25,10 @@ demo: ## a bare host, two LangGraph deployments on it, one run through each
 
 demo-down: ## remove demo, tests and an engine that they started; Debian packages stay
 	@$(TOOLS)/down.sh all
+
+base-image: ## the base image with the open runtime, for images that need no licence (docs/without-a-licence.md)
+	@$(TOOLS)/bootstrap.sh engine venv
+	@$(TOOLS)/images.sh base
 
 test: ## everything below but bench and docs (PARTS='lint unit' for some)
 	@$(TOOLS)/bootstrap.sh engine

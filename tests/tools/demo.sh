@@ -4,7 +4,7 @@
 # The demo: a bare host, the example's play, one real run through each server's API.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-TOOLS=$ROOT/tests/tools EXAMPLE=$ROOT/examples/single-host HOST=$PREFIX-demo
+TOOLS=$ROOT/tests/tools EXAMPLE=$ROOT/examples/demo HOST=$PREFIX-demo
 INVENTORY=$BUILD/demo/hosts.yml
 
 play() {
@@ -25,9 +25,7 @@ use() {
 mkdir -p "$BUILD/demo"
 {
   "$TOOLS/host.sh" inventory "server=$HOST"
-  # Files that a user has next to the inventory are in build/ here.
-  # The substitute of the vendor's base image is on this machine, and needs no network.
-  echo "      image_builds: [{image: 'demo-agent:1', directory: '$EXAMPLE/app', base_image: $PREFIX/langgraph-api, pull: false, network: none}]"
+  # A user has it in the vault.
   echo "      langgraph_secret_key: \"{{ lookup('ansible.builtin.password', '$BUILD/demo/secret_key', length=64) }}\""
 } >"$INVENTORY"
 run "ansible-playbook site.yml" play

@@ -2,11 +2,12 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Test images: rootfs -> bare systemd hosts; rootfs -> substitute of the server's base image -> `langgraph build`.
-# usage: images.sh [rootfs:RELEASE | host:RELEASE | servers:RELEASE | agent]...   RELEASE: bookworm, trixie
+# usage: images.sh [rootfs:RELEASE | host:RELEASE | servers:RELEASE | agent | base]...   RELEASE: bookworm, trixie
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 HOST_DIR=tests/images/host SERVER_DIR=tests/images/server APP_DIR=examples/single-host/app
 SERVER_IMAGE=$PREFIX/langgraph-api AGENT_IMAGE=demo-agent:1
+BASE_IMAGE=open-langgraph/langgraph-api   # not named after the project: `make demo-down` leaves it
 SERVERS="redis-server postgresql pgbouncer"
 
 # The machine's own package sources, for another release if needed: never written to the repository.
@@ -104,6 +105,16 @@ server() { # what `langgraph build` takes as its base image
   rm -rf "$context"
 }
 
+# The same image under a name that stays, for users without a licence.
+base_hash() { hash_of "$SERVER_DIR" requirements/server.txt; }
+base_ready() { have_image "$BASE_IMAGE:3.11" && fresh base "$(base_hash)"; }
+base() {
+  rootfs bookworm
+  server
+  docker tag "$SERVER_IMAGE:3.11" "$BASE_IMAGE:3.11"
+  stamp base "$(base_hash)"
+}
+
 agent_hash() { hash_of "$SERVER_DIR" "$APP_DIR" requirements/server.txt; }
 agent_ready() { have_image "$AGENT_IMAGE" && [ -s "$BUILD/images/demo-agent.tar" ] && fresh agent "$(agent_hash)"; }
 agent() {
@@ -124,6 +135,7 @@ main() {
       host:*) host_ready "${what#host:}" || step "image $PREFIX/$what" host "${what#host:}" ;;
       servers:*) servers_ready "${what#servers:}" || step "$what" servers "${what#servers:}" ;;
       agent) agent_ready || step "image $AGENT_IMAGE" agent ;;
+      base) base_ready || step "image $BASE_IMAGE" base ;;
       *) die "unknown image $what" ;;
     esac
   done
