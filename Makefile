@@ -3,8 +3,8 @@
 # Everything happens in build/ and in containers named selfhost-langgraph-*; `make demo-down` removes all of it.
 # The checks are sessions of noxfile.py: `build/venv/bin/nox --list` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint unit integration torture sanity newest importer smoke molecule bench docs \
-  engine python hosts prepare
+.PHONY: help demo demo-down base-image test lint unit integration torture sanity newest importer smoke molecule bench \
+  docs engine python hosts prepare
 ifndef SELFHOST_T0
 export SELFHOST_T0 := $(shell date +%s)
 endif
@@ -26,6 +26,9 @@ demo: prepare ## a bare host, two LangGraph deployments on it, one run through e
 
 demo-down: ## remove demo, tests and an engine that they started; Debian packages stay
 	@$(TOOLS)/down.sh all
+
+base-image: engine python ## the base image with the open runtime, for images that need no licence (docs/without-a-licence.md)
+	@$(TOOLS)/images.sh base
 
 test: engine python ## everything below but bench and docs (PARTS='lint unit' for some)
 	@$(PYTHON_VENV) $(TOOLS)/gate.py $(PARTS)

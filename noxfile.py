@@ -30,7 +30,7 @@ nox.options.envdir = "build/nox"
 nox.options.sessions = ["lint", "unit"]
 os.environ.update(SETTINGS)
 TOOLS = ROOT / "tests/tools"
-EXAMPLE = ROOT / "examples/single-host"
+EXAMPLE = ROOT / "examples/demo"
 CORES = [nox.param("oldest", id="oldest"), nox.param("newest", id="newest")]
 # The unit tests that ansible-test's environments skip, because langgraph's CLI or git is missing.
 CLI_TESTS = ("tests/unit/tools", "tests/unit/plugins/module_utils/_images/test_build.py")
@@ -329,7 +329,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def demo(session: nox.Session) -> None:
-    """A bare host, the play of the example on it, one real run through each server's API."""
+    """A bare host, the play of examples/demo on it, one real run through each server's API."""
     hosts, variables = "tests/hosts/demo.yml", BUILD / "demo/server.json"
     variables.parent.mkdir(parents=True, exist_ok=True)
     session.run("ansible-playbook", "-i", hosts, "molecule/default/create.yml")

@@ -12,6 +12,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
+    COMPUTED_VARIABLES,
     DEFAULT_EXTRA_REVISIONS,
     DEFAULT_RUNNING_REVISIONS,
     MINIMUM_RUNNING_REVISIONS,
@@ -38,7 +39,10 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.li
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import find_file, find_files
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import ArchiveError, archive_images
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_options import check_builds
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_options import (
+    builds_of_deployments,
+    check_builds,
+)
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.langgraph_json import (
     ConfigError,
     baked_env,
@@ -51,6 +55,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.plan im
     wanted_images,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._play import refuse_out_of_step
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._spelling import misspelled
 
 INFO_MODULE = "selfhost.langgraph.deployment_info"
 
@@ -119,7 +124,7 @@ class ActionModule(ActionBase):
             archives = {path: archive_images(path) for path in paths}
         except ArchiveError as error:
             raise AnsibleActionFail(str(error)) from error
-        builds, warnings, problems = self._builds(options["image_builds"], task_vars)
+        builds, warnings, problems = self._builds(options["image_builds"], raw, task_vars)
         references = [normal_reference(build["image"]) for build in builds if build["image"]]
         arguments = {
             "config_dir": options["config_dir"],
@@ -133,6 +138,7 @@ class ActionModule(ActionBase):
         context = self._context(raw, options, host, {"archives": archives, "builds": builds}, task_vars)
         deployments, found = check_deployments(raw, context)
         problems += found
+        warnings += _env_warnings(builds, deployments)
         # Deployments that leave the list, stop or change their drain time drain by the host's recorded value.
         drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
         served = [item["name"] for item in host["deployments"] if item["serving"]]
@@ -142,16 +148,20 @@ class ActionModule(ActionBase):
             if (not options["only"] or item["name"] in options["only"])
             and (not options["only_deployed"] or (item["name"] in served and item["state"] == "present"))
         ]
-        wanted = wanted_images(deployments)
+        wanted = wanted_images(deployments, host)
         needs = make_needs(wanted, references, archives, host["images"], options["image_pull"])
         problems += list(need_problems(needs, host["architecture"]))
-        lines = [*map(str, problems), *_data_proxy_lines(options["data_proxy"], host, task_vars)]
+        lines = [
+            *_misspelled(task_vars),
+            *map(str, problems),
+            *_data_proxy_lines(options["data_proxy"], host, task_vars),
+        ]
         if lines:
             return {"failed": True, "msg": "\n".join(lines), "problems": [problem.as_dict() for problem in problems]}
         warnings += channel_warnings(deployments)
         result = {
             "deployments": deployments,
-            "images": [{key: need[key] for key in ("image", "deployments")} for need in needs],
+            "images": wanted,
             "longest_drain": max(drains, default=0),
             "owner": owner_fingerprint(options["secret_key"], options["environment"]),
             "carried": host.get("carried"),
@@ -162,16 +172,20 @@ class ActionModule(ActionBase):
         return {"changed": False, **result, "warnings": warnings, "_ansible_no_log": True}
 
     def _builds(
-        self, raw: t.Any, task_vars: dict[str, t.Any]
+        self, raw: t.Any, deployments: t.Sequence[t.Any], task_vars: dict[str, t.Any]
     ) -> tuple[list[dict[str, t.Any]], list[str], list[Problem]]:
         """Return the builds with the env of their langgraph.json, the warnings, and the problems."""
-        builds, problems = check_builds(raw)
+        builds, problems = check_builds(raw, builds_of_deployments(deployments))
         warnings: list[str] = []
         for build in () if problems else builds:
             directory = find_file(self, build["directory"], task_vars)
             if directory is None or not os.path.isdir(directory):
                 finding = f"there is no directory '{printable(build['directory'])}' on the control node"
-                problems.append(Problem(build["label"], "directory", finding, "set the path of the application"))
+                problems.append(
+                    Problem(
+                        build["label"], build.get("option", "directory"), finding, "set the path of the application"
+                    )
+                )
                 continue
             try:
                 config = read_config(_read(directory, build["config"]))
@@ -244,6 +258,14 @@ def _data_proxy_lines(
     ]
 
 
+def _misspelled(task_vars: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Return the lines about misspelled variables of this host and of the hosts with Redis and Postgres, and misspelled groups."""
+    groups, hosts = task_vars.get("groups", {}), task_vars.get("hostvars", {})
+    servers = {name for group in ("langgraph_redis", "langgraph_postgres") for name in groups.get(group, ())}
+    names = {str(name) for host in servers if host in hosts for name in hosts[host]}
+    return misspelled({*names, *map(str, task_vars)}, groups)
+
+
 def _read(*path: str) -> str:
     with open(os.path.join(*path), encoding="utf-8", errors="replace") as file:
         return file.read()
@@ -261,6 +283,19 @@ def _build_warnings(build: t.Mapping[str, t.Any], config: t.Mapping[str, t.Any])
     label = f"{build['label']}, image '{build['image']}'"
     if build["pull"] and floats(config, build["base_image"], build["api_version"]):
         yield f"{label}: the base image is not pinned, a later build may use a newer server; set api_version to a full version"
-    if build["env"] and not build["merge_env"]:
-        names = ", ".join(sorted(build["env"]))
-        yield f"{label}: env of {build['config']} ({names}) is not part of an image; set merge_env: true or set it in env"
+
+
+def _env_warnings(
+    builds: t.Iterable[t.Mapping[str, t.Any]], deployments: t.Sequence[t.Mapping[str, t.Any]]
+) -> t.Iterator[str]:
+    """Warn about variables in the env of a langgraph.json that no deployment with that image has."""
+    for build in builds:
+        name = normal_reference(build["image"]) if build["image"] else None
+        users = [item["variables"] for item in deployments if item["image"] and normal_reference(item["image"]) == name]
+        lost = sorted(set(build.get("env") or ()) - COMPUTED_VARIABLES.keys() - {key for user in users for key in user})
+        if users and lost and not build["merge_env"]:
+            label = f"{build['label']}, image '{build['image']}'"
+            yield (
+                f"{label}: env of {build['config']} ({', '.join(lost)}) is not part of an image; set merge_env: true or set it "
+                "in env"
+            )

@@ -26,6 +26,8 @@ ARGUMENTS: Vars = {
         "options": {
             "image": {"type": "str", "required": True},
             "deployments": {"type": "list", "elements": "str", "default": []},
+            "build": {"type": "str"},
+            "pull": {"type": "bool", "default": True},
         },
     },
     "builds": {"type": "raw", "default": []},

@@ -37,6 +37,15 @@ options:
           - Image of the server, V(NAME:TAG) or V(NAME@DIGEST). Required with O(deployments[].state=present).
           - Another image creates a new revision. The server's migrations of its database only go forward.
         type: str
+      build:
+        description:
+          - Directory of the application on the control node, with its C(langgraph.json), from which O(deployments[].image) is built
+            by C(langgraph build) and copied to the host, or pushed if its name has a registry. A relative path is searched next to
+            the inventory and in the current directory.
+          - Short for an entry of C(image_builds) of P(selfhost.langgraph.image#role) with the same image, which can set more.
+            Deployments with the same image may have the same directory.
+          - A changed file of the directory builds the image again and creates a new revision.
+        type: str
       port:
         description:
           - Port of the host on which the server answers, from 1 to 65535. Required with

@@ -12,9 +12,10 @@ author:
   - The selfhost.langgraph authors (@selfhost-langgraph)
 description:
   - Returns one line per deployment, with its URL, Redis database number, Postgres database, image, revision and health, and
-    below them one line per change.
+    below them one line per change. For new deployments on the loopback of the host, the last line has the C(ssh) command that
+    reaches them.
   - The role P(selfhost.langgraph.langgraph#role) uses it.
-positional: numbers, health, services
+positional: numbers, health, services, check_mode, connection
 options:
   _input:
     description: The RV(selfhost.langgraph.deployment_check#module:deployments) of M(selfhost.langgraph.deployment_check).
@@ -36,6 +37,13 @@ options:
     type: list
     elements: dict
     default: []
+  check_mode:
+    description: Whether the changes were not made. The columns then state what image and revision would be.
+    type: bool
+    default: false
+  connection:
+    description: How Ansible connects to the host, as C(type), C(host), C(user) and C(port). Without it, no C(ssh) command is printed.
+    type: dict
 """
 
 EXAMPLES = r"""

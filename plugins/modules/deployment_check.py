@@ -166,7 +166,8 @@ deployments:
   elements: dict
 images:
   description:
-    - The images that the deployments run, each once, with the names of its C(deployments). Hidden from every output.
+    - The images that the deployments run, each once, with the names of its C(deployments) and the directory of its C(build).
+      C(pull) is false if the image serves on the host and was built or copied rather than pulled. Hidden from every output.
     - The role P(selfhost.langgraph.image#role) takes it as O(selfhost.langgraph.image#role:main:image_needs).
   returned: success
   type: list

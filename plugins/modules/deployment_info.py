@@ -106,6 +106,9 @@ deployments:
     since:
       description: When it began to serve.
       type: str
+    rolled_back:
+      description: From which revision, by whom and when it was rolled back to the one that serves; null if it was not.
+      type: dict
     drain_seconds:
       description: The longest time in seconds that one of its revisions may take to end its runs when it is stopped.
       type: int
@@ -315,7 +318,12 @@ def main() -> None:
     )
     require(module, wished=[("docker", docker_engine.DOCKER_IMPORT_ERROR), ("psycopg", _schema.PSYCOPG_IMPORT_ERROR)])
     engine = read_engine()
-    found = read(module.params["config_dir"])
+    try:
+        found = read(module.params["config_dir"])
+    except PermissionError as error:
+        module.fail_json(
+            msg=f"only root may read {error.filename}; connect as root, or set ansible_become: true for the host"
+        )
     sockets = tcp_ports.sockets()
     secret = {"carried": carried(found), "aes_keys": aes_keys(found)} if module.params["credentials"] else {}
     module.exit_json(

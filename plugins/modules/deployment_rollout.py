@@ -137,6 +137,13 @@ options:
       - A deployment without a serving revision is refused, and so is one whose files were changed by hand.
     type: bool
     default: false
+  hold_rollbacks:
+    description:
+      - Whether a deployment that M(selfhost.langgraph.deployment_rollback) has rolled back keeps the image, environment and resources
+        that serve, whatever O(deployments) asks for. Its address, its limits and its credentials still follow O(deployments).
+      - With V(false) it is rolled forward, with a warning.
+    type: bool
+    default: false
   remove_dumps:
     description:
       - Whether to remove the dumps of its database with a deployment that has O(deployments[].state=absent). These are the dumps
@@ -359,6 +366,7 @@ def main() -> None:
             },
             "network": {"type": "str", "default": "langgraph"},
             "only_credentials": {"type": "bool", "default": False},
+            "hold_rollbacks": {"type": "bool", "default": False},
             "remove_dumps": {"type": "bool", "default": False},
             "image_ids": {"type": "dict", "default": {}},
             "proxy": {"type": "str", "choices": ["haproxy", "none"], "default": "haproxy"},

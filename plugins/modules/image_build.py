@@ -172,17 +172,24 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
 
 
 def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, dict[str, t.Any]]:
-    """Build the missing images whose directory is available, and return every image. Raises BuildError, EngineError."""
+    """Validate and build the missing images whose directory is available, and return every image.
+
+    Check mode validates them too. Raises BuildError, EngineError.
+    """
     client = docker_engine.connect()
     found = {build["image"]: image_build.built(client, build) for build in params["builds"]}
     images = {name: image_build.result_entry(name, image, "keep") for name, image in found.items() if image is not None}
     missing = [build for build in params["builds"] if build["image"] not in images]
-    there = [build for build in missing if build["path"] and not check_mode]
+    there = [build for build in missing if build["path"]]
     if not there:
         return images | {build["image"]: image_build.result_entry(build["image"], None, "build") for build in missing}
     cli = image_build.program(params["program"])
     with image_build.source_directories(there) as directories:
         bases = {build["image"]: image_build.validate(cli, build, directories[build["image"]]) for build in there}
+        if check_mode:
+            return images | {
+                build["image"]: image_build.result_entry(build["image"], None, "build") for build in missing
+            }
         for build in there:
             name = build["image"]
             before = docker_engine.inspect_image(client, name)

@@ -46,6 +46,13 @@ options:
         type: list
         elements: str
         default: []
+      build:
+        description: Directory that it is built from. It has no effect here; O(builds) has the builds.
+        type: str
+      pull:
+        description: Whether it may come from its registry, as O(pull) says. With V(false) it does not.
+        type: bool
+        default: true
   builds:
     description:
       - Images that are built, each a mapping as in O(selfhost.langgraph.deployment_check#module:image_builds). Nothing is built
@@ -165,6 +172,8 @@ def main() -> None:
                 "options": {
                     "image": {"type": "str", "required": True},
                     "deployments": {"type": "list", "elements": "str", "default": []},
+                    "build": {"type": "str"},
+                    "pull": {"type": "bool", "default": True},
                 },
             },
             "builds": {"type": "raw", "default": []},

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable
@@ -47,12 +48,14 @@ def _row(
         ("healthy" if answer["ok"] else "UNHEALTHY") if serves and answer else "-",
         str(revision["image"] or "-"),
         str(revision["created_by"] or "-"),
-        printable(_why(revision)),
+        printable(_why(revision, (deployment.get("rolled_back") or {}) if serves else {})),
     )
 
 
-def _why(revision: t.Mapping[str, t.Any]) -> str:
-    """Return the runs that a drain lost, or why a start failed, else why the revision was created."""
+def _why(revision: t.Mapping[str, t.Any], rolled_back: t.Mapping[str, t.Any]) -> str:
+    """Return the rollback to it, the runs that its drain lost, or why its start failed, else why it was created."""
+    if rolled_back:
+        return f"rolled back from {rolled_back['from']} by {rolled_back['by'] or 'unknown'}"
     lost = ((revision["drain"] or {}).get("runs") or {}).get("lost")
     if lost:
         return f"{len(lost)} runs lost"
@@ -62,6 +65,12 @@ def _why(revision: t.Mapping[str, t.Any]) -> str:
 
 
 DEPLOYMENT_COLUMNS = ("deployment", "url", "redis db", "postgres database", "image", "revision", "health")
+# Columns with the state after a run, which in check mode has not happened.
+PREDICTED = ("image", "revision")
+# Connections of Ansible to a host that ssh reaches.
+SSH = ("ssh", "smart", "paramiko", "ansible.builtin.ssh", "ansible.builtin.paramiko_ssh")
+FIRST_UNPRIVILEGED = 1024
+TUNNEL_OFFSET = 8000
 
 
 def deployment_table(
@@ -69,13 +78,17 @@ def deployment_table(
     numbers: t.Mapping[str, t.Mapping[str, t.Any]],
     health: t.Mapping[str, t.Mapping[str, t.Any]],
     services: t.Sequence[t.Mapping[str, t.Any]] = (),
+    check_mode: bool = False,
+    connection: t.Mapping[str, t.Any] | None = None,
 ) -> list[str]:
-    """Return the lines of the final table, and below it the changes.
+    """Return the lines of the final table, below it the changes, and how to reach deployments that are new.
 
     ``health`` is the ``health`` that the module health returned, ``services`` the ``deployments`` of deployment_rollout:
-    the changes that were made, or in check mode would be, and their reasons.
+    the changes that were made, or in check mode would be, and their reasons. ``connection`` is how Ansible connects to the
+    host: type, host, user and port.
     """
-    rows = [tuple(column.upper() for column in DEPLOYMENT_COLUMNS)]
+    columns = (f"{name} would be" if check_mode and name in PREDICTED else name for name in DEPLOYMENT_COLUMNS)
+    rows = [tuple(name.upper() for name in columns)]
     done = {service["name"]: service for service in services}
     for deployment in deployments:
         name = deployment["name"]
@@ -89,12 +102,50 @@ def deployment_table(
         rows.append(
             (name, _shown_url(deployment), number, deployment["database"], deployment["image"], revision, state)
         )
-    return [*align(rows), *_changes(services)]
+    created = {service["name"] for service in services if service["action"] == "create"}
+    reach = () if check_mode else _reach([item for item in deployments if item["name"] in created], connection or {})
+    return [*align(rows), *_changes(services), *reach]
+
+
+def _reach(created: Deployments, connection: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Return a line with the ssh command that reaches new deployments on the loopback of the host."""
+    tunnels = [
+        (item, _local_port(item["port"]))
+        for item in created
+        if item["port"] and not item.get("hostname") and _is_loopback(item["bind_address"])
+    ]
+    if not tunnels or connection.get("type") not in SSH:
+        return
+    forwards = [f"-L {local}:{_bracketed(item['bind_address'])}:{item['port']}" for item, local in tunnels]
+    port = f"-p {connection['port']} " if str(connection.get("port") or 22) != "22" else ""
+    user = f"{connection['user']}@" if connection.get("user") else ""
+    first, local = tunnels[0]
+    url = f"{'https' if first.get('tls') else 'http'}://127.0.0.1:{local}{first.get('prefix') or ''}/docs"
+    names = ", ".join(item["name"] for item, _local in tunnels)
+    yield f"to reach {names} from your machine: ssh {' '.join(forwards)} {port}{user}{connection['host']}, then open {url}"
+
+
+def _local_port(port: int) -> int:
+    """Return a port of the user's machine for a tunnel: only root may listen below 1024."""
+    return port if port >= FIRST_UNPRIVILEGED else port + TUNNEL_OFFSET
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address).is_loopback
 
 
 def _shown_url(deployment: t.Mapping[str, t.Any]) -> str:
+    """Return the URL for clients: with the host name, if the proxy distinguishes the deployment by it."""
     name = deployment.get("hostname")
-    return f"{deployment['url']} ({name})" if name else str(deployment["url"])
+    if not name:
+        return str(deployment["url"])
+    scheme, standard = ("https", 443) if deployment["tls"] else ("http", 80)
+    port = "" if deployment["port"] == standard else f":{deployment['port']}"
+    return f"{scheme}://{name}{port}{deployment.get('prefix') or ''}"
 
 
 def _changes(services: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:

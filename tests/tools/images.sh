@@ -2,11 +2,12 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Test images: rootfs -> bare systemd hosts; rootfs -> substitute of the server's base image -> `langgraph build`.
-# usage: images.sh [rootfs:RELEASE | host:RELEASE | servers:RELEASE | agent]...   RELEASE: bookworm, trixie
+# usage: images.sh [rootfs:RELEASE | host:RELEASE | servers:RELEASE | server | base | agent]...   RELEASE: bookworm, trixie
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 HOST_DIR=tests/images/host SERVER_DIR=tests/images/server APP_DIR=examples/single-host/app
 SERVER_IMAGE=$PREFIX/langgraph-api AGENT_IMAGE=demo-agent:1
+BASE_IMAGE=open-langgraph/langgraph-api   # not named after the project: `make demo-down` leaves it
 SERVERS="redis-server postgresql pgbouncer"
 # BuildKit's client, for builds with it; most machines with Docker have it, but Debian 12 has no package for it.
 BUILDX=$BUILD/docker/cli-plugins/docker-buildx
@@ -62,8 +63,8 @@ servers() { # release
   mknod -m 666 "$directory/dev/null" c 1 3 && mknod -m 666 "$directory/dev/urandom" c 1 9
 }
 
-# The image that `langgraph build` takes as its base image, from wheels for its Python; then what it builds.
-agent() {
+# The image that `langgraph build` takes as its base image, from wheels for its Python.
+server() {
   local context=$BUILD/images/server wheels=$BUILD/wheels/server
   mkdir -p "$wheels"
   [ -e "$wheels"/forbiddenfruit-*.whl ] || "$VENV/bin/pip" wheel -q --use-pep517 --no-deps --wheel-dir "$wheels" \
@@ -74,6 +75,12 @@ agent() {
   cp -rl "$wheels" "$context/wheels"
   docker build --network=none -t "$SERVER_IMAGE:3.11" "$context"
   rm -rf "$context"
+}
+
+# The same image under a name that stays, for users without a licence.
+base() { docker tag "$SERVER_IMAGE:3.11" "$BASE_IMAGE:3.11"; }
+
+agent() { # what `langgraph build` makes of it
   (cd "$APP_DIR" && "$VENV/bin/langgraph" build -t "$AGENT_IMAGE" --no-pull --base-image "$SERVER_IMAGE" --network=none)
   docker save --output "$BUILD/images/demo-agent.tar.new" "$AGENT_IMAGE"
   mv "$BUILD/images/demo-agent.tar.new" "$BUILD/images/demo-agent.tar"
@@ -91,8 +98,14 @@ need() { # one of the words of the usage
     servers:*)
       need "rootfs:$release"
       make_once "servers-$release" "$(hash_of "$SERVERS")" "test -d $BUILD/servers/$release/usr" "$1" servers "$release" ;;
-    agent)
+    server)
       need rootfs:bookworm
+      make_once server "$(hash_of "$SERVER_DIR" requirements/server.txt)" "have_image $SERVER_IMAGE:3.11" "image $SERVER_IMAGE" server ;;
+    base)
+      need server
+      make_once base "$(hash_of "$SERVER_DIR" requirements/server.txt)" "have_image $BASE_IMAGE:3.11" "image $BASE_IMAGE" base ;;
+    agent)
+      need server
       make_once agent "$(hash_of "$SERVER_DIR" "$APP_DIR" requirements/server.txt)" agent_exists "image $AGENT_IMAGE" agent ;;
     *) die "unknown image $1" ;;
   esac

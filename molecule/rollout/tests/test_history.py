@@ -80,10 +80,42 @@ def test_rollback_and_forward_again(test_host, bot, roll):
     test_host.drained(NAME)
 
 
+@pytest.mark.release("trixie")
+def test_a_rollback_is_remembered(test_host, bot, roll, play):
+    """Check mode names the target, the status has who and from where, and the next run warns, or holds it."""
+    roll(bot(env={"STEP": "three"}))
+    first = test_host.settings(NAME)["serving"]
+    roll(bot(env={"STEP": "four"}))
+    newer = test_host.settings(NAME)["serving"]
+    predicted = test_host._playbook("selfhost.langgraph.rollback", ("--check",), {"deployment": NAME})
+    assert f"would be rolled back to revision {first}, image demo-agent:1" in " ".join(predicted.stdout.split())
+    assert test_host.settings(NAME)["serving"] == newer
+    assert test_host.rollback(NAME, langgraph_requested_by="alice").returncode == 0
+    assert test_host.status()[NAME]["rolled_back"]["by"] == "alice"
+    shown = test_host._playbook("selfhost.langgraph.status", (), {"deployment": NAME})
+    assert re.search(rf"{NAME} +{first} +serving .*rolled back from {newer} by alice", shown.stdout), shown.stdout
+
+    warning = f"deployment '{NAME}' was rolled back from revision {newer} to {first} by alice at "
+    listed = bot(env={"STEP": "four"})
+    held = play(listed, langgraph_hold_rollbacks=True)
+    output = " ".join((held.stdout + held.stderr).split())
+    assert held.returncode == 0, output
+    assert warning in output
+    assert "and is held there" in output
+    assert test_host.settings(NAME)["serving"] == first
+    forward = play(listed)
+    output = " ".join((forward.stdout + forward.stderr).split())
+    assert warning in output
+    assert "this run rolls it forward to the list" in output
+    assert test_host.settings(NAME)["serving"] == newer + 1
+    assert "rolled_back" not in test_host.settings(NAME)
+    test_host.drained(NAME)
+
+
 @pytest.mark.parametrize(
     ("revision", "line"),
     [
-        (99, "there is no revision 99; choose a kept revision that has served; kept revisions:"),
+        (99, "there is no revision 99; choose a kept revision that has served:"),
         ("x", "argument 'revision' is of type"),
     ],
 )

@@ -42,6 +42,7 @@ OPTIONS: dict[str, Option] = {
     # Identity and placement
     "name": Option("str", required=True),
     "image": Option("str", required=True),
+    "build": Option("str"),
     "port": Option("int", required=True, minimum=1, maximum=65535),
     "bind_address": Option("str"),
     "hostname": Option("str"),

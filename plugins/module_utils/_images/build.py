@@ -161,7 +161,7 @@ def make(client: docker_engine.Client, cli: str, build: Build, directory: str, b
             raise BuildError(f"image '{image}', option 'base_image': '{base}' cannot be pulled: {_cause(lines)}", lines)
     base_id = (docker_engine.inspect_image(client, base) or {}).get("Id")
     if base_id is None:
-        raise BuildError(f"image '{image}', option 'base_image': the build host has no image '{base}'; set pull: true")
+        raise BuildError(_no_base(image, base, docker_engine.image_ids(client)))
     before = _state(client)
     labels = {SOURCE_LABEL: build["source"], BASE_LABEL: f"{base} {base_id}"}
     code, lines = _build(cli, build, directory, labels, unnamed)
@@ -180,6 +180,18 @@ def make(client: docker_engine.Client, cli: str, build: Build, directory: str, b
     finally:
         docker_engine.remove_image(client, unnamed)
     return docker_engine.inspect_image(client, image) or {}
+
+
+def _no_base(image: str, base: str, images: t.Iterable[str]) -> str:
+    """Return the problem of a missing base image. The CLI makes its tag of the Python version in langgraph.json."""
+    name, _colon, tag = base.rpartition(":")
+    tags = sorted(found for known in images for before, _colon, found in [known.rpartition(":")] if before == name)
+    if not tags:
+        return f"image '{image}', option 'base_image': the build host has no image '{base}'; set pull: true"
+    return (
+        f"image '{image}', option 'base_image': python_version in langgraph.json asks for the tag {tag} of '{name}', and the build "
+        f"host has {', '.join(tags)}; change python_version, or provide that base image"
+    )
 
 
 def _why(client: docker_engine.Client, lines: t.Sequence[str], before: _State) -> str:

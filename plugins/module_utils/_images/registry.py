@@ -139,14 +139,14 @@ def ask(
             found = client.inspect_distribution(image, auth_config=auth)
         except CredentialError as error:
             remedy = "install it there, or set username and password in image_registries"
-            problems.append(Problem(label, "image", f"'{image}': {error}", remedy))
+            problems.append(Problem(label, "image", f"{_shown(image)}: {error}", remedy))
             continue
         except (docker_engine.docker.errors.DockerException, OSError) as error:
             # The engine's message, without the address of its socket and the name of the image.
             finding, remedy = explain(str(getattr(error, "explanation", None) or error))
             if item["optional"] and finding == _NO_SUCH_IMAGE:
                 continue
-            problems.append(Problem(label, "image", f"'{image}': {finding}", remedy))
+            problems.append(Problem(label, "image", f"{_shown(image)}: {finding}", remedy))
             continue
         digest = f"{repository_of(image)}@{found['Descriptor']['digest']}"
         platforms = found.get("Platforms") or ()
@@ -154,6 +154,11 @@ def ask(
         size = 0 if digest in item["known"] else _size(digest, item["known"], auth)
         answers[image] = {"digest": digest, "architectures": sorted({name for name in names if name}), "size": size}
     return answers, problems
+
+
+def _shown(image: str) -> str:
+    """Return an image with its registry, which the name of an image at Docker Hub does not have."""
+    return f"'{image}'" if registry_of(image) else f"'{image}' at {HUB_NAME}"
 
 
 def _size(digest: str, known: t.Sequence[str], auth: t.Mapping[str, str] | None) -> int | None:

@@ -71,6 +71,11 @@ class Content:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @property
+    def memory(self) -> str:
+        """Return its memory limit, in the engine's notation; empty if it has none."""
+        return self.arguments[self.arguments.index("--memory") + 1] if "--memory" in self.arguments else ""
+
+    @property
     def apart(self) -> Content:
         """Return the content without credentials, which an earlier version kept in the environment."""
         return replace(self, environment=_credentials.split(self.environment)[0])

@@ -41,7 +41,7 @@ def describe(
     drain_seconds = [int((revision.record or {}).get("drain_seconds") or 0) for revision in deployment.revisions]
     return {
         "name": deployment.name,
-        **{key: settings.get(key) for key in ("proxy", *ADDRESS, "serving", "since")},
+        **{key: settings.get(key) for key in ("proxy", *ADDRESS, "serving", "since", "rolled_back")},
         "image": record.get("image"),
         "image_id": record.get("image_id"),
         "drain_seconds": max(drain_seconds, default=0),

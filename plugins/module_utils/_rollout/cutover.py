@@ -145,7 +145,12 @@ class Cutover:
         old = deployment.settings or {}
         stays = old.get("serving") == step.revision and step.action in ("route", "keep", "wait")
         since = old.get("since") if stays else self._host.now()
-        return replace(deployment, settings={**wanted.settings, "serving": step.revision, "since": since})
+        record = {**wanted.settings, "serving": step.revision, "since": since}
+        if stays and "rolled_back" in old:
+            record["rolled_back"] = old["rolled_back"]
+        elif wanted.revision is not None and not stays:
+            record["rolled_back"] = {"from": old.get("serving"), "by": self._host.options.by, "at": since}
+        return replace(deployment, settings=record)
 
     def _switch_each(self, steps: t.Sequence[Step], why: str) -> None:
         """Retry one by one, so that one rejected route does not fail the rest, some of which need what others leave."""

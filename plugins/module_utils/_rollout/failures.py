@@ -28,10 +28,11 @@ def collect_failure(
     answer: Answer | None,
     environment: str | None,
     since: float | None = None,
+    memory: str = "",
 ) -> dict[str, t.Any]:
-    """Return one failure as data: name, revision, code, cause, the log line that shows it, log."""
+    """Return one failure as data: name, revision, code, cause, the log line that shows it, log. ``memory`` is its limit."""
     lines = log_causes.plain(systemd.journal(unit_name(name, number), LINES_READ, since))
-    cause = log_causes.likely_cause(state.active, state.exit_code, answer.status if answer else None, lines)
+    cause = log_causes.likely_cause(state.active, state.exit_code, answer.status if answer else None, lines, memory)
     line, *log = log_causes.mask([cause.line, *lines[-LOG_LINES:]], parse_rendered(environment))
     return {"name": name, "revision": number, "code": cause.code, "cause": cause.text, "line": line, "log": log}
 

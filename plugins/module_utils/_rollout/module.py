@@ -35,6 +35,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.apply import Rollout
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.failures import summarize
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.hold import (
+    hold,
+    rollback_warning,
+    undoes_rollback,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.report import Report, diff_of, result_entry
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.routing import proxy_drifted
@@ -84,6 +89,8 @@ def run_module(module: AnsibleModule, function: t.Callable[..., dict[str, t.Any]
         module.fail_json(msg=f"the host's files cannot be read or written: {error}")
     if not module._diff:
         result.pop("diff")
+    for text in result.pop("warnings", ()):
+        module.warn(text)
     if result["failures"]:
         module.fail_json(msg=summarize(result["failures"]), **result)
     result.pop("failures")
@@ -123,7 +130,15 @@ def converge(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, t.
     pinned = {normal_reference(name): pin for name, pin in params["image_ids"].items()}
     images = _Images(docker_engine.image_ids(client), pinned, check_mode)
     wanted = [_wanted(deployment, images, params) for deployment in params["deployments"]]
-    return carry_out(lambda _found: wanted, params, client, check_mode=check_mode)
+    warnings: list[str] = []
+
+    def after_rollbacks(found: t.Mapping[str, Deployment]) -> list[Wanted]:
+        undone = {item.name: found[item.name] for item in wanted if undoes_rollback(item, found.get(item.name))}
+        warnings.extend(rollback_warning(item, held=params["hold_rollbacks"]) for item in undone.values())
+        held = undone if params["hold_rollbacks"] else {}
+        return [hold(item, held[item.name]) if item.name in held else item for item in wanted]
+
+    return {**carry_out(after_rollbacks, params, client, check_mode=check_mode), "warnings": warnings}
 
 
 def check_name(name: str) -> None:

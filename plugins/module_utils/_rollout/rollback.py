@@ -71,8 +71,8 @@ def _refuse_what_is_in_the_way(found: t.Mapping[str, Deployment], name: str) -> 
 def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.Collection[str]) -> Wanted:
     """Return the wanted state: a kept revision with the deployment's own settings. Raises Refused."""
     name, number, serving = deployment.name, params["revision"], deployment.serving
-    kept = ", ".join(str(revision.number) for revision in deployment.revisions) or "none"
-    choice = f"choose a kept revision that has served; kept revisions: {kept}"
+    kept = ", ".join(str(revision.number) for revision in deployment.revisions if revision.served) or "none"
+    choice = f"choose a kept revision that has served: {kept}"
     if deployment.settings is None or serving is None:
         raise Refused([Problem(name, "name", "it has no serving revision", SITE_FIRST)])
     target = deployment.get(number) if number is not None else previous(deployment)

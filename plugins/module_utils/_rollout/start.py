@@ -49,7 +49,8 @@ def start_and_wait(
         if answer.ok and state.active == "active":
             failpoint("healthy")
             return None
-    return collect_failure(name, revision.number, state, answer, secrets, begun)
+    memory = revision.content.memory if revision.content else ""
+    return collect_failure(name, revision.number, state, answer, secrets, begun, memory)
 
 
 def wait_for_capacity(deployment: Deployment, number: int, most: int) -> None:

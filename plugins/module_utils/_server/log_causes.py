@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server.runs import uncoloured
+from ansible_collections.selfhost.langgraph.plugins.module_utils._server.tracebacks import raised_by_application
 
 
 @dataclass(frozen=True)
@@ -83,29 +84,45 @@ _PATTERNS: tuple[tuple[str, str, str], ...] = (
     # The helper's own line: it stops a server that does not become healthy, so a kill that follows is not the cause.
     ("no_answer", r"no healthy answer from \S+ within", "the container runs but does not answer in time"),
 )
+# systemd's own lines in the journal of a unit.
+_OF_SYSTEMD = re.compile(
+    r"langgraph(-drain)?@\S+: |(Start|Stopp)(ing|ed) langgraph|Failed to start |Scheduled restart "
+)
 _PASSWORD_IN_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/@:\s]*:([^@/\s]+)@")
 _SECRET_NAME = re.compile(r"(?i)key|token|secret|passw|pwd|credential|auth|private|dsn")
 # Shorter values are not masked: they protect nothing and would mask half of a log.
 LEAST_SECRET, LEAST_OTHER = 4, 8
 
 
-def likely_cause(active: str, exit_code: int, status: int | None, lines: t.Sequence[str]) -> Cause:
+def likely_cause(active: str, exit_code: int, status: int | None, lines: t.Sequence[str], memory: str = "") -> Cause:
     """Return the likely cause.
 
     ``active`` is the unit's ActiveState, ``exit_code`` the container's last one, ``status`` the HTTP status of the
-    last answer (None: no answer), ``lines`` the last lines of the log.
+    last answer (None: no answer), ``lines`` the last lines of the log, ``memory`` the container's limit, if it has one.
     """
+    raised = raised_by_application(lines)
     for code, pattern, explanation in _PATTERNS:
         match = next((line for line in reversed(lines) if re.search(pattern, line)), None)
-        if match is not None:
-            return Cause(code, explanation, match)
-    code, text = _without_log(active, exit_code, status)
-    return Cause(code, text, lines[-1] if lines else "")
+        if match is None:
+            continue
+        if code == "graph" and raised and raised.variable:
+            return Cause("variable", f"it lacks the variable {raised.variable}: set it in 'env'", raised.line)
+        return Cause(code, explanation, raised.line if code == "graph" and raised else match)
+    code, text = _without_log(active, exit_code, status, memory)
+    if code == "exited" and raised:
+        return Cause(code, text, raised.line)
+    own = [line for line in lines if not _OF_SYSTEMD.match(line)]
+    return Cause(code, text, own[-1] if own else "")
 
 
-def _without_log(active: str, exit_code: int, status: int | None) -> tuple[str, str]:
+def _without_log(active: str, exit_code: int, status: int | None, memory: str) -> tuple[str, str]:
+    if exit_code == 137 and memory:
+        return (
+            "killed",
+            f"the container was killed (code 137), most likely because it exceeded its limit of {memory}: raise 'memory'",
+        )
     if exit_code == 137:
-        return "killed", "the container was killed (code 137), most likely because it exceeded its memory limit"
+        return "killed", "the container was killed (code 137), most likely because the host has too little memory"
     if exit_code not in (0, 143):
         return "exited", f"the container exited with code {exit_code}"
     if status is not None and status >= 500:

@@ -54,8 +54,26 @@ _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = re.compile(r"PATH|HOME|PYTHON.*|LD_.*|DOCKER_.*|LANGGRAPH_CLI_.*|NO_COLOR")
 
 
-def check_builds(raw: t.Any) -> tuple[list[dict[str, t.Any]], list[Problem]]:
-    """Check the list; return the builds with a value for every option, and the problems."""
+def builds_of_deployments(raw: t.Sequence[t.Any]) -> list[tuple[str, dict[str, t.Any]]]:
+    """Return the builds that deployments have as their option ``build``: name of the deployment and entry, each once."""
+    found: list[tuple[str, dict[str, t.Any]]] = []
+    for entry in raw:
+        if not isinstance(entry, t.Mapping) or entry.get("state") == "absent":
+            continue
+        image, directory = entry.get("image"), entry.get("build")
+        if not (isinstance(image, str) and isinstance(directory, str) and image.strip() and directory.strip()):
+            # The check of the deployment reports it.
+            continue
+        build = {"image": image, "directory": directory}
+        if build not in [other for _name, other in found]:
+            found.append((printable(entry.get("name")), build))
+    return found
+
+
+def check_builds(
+    raw: t.Any, more: t.Sequence[tuple[str, t.Mapping[str, t.Any]]] = ()
+) -> tuple[list[dict[str, t.Any]], list[Problem]]:
+    """Check the list, and ``more`` of deployments; return the builds with a value for every option, and the problems."""
     if not isinstance(raw, (list, tuple)):
         return [], [Problem("-", PLACE, f"is {type_name(raw)}", "write a list, one entry per directory")]
     builds: list[dict[str, t.Any]] = []
@@ -69,6 +87,10 @@ def check_builds(raw: t.Any) -> tuple[list[dict[str, t.Any]], list[Problem]]:
             continue
         build, found = _check_one(entry, label)
         builds.append(build)
+        problems.extend(found)
+    for label, entry in more:
+        build, found = _check_one(entry, label)
+        builds.append({**build, "option": "build"})
         problems.extend(found)
     seen: set[str] = set()
     for build in (build for build in builds if build["image"]):

@@ -31,11 +31,26 @@ NOT_BUILT = "not built yet"
 UNPACKED = 4
 
 
-def wanted_images(deployments: t.Iterable[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """Return the images that the deployments with ``state: present`` run."""
-    return [
-        {"image": item["image"], "deployments": [item["name"]]} for item in deployments if item["state"] == "present"
-    ]
+def wanted_images(
+    deployments: t.Iterable[t.Mapping[str, t.Any]], host: t.Mapping[str, t.Any]
+) -> list[dict[str, t.Any]]:
+    """Return the images that the deployments with ``state: present`` run, each once, in the format of the role image.
+
+    ``host`` has its deployments and images, as deployment_info returns them. Its images that no registry has get ``pull: false``.
+    """
+    kept = from_no_registry(host["deployments"])
+    wanted: dict[str, dict[str, t.Any]] = {}
+    for item in deployments:
+        if item["state"] != "present":
+            continue
+        reference = normal_reference(item["image"])
+        entry = wanted.setdefault(reference, {"image": item["image"], "deployments": []})
+        entry["deployments"].append(item["name"])
+        if item.get("build"):
+            entry["build"] = item["build"]
+        if reference in kept and host["images"].get(reference) == kept[reference]:
+            entry["pull"] = False
+    return list(wanted.values())
 
 
 def make_needs(
@@ -47,8 +62,8 @@ def make_needs(
 ) -> list[dict[str, t.Any]]:
     """Return the needs of one host, each image once.
 
-    ``wanted`` have image and deployments. ``builds`` are references, ``archives`` path -> reference -> image, ``on_host``
-    every reference of the host -> id.
+    ``wanted`` have image, deployments and perhaps ``pull: false``. ``builds`` are references, ``archives`` path ->
+    reference -> image, ``on_host`` every reference of the host -> id.
     """
     archived = {name: (path, image) for path, images in archives.items() for name, image in images.items()}
     needs: dict[str, dict[str, t.Any]] = {}
@@ -62,7 +77,7 @@ def make_needs(
         need = {
             "image": image,
             "deployments": list(item["deployments"]),
-            "source": _source(image, builds, archived, pull),
+            "source": _source(image, builds, archived, pull if item.get("pull", True) else "never"),
             "on_host": here,
             "digests": sorted(name for name in on_host if name.startswith(f"{repository_of(image)}@")),
         }
@@ -72,6 +87,19 @@ def make_needs(
             need["content"] = found.content
         needs[reference] = need
     return list(needs.values())
+
+
+def from_no_registry(deployments: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, str]:
+    """Return reference -> id of the images that serve on a host and were built or copied rather than pulled.
+
+    No registry has them. An image of the same name at Docker Hub belongs to somebody else.
+    """
+    found = {}
+    for deployment in deployments:
+        serving = next((item for item in deployment["revisions"] if item["number"] == deployment["serving"]), None)
+        if serving and serving["image"] and not serving["image_digest"]:
+            found[normal_reference(serving["image"])] = serving["image_id"]
+    return found
 
 
 def _source(image: str, builds: t.Collection[str], archived: t.Collection[str], pull: str) -> str:

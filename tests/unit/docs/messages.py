@@ -36,6 +36,8 @@ CALLS: dict[str, int | str] = {
 # Functions that give messages, or tuples with one: name, or FILE (below plugins/):name -> position in the tuple, None for the text itself.
 GIVES: dict[str, int | None] = {
     "_build_warnings": None,
+    "_env_warnings": None,
+    "module_utils/_images/build.py:_no_base": None,
     "plugin_utils/_deployments/data_proxy.py:_no_access": None,
     "plugin_utils/_deployments/data_proxy.py:_no_address": None,
     "plugin_utils/_deployments/data_proxy.py:_no_server": None,
@@ -69,6 +71,8 @@ GIVES: dict[str, int | None] = {
     "unknown_warnings": None,
     "summarize": None,
     "still_open": None,
+    "misspelled": None,
+    "rollback_warning": None,
 }
 # Tables of messages: name -> position in each entry.
 TABLES = {"_CAUSES": 1, "_PATTERNS": 2, "_REASONS": 1}

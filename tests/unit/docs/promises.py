@@ -17,7 +17,7 @@ FILE = PROJECT / "tests/promises.yml"
 # The pages with promises, and their sections without: getting started, further reading, limitations.
 PAGES: dict[str, frozenset[str]] = {
     "README.md": frozenset(
-        {"Two commands", "On your own machines", "What is not supported", "Documentation", "Contributing"}
+        {"Demo and tests", "On your own machines", "What is not supported", "Documentation", "Contributing"}
     ),
     "docs/security.md": frozenset(),
 }

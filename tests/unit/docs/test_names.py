@@ -13,6 +13,7 @@ import yaml
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import OPTIONS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server.log_causes import _PATTERNS
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._spelling import FOREIGN
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md"])
@@ -50,7 +51,7 @@ def known() -> set[str]:
     codes = {entry[0] for entry in _PATTERNS}
     # A removed option, which is refused by name.
     gone = {"redis_bind"}
-    return variables() | gone | set(OPTIONS) | GROUPS | SCHEMAS | PLUGINS | codes | documented()
+    return variables() | gone | FOREIGN | set(OPTIONS) | GROUPS | SCHEMAS | PLUGINS | codes | documented()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -34,7 +34,18 @@ module.exit_json(**answers.get(name, {{}}))
 """
 LINKED = ("roles", "playbooks", "meta", "galaxy.yml")
 LINKED_PLUGINS = ("action", "doc_fragments", "filter", "module_utils", "plugin_utils")
-OF_DOCKER = ("docker_image_export", "docker_image_pull", "docker_image_push", "docker_image_tag", "docker_login")
+# Collection -> its modules that the roles use.
+OF_OTHERS = {
+    "docker": (
+        "docker_image_export",
+        "docker_image_pull",
+        "docker_image_push",
+        "docker_image_tag",
+        "docker_login",
+        "docker_network",
+    ),
+    "crypto": ("openssl_csr_pipe", "openssl_privatekey", "x509_certificate", "x509_certificate_info"),
+}
 HOST = {
     "deployments": [],
     "images": {},
@@ -55,9 +66,10 @@ class Fleet:
     def __init__(self, directory: Path, hosts: t.Sequence[str]) -> None:
         self.directory = directory
         self.hosts = hosts
+        # Usual name of a group -> its name in the inventory.
+        self.groups: dict[str, str] = {}
         self.answers: dict[str, t.Any] = {"deployment_info": HOST, "image_info": {"engine": ENGINE}}
         own = directory / "collections/ansible_collections/selfhost/langgraph"
-        docker = directory / "collections/ansible_collections/community/docker"
         (own / "plugins").mkdir(parents=True)
         for name in LINKED:
             (own / name).symlink_to(ROOT / name)
@@ -65,8 +77,10 @@ class Fleet:
             (own / "plugins" / name).symlink_to(ROOT / "plugins" / name)
         names = [path.stem for path in (ROOT / "plugins/modules").glob("*.py")]
         self._modules(own / "plugins/modules", names)
-        self._modules(docker / "plugins/modules", OF_DOCKER)
-        (docker / "galaxy.yml").write_text("namespace: community\nname: docker\nversion: 4.0.0\n")
+        for collection, modules in OF_OTHERS.items():
+            other = directory / "collections/ansible_collections/community" / collection
+            self._modules(other / "plugins/modules", modules)
+            (other / "galaxy.yml").write_text(f"namespace: community\nname: {collection}\nversion: 4.0.0\n")
 
     def _modules(self, place: Path, names: t.Iterable[str]) -> None:
         place.mkdir(parents=True)
@@ -78,21 +92,21 @@ class Fleet:
         self, plays: t.Sequence[t.Mapping[str, t.Any]], *arguments: str, **settings: str
     ) -> subprocess.CompletedProcess[str]:
         """Run plays; the output of both streams is in ``stdout``."""
-        (self.directory / "answers.json").write_text(json.dumps(self.answers))
-        (self.directory / "asked").write_text("")
         (self.directory / "play.yml").write_text(yaml.safe_dump([{"gather_facts": False, **play} for play in plays]))
         return self.run(str(self.directory / "play.yml"), *arguments, **settings)
 
     def run(self, playbook: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a playbook on the hosts."""
         (self.directory / "answers.json").write_text(json.dumps(self.answers))
+        (self.directory / "asked").write_text("")
         local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
         # Without this, Ansible discovers the interpreter of each host, which takes seconds.
         hosts = {name: {"data_proxy_address": f"192.0.2.{number}"} for number, name in enumerate(self.hosts, 1)}
         # As in a real fleet: the first host has the data.
         data = {"hosts": {self.hosts[0]: {}}}
         groups = {"langgraph_hosts": {"hosts": hosts}, "langgraph_redis": data, "langgraph_postgres": data}
-        inventory = {"all": {"hosts": hosts, "vars": local, "children": groups}}
+        children = {self.groups.get(name, name): group for name, group in groups.items()}
+        inventory = {"all": {"hosts": hosts, "vars": local, "children": children}}
         (self.directory / "hosts.yml").write_text(yaml.safe_dump(inventory))
         command = [
             sys.executable,

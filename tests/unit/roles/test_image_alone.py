@@ -39,9 +39,10 @@ def fleet(tmp_path: Path) -> Fleet:
     return found
 
 
-def play(fleet: Fleet, expected: dict[str, str], *arguments: str, **variables: t.Any) -> str:
-    """Run the documented play and compare its result; return the output."""
+def play(fleet: Fleet, expected: dict[str, str], *arguments: str, need: t.Any = None, **variables: t.Any) -> str:
+    """Run the documented play, perhaps with more about its image, and compare its result; return the output."""
     (shown,) = yaml.safe_load(documented())
+    shown["roles"][0]["vars"]["image_needs"][0] |= need or {}
     variables = {"expected_ids": expected, **variables}
     # No engine of this machine has the images.
     done = fleet.play([{**shown, "vars": variables, "post_tasks": [RESULT]}], *arguments, DOCKER_HOST="unix:///nowhere")
@@ -94,6 +95,27 @@ def test_the_image_is_built_once_if_it_has_a_build(fleet: Fleet) -> None:
     (call,) = fleet.asked("image_build")
     assert [build["image"] for build in call["builds"]] == [IMAGE]
     assert "planted" not in output
+    assert fleet.asked("registry_image_info") == []
+
+
+def test_the_image_is_built_once_from_the_directory_that_its_entry_has(fleet: Fleet) -> None:
+    """As the role langgraph passes the option `build` of a deployment."""
+    entry = builds(fleet)[0]
+    play(
+        fleet,
+        {IMAGE: BUILT},
+        "--check",
+        need={"build": entry["directory"]},
+        image_builds=[{**entry, "image": "other:1"}],
+    )
+    (call,) = fleet.asked("image_build")
+    assert [(build["image"], build["directory"]) for build in call["builds"]] == [(IMAGE, entry["directory"])]
+
+
+def test_an_image_that_no_registry_has_is_not_looked_up(fleet: Fleet) -> None:
+    """As the role langgraph passes an image that serves and was built or copied."""
+    fleet.answers["image_info"] = {"engine": {**ENGINE, "images": {IMAGE: ID, ID: ID}}}
+    play(fleet, {IMAGE: ID}, need={"pull": False})
     assert fleet.asked("registry_image_info") == []
 
 

@@ -114,7 +114,7 @@ def test_hosts_out_of_step_are_refused_first(fleet: Fleet) -> None:
     assert (fleet.directory / "asked").read_text() == ""
 
 
-@pytest.mark.parametrize("playbook", ["remove", "rollback", "rotate", "site"])
+@pytest.mark.parametrize("playbook", ["remove", "rollback", "rotate", "site", "status"])
 def test_playbooks_run_in_step_whatever_is_configured(playbook: str) -> None:
     plays = yaml.safe_load((ROOT / f"playbooks/{playbook}.yml").read_text())
     assert {play["strategy"] for play in plays} == {"linear"}

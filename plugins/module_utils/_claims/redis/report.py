@@ -53,7 +53,7 @@ def diff_of(plan: Plan, releases: t.Iterable[t.Any] = ()) -> dict[str, t.Any]:
     for user, what in plan.users:
         new = what == ["user"]
         for part in ("password", "key_patterns", "channel_patterns", "commands") if new else what:
-            before.setdefault(user.name, {})[part] = None if new else "(other)"
+            before.setdefault(user.name, {})[part] = None if new else "(previous)"
             after.setdefault(user.name, {})[part] = _diff_value(user, part)
     return {"before": before, "after": after}
 

@@ -75,6 +75,13 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         {"langgraph_deployments": ["LANGSMITH_API_KEY=planted-text"]},
         ["deployment 'entry 1', option '-': is not a mapping; write a mapping with at least name, image and port"],
     ),
+    "no-directory": (
+        {"langgraph_deployments": [{**BOT, "build": "./nowhere"}]},
+        [
+            "deployment 'support-bot', option 'build': there is no directory './nowhere' on the control node; set the path of the "
+            "application"
+        ],
+    ),
     "types": (
         {"langgraph_deployments": [{**BOT, "name": 5, "port": True, "env": ["planted-list"], "memory": {"a": 1}}]},
         [
@@ -254,6 +261,10 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
 }
 # Title: the host's variables, and a part of the only message.
 REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
+    "misspelled": (
+        {"langgraph_deployments": [BOT], "langgraph_bind_adress": "planted-address", "redis_host": "of somebody else"},
+        "'langgraph_bind_adress' is not a variable of the collection; did you mean 'langgraph_bind_address'?",
+    ),
     "short-key": (
         {"langgraph_deployments": [BOT], "langgraph_secret_key": "planted-short-key"},
         "langgraph_secret_key is shorter than 32 characters; every password is derived from it: create one with "
@@ -307,8 +318,20 @@ GOOD = {
         "image_builds": BUILDS,
         "image_pull": "never",
     },
+    "good-build": {
+        "langgraph_deployments": [
+            {**BOT, "build": "app"},
+            {**BOT, "name": "twin", "port": 18125, "build": "app"},
+            {"name": "gone", "image": "gone:1", "build": "nowhere", "state": "absent"},
+        ],
+        "image_pull": "never",
+    },
     "warned": {
-        "langgraph_deployments": [BOT],
+        # No deployment has the images of entries 2, 4 and 5: no warning about their env can be meant for this host.
+        "langgraph_deployments": [
+            BOT,
+            {**BOT, "name": "three", "image": "three:1", "port": 18125, "env": {"MODEL": "planted-own"}},
+        ],
         "image_builds": [
             {**SECRETS, "image": "bot:1", "directory": "app"},
             {**SECRETS, "image": "two:1", "directory": "app", "config": "pinned.json"},
@@ -331,10 +354,8 @@ WARNINGS = [
     "or set it in env",
     "image_builds entry 3, image 'three:1': the base image is not pinned, a later build may use a newer server; set api_version to a "
     "full version",
-    "image_builds entry 3, image 'three:1': env of merged.json (LOG_LEVEL, MODEL, REDIS_URI) is not part of an image; "
-    "set merge_env: true or set it in env",
-    "image_builds entry 4, image 'four:1': env of sub/deep.json (FROM_SUB) is not part of an image; set merge_env: true "
-    "or set it in env",
+    "image_builds entry 3, image 'three:1': env of merged.json (LOG_LEVEL) is not part of an image; set merge_env: true or set it "
+    "in env",
 ]
 
 PLAY = """
@@ -377,6 +398,14 @@ PLAY = """
           - "'MODEL' not in __langgraph_checked.deployments[1].variables"
         quiet: true
       when: inventory_hostname == 'good-builds'
+    - name: Use what the check gave of the directory of a deployment
+      ansible.builtin.assert:
+        that:
+          - __langgraph_checked.images | map(attribute='image') == ['bot:1']
+          - __langgraph_checked.images | map(attribute='build') == ['app']
+          - __langgraph_checked.images[0].deployments | length == 2
+        quiet: true
+      when: inventory_hostname == 'good-build'
     - name: See that nothing is merged where that is not wished
       ansible.builtin.assert:
         that: "'FROM_SUB' not in __langgraph_checked.deployments[0].variables"

@@ -58,6 +58,13 @@ def test_lost_runs_are_in_the_table() -> None:
     assert status_table([described({1: {"runs": {"known": False}}})], {})[-1].endswith("variable MODEL")
 
 
+def test_a_rollback_is_in_the_table() -> None:
+    record = {"from": 7, "by": "ann", "at": "then"}
+    rows = status_table([{**described(), "rolled_back": record}], {})
+    assert [row for row in rows if "rolled back" in row] == [row for row in rows if " serving " in row]
+    assert rows[5].endswith("rolled back from 7 by ann")
+
+
 def test_a_deployment_that_never_served_has_a_row() -> None:
     found = describe(Deployment("bot", None, (Revision(1),)), {}, sessions)
     assert status_table([found], {})[1].split() == ["bot", "1", "new", "-", "-", "-", "-", "-"]
@@ -84,10 +91,10 @@ def test_deployment_table() -> None:
         done("research", "keep", revision=2),
     ]
     assert deployment_table(CHECKED, NUMBERS, health, services) == [
-        "DEPLOYMENT   URL                                               REDIS DB  POSTGRES DATABASE  IMAGE  REVISION  HEALTH",
-        "support-bot  https://127.0.0.1:8123/bot (support.example.com)  1         support_bot        bot:1  4         healthy",
-        "old          -                                                 -         old                -      -         stopped",
-        "research     http://127.0.0.1:8124                             7         research           r:1    2         UNHEALTHY",
+        "DEPLOYMENT   URL                                   REDIS DB  POSTGRES DATABASE  IMAGE  REVISION  HEALTH",
+        "support-bot  https://support.example.com:8123/bot  1         support_bot        bot:1  4         healthy",
+        "old          -                                     -         old                -      -         stopped",
+        "research     http://127.0.0.1:8124                 7         research           r:1    2         UNHEALTHY",
         "support-bot: roll to revision 4 (image_id, variable MODEL)",
         "old: remove",
     ]
@@ -142,3 +149,74 @@ def test_unchanged_deployments_are_not_listed(action: str) -> None:
 def test_table_in_check_mode() -> None:
     rows = deployment_table(CHECKED, {"research": {"redis_db": None}}, {})
     assert rows[3].split() == ["research", "http://127.0.0.1:8124", "-", "research", "r:1", "-", "-"]
+
+
+def test_columns_in_check_mode_state_what_would_be() -> None:
+    (head, *_rows) = deployment_table(CHECKED, NUMBERS, {}, [done("research", "create")], True, CONNECTION)
+    assert head.endswith("POSTGRES DATABASE  IMAGE WOULD BE  REVISION WOULD BE  HEALTH")
+    assert "ssh" not in "".join(_rows)
+
+
+@pytest.mark.parametrize(
+    ("port", "tls", "url"),
+    [(443, True, "https://a.example.com"), (80, False, "http://a.example.com"), (80, True, "https://a.example.com:80")],
+)
+def test_url_of_a_host_name(port: int, tls: bool, url: str) -> None:
+    item = {**CHECKED[0], "hostname": "a.example.com", "port": port, "tls": tls, "prefix": None}
+    assert deployment_table([item], NUMBERS, {})[1].split()[1] == url
+
+
+CONNECTION = {"type": "ssh", "host": "192.0.2.10", "user": "admin", "port": 22}
+REACHED: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
+    "as usual": ({}, {}, "ssh -L 8124:127.0.0.1:8124 admin@192.0.2.10, then open http://127.0.0.1:8124/docs"),
+    "another port of sshd, and the user of ssh's own configuration": (
+        {},
+        {"user": "", "port": "2222"},
+        "ssh -L 8124:127.0.0.1:8124 -p 2222 192.0.2.10, then open http://127.0.0.1:8124/docs",
+    ),
+    "a port that only root may use": (
+        {"port": 443, "tls": True, "prefix": "/bot"},
+        {},
+        "ssh -L 8443:127.0.0.1:443 admin@192.0.2.10, then open https://127.0.0.1:8443/bot/docs",
+    ),
+    "IPv6": (
+        {"bind_address": "::1"},
+        {},
+        "ssh -L 8124:[::1]:8124 admin@192.0.2.10, then open http://127.0.0.1:8124/docs",
+    ),
+}
+
+
+@pytest.mark.parametrize(("deployment", "connection", "command"), REACHED.values(), ids=REACHED)
+def test_how_to_reach_a_new_deployment(
+    deployment: dict[str, t.Any], connection: dict[str, t.Any], command: str
+) -> None:
+    item, create = {**CHECKED[2], **deployment}, [done("research", "create")]
+    lines = deployment_table([item], NUMBERS, {}, create, connection={**CONNECTION, **connection})
+    assert lines[-1] == f"to reach research from your machine: {command}"
+
+
+def test_one_command_reaches_all_new_deployments() -> None:
+    items = [CHECKED[2], {**CHECKED[2], "name": "second", "port": 8125}]
+    services = [done(item["name"], "create") for item in items]
+    assert deployment_table(items, NUMBERS, {}, services, connection=CONNECTION)[-1] == (
+        "to reach research, second from your machine: ssh -L 8124:127.0.0.1:8124 -L 8125:127.0.0.1:8125 admin@192.0.2.10,"
+        " then open http://127.0.0.1:8124/docs"
+    )
+
+
+UNREACHED: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
+    "not new": ({}, CONNECTION, "roll"),
+    "on another address": ({"bind_address": "0.0.0.0"}, CONNECTION, "create"),
+    "by its host name": ({"hostname": "a.example.com"}, CONNECTION, "create"),
+    "on this machine": ({}, {**CONNECTION, "type": "local"}, "create"),
+    "connection unknown": ({}, {}, "create"),
+}
+
+
+@pytest.mark.parametrize(("deployment", "connection", "action"), UNREACHED.values(), ids=UNREACHED)
+def test_no_ssh_command(deployment: dict[str, t.Any], connection: dict[str, t.Any], action: str) -> None:
+    lines = deployment_table(
+        [{**CHECKED[2], **deployment}], NUMBERS, {}, [done("research", action)], connection=connection
+    )
+    assert lines[-1].startswith(f"research: {action}")

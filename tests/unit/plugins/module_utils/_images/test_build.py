@@ -632,6 +632,17 @@ def test_a_base_that_cannot_be_had(tmp_path: Path, programs: t.Callable[..., str
     assert called(tmp_path) == []
 
 
+def test_another_python_than_that_of_the_base() -> None:
+    there = ["x/api:3.11", "x/api:3.13", "y/api:3.12", f"x/api@sha256:{'a' * 64}", f"sha256:{'a' * 64}"]
+    assert image_build._no_base("bot:1", "x/api:3.12", there) == (
+        "image 'bot:1', option 'base_image': python_version in langgraph.json asks for the tag 3.12 of 'x/api', and the build host has 3.11, 3.13; change "
+        "python_version, or provide that base image"
+    )
+    assert image_build._no_base("bot:1", "z/api:3.12", there) == (
+        "image 'bot:1', option 'base_image': the build host has no image 'z/api:3.12'; set pull: true"
+    )
+
+
 @with_cli
 def test_the_cli_takes_what_it_is_called_with(tmp_path: Path) -> None:
     """All of the command's options, up to the engine, which is not there to be asked."""

@@ -293,6 +293,7 @@ def test_all_that_is_wrong_is_told_at_once(sizes: list[tuple[t.Any, ...]]) -> No
         wanted("r.example/down:1"),
         wanted("helped.example/good:1"),
         wanted("r.example/good:1"),
+        wanted("acme/none:1"),
     ]
     found, problems = ask(client, images, [helped])
     assert list(found) == ["r.example/good:1"]
@@ -305,6 +306,8 @@ def test_all_that_is_wrong_is_told_at_once(sizes: list[tuple[t.Any, ...]]) -> No
         f"{start}'r.example/down:1': {'; '.join(UNREACHABLE)}",
         f"{start}'helped.example/good:1': the host has no program 'docker-credential-none-of-this-name'; "
         "install it there, or set username and password in image_registries",
+        # The name does not say which registry was asked.
+        f"{start}'acme/none:1' at docker.io: {'; '.join(NO_IMAGE)}",
     ]
 
 

@@ -90,6 +90,7 @@ def test_a_deployment() -> None:
         **{key: SETTINGS[key] for key in ("proxy", "bind_address", "port", "hostname", "prefix", "tls")},
         "serving": 3,
         "since": AT.format(number=9),
+        "rolled_back": None,
         "image": "bot:3",
         "image_id": "sha256:3",
         # Of the slowest that is kept: it may have to be stopped yet.

@@ -124,6 +124,7 @@ class Host:
             "config_dir": str(self.folder),
             "network": "langgraph",
             "only_credentials": False,
+            "hold_rollbacks": False,
             "image_ids": {},
             "proxy": "haproxy",
             "healthy_deadline": 300,

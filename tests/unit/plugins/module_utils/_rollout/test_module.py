@@ -1229,12 +1229,12 @@ REFUSALS: dict[str, tuple[t.Callable[[Host], None], int | None, str]] = {
     "no such revision": (
         nothing,
         7,
-        OPTION + "there is no revision 7; choose a kept revision that has served; kept revisions: 1, 2, 3",
+        OPTION + "there is no revision 7; choose a kept revision that has served: 1, 3",
     ),
     "failed": (
         nothing,
         2,
-        OPTION + "revision 2 has never served; choose a kept revision that has served; kept revisions: 1, 2, 3",
+        OPTION + "revision 2 has never served; choose a kept revision that has served: 1, 3",
     ),
     "changed by hand": (
         edit_by_hand,
@@ -1289,10 +1289,7 @@ def test_rollback_is_refused(
 def test_there_is_nothing_to_go_back_to(served: Host) -> None:
     with pytest.raises(Refused) as refused:
         served.roll_back()
-    assert (
-        str(refused.value)
-        == OPTION + "no revision below 1 has served; choose a kept revision that has served; kept revisions: 1"
-    )
+    assert str(refused.value) == OPTION + "no revision below 1 has served; choose a kept revision that has served: 1"
 
 
 def test_a_schema_that_was_never_known_is_not_the_same(host: Host) -> None:

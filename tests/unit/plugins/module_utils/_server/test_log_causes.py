@@ -105,6 +105,22 @@ def test_cause_where_the_log_tells_nothing(code: str, state: tuple[str, int, int
     assert likely_cause(*state, []).line == ""
 
 
+def test_a_killed_container() -> None:
+    """The last line of its log is quoted, and not that of systemd."""
+    lines = [
+        *START,
+        "langgraph@bot.3.service: Main process exited, code=exited",
+        "Failed to start langgraph@bot.3.service.",
+    ]
+    cause = likely_cause("failed", 137, None, lines, "50m")
+    assert (
+        cause.text
+        == "the container was killed (code 137), most likely because it exceeded its limit of 50m: raise 'memory'"
+    )
+    assert cause.line == START[-1]
+    assert likely_cause("failed", 137, None, []).text.endswith("most likely because the host has too little memory")
+
+
 def test_a_stopped_server_did_not_exit_by_itself() -> None:
     assert likely_cause("inactive", 143, None, START).code == "not_running"
 

@@ -16,6 +16,7 @@ from ansible_collections.selfhost.langgraph.plugins.modules import image_build
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_options import (
     OPTIONS,
     build_options,
+    builds_of_deployments,
     check_builds,
     pushes,
 )
@@ -307,3 +308,33 @@ def test_no_value_of_an_argument_or_a_secret_is_reported(option: str, value: t.A
     planted = {"A B": SECRET, "C": [SECRET], "D": {SECRET: value}, "E": SECRET}
     for entry in (build(**{option: planted}), build(**{option: [f"A={SECRET}", value]}), build(**{option: SECRET})):
         assert SECRET not in "\n".join(lines(entry))
+
+
+def test_builds_of_deployments() -> None:
+    """Each once. What the check of the deployments refuses is left to it."""
+    bot = {"name": "bot", "image": "bot:1", "build": "./app"}
+    listed = [
+        bot,
+        {**bot, "name": "twin"},
+        {**bot, "name": "other", "build": "./other"},
+        {"name": "pulled", "image": "pulled:1"},
+        {**bot, "name": "gone", "image": "gone:1", "state": "absent"},
+        {**bot, "name": "wrong", "build": ["./app"]},
+        {"name": "nothing", "build": "./app"},
+        "text",
+    ]
+    assert builds_of_deployments(listed) == [
+        ("bot", {"image": "bot:1", "directory": "./app"}),
+        ("other", {"image": "bot:1", "directory": "./other"}),
+    ]
+
+
+def test_a_build_of_a_deployment_has_the_deployments_name_in_messages() -> None:
+    builds, problems = check_builds([BUILD], [("bot", {"image": "other:1", "directory": "./app"})])
+    assert problems == []
+    assert [build["label"] for build in builds] == ["image_builds entry 1", "bot"]
+    assert builds[1]["pull"] is True
+    _builds, problems = check_builds([BUILD], [("bot", {**BUILD, "directory": "./app"})])
+    assert [str(problem) for problem in problems] == [
+        "deployment 'bot', option 'image': is built twice; give each directory its own image"
+    ]

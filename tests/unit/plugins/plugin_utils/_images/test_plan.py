@@ -28,6 +28,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.plan im
 )
 
 GB = 10**9
+BARE: dict[str, t.Any] = {"deployments": [], "images": {}}
 
 
 def image_id(number: int) -> str:
@@ -86,6 +87,42 @@ def test_source_of_an_image(image: str, pull: str) -> None:
     assert (found["image"], found["on_host"], found["digests"]) == (image, None, [])
 
 
+def serving(image: str, number: int, image_digest: str | None = None) -> dict[str, t.Any]:
+    """Return a deployment as deployment_info reports it, with a failed newer revision."""
+    revision = {"number": 3, "image": image, "image_id": image_id(number), "image_digest": image_digest}
+    return {"name": "bot", "serving": 3, "revisions": [{**revision, "number": 4, "image": "other:1"}, revision]}
+
+
+LISTED = {"name": "bot", "image": "bot:1", "state": "present"}
+KEPT: dict[str, tuple[dict[str, t.Any], str]] = {
+    "was built or copied": (serving("docker.io/library/bot:1", 1), "host"),
+    "was pulled": (serving("bot:1", 1, digest("bot", 1)), "registry"),
+    "now has another id on the host": (serving("bot:1", 2), "registry"),
+    "another name serves": (serving("bot:2", 1), "registry"),
+    "nothing serves": ({"name": "bot", "serving": None, "revisions": []}, "registry"),
+    "the files of the serving revision are missing": ({"name": "bot", "serving": 9, "revisions": []}, "registry"),
+}
+
+
+@pytest.mark.parametrize(("deployment", "source"), KEPT.values(), ids=KEPT)
+def test_an_unchanged_image_that_came_from_no_registry_is_not_looked_up(deployment: t.Any, source: str) -> None:
+    on_host = {"bot:1": image_id(1)}
+    wanted = wanted_images([LISTED], {"deployments": [deployment], "images": on_host})
+    (found,) = make_needs(wanted, [], {}, on_host, "always")
+    assert found["source"] == source
+
+
+def test_such_an_image_that_the_host_has_lost_is_looked_up() -> None:
+    wanted = wanted_images([LISTED], {"deployments": [serving("bot:1", 1)], "images": {}})
+    (found,) = make_needs(wanted, [], {}, {}, "always")
+    assert found["source"] == "registry"
+
+
+def test_such_an_image_that_is_built_again_comes_from_the_build() -> None:
+    (found,) = make_needs([{**deployments(bot="bot:1")[0], "pull": False}], ["bot:1"], {}, {}, "always")
+    assert found["source"] == "build"
+
+
 def test_a_build_takes_precedence_over_an_archive() -> None:
     (found,) = make_needs(deployments(bot="b:1"), ["b:1"], ARCHIVES, {}, "always")
     assert found["source"] == "build"
@@ -113,7 +150,16 @@ def test_each_image_once_in_any_spelling() -> None:
 
 def test_absent_deployments_want_nothing() -> None:
     listed = [{"name": "gone", "image": "", "state": "absent"}, {"name": "bot", "image": "x:1", "state": "present"}]
-    assert wanted_images(listed) == deployments(bot="x:1")
+    assert wanted_images(listed, BARE) == deployments(bot="x:1")
+
+
+def test_a_wanted_image_has_the_names_of_its_deployments_and_its_directory_each_once() -> None:
+    """The role image builds it from there."""
+    one, two = (
+        {**LISTED, "build": None},
+        {**LISTED, "name": "two", "image": "docker.io/library/bot:1", "build": "./app"},
+    )
+    assert wanted_images([one, two], BARE) == [{"image": "bot:1", "deployments": ["bot", "two"], "build": "./app"}]
 
 
 def test_an_image_that_no_deployment_names() -> None:
