@@ -26,7 +26,7 @@ CALLS: dict[str, int | str] = {
     "Problem": 2,
     "Cause": 1,
     "unlogged": 2,
-    "_refused": 1,
+    "Refusal": 2,
     "fail_json": "msg",
     "exit": 0,
     "say": 0,

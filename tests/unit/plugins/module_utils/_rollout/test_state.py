@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The state of the host during a rollout changes only by the methods of RolloutHost."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, Revision
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import (
+    Options,
+    RolloutError,
+    RolloutHost,
+)
+
+ONE, TWO = Revision(1, active="active", endpoint={"address": "172.29.128.1", "port": 8000}), Revision(2)
+BOT = Deployment("bot", {"proxy": "haproxy", "port": 8123, "serving": 1}, (ONE, TWO), "A=1\n")
+OTHER = Deployment("other", {"proxy": "none", "port": 8124, "serving": None})
+
+
+@pytest.fixture
+def host() -> RolloutHost:
+    return RolloutHost(Options("/etc/langgraph"), None, {"bot": BOT, "other": OTHER})
+
+
+def test_nothing_else_changes_it(host: RolloutHost) -> None:
+    for mapping in (host.deployments, host.drained):
+        with pytest.raises(TypeError):
+            t.cast("dict[str, t.Any]", mapping)["bot"] = None
+    with pytest.raises(AttributeError):
+        host.deployments = {}  # type: ignore[misc]
+
+
+def test_what_was_found_is_left_alone() -> None:
+    found = {"bot": BOT}
+    host = RolloutHost(Options("/etc/langgraph"), None, found)
+    host.forget("bot")
+    host.put_revision("new", ONE)
+    assert (found, list(host.deployments)) == ({"bot": BOT}, ["new"])
+
+
+def test_one_revision_changes_and_the_others_stay(host: RolloutHost) -> None:
+    host.set_active("bot", 2, "active")
+    host.set_endpoint("bot", 2, {"address": "172.29.128.2"})
+    host.set_endpoint("bot", 1, None)
+    bot = host.deployments["bot"]
+    assert bot.get(1) == replace(ONE, endpoint=None)
+    assert bot.get(2) == replace(TWO, active="active", endpoint={"address": "172.29.128.2"})
+    assert (len(bot.revisions), bot.settings) == (2, BOT.settings)
+    assert host.deployments["other"] == OTHER
+
+
+def test_the_first_revision_of_a_new_deployment(host: RolloutHost) -> None:
+    host.put_revision("new", ONE)
+    assert host.deployments["new"] == Deployment("new", revisions=(ONE,))
+
+
+@pytest.mark.parametrize(("proxy", "kept"), [("haproxy", False), ("none", True)])
+def test_a_port_that_a_container_had_stays_reserved_for_it(host: RolloutHost, proxy: str, kept: bool) -> None:
+    host.set_settings("bot", {"proxy": proxy, "port": 8123})
+    host.release_port("bot")
+    assert host.deployments["bot"].settings == {"proxy": "none", "port": 8123, "kept": kept}
+
+
+def test_a_deployment_leaves_in_two_steps(host: RolloutHost) -> None:
+    host.unroute("bot")
+    assert (host.deployments["bot"].settings, host.deployments["bot"].revisions) == (None, (ONE, TWO))
+    host.forget("bot")
+    assert list(host.deployments) == ["other"]
+
+
+def test_back_to_an_earlier_state_except_for_some(host: RolloutHost) -> None:
+    before = dict(host.deployments)
+    host.set_credentials("bot", "A=2\n")
+    host.set_settings("other", {"proxy": "haproxy"})
+    host.restore(before, but=["other"])
+    assert host.deployments["bot"] == BOT
+    assert host.deployments["other"].settings == {"proxy": "haproxy"}
+    host.restore_deployment(OTHER)
+    assert host.deployments == before
+
+
+def test_drains_add_up(host: RolloutHost) -> None:
+    host.note_drained("bot", [1])
+    host.note_drained("bot", [1, 2])
+    assert host.drained == {"bot": {1, 2}}
+
+
+def test_a_revision_that_is_not_there(host: RolloutHost) -> None:
+    with pytest.raises(RolloutError, match=r"^deployment 'bot' has no revision 7$"):
+        host.revision(Step("bot", "roll", revision=7))
+    with pytest.raises(RolloutError, match=r"^deployment 'bot' has no revision None$"):
+        host.revision(Step("bot", "remove"))
+    assert (host.serving(Step("bot", "roll")), host.serving(Step("gone", "roll"))) == (ONE, None)
