@@ -8,9 +8,12 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import to_option
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._progress import listed, progress
 
 DEADLINE = 300
+# Options with variables of a container.
+VARIABLES = ("environment", "credentials")
 
 
 class ActionModule(ActionBase):
@@ -25,7 +28,18 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         deployments = self._task.args.get("deployments") or ()
         names = [str(item.get("name")) for item in deployments if isinstance(item, t.Mapping)]
+        arguments = {**self._task.args, "deployments": [_as_options(item) for item in deployments]}
         host = task_vars.get("inventory_hostname", "the host")
         seconds = self._task.args.get("healthy_deadline") or DEADLINE
         with progress(f"{host}: rolling out {listed(names)}", f"a revision has {seconds} s to become healthy"):
-            return result | self._execute_module(task_vars=task_vars, wrap_async=bool(self._task.async_val))
+            return result | self._execute_module(
+                module_args=arguments, task_vars=task_vars, wrap_async=bool(self._task.async_val)
+            )
+
+
+def _as_options(deployment: t.Any) -> t.Any:
+    """Return a deployment with each mapping of variables as one string, which Ansible hides as a whole."""
+    if not isinstance(deployment, t.Mapping):
+        return deployment
+    variables = {key: deployment.get(key) for key in VARIABLES}
+    return {**deployment, **{key: to_option(value) for key, value in variables.items() if isinstance(value, t.Mapping)}}

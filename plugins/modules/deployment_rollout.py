@@ -98,17 +98,15 @@ options:
         default: []
       environment:
         description:
-          - Content of the container's environment file, one C(NAME=value) per line. It is part of the revision.
-        type: str
-        default: ''
+          - The variables of the container, a mapping of names to values. It is part of the revision.
+        type: json
       credentials:
         description:
-          - Content of a second environment file with the deployment's current addresses and passwords, E(DATABASE_URI) and
-            E(REDIS_URI). It is not part of a revision. If it changes, a new revision starts next to the serving one. A rollback
-            starts an older revision with the current content.
+          - The variables with the deployment's current addresses and passwords, E(DATABASE_URI) and E(REDIS_URI). They are not
+            part of a revision. If they change, a new revision starts next to the serving one. A rollback starts an older revision
+            with the current ones.
           - If it is empty, these variables are taken out of O(deployments[].environment).
-        type: str
-        default: ''
+        type: json
       drain_seconds:
         description: Seconds that the server has to end after the stop signal.
         type: int
@@ -180,11 +178,17 @@ EXAMPLES = r"""
       - name: support-bot
         image: support-bot:1.4.2
         port: 8123
-        environment: "{{ support_bot_environment }}"
+        environment:
+          LANGSMITH_API_KEY: "{{ vault_langsmith_api_key }}"
+          LOG_LEVEL: INFO
+        credentials:
+          DATABASE_URI: "{{ vault_support_bot_database_uri }}"
+          REDIS_URI: "{{ vault_support_bot_redis_uri }}"
       - name: research-agent
         image: research-agent:0.3.0
         port: 8124
         environment: "{{ research_agent_environment }}"
+        credentials: "{{ research_agent_credentials }}"
         memory: 2g
 
 - name: Stop a deployment and remove it from the host, but keep its databases
@@ -337,8 +341,8 @@ def main() -> None:
         "prefix": {"type": "str"},
         "tls": {"type": "bool", "default": False},
         "may_reach": {"type": "list", "elements": "str", "default": []},
-        "environment": {"type": "str", "default": "", "no_log": True},
-        "credentials": {"type": "str", "default": "", "no_log": True},
+        "environment": {"type": "json", "no_log": True},
+        "credentials": {"type": "json", "no_log": True},
         "drain_seconds": {"type": "int", "default": 180},
         "memory": {"type": "str"},
         "cpus": {"type": "float"},

@@ -227,7 +227,7 @@ class Rollout:
             counted = side.submit(start.count_runs, deployment, deployment.serving) if step.action == "roll" else None
             # The deadline starts only now: the steps before may have waited for a drain or for a dump.
             deadline = time.monotonic() + self._wanted[step.name].settings["healthy_deadline"]
-            secrets = (revision.environment or "") + self._wanted[step.name].credentials
+            secrets = {**(revision.environment or {}), **self._wanted[step.name].credentials}
             failure = start.start_and_wait(step.name, revision, deadline, options.min_healthy_time, secrets)
             if counted is not None:
                 self._reports[step.name].runs["before"] = counted.result()

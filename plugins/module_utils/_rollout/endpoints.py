@@ -24,6 +24,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     Deployment,
     Revision,
     Wanted,
+    container_of,
     is_at_wanted_endpoint,
     is_public,
     unit_name,
@@ -175,10 +176,10 @@ class Endpoints:
 
 def network_of(revision: Revision) -> str:
     """Return the network that a revision's container joins."""
-    arguments = list((revision.record or {}).get("arguments") or ())
-    if "--network" not in arguments:
+    network = container_of(revision.record or {}).network
+    if not network:
         raise RolloutError(f"revision {revision.number} has no record of its network")
-    return str(arguments[arguments.index("--network") + 1])
+    return network
 
 
 def free_address(subnet: str, taken: t.Container[str]) -> str | None:

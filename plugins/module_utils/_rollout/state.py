@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import Variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import config, reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, Revision
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
@@ -106,7 +107,7 @@ class RolloutHost:
         """Set a deployment's settings, among them which revision serves."""
         self._deployments[name] = replace(self._deployments[name], settings=settings)
 
-    def set_credentials(self, name: str, credentials: str) -> None:
+    def set_credentials(self, name: str, credentials: Variables) -> None:
         """Set the credentials of the serving revision."""
         self._deployments[name] = replace(self._deployments[name], credentials_file=credentials)
 

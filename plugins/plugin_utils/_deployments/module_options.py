@@ -14,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import public_url
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import render
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import rotation
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.uris import database_uri, redis_uri
 
@@ -94,8 +93,8 @@ def rollout_deployments(
         service = {key: deployment[key] for key in keys}
         if deployment["state"] == "present":
             login = (logins or {}).get(deployment["name"], {}).get("login") or deployment["database"]
-            service["environment"] = render(deployment["variables"])
-            service["credentials"] = render(_credentials(deployment, numbers, redis, {**postgres, "login": login}))
+            service["environment"] = dict(deployment["variables"])
+            service["credentials"] = _credentials(deployment, numbers, redis, {**postgres, "login": login})
         services.append(service)
     return services
 

@@ -42,6 +42,7 @@ GIVES: dict[str, int | None] = {
     "plugin_utils/_deployments/data_proxy.py:_same_port": None,
     "address_complaint": None,
     "_variable": 0,
+    "fault": 0,
     "module_utils/_host/apt.py:refusal": None,
     "module_utils/_claims/redis/instance.py:too_few_databases": None,
     "module_utils/_claims/redis/instance.py:claims_elsewhere": None,

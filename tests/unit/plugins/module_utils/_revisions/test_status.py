@@ -40,7 +40,7 @@ def revision(number: int, outcome: dict[str, t.Any] | None = None, **more: t.Any
         "arguments": [],
     }
     endpoint = {"address": "127.0.0.1", "port": 30000 + number}
-    return Revision(number, record, f"API_KEY={SECRET}\n", outcome, endpoint, **more)
+    return Revision(number, record, {"API_KEY": SECRET}, outcome, endpoint, **more)
 
 
 SERVED = {"result": "served", "at": AT.format(number=8), "schema": "17"}

@@ -20,7 +20,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state 
 )
 
 ONE, TWO = Revision(1, active="active", endpoint={"address": "172.29.128.1", "port": 8000}), Revision(2)
-BOT = Deployment("bot", {"proxy": "haproxy", "port": 8123, "serving": 1}, (ONE, TWO), "A=1\n")
+BOT = Deployment("bot", {"proxy": "haproxy", "port": 8123, "serving": 1}, (ONE, TWO), {"A": "1"})
 OTHER = Deployment("other", {"proxy": "none", "port": 8124, "serving": None})
 
 
@@ -77,7 +77,7 @@ def test_a_deployment_leaves_in_two_steps(host: RolloutHost) -> None:
 
 def test_back_to_an_earlier_state_except_for_some(host: RolloutHost) -> None:
     before = dict(host.deployments)
-    host.set_credentials("bot", "A=2\n")
+    host.set_credentials("bot", {"A": "2"})
     host.set_settings("other", {"proxy": "haproxy"})
     host.restore(before, but=["other"])
     assert host.deployments["bot"] == BOT

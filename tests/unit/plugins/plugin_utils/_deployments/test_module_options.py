@@ -39,8 +39,7 @@ def services(**redis: t.Any) -> list[dict[str, t.Any]]:
 
 
 def environment(service: dict[str, t.Any]) -> dict[str, str]:
-    text = service["environment"] + service["credentials"]
-    return dict(line.split("=", 1) for line in text.splitlines())
+    return {**service["environment"], **service["credentials"]}
 
 
 def test_redis_databases() -> None:
@@ -84,8 +83,8 @@ def test_each_service_has_its_own_database_number_and_database() -> None:
 
 def test_credentials_are_separate_from_the_environment_of_a_revision() -> None:
     first = services()[0]
-    assert [line.partition("=")[0] for line in first["credentials"].splitlines()] == ["DATABASE_URI", "REDIS_URI"]
-    assert not {"DATABASE_URI", "REDIS_URI"} & {line.partition("=")[0] for line in first["environment"].splitlines()}
+    assert list(first["credentials"]) == ["DATABASE_URI", "REDIS_URI"]
+    assert not first["credentials"].keys() & first["environment"].keys()
 
 
 def test_the_login_is_the_one_that_postgres_database_returned() -> None:
