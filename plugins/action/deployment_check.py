@@ -33,7 +33,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.li
     channel_warnings,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import find_file
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import find_file, stale_files
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import ArchiveError, archive_images
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_options import (
     build_options,
@@ -73,6 +73,7 @@ class ActionModule(ActionBase):
                 "bind_address": {"type": "str", "default": "127.0.0.1"},
                 "config_dir": {"type": "path", "default": "/etc/langgraph"},
                 "files": {"type": "list", "elements": "path", "default": []},
+                "sources": {"type": "dict", "default": {}},
                 "image_builds": {"type": "raw", "default": []},
                 "image_archives": {"type": "list", "elements": "path", "default": []},
                 "image_pull": {"type": "str", "choices": ["always", "missing", "never"], "default": "always"},
@@ -119,7 +120,7 @@ class ActionModule(ActionBase):
         references = [normal_reference(build["image"]) for build in builds if build["image"]]
         arguments = {
             "config_dir": options["config_dir"],
-            "files": options["files"],
+            "files": [*options["files"], *options["sources"]],
             "images": sorted({*references, *itertools.chain(*archives.values())}),
             "credentials": True,
         }
@@ -130,7 +131,8 @@ class ActionModule(ActionBase):
         deployments, found = check_deployments(raw, context)
         problems += found
         # Deployments that leave the list, stop or change their drain time drain by the host's recorded value.
-        drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
+        drains = [item["rollout"]["drain_seconds"] for item in deployments]
+        drains += [item.get("drain_seconds") or 0 for item in host["deployments"]]
         served = [item["name"] for item in host["deployments"] if item["serving"]]
         deployments = [
             item
@@ -156,6 +158,7 @@ class ActionModule(ActionBase):
             "carried": host.get("carried"),
             "previous_owners": previous_owners(options["secret_key"], options["environment"], previous),
             "files": host.get("files", {}),
+            "stale_files": stale_files(options["sources"], host.get("files", {})),
             "missing_libraries": host.get("missing_libraries", []),
         }
         return {"changed": False, **result, "warnings": warnings, "_ansible_no_log": True}

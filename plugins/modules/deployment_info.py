@@ -102,6 +102,9 @@ deployments:
     enabled:
       description: Whether that unit starts at boot.
       type: bool
+    health:
+      description: An entry of O(selfhost.langgraph.health#module:deployments); null if no revision serves.
+      type: dict
     revisions:
       description: Its revisions, the newest first.
       type: list

@@ -87,14 +87,21 @@ def deployment_table(
         state = "-" if answer is None else "healthy" if answer["ok"] else "UNHEALTHY"
         number = str(numbers.get(name, {}).get("redis_db") or "-")
         rows.append(
-            (name, _shown_url(deployment), number, deployment["database"], deployment["image"], revision, state)
+            (
+                name,
+                _shown_url(deployment["health"]),
+                number,
+                deployment["database"],
+                deployment["image"],
+                revision,
+                state,
+            )
         )
     return [*align(rows), *_changes(services)]
 
 
-def _shown_url(deployment: t.Mapping[str, t.Any]) -> str:
-    name = deployment.get("hostname")
-    return f"{deployment['url']} ({name})" if name else str(deployment["url"])
+def _shown_url(target: t.Mapping[str, t.Any]) -> str:
+    return f"{target['url']} ({target['host']})" if target["host"] else str(target["url"])
 
 
 def _changes(services: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:

@@ -22,7 +22,7 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rev
     revision,
     sessions,
 )
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.plugin_utils._deployments.test_module_options import (
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.plugin_utils._deployments.checked_list import (
     CHECKED,
     NUMBERS,
 )

@@ -293,3 +293,14 @@ def test_our_own_proxy_uses_the_ports() -> None:
     assert line.startswith(
         "the data proxy cannot listen on 172.29.0.1:5432: haproxy listens on 0.0.0.0:5432 of one; change postgres_port"
     )
+
+
+def test_the_plan_reports_ports_in_use_once_they_are_known() -> None:
+    played = ["one"]
+    found = data_proxy_plan([host("one")], "one", SINGLE, played, [listens("0.0.0.0", 6379)])
+    assert [listener["name"] for listener in found["listeners"]] == ["postgres", "redis"]
+    (problem,) = found["problems"]
+    assert problem.startswith(
+        f"the data proxy cannot listen on {GATEWAY}:6379: redis-server listens on 0.0.0.0:6379 of one"
+    )
+    assert data_proxy_plan([host("one")], "one", SINGLE, played, [listens("127.0.0.1", 6379)])["problems"] == []
