@@ -37,7 +37,11 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.li
     channel_warnings,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import find_file, find_files
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import (
+    find_file,
+    find_files,
+    stale_files,
+)
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import ArchiveError, archive_images
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_options import (
     builds_of_deployments,
@@ -81,6 +85,7 @@ class ActionModule(ActionBase):
                 "bind_address": {"type": "str", "default": "127.0.0.1"},
                 "config_dir": {"type": "path", "default": "/etc/langgraph"},
                 "files": {"type": "list", "elements": "path", "default": []},
+                "sources": {"type": "dict", "default": {}},
                 "image_builds": {"type": "raw", "default": []},
                 "image_archives": {"type": "list", "elements": "path", "default": []},
                 "image_pull": {"type": "str", "choices": ["always", "missing", "never"], "default": "always"},
@@ -128,7 +133,7 @@ class ActionModule(ActionBase):
         references = [normal_reference(build["image"]) for build in builds if build["image"]]
         arguments = {
             "config_dir": options["config_dir"],
-            "files": options["files"],
+            "files": [*options["files"], *options["sources"]],
             "credentials": True,
             "data_servers": servers_not_in_run(options["data_proxy"].get("listeners", ()), options["limit"]),
         }
@@ -140,7 +145,8 @@ class ActionModule(ActionBase):
         problems += found
         warnings += _env_warnings(builds, deployments)
         # Deployments that leave the list, stop or change their drain time drain by the host's recorded value.
-        drains = [item.get("drain_seconds") or 0 for item in (*deployments, *host["deployments"])]
+        drains = [item["rollout"]["drain_seconds"] for item in deployments]
+        drains += [item.get("drain_seconds") or 0 for item in host["deployments"]]
         served = [item["name"] for item in host["deployments"] if item["serving"]]
         deployments = [
             item
@@ -167,6 +173,7 @@ class ActionModule(ActionBase):
             "carried": host.get("carried"),
             "previous_owners": previous_owners(options["secret_key"], options["environment"], previous),
             "files": host.get("files", {}),
+            "stale_files": stale_files(options["sources"], host.get("files", {})),
             "missing_libraries": host.get("missing_libraries", []),
         }
         return {"changed": False, **result, "warnings": warnings, "_ansible_no_log": True}
@@ -291,7 +298,11 @@ def _env_warnings(
     """Warn about variables in the env of a langgraph.json that no deployment with that image has."""
     for build in builds:
         name = normal_reference(build["image"]) if build["image"] else None
-        users = [item["variables"] for item in deployments if item["image"] and normal_reference(item["image"]) == name]
+        users = [
+            item["rollout"]["environment"]
+            for item in deployments
+            if item["image"] and normal_reference(item["image"]) == name
+        ]
         lost = sorted(set(build.get("env") or ()) - COMPUTED_VARIABLES.keys() - {key for user in users for key in user})
         if users and lost and not build["merge_env"]:
             label = f"{build['label']}, image '{build['image']}'"

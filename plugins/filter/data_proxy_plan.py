@@ -14,7 +14,7 @@ description:
   - Computes the listeners of the role P(selfhost.langgraph.data_proxy#role) from the inventory. Services that are set by URI have none.
   - The role P(selfhost.langgraph.langgraph#role) passes them to M(selfhost.langgraph.deployment_check), which refuses ports that
     another program uses.
-positional: host, groups, played
+positional: host, groups, played, sockets
 options:
   _input:
     description: The variables of every host of the inventory.
@@ -34,6 +34,13 @@ options:
     type: list
     elements: str
     required: true
+  sockets:
+    description:
+      - The RV(selfhost.langgraph.deployment_info#module:sockets) of M(selfhost.langgraph.deployment_info), to find ports that
+        another program uses.
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""
@@ -51,7 +58,7 @@ _value:
       socket), C(host) (the host of the server, if that is another one) and C(sources) (the addresses that may connect; empty for the
       gateway, which the firewall protects).
     - C(unknown), names of hosts whose addresses must be gathered before the listeners are complete.
-    - C(problems), one line per error in the inventory.
+    - C(problems), one line per error in the inventory, and per port that another program uses.
   type: dict
 """
 

@@ -68,10 +68,14 @@ options:
     type: path
     default: /etc/langgraph
   files:
-    description: Files on the host to hash in the same call, so that up-to-date files need not be shipped.
+    description: Files on the host to hash in the same call, so that up-to-date files need not be copied.
     type: list
     elements: path
     default: []
+  sources:
+    description: Files on the host, each with its source on the control node, to be compared in the same call.
+    type: dict
+    default: {}
   image_builds:
     description:
       - Application directories on the control node from which images are built, each a mapping with the suboptions of
@@ -160,10 +164,40 @@ RETURN = r"""
 deployments:
   description:
     - The deployments, complete, in the list's order. Hidden from every output, because it holds secrets.
-    - The filters of the collection convert it to the options of the other modules.
   returned: success
   type: list
   elements: dict
+  contains:
+    name:
+      description: Name of the deployment.
+      type: str
+    state:
+      description: V(present) or V(absent).
+      type: str
+    image:
+      description: Its image.
+      type: str
+    build:
+      description: Directory on the control node from which the image is built; null if it is not built from one of its own.
+      type: str
+    database:
+      description: Its Postgres database, and the role that owns it.
+      type: str
+    credential:
+      description: Fingerprint of its two passwords.
+      type: str
+    redis:
+      description: An entry of O(selfhost.langgraph.redis_database#module:databases).
+      type: dict
+    postgres:
+      description: An entry of O(selfhost.langgraph.postgres_database#module:databases).
+      type: dict
+    rollout:
+      description: An entry of O(selfhost.langgraph.deployment_rollout#module:deployments).
+      type: dict
+    health:
+      description: An entry of O(selfhost.langgraph.health#module:deployments); null if the deployment is absent.
+      type: dict
 images:
   description:
     - The images that the deployments run, each once, with the names of its C(deployments) and the directory of its C(build).
@@ -175,14 +209,19 @@ images:
 carried:
   description:
     - The credentials in the host's containers, as M(selfhost.langgraph.deployment_info) returns them. Hidden from every output.
-    - The filter P(selfhost.langgraph.credentials_in_use#filter) takes it.
+    - The filter P(selfhost.langgraph.claims#filter) takes it.
   returned: success
   type: dict
 files:
-  description: SHA-256 of each of O(files); null if it is missing, or if its owner is not root or its mode is not 0644. Hidden
-    from every output.
+  description: SHA-256 of each of O(files) and O(sources); null if it is missing, or if its owner is not root or its mode is not
+    0644. Hidden from every output.
   returned: success
   type: dict
+stale_files:
+  description: Those of O(sources) that are missing on the host or differ from their source. Hidden from every output.
+  returned: success
+  type: list
+  elements: str
 missing_libraries:
   description: Python libraries that have to be installed on the host. Hidden from every output.
   returned: success

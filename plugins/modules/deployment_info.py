@@ -118,6 +118,9 @@ deployments:
     enabled:
       description: Whether that unit starts at boot.
       type: bool
+    health:
+      description: An entry of O(selfhost.langgraph.health#module:deployments); null if no revision serves.
+      type: dict
     revisions:
       description: Its revisions, the newest first.
       type: list
@@ -248,7 +251,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import data_servers, docker_engine, tcp_ports
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.files import fingerprint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images.on_host import read_engine
@@ -267,7 +269,7 @@ def aes_keys(found: t.Mapping[str, Deployment]) -> dict[str, str | None]:
     """Return the fingerprint of the AES key of each serving deployment."""
     serving = {name: deployment.serving for name, deployment in found.items()}
     return {
-        name: _credentials.aes_fingerprint(parse_rendered(revision.environment).get("LANGGRAPH_AES_KEY"))
+        name: _credentials.aes_fingerprint((revision.environment or {}).get("LANGGRAPH_AES_KEY"))
         for name, revision in serving.items()
         if revision is not None
     }

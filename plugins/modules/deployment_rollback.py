@@ -93,7 +93,7 @@ carried:
     - The credentials in the host's containers at the end. By deployment (C(deployments)), each revision that runs, drains, serves
       or starts by itself, with its Postgres role, and whether its passwords are the current ones. In addition, the C(addresses)
       of the host and of its containers. Null in check mode.
-    - The filter P(selfhost.langgraph.credentials_in_use#filter) takes it.
+    - The filter P(selfhost.langgraph.claims#filter) takes it.
   returned: always
   type: dict
   sample:

@@ -36,7 +36,7 @@ attributes:
   action:
     support: full
     details:
-      - The action plugin reports every 15 seconds what the module waits for.
+      - The action plugin computes credentials, and reports every 15 seconds what the module waits for.
   check_mode:
     support: full
   diff_mode:
@@ -98,17 +98,21 @@ options:
         default: []
       environment:
         description:
-          - Content of the container's environment file, one C(NAME=value) per line. It is part of the revision.
-        type: str
-        default: ''
+          - The variables of the container, a mapping of names to values. It is part of the revision.
+        type: json
       credentials:
         description:
-          - Content of a second environment file with the deployment's current addresses and passwords, E(DATABASE_URI) and
-            E(REDIS_URI). It is not part of a revision. If it changes, a new revision starts next to the serving one. A rollback
-            starts an older revision with the current content.
+          - The variables with the deployment's current addresses and passwords, E(DATABASE_URI) and E(REDIS_URI). They are not
+            part of a revision. If they change, a new revision starts next to the serving one. A rollback starts an older revision
+            with the current ones.
           - If it is empty, these variables are taken out of O(deployments[].environment).
+        type: json
+      redis_password:
+        description: Password of its Redis user, for O(redis). It stays on the control node.
         type: str
-        default: ''
+      postgres_password:
+        description: Password of its Postgres role, for O(postgres). It stays on the control node.
+        type: str
       drain_seconds:
         description: Seconds that the server has to end after the stop signal.
         type: int
@@ -126,6 +130,50 @@ options:
         description: Whether the container's file system is read-only, except for C(/tmp).
         type: bool
         default: false
+  redis:
+    description:
+      - The Redis of the deployments. With it and O(postgres), O(deployments[].credentials) are computed on the control node.
+    type: dict
+    suboptions:
+      databases:
+        description: The RV(selfhost.langgraph.redis_database#module:databases) of M(selfhost.langgraph.redis_database).
+        type: dict
+        required: true
+      host:
+        description: Host at which containers reach it.
+        type: str
+        required: true
+      port:
+        description: Its port.
+        type: int
+        default: 6379
+      tls:
+        description: Whether containers connect with TLS.
+        type: bool
+        default: false
+      admin_uri:
+        description: URI with the only login of a Redis without users.
+        type: str
+  postgres:
+    description: The Postgres of the deployments. Required together with O(redis).
+    type: dict
+    suboptions:
+      databases:
+        description: The RV(selfhost.langgraph.postgres_database#module:databases) of M(selfhost.langgraph.postgres_database).
+        type: dict
+        required: true
+      host:
+        description: Host at which containers reach it.
+        type: str
+        required: true
+      port:
+        description: Its port.
+        type: int
+        default: 5432
+      sslmode:
+        description: The C(sslmode) of its clients.
+        type: str
+        default: prefer
   network:
     description: The engine's network for the containers.
     type: str
@@ -190,11 +238,17 @@ EXAMPLES = r"""
       - name: support-bot
         image: support-bot:1.4.2
         port: 8123
-        environment: "{{ support_bot_environment }}"
+        environment:
+          LANGSMITH_API_KEY: "{{ vault_langsmith_api_key }}"
+          LOG_LEVEL: INFO
+        credentials:
+          DATABASE_URI: "{{ vault_support_bot_database_uri }}"
+          REDIS_URI: "{{ vault_support_bot_redis_uri }}"
       - name: research-agent
         image: research-agent:0.3.0
         port: 8124
         environment: "{{ research_agent_environment }}"
+        credentials: "{{ research_agent_credentials }}"
         memory: 2g
 
 - name: Stop a deployment and remove it from the host, but keep its databases
@@ -268,7 +322,7 @@ carried:
     - The credentials in the host's containers at the end. By deployment (C(deployments)), each revision that runs, drains, serves
       or starts by itself, with its Postgres role, whether its passwords are the requested ones, and the pool size that its
       environment sets. In addition, the C(addresses) of the host and of its containers. Null in check mode.
-    - The filter P(selfhost.langgraph.credentials_in_use#filter) takes it.
+    - The filter P(selfhost.langgraph.claims#filter) takes it.
   returned: always
   type: dict
   sample:
@@ -334,6 +388,20 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server.schema import PSYCOPG_IMPORT_ERROR
 
+REDIS = {
+    "databases": {"type": "dict", "required": True},
+    "host": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 6379},
+    "tls": {"type": "bool", "default": False},
+    "admin_uri": {"type": "str", "no_log": True},
+}
+POSTGRES = {
+    "databases": {"type": "dict", "required": True},
+    "host": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 5432},
+    "sslmode": {"type": "str", "default": "prefer"},
+}
+
 
 def main() -> None:
     """Read the options and hand over."""
@@ -347,8 +415,10 @@ def main() -> None:
         "prefix": {"type": "str"},
         "tls": {"type": "bool", "default": False},
         "may_reach": {"type": "list", "elements": "str", "default": []},
-        "environment": {"type": "str", "default": "", "no_log": True},
-        "credentials": {"type": "str", "default": "", "no_log": True},
+        "environment": {"type": "json", "no_log": True},
+        "credentials": {"type": "json", "no_log": True},
+        "redis_password": {"type": "str", "no_log": True},
+        "postgres_password": {"type": "str", "no_log": True},
         "drain_seconds": {"type": "int", "default": 180},
         "memory": {"type": "str"},
         "cpus": {"type": "float"},
@@ -364,6 +434,9 @@ def main() -> None:
                 "options": deployment,
                 "required_if": [("state", "present", ("image", "port"))],
             },
+            # The action plugin computes the credentials with both; they do not reach the host.
+            "redis": {"type": "dict", "options": REDIS},
+            "postgres": {"type": "dict", "options": POSTGRES},
             "network": {"type": "str", "default": "langgraph"},
             "only_credentials": {"type": "bool", "default": False},
             "hold_rollbacks": {"type": "bool", "default": False},
@@ -374,6 +447,7 @@ def main() -> None:
             "drain_limit": {"type": "int", "default": 900},
             **ROLLOUT_ARGUMENTS,
         },
+        required_together=[("redis", "postgres")],
         supports_check_mode=True,
     )
     require(module, ("docker", DOCKER_IMPORT_ERROR), wished=[("psycopg", PSYCOPG_IMPORT_ERROR)])

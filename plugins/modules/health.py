@@ -136,7 +136,7 @@ def explain_all(answers: t.Mapping[str, _health.Answer], config_dir: str) -> lis
         number = serving.number if serving else 0
         unit = unit_name(name, number)
         state = systemd.unit_states([unit])[unit]
-        secrets = (serving.environment or "") + deployment.credentials if serving else None
+        secrets = {**(serving.environment or {}), **deployment.credentials} if serving else {}
         memory = serving.content.memory if serving and serving.content else ""
         failures.append(collect_failure(name, number, state, answers[name], secrets, memory=memory))
     return failures

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import typing as t
 
@@ -31,6 +32,19 @@ def find_file(action: ActionBase, path: str, task_vars: t.Mapping[str, t.Any]) -
 def find_files(action: ActionBase, paths: t.Sequence[str], task_vars: t.Mapping[str, t.Any]) -> list[str]:
     """Return the path of each file on the control node; one that does not exist is returned as it is."""
     return [find_file(action, path, task_vars) or path for path in paths]
+
+
+def stale_files(sources: t.Mapping[str, str], found: t.Mapping[str, str | None]) -> list[str]:
+    """Return the paths on the host whose content differs from that of their source on the control node, sorted.
+
+    ``found`` has the SHA-256 of each file on the host; None or no entry: it has to be written.
+    """
+    return sorted(path for path, source in sources.items() if found.get(path) != _digest(source))
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def copy_file(action: ActionBase, source: str, target: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -103,7 +103,11 @@ def deployment_table(
             (name, _shown_url(deployment), number, deployment["database"], deployment["image"], revision, state)
         )
     created = {service["name"] for service in services if service["action"] == "create"}
-    reach = () if check_mode else _reach([item for item in deployments if item["name"] in created], connection or {})
+    reach = (
+        ()
+        if check_mode
+        else _reach([item["rollout"] for item in deployments if item["name"] in created], connection or {})
+    )
     return [*align(rows), *_changes(services), *reach]
 
 
@@ -140,12 +144,13 @@ def _is_loopback(address: str) -> bool:
 
 def _shown_url(deployment: t.Mapping[str, t.Any]) -> str:
     """Return the URL for clients: with the host name, if the proxy distinguishes the deployment by it."""
-    name = deployment.get("hostname")
+    address = deployment["rollout"]
+    name = address.get("hostname")
     if not name:
-        return str(deployment["url"])
-    scheme, standard = ("https", 443) if deployment["tls"] else ("http", 80)
-    port = "" if deployment["port"] == standard else f":{deployment['port']}"
-    return f"{scheme}://{name}{port}{deployment.get('prefix') or ''}"
+        return str(deployment["health"]["url"])
+    scheme, standard = ("https", 443) if address["tls"] else ("http", 80)
+    port = "" if address["port"] == standard else f":{address['port']}"
+    return f"{scheme}://{name}{port}{address.get('prefix') or ''}"
 
 
 def _changes(services: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:

@@ -21,3 +21,8 @@ def public_url(tls: bool, bind_address: str, port: int, prefix: str | None) -> s
     """Return the URL of a server for a client on the host itself; a host name has to be sent in the request."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind_address, bind_address)
     return f"{'https' if tls else 'http'}://{f'[{address}]' if ':' in address else address}:{port}{prefix or ''}"
+
+
+def health_url(proxy: str | None, tls: bool, bind_address: str, port: int, prefix: str | None) -> str:
+    """Return the URL below which ``/ok`` is: the proxy serves it under the prefix, the server itself at its root."""
+    return public_url(tls, bind_address, port, None if proxy == "none" else prefix)

@@ -14,11 +14,10 @@ second file takes precedence.
 from __future__ import annotations
 
 import hashlib
-import re
 import typing as t
 from urllib.parse import unquote, urlsplit
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import Variables, render
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import credential_fingerprint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
@@ -30,21 +29,19 @@ SERVICE_VARIABLES = (DATABASE, REDIS)
 NOTED = ("credentials", "credential", "login")
 
 
-def split(environment: str | None) -> tuple[str, str]:
-    """Split an environment file into the revision's own part and the credentials in it (empty: none)."""
-    # Only a newline ends a line there.
-    lines = [line for line in re.split(r"(?<=\n)", environment or "") if line]
-    services = [line for line in lines if line.partition("=")[0] in SERVICE_VARIABLES]
-    own = [line for line in lines if line.partition("=")[0] not in SERVICE_VARIABLES]
-    return "".join(own), "".join(services)
+def split(environment: Variables | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Split an environment into the revision's own part and the credentials in it (empty: none)."""
+    variables = dict(environment or {})
+    services = {name: variables.pop(name) for name in SERVICE_VARIABLES if name in variables}
+    return variables, services
 
 
-def digest(credentials: str) -> str:
+def digest(credentials: Variables) -> str:
     """Return the digest of a credentials file; langgraph-container.py computes the same from the file."""
-    return hashlib.sha256(credentials.encode()).hexdigest()
+    return hashlib.sha256(render(credentials).encode()).hexdigest()
 
 
-def note(credentials: str) -> dict[str, str]:
+def note(credentials: Variables) -> dict[str, str]:
     """Return the note in ``slot.json`` on the credentials of a container, without a secret."""
     if not credentials:
         return {}
@@ -55,30 +52,28 @@ def note(credentials: str) -> dict[str, str]:
     }
 
 
-def database_uri(credentials: str) -> str | None:
+def database_uri(credentials: Variables) -> str | None:
     """Return the URI of the deployment's database, with its login; None if there is none."""
-    return parse_rendered(credentials).get(DATABASE)
+    return credentials.get(DATABASE)
 
 
-def login(credentials: str) -> str | None:
+def login(credentials: Variables) -> str | None:
     """Return the Postgres role with which a container logs in."""
     uri = database_uri(credentials)
     return unquote(urlsplit(uri).username or "") or None if uri else None
 
 
-def fingerprint(credentials: str) -> str:
+def fingerprint(credentials: Variables) -> str:
     """Return the fingerprint of the two passwords, independent of the addresses."""
-    found = parse_rendered(credentials)
-    redis, postgres = (urlsplit(found.get(name, "")).password or "" for name in (REDIS, DATABASE))
+    redis, postgres = (urlsplit(credentials.get(name, "")).password or "" for name in (REDIS, DATABASE))
     return credential_fingerprint(unquote(redis), unquote(postgres))
 
 
-def differences(old: str, new: str) -> list[str]:
+def differences(old: Variables, new: Variables) -> list[str]:
     """Name the differences between two credentials, as reasons of a rollout; never with a value."""
-    before, after = parse_rendered(old), parse_rendered(new)
     named = {REDIS: "address of Redis", DATABASE: "address of Postgres"}
-    found = [name for key, name in named.items() if _place(before.get(key)) != _place(after.get(key))]
-    if any(_secret(before.get(key)) != _secret(after.get(key)) for key in named):
+    found = [name for key, name in named.items() if _place(old.get(key)) != _place(new.get(key))]
+    if any(_secret(old.get(key)) != _secret(new.get(key)) for key in named):
         found.append("credentials")
     return found or (["credentials"] if old != new else [])
 
@@ -102,7 +97,7 @@ def carried(revisions: t.Iterable[t.Any], serving: int | None) -> list[dict[str,
             "revision": revision.number,
             "login": revision.login,
             "credential": revision.credential,
-            "pool": parse_rendered(revision.environment or "").get(POOL),
+            "pool": (revision.environment or {}).get(POOL),
         }
         for revision in revisions
         if revision.alive or revision.number == serving

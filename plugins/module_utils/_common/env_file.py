@@ -4,10 +4,11 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The environment of a container: parse the user's .env file, render the engine's environment file.
+"""The environment of a container: the user's .env file, the option of a module, and the engine's environment file.
 
-Not with python-dotenv: a control node needs only ansible-core, and python-dotenv skips lines that it cannot parse, so that a
-typing error would be a missing variable. A unit test compares the values.
+In between it is a mapping of names to values. The user's file is not parsed with python-dotenv: a control node needs only
+ansible-core, and python-dotenv skips lines that it cannot parse, so that a typing error would be a missing variable. A unit test
+compares the values.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import json
 import re
 import typing as t
 
+Variables = t.Mapping[str, str]
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Maximum bytes of a line for the engine's client (seen: "bufio.Scanner: token too long" from 65536 on).
 LONGEST_LINE = 65535
+LINE_BREAK = re.compile(r"[\n\r\0]")
 _QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 # In double quotes, as in python-dotenv.
 _ESCAPES = dict(zip("abfnrtv'\"\\", "\a\b\f\n\r\t\v'\"\\"))
@@ -72,22 +75,48 @@ def to_variable(value: t.Any) -> str:
     return str(value)
 
 
-def render(variables: t.Mapping[str, str]) -> str:
-    """Render the file for the engine's ``--env-file``: one ``NAME=value`` per line, sorted.
+def to_option(variables: t.Mapping[str, t.Any]) -> str:
+    """Return variables as an option of a module: one string, which Ansible hides as a whole.
+
+    Of a mapping it would hide each value, wherever it occurs in the output: a variable with the value ``1`` would hide every 1.
+    """
+    return json.dumps({str(name): to_variable(value) for name, value in variables.items()}) if variables else ""
+
+
+def from_option(option: str | None) -> dict[str, str]:
+    """Return the variables in an option of a module. Raises ValueError, never with a value."""
+    try:
+        variables = json.loads(option or "{}")
+    except ValueError:
+        raise ValueError("is not a mapping of names to values") from None
+    if not isinstance(variables, dict):
+        raise ValueError("is not a mapping of names to values")
+    return {name: to_variable(value) for name, value in variables.items()}
+
+
+def fault(name: str, value: str) -> tuple[str, str] | None:
+    """Return why the engine's environment file cannot contain a variable, and the remedy; None if it can.
 
     The engine takes the rest of a line literally, without quotes or escapes, so a value must not contain a newline.
-    Raises ValueError, naming the variable.
     """
-    for name, value in variables.items():
-        if "\n" in value or "\r" in value or "\0" in value:
-            raise ValueError(f"{name} has a line break")
+    if not VARIABLE_NAME.fullmatch(name):
+        return "is not the name of a variable", "use letters, digits and underscores"
+    if LINE_BREAK.search(value):
+        return "has a line break", "the engine's environment file cannot contain one: encode it, for example as base64"
+    if len(f"{name}={value}".encode()) > LONGEST_LINE:
+        return "is too long", f"the engine's environment file allows lines of up to {LONGEST_LINE} bytes"
+    return None
+
+
+def render(variables: Variables) -> str:
+    """Render the file for the engine's ``--env-file``: one ``NAME=value`` per line, sorted; see fault()."""
     return "".join(f"{name}={variables[name]}\n" for name in sorted(variables))
 
 
-def parse_rendered(environment: str | None) -> dict[str, str]:
-    """Parse the engine's environment file into its variables.
+def parse_rendered(text: str) -> dict[str, str]:
+    """Parse the engine's environment file.
 
     Only a newline ends a line there; a value may contain anything else. A line that is not a variable may be part of a secret.
     """
-    pairs = (line.partition("=") for line in (environment or "").split("\n"))
+    pairs = (line.partition("=") for line in text.split("\n"))
     return {name: value for name, separator, value in pairs if separator}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import Variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, tcp_ports
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, container_name
 
@@ -18,7 +19,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
 CONFIG_LABEL = "selfhost.langgraph.config"
 
 
-def carried(found: t.Mapping[str, Deployment], wanted: t.Mapping[str, str] | None = None) -> dict[str, t.Any]:
+def carried(found: t.Mapping[str, Deployment], wanted: t.Mapping[str, Variables] | None = None) -> dict[str, t.Any]:
     """Return by deployment the login of each revision that has credentials in use; since when it may be connected
     (``since``, seconds since the epoch); and the addresses of host and containers.
 
@@ -45,12 +46,12 @@ def _since(found: t.Mapping[str, Deployment], containers: t.Iterable[docker_engi
     return since
 
 
-def _entries(deployment: Deployment, wanted: t.Mapping[str, str] | None) -> list[dict[str, t.Any]]:
+def _entries(deployment: Deployment, wanted: t.Mapping[str, Variables] | None) -> list[dict[str, t.Any]]:
     entries = _credentials.carried(deployment.revisions, (deployment.settings or {}).get("serving"))
     if wanted is None:
         return entries
     known = deployment.name in wanted
-    current = _credentials.note(wanted.get(deployment.name, "")).get("credential")
+    current = _credentials.note(wanted.get(deployment.name, {})).get("credential")
     return [
         {
             "revision": entry["revision"],

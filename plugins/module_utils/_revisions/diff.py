@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import Variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import short
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import ADDRESS, LIMITS, Content
 
@@ -23,13 +23,9 @@ def content_differences(old: Content | None, new: Content) -> t.Iterator[str]:
         return
     if old.image_id != new.image_id:
         yield "image_id"
-    # The last argument is the image.
-    if old.arguments[:-1] != new.arguments[:-1] or old.drain_seconds != new.drain_seconds:
+    if old.container != new.container or old.drain_seconds != new.drain_seconds:
         yield "container options"
-    old, new = old.apart, new.apart
-    before, after = parse_rendered(old.environment), parse_rendered(new.environment)
-    if before == after and old.environment != new.environment:
-        yield "environment file"
+    before, after = old.apart.environment, new.apart.environment
     yield from (
         f"variable {name}" for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)
     )
@@ -54,7 +50,7 @@ def masked(
     settings: t.Mapping[str, t.Any] | None,
     other: Content | None,
     side: str,
-    credentials: tuple[str, str] = ("", ""),
+    credentials: tuple[Variables, Variables] = ({}, {}),
 ) -> str:
     """Return one side of a diff: settings and options, and the variables by name with every value masked.
 
@@ -65,11 +61,11 @@ def masked(
     if not shown.get("may_reach"):
         shown.pop("may_reach", None)
     if content:
-        shown |= {"image": content.image, "image_id": content.image_id, "options": list(content.arguments[:-1])}
+        shown |= {"image": content.image, "image_id": content.image_id, "options": content.container.options}
         shown |= {"drain_seconds": content.drain_seconds} | ({"image_digest": content.digest} if content.digest else {})
     lines = [json.dumps(shown, indent=2, sort_keys=True)] if shown else []
-    mine = parse_rendered(content.apart.environment + credentials[0] if content else None)
-    theirs = parse_rendered(other.apart.environment + credentials[1] if other else None)
+    mine = {**content.apart.environment, **credentials[0]} if content else {}
+    theirs = {**other.apart.environment, **credentials[1]} if other else {}
     for name in sorted(mine):
         note = f" ({side})" if name in theirs and mine[name] != theirs[name] else ""
         lines.append(f"{name}=********{note}")

@@ -15,11 +15,13 @@ a new revision of the same content, but every revision can start with the curren
 from __future__ import annotations
 
 import hashlib
+import json
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import public_url
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import Variables, render
 
 # The public address of a deployment; with a proxy in front of it, a change needs no new container.
 ADDRESS = ("bind_address", "port", "hostname", "prefix", "tls")
@@ -53,27 +55,66 @@ def container_name(deployment: str, number: int) -> str:
 
 
 @dataclass(frozen=True)
+class Container:
+    """The options of a revision's container, of which langgraph-container.py makes the arguments of ``docker create``."""
+
+    network: str = ""
+    memory: str | None = None
+    cpus: str | None = None
+    user: str | None = None
+    read_only: bool = False
+
+    @property
+    def options(self) -> dict[str, t.Any]:
+        """Return the options that are set, as they are recorded."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+def container_of(record: t.Mapping[str, t.Any]) -> Container:
+    """Return the container's options in ``revision.json``. An earlier version recorded arguments of the engine's client."""
+    if "container" in record:
+        known = record["container"] or {}
+        return Container(**{each.name: known[each.name] for each in fields(Container) if each.name in known})
+    arguments = list(record.get("arguments") or ())
+    names = ("network", "memory", "cpus", "user")
+    # The last argument is the image.
+    found = {name: arguments[arguments.index(f"--{name}") + 1] for name in names if f"--{name}" in arguments[:-1]}
+    return Container(**found, read_only="--read-only" in arguments)
+
+
+def config_of(record: t.Mapping[str, t.Any], environment: str) -> str:
+    """Return the hash of a record and the text of its environment file, which identifies the content of a revision."""
+    options = record["arguments"] if "arguments" in record else [json.dumps(record.get("container"), sort_keys=True)]
+    parts = (str(record.get("image_id", "")), *map(str, options), str(record.get("drain_seconds", 0)), environment)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
 class Content:
     """The content of a revision; only a change of it creates a new revision."""
 
     image_id: str
-    arguments: tuple[str, ...]
-    environment: str
+    container: Container
+    environment: Variables
     drain_seconds: int
     image: str = field(default="", compare=False)
     # The image's digest in its registry, if it came from one.
     digest: str = field(default="", compare=False)
 
     @property
+    def record(self) -> dict[str, t.Any]:
+        """Return the part of ``revision.json`` that identifies the content, together with the environment."""
+        return {"image_id": self.image_id, "container": self.container.options, "drain_seconds": self.drain_seconds}
+
+    @property
     def config(self) -> str:
         """Return the hash that identifies the content. It also detects files that were changed by hand on the host."""
-        parts = (self.image_id, *self.arguments, str(self.drain_seconds), self.environment)
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        return config_of(self.record, render(self.environment))
 
     @property
     def memory(self) -> str:
         """Return its memory limit, in the engine's notation; empty if it has none."""
-        return self.arguments[self.arguments.index("--memory") + 1] if "--memory" in self.arguments else ""
+        return self.container.memory or ""
 
     @property
     def apart(self) -> Content:
@@ -85,27 +126,28 @@ class Content:
 class Wanted:
     """The wanted state of one deployment. Without content it will be removed; ``revision`` rolls back to a kept one.
 
-    ``credentials`` is the content of its second environment file.
+    ``credentials`` are the variables of its second environment file; empty: unknown.
     """
 
     name: str
     content: Content | None = None
     settings: t.Mapping[str, t.Any] = field(default_factory=dict)
     revision: int | None = None
-    credentials: str = ""
+    credentials: Variables = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Revision:
     """One revision on the host.
 
-    ``record`` and ``environment`` are its immutable files (None: missing or truncated), ``outcome`` is the result of its
-    start, ``endpoint`` is where its container answers, ``active`` is systemd's ActiveState.
+    ``record`` and ``environment`` are its immutable files (None: missing or truncated), ``config`` is their hash as they were
+    read (None: they are as they were written), ``outcome`` is the result of its start, ``endpoint`` is where its container
+    answers, ``active`` is systemd's ActiveState.
     """
 
     number: int
     record: t.Mapping[str, t.Any] | None = None
-    environment: str | None = None
+    environment: Variables | None = None
     outcome: t.Mapping[str, t.Any] | None = None
     endpoint: t.Mapping[str, t.Any] | None = None
     active: str = "inactive"
@@ -113,6 +155,7 @@ class Revision:
     draining: bool = False
     # The dump that was taken before it started.
     snapshot: str | None = None
+    config: str | None = None
 
     @property
     def content(self) -> Content | None:
@@ -121,7 +164,7 @@ class Revision:
             return None
         return Content(
             str(self.record.get("image_id", "")),
-            tuple(self.record.get("arguments", ())),
+            container_of(self.record),
             self.environment,
             int(self.record.get("drain_seconds", 0)),
             str(self.record.get("image", "")),
@@ -132,7 +175,7 @@ class Revision:
     def intact(self) -> bool:
         """Return whether its files are unchanged since it was created."""
         content, record = self.content, self.record
-        return content is not None and record is not None and content.config == record.get("config")
+        return content is not None and record is not None and (self.config or content.config) == record.get("config")
 
     @property
     def running(self) -> bool:
@@ -183,16 +226,16 @@ class Revision:
 class Deployment:
     """One deployment on the host; ``settings`` None: there is no deployment of that name.
 
-    ``credentials_file`` is the content of its second environment file, None if only an earlier version has deployed it.
+    ``credentials_file`` are the variables of its second environment file, None if only an earlier version has deployed it.
     """
 
     name: str
     settings: t.Mapping[str, t.Any] | None = None
     revisions: tuple[Revision, ...] = ()
-    credentials_file: str | None = None
+    credentials_file: Variables | None = None
 
     @property
-    def credentials(self) -> str:
+    def credentials(self) -> Variables:
         """Return the current credentials; without a file, those of the serving revision."""
         if self.credentials_file is not None:
             return self.credentials_file
@@ -214,33 +257,18 @@ class Deployment:
         return next((revision for revision in self.revisions if revision.number == number), None)
 
 
-def make_content(deployment: t.Mapping[str, t.Any], image_id: str, network: str, digest: str = "") -> Content:
-    """Return the content for the module's suboptions of a deployment."""
-    arguments = (
-        "--network",
-        network,
-        "--cap-drop",
-        "ALL",
-        "--security-opt",
-        "no-new-privileges",
-        *_resources(deployment),
-        image_id,
+def make_content(
+    deployment: t.Mapping[str, t.Any], environment: Variables, image_id: str, network: str, digest: str = ""
+) -> Content:
+    """Return the content for the module's suboptions of a deployment; ``environment`` are its variables without credentials."""
+    container = Container(
+        network=network,
+        memory=deployment["memory"] or None,
+        cpus=f"{deployment['cpus']:g}" if deployment["cpus"] else None,
+        user=deployment["user"] or None,
+        read_only=bool(deployment["read_only"]),
     )
-    return Content(
-        image_id, arguments, deployment["environment"], deployment["drain_seconds"], deployment["image"], digest
-    )
-
-
-def _resources(deployment: t.Mapping[str, t.Any]) -> t.Iterator[str]:
-    if deployment["memory"]:
-        # No swap in addition: a server that swaps answers too late to be usable.
-        yield from ("--memory", deployment["memory"], "--memory-swap", deployment["memory"])
-    if deployment["cpus"]:
-        yield from ("--cpus", f"{deployment['cpus']:g}")
-    if deployment["user"]:
-        yield from ("--user", deployment["user"])
-    if deployment["read_only"]:
-        yield from ("--read-only", "--tmpfs", "/tmp")
+    return Content(image_id, container, environment, deployment["drain_seconds"], deployment["image"], digest)
 
 
 def make_record(
@@ -248,12 +276,10 @@ def make_record(
 ) -> dict[str, t.Any]:
     """Return ``revision.json``, written once: the content, who created it, when, why, and the schema before it."""
     return {
+        **content.record,
         "number": number,
         "image": content.image,
-        "image_id": content.image_id,
         "image_digest": content.digest or None,
-        "arguments": list(content.arguments),
-        "drain_seconds": content.drain_seconds,
         "config": content.config,
         "created": at,
         "created_by": by,

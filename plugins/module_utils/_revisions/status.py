@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import health_url
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import ADDRESS, Deployment, Revision
 
 RECORD = ("image", "image_id", "image_digest", "created", "created_by", "reasons", "schema_before")
@@ -47,11 +48,19 @@ def describe(
         "drain_seconds": max(drain_seconds, default=0),
         "active": serving.active if serving else "inactive",
         "enabled": serving.enabled if serving else False,
+        "health": _health(deployment) if settings.get("serving") else None,
         "revisions": [
             _revision(revision, settings.get("serving"), drains.get(revision.number), sessions)
             for revision in sorted(deployment.revisions, key=lambda item: item.number, reverse=True)
         ],
     }
+
+
+def _health(deployment: Deployment) -> dict[str, t.Any]:
+    """Return the entry of the module health."""
+    settings = deployment.settings or {}
+    address: t.Any = [settings.get(key) for key in ("proxy", "tls", "bind_address", "port", "prefix")]
+    return {"name": deployment.name, "url": health_url(*address), "host": settings.get("hostname")}
 
 
 def _revision(

@@ -29,11 +29,17 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import (
+    Variables,
+    parse_rendered,
+    render,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import NAME
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
     Deployment,
     Revision,
+    config_of,
     drain_unit_name,
     unit_name,
 )
@@ -59,14 +65,19 @@ def read(config_dir: str, names: t.Sequence[str]) -> dict[str, Deployment]:
     for name in names:
         settings = switched.get(name) or read_json(_record(config_dir, name))
         revisions = tuple(_revision(config_dir, name, number, states) for number in numbers[name])
-        deployment = Deployment(name, settings, revisions, _text(_credentials_file(config_dir, name)))
+        deployment = Deployment(name, settings, revisions, _variables(_text(_credentials_file(config_dir, name))))
         found[name] = replace(deployment, credentials_file=_credentials_of(config_dir, deployment))
     return found
 
 
-def _credentials_of(config_dir: str, deployment: Deployment) -> str | None:
+def _variables(text: str | None) -> dict[str, str] | None:
+    """Return the variables of an environment file: the only place where such a file is parsed."""
+    return None if text is None else parse_rendered(text)
+
+
+def _credentials_of(config_dir: str, deployment: Deployment) -> Variables | None:
     """Return the content of its credentials file; staged content of a killed run counts if its revision already serves."""
-    staged = _text(f"{_credentials_file(config_dir, deployment.name)}.new")
+    staged = _variables(_text(f"{_credentials_file(config_dir, deployment.name)}.new"))
     serving = deployment.serving
     if staged and serving is not None and serving.credentials == _credentials.digest(staged):
         return staged
@@ -77,9 +88,9 @@ def _credentials_file(config_dir: str, name: str) -> str:
     return os.path.join(config_dir, name, "credentials")
 
 
-def stage_credentials(config_dir: str, name: str, credentials: str) -> None:
+def stage_credentials(config_dir: str, name: str, credentials: Variables) -> None:
     """Write the credentials of a revision that is about to start next to those of the serving revision."""
-    _stage(_credentials_file(config_dir, name), credentials)
+    _stage(_credentials_file(config_dir, name), render(credentials))
 
 
 def put_credentials(config_dir: str, name: str) -> None:
@@ -90,7 +101,7 @@ def put_credentials(config_dir: str, name: str) -> None:
 
 def settle_credentials(config_dir: str, deployment: Deployment) -> None:
     """Commit or drop what a killed run staged: commit it if the serving revision has it."""
-    if deployment.credentials_file != _text(_credentials_file(config_dir, deployment.name)):
+    if deployment.credentials_file != _variables(_text(_credentials_file(config_dir, deployment.name))):
         put_credentials(config_dir, deployment.name)
     else:
         drop_staged_credentials(config_dir, deployment.name)
@@ -119,10 +130,13 @@ def _numbers(config_dir: str, name: str) -> list[int]:
 def _revision(config_dir: str, name: str, number: int, states: t.Mapping[str, systemd.UnitState]) -> Revision:
     directory = revision_directory(config_dir, name, number)
     state = states[unit_name(name, number)]
+    record = read_json(os.path.join(directory, "revision.json"))
+    environment = _text(os.path.join(directory, "environment"))
     return Revision(
         number,
-        record=read_json(os.path.join(directory, "revision.json")),
-        environment=_text(os.path.join(directory, "environment")),
+        record=record,
+        environment=_variables(environment),
+        config=None if record is None or environment is None else config_of(record, environment),
         outcome=read_json(os.path.join(directory, "outcome.json")),
         endpoint=read_json(_endpoint(config_dir, name, number)),
         active=state.active,
@@ -159,7 +173,7 @@ def _text(path: str) -> str | None:
         return None
 
 
-def write_revision(config_dir: str, name: str, record: t.Mapping[str, t.Any], environment: str) -> None:
+def write_revision(config_dir: str, name: str, record: t.Mapping[str, t.Any], environment: Variables) -> None:
     """Write a new revision atomically: it exists completely or not at all."""
     directory = revision_directory(config_dir, name, record["number"])
     for parent in (os.path.join(config_dir, name), _revisions(config_dir, name)):
@@ -170,7 +184,7 @@ def write_revision(config_dir: str, name: str, record: t.Mapping[str, t.Any], en
     os.mkdir(staged, 0o700)
     try:
         _write(os.path.join(staged, "revision.json"), _dump(record))
-        _write(os.path.join(staged, "environment"), environment)
+        _write(os.path.join(staged, "environment"), render(environment))
     except OSError:
         shutil.rmtree(staged, ignore_errors=True)
         raise
@@ -216,7 +230,7 @@ class StagedSwitch:
         if len(settings) > 1:
             self._add(self._first, os.path.join(self._config_dir, SWITCHED), settings)
 
-    def stage_credentials(self, name: str, credentials: str | None) -> None:
+    def stage_credentials(self, name: str, credentials: Variables | None) -> None:
         """Stage the credentials of the serving revision; None: they were staged before its container was created."""
         self._credentials[name] = credentials is not None
         if credentials is not None:

@@ -10,8 +10,8 @@ The order of the writes determines what a host does after a kill or a reboot: a 
 file names it, the proxy has loaded the file before ``deployment.json`` says that the revision serves, and only then is the
 old one disabled and drained. So at each moment the units that start at boot include those that the proxy's file names.
 
-This file has the run itself, the start of a revision and the handling of failures. state.py has the shared state and
-loads the proxy, endpoints.py assigns addresses and stops and restores what is in the way, cutover.py switches, retire.py
+This file has the run itself, the start of a revision and the handling of failures. state.py has the state of the host and all
+its changes, endpoints.py assigns addresses and stops and restores what is in the way, cutover.py switches, retire.py
 ends the old revisions.
 """
 
@@ -21,7 +21,6 @@ import contextlib
 import time
 import typing as t
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
@@ -39,7 +38,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     unit_name,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import capacity, retire, start
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.cutover import Cutover
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.cutover import Cutover, Refusal
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.endpoints import Endpoints
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.report import Report
@@ -70,7 +69,7 @@ class Rollout:
         self._wanted = {item.name: item for item in wanted}
         self._reports = {step.name: Report(step) for step in steps}
         self._endpoints = Endpoints(self._host, self._wanted)
-        self._cutover = Cutover(self._host, self._wanted, self._reports, self._refused)
+        self._cutover = Cutover(self._host, self._wanted)
 
     def run(self) -> list[Report]:
         """Apply the whole plan; failures of single deployments are in their reports."""
@@ -102,26 +101,8 @@ class Rollout:
         return [self._reports[step.name] for step in steps]
 
     def wait_for_drains(self) -> None:
-        """Wait until all drains have ended, including those that a killed run started; lost runs are reported as a failure.
-
-        It needs no lock, because it changes nothing.
-        """
-        for name, deployment in self._host.deployments.items():
-            draining = {revision.number for revision in deployment.revisions if revision.draining}
-            if name in self._reports and draining:
-                self._host.drained.setdefault(name, set()).update(draining)
-        for name, drained in self._host.drained.items():
-            hanging = start.wait_for_drains(self._host.deployments.get(name, Deployment(name)), drained)
-            reports = store.read_drains(self._options.config_dir, name, drained)
-            report = self._reports[name]
-            report.runs["drained"] = {number: drain.get("runs") for number, drain in reports.items()}
-            lost = [run for drain in reports.values() for run in (drain.get("runs") or {}).get("lost", ())]
-            if hanging and report.failure is None:
-                units = " ".join(drain_unit_name(name, number) for number in hanging)
-                late = f"{len(hanging)} revisions are still draining after their time limit; see 'systemctl status {units}'"
-                report.failure = unlogged(report.step, "drain", late)
-            elif lost and report.failure is None:
-                report.failure = unlogged(report.step, "lost_runs", f"{len(lost)} runs were lost: {', '.join(lost)}")
+        """Wait until all drains have ended; what went wrong is in the reports."""
+        retire.wait_for_drains(self._host, self._reports)
 
     # Before anything is interrupted
 
@@ -142,7 +123,7 @@ class Rollout:
                 revived.append((name, serving))
         systemd.start([unit_name(name, serving.number) for name, serving in revived])
         for name, serving in revived:
-            self._host.replace_revision(name, replace(serving, active="active"))
+            self._host.set_active(name, serving.number, "active")
 
     def _write(self, step: Step) -> None:
         """Write a new revision, and assign an endpoint to whatever has to start."""
@@ -166,8 +147,7 @@ class Rollout:
             content, number, reasons=step.reasons, by=self._options.by, at=self._host.now(), schema=schema
         )
         store.write_revision(self._options.config_dir, step.name, record, content.environment)
-        self._host.deployments.setdefault(step.name, Deployment(step.name))
-        self._host.replace_revision(step.name, Revision(number, record, content.environment))
+        self._host.put_revision(step.name, Revision(number, record, content.environment))
 
     # Start and switch
 
@@ -198,9 +178,43 @@ class Rollout:
                         self._fail(step, why)
                     else:
                         ready.append(step)
-                ready = self._cutover.switch_ready(ready)
+                ready = self._switch_ready(ready)
         # Steps whose address is still taken fail here, with that reason.
-        self._cutover.switch_all(self._cutover.switch_ready(ready))
+        self._switch(self._switch_ready(ready))
+
+    def _switch_ready(self, ready: list[Step]) -> list[Step]:
+        """Switch the steps that can be switched now; return the rest."""
+        fits = self._cutover.fits
+        while fitting := ready if fits(ready) else [step for step in ready if fits([step])]:
+            self._switch(fitting)
+            ready = [step for step in ready if step not in fitting]
+        return ready
+
+    def _switch(self, steps: t.Sequence[Step]) -> None:
+        """Switch steps with one reload of the proxy; if it rejects them together, one by one."""
+        refusals = self._cutover.switch(steps) if steps else []
+        if refusals and refusals[0].code == "proxy" and self._switch_each(steps):
+            return
+        for refusal in refusals:
+            self._refuse(refusal)
+        for step in () if refusals else steps:
+            if step.starts:
+                deployment, revision = self._host.deployments[step.name], self._host.revision(step)
+                self._reports[step.name].runs["after"] = start.count_runs(deployment, revision)
+
+    def _switch_each(self, steps: t.Sequence[Step]) -> bool:
+        """Switch one by one, so that one rejected route does not fail the rest; return False if no step fits by itself.
+
+        A refused step fails before the next one is tried, as it may take back the address that the next one needs.
+        """
+        rest = list(steps)
+        while len(steps) > 1 and (single := next((step for step in rest if self._cutover.fits([step])), None)):
+            rest.remove(single)
+            self._switch([single])
+        if len(rest) == len(steps):
+            return False
+        self._switch(rest)
+        return True
 
     def _bring_up(self, step: Step) -> dict[str, t.Any] | None:
         """Start a revision and wait until it has been healthy for the requested time; return the failure, None on success."""
@@ -213,7 +227,7 @@ class Rollout:
             counted = side.submit(start.count_runs, deployment, deployment.serving) if step.action == "roll" else None
             # The deadline starts only now: the steps before may have waited for a drain or for a dump.
             deadline = time.monotonic() + self._wanted[step.name].settings["healthy_deadline"]
-            secrets = (revision.environment or "") + self._wanted[step.name].credentials
+            secrets = {**(revision.environment or {}), **self._wanted[step.name].credentials}
             failure = start.start_and_wait(step.name, revision, deadline, options.min_healthy_time, secrets)
             if counted is not None:
                 self._reports[step.name].runs["before"] = counted.result()
@@ -273,9 +287,13 @@ class Rollout:
             # It may have taken runs from the queue; they get their grace period. The play waits only if a port must be freed.
             systemd.stop([unit_name(step.name, revision.number)], block=direct)
 
-    def _refused(self, step: Step, why: str, code: str) -> None:
-        """Fail a step whose route the proxy rejected: the proxy keeps its previous routes, and so does the host."""
-        self._fail(step, unlogged(step, code, why))
+    def _refuse(self, refusal: Refusal) -> None:
+        """Fail a step that did not switch; one that serves all the same is only reported."""
+        failure = unlogged(refusal.step, refusal.code, refusal.why)
+        if refusal.serves:
+            self._reports[refusal.step.name].failure = failure
+        else:
+            self._fail(refusal.step, failure)
 
     # After the last switch
 

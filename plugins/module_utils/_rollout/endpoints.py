@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ipaddress
 import typing as t
-from dataclasses import replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import reload
@@ -25,6 +24,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     Deployment,
     Revision,
     Wanted,
+    container_of,
     is_at_wanted_endpoint,
     is_public,
     unit_name,
@@ -65,8 +65,8 @@ class Endpoints:
                 # The file keeps the container's present endpoint until the container has stopped.
                 store.keep_endpoint(self._host.options.config_dir, step.name, revision.number)
                 self._moved[step.name] = revision
-                revision = replace(revision, active="inactive")
-            self._host.replace_revision(step.name, replace(revision, endpoint=endpoint))
+                self._host.set_active(step.name, revision.number, "inactive")
+            self._host.set_endpoint(step.name, revision.number, endpoint)
 
     @staticmethod
     def _note(wanted: Wanted, revision: Revision) -> dict[str, str]:
@@ -114,7 +114,7 @@ class Endpoints:
                     endpoint["address"]
                 ) in ipaddress.ip_network(subnet):
                     store.remove_endpoint(self._host.options.config_dir, name, revision.number)
-                    self._host.replace_revision(name, replace(revision, endpoint=None))
+                    self._host.set_endpoint(name, revision.number, None)
                     return str(endpoint["address"])
         return None
 
@@ -127,17 +127,14 @@ class Endpoints:
 
     def interrupt(self, steps: t.Sequence[Step]) -> None:
         """Stop all containers that cannot run together with their successors, so that two may exchange their ports."""
-        deployments = self._host.deployments
         for step in steps:
             if self._host.serving(step) and (
                 step.action == "restart" or (step.action == "roll" and self.is_direct(step))
             ):
-                self._interrupted[step.name] = deployments[step.name]
-        for name, deployment in self._interrupted.items():
-            # The proxy releases a port before a container takes it. A port that a container had stays reserved for it.
-            settings = deployment.settings or {}
-            direct = {"proxy": "none", "kept": settings.get("proxy") == "none"}
-            deployments[name] = replace(deployment, settings={**settings, **direct})
+                self._interrupted[step.name] = self._host.deployments[step.name]
+        for name in self._interrupted:
+            # The proxy releases a port before a container takes it.
+            self._host.release_port(name)
         if any(step.starts and self.is_direct(step) for step in steps):
             # On a full disk the proxy would keep the ports that the containers need.
             self._host.try_load_proxy(but=reload.ProxyFileError)
@@ -164,24 +161,25 @@ class Endpoints:
 
     def restore(self, name: str, serving: Revision) -> bool:
         """Start an interrupted revision again at its previous endpoint; False if that endpoint was already wrong before."""
-        self._host.deployments[name] = before = self._interrupted[name]
+        before = self._interrupted[name]
+        self._host.restore_deployment(before)
         moved = self._moved.get(name)
         if moved and moved.number == serving.number:
             if not is_at_wanted_endpoint(moved.endpoint, before.settings or {}):
                 return False
             systemd.stop([unit_name(name, serving.number)])
             store.restore_endpoint(self._host.options.config_dir, name, serving.number)
-            self._host.replace_revision(name, moved)
+            self._host.put_revision(name, moved)
         systemd.start([unit_name(name, serving.number)])
         return True
 
 
 def network_of(revision: Revision) -> str:
     """Return the network that a revision's container joins."""
-    arguments = list((revision.record or {}).get("arguments") or ())
-    if "--network" not in arguments:
+    network = container_of(revision.record or {}).network
+    if not network:
         raise RolloutError(f"revision {revision.number} has no record of its network")
-    return str(arguments[arguments.index("--network") + 1])
+    return network
 
 
 def free_address(subnet: str, taken: t.Container[str]) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import Variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import unit_name
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import log_causes
@@ -26,14 +26,17 @@ def collect_failure(
     number: int,
     state: systemd.UnitState,
     answer: Answer | None,
-    environment: str | None,
+    secrets: Variables,
     since: float | None = None,
     memory: str = "",
 ) -> dict[str, t.Any]:
-    """Return one failure as data: name, revision, code, cause, the log line that shows it, log. ``memory`` is its limit."""
+    """Return one failure as data: name, revision, code, cause, the log line that shows it, log.
+
+    The values of ``secrets``, the variables of the container, are masked in the lines. ``memory`` is its limit.
+    """
     lines = log_causes.plain(systemd.journal(unit_name(name, number), LINES_READ, since))
     cause = log_causes.likely_cause(state.active, state.exit_code, answer.status if answer else None, lines, memory)
-    line, *log = log_causes.mask([cause.line, *lines[-LOG_LINES:]], parse_rendered(environment))
+    line, *log = log_causes.mask([cause.line, *lines[-LOG_LINES:]], secrets)
     return {"name": name, "revision": number, "code": cause.code, "cause": cause.text, "line": line, "log": log}
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, Wanted
 
 
@@ -30,7 +29,7 @@ def hold(wanted: Wanted, found: Deployment) -> Wanted:
         return wanted
     content = serving.content.apart
     # The mount prefix belongs to the revision.
-    prefix = parse_rendered(content.environment).get("MOUNT_PREFIX") or None
+    prefix = content.environment.get("MOUNT_PREFIX") or None
     return replace(wanted, content=content, settings={**wanted.settings, "prefix": prefix})
 
 

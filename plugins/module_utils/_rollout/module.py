@@ -17,12 +17,17 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deploym
     DEFAULT_EXTRA_REVISIONS,
     DEFAULT_RUNNING_REVISIONS,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import fault, from_option
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import (
     named_digest,
     normal_reference,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import NAME
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, Refused
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import (
+    Problem,
+    Refused,
+    printable_key,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, firewall, systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.lock import LockedError, host_lock
@@ -165,9 +170,29 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
     settings["may_reach"] = sorted(set(deployment["may_reach"]))
     settings |= {key: params[key] for key in ("proxy", "healthy_deadline", "drain_limit")}
     digest = image_id if "@" in image_id else images.digest(deployment["image"], image_id)
-    environment, inside = _credentials.split(deployment["environment"])
-    content = make_content({**deployment, "environment": environment}, image_id, params["network"], digest)
-    return Wanted(name, content, settings, credentials=deployment["credentials"] or inside)
+    environment, credentials = _variables(deployment)
+    content = make_content(deployment, environment, image_id, params["network"], digest)
+    return Wanted(name, content, settings, credentials=credentials)
+
+
+def _variables(deployment: t.Mapping[str, t.Any]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the environment of a deployment's revision, and its credentials. Raises Refused, never with a value."""
+    given: dict[str, dict[str, str]] = {}
+    for option in ("environment", "credentials"):
+        try:
+            given[option] = from_option(deployment[option])
+        except ValueError as error:
+            raise Refused([Problem(deployment["name"], option, str(error), "write NAME: value")]) from None
+    faults = [
+        Problem(deployment["name"], f"{option}.{printable_key(name)}", *found)
+        for option, variables in given.items()
+        for name, value in variables.items()
+        if (found := fault(name, value))
+    ]
+    if faults:
+        raise Refused(faults)
+    environment, inside = _credentials.split(given["environment"])
+    return environment, given["credentials"] or inside
 
 
 def _rotated(found: t.Mapping[str, Deployment], params: t.Mapping[str, t.Any]) -> list[Wanted]:
@@ -179,7 +204,7 @@ def _rotated(found: t.Mapping[str, Deployment], params: t.Mapping[str, t.Any]) -
         if deployment is None or serving is None or serving.content is None or not serving.intact:
             finding = "it has no serving revision, or its files were changed by hand"
             raise Refused([Problem(name, "only_credentials", finding, SITE_FIRST)])
-        credentials = item["credentials"] or _credentials.split(item["environment"])[1]
+        credentials = _variables(item)[1]
         wanted.append(Wanted(name, serving.content.apart, deployment.settings or {}, credentials=credentials))
     return wanted
 

@@ -112,7 +112,7 @@ def _other_credentials(wanted: Wanted, found: Deployment) -> list[str]:
     serving = found.serving
     if not wanted.credentials or serving is None or serving.credentials == _credentials.digest(wanted.credentials):
         return []
-    known = found.credentials if serving.credentials == _credentials.digest(found.credentials) else ""
+    known = found.credentials if serving.credentials == _credentials.digest(found.credentials) else {}
     return _credentials.differences(known, wanted.credentials) if known else ["credentials"]
 
 

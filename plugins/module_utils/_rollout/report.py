@@ -48,7 +48,7 @@ def diff_of(wanted: Wanted, found: Deployment | None) -> dict[str, str]:
     """Return one entry of the module's diff."""
     header = f"deployment {wanted.name}"
     old = found.serving.content if found and found.serving else None
-    settings, before = (found.settings, found.credentials) if found else (None, "")
+    settings, before = (found.settings, found.credentials) if found else (None, {})
     return {
         "before_header": header,
         "after_header": header,

@@ -9,13 +9,13 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
+    Deployment,
     Revision,
     container_name,
     drain_unit_name,
@@ -24,17 +24,18 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
     unit_name,
     unused_images,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import capacity
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import capacity, start
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.report import Report
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.snapshot import snapshot_path
-from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import RolloutHost
+from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import RolloutHost, unlogged
 
 
 def drain(host: RolloutHost, name: str, numbers: t.Sequence[int]) -> None:
     """Start draining revisions, under systemd. Revisions without a proxy have no sessions to wait for and are stopped now."""
     if not numbers:
         return
-    host.drained.setdefault(name, set()).update(numbers)
+    host.note_drained(name, numbers)
     deployment = host.deployments[name]
     direct = (deployment.settings or {}).get("proxy") == "none"
     now = [r.number for r in deployment.revisions if r.number in numbers and (direct or is_public(r.endpoint))]
@@ -42,6 +43,29 @@ def drain(host: RolloutHost, name: str, numbers: t.Sequence[int]) -> None:
     for number in now:
         docker_engine.remove_container(host.client, container_name(name, number))
     systemd.start([drain_unit_name(name, number) for number in numbers if number not in now])
+
+
+def wait_for_drains(host: RolloutHost, reports: t.Mapping[str, Report]) -> None:
+    """Wait until all drains have ended, including those that a killed run started; lost runs are reported as a failure.
+
+    It needs no lock, because it changes nothing.
+    """
+    for name, deployment in host.deployments.items():
+        draining = {revision.number for revision in deployment.revisions if revision.draining}
+        if name in reports and draining:
+            host.note_drained(name, draining)
+    for name, drained in host.drained.items():
+        hanging = start.wait_for_drains(host.deployments.get(name, Deployment(name)), drained)
+        drains = store.read_drains(host.options.config_dir, name, drained)
+        report = reports[name]
+        report.runs["drained"] = {number: drain.get("runs") for number, drain in drains.items()}
+        lost = [run for drain in drains.values() for run in (drain.get("runs") or {}).get("lost", ())]
+        if hanging and report.failure is None:
+            units = " ".join(drain_unit_name(name, number) for number in hanging)
+            late = f"{len(hanging)} revisions are still draining after their time limit; see 'systemctl status {units}'"
+            report.failure = unlogged(report.step, "drain", late)
+        elif lost and report.failure is None:
+            report.failure = unlogged(report.step, "lost_runs", f"{len(lost)} runs were lost: {', '.join(lost)}")
 
 
 def drain_blocking_leftovers(host: RolloutHost, steps: t.Sequence[Step]) -> list[Step]:
@@ -81,7 +105,7 @@ def remove(host: RolloutHost, names: t.Sequence[str]) -> None:
     The next run finishes a killed one, and until then no client is routed to a half-removed deployment.
     """
     for name in names:
-        host.deployments[name] = replace(host.deployments[name], settings=None)
+        host.unroute(name)
     if names:
         # If the file cannot be written, as on a full disk, nothing is removed.
         host.try_load_proxy(but=reload.ProxyFileError)
@@ -101,7 +125,7 @@ def remove(host: RolloutHost, names: t.Sequence[str]) -> None:
         for revision in host.deployments[name].revisions if host.options.remove_dumps else ():
             _remove_dump(host, name, revision)
         store.remove_deployment(host.options.config_dir, name)
-        host.deployments.pop(name)
+        host.forget(name)
 
 
 def prune(host: RolloutHost, steps: t.Sequence[Step]) -> None:

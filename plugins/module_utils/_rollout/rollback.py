@@ -12,7 +12,6 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import conflicts
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
@@ -97,7 +96,7 @@ def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.
     if not params["allow_schema_mismatch"]:
         _refuse_other_schema(deployment, target.number, params["snapshot_dir"])
     # The mount prefix belongs to the revision; the rest of the address belongs to the deployment.
-    prefix = parse_rendered(target.content.environment).get("MOUNT_PREFIX") or None
+    prefix = target.content.environment.get("MOUNT_PREFIX") or None
     settings = {**deployment.settings, "prefix": prefix}
     return Wanted(name, target.content, settings, target.number, deployment.credentials)
 
@@ -115,7 +114,7 @@ def _refuse_stale_credentials(deployment: Deployment, target: Revision) -> None:
 
 def _refuse_other_aes_key(name: str, target: Revision, serving: Revision) -> None:
     """Refuse if the AES key differs: data that the serving revision has encrypted could not be read."""
-    before, now = (parse_rendered(revision.environment).get("LANGGRAPH_AES_KEY") for revision in (target, serving))
+    before, now = ((revision.environment or {}).get("LANGGRAPH_AES_KEY") for revision in (target, serving))
     if now and before != now:
         finding = (
             f"revision {target.number} has a different langgraph_aes_key from the serving one, or none, so data encrypted "

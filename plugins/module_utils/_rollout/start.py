@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 import typing as t
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import Variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
@@ -31,12 +32,12 @@ class BringUpError(RuntimeError):
 
 
 def start_and_wait(
-    name: str, revision: Revision, deadline: float, min_healthy_time: float, secrets: str
+    name: str, revision: Revision, deadline: float, min_healthy_time: float, secrets: Variables
 ) -> dict[str, t.Any] | None:
     """Start a revision; return None once it has been healthy for ``min_healthy_time`` s, else the failure.
 
     ``deadline`` is in seconds of time.monotonic(); systemd has its own deadline, from the revision's endpoint file.
-    ``secrets`` is the content of both its environment files, which is masked in messages.
+    ``secrets`` are the variables of both its environment files, which are masked in messages.
     """
     begun, unit = time.time(), unit_name(name, revision.number)
     systemd.start([unit])

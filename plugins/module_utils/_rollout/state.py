@@ -11,7 +11,9 @@ from __future__ import annotations
 import datetime
 import typing as t
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import Variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import config, reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, Revision
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step
@@ -46,36 +48,99 @@ def unlogged(step: Step, code: str, cause: str) -> dict[str, t.Any]:
 
 
 class RolloutHost:
-    """The host as the rollout changes it.
+    """The host as the rollout changes it: what is known of its deployments, and its proxy.
 
-    ``deployments`` has all its deployments, listed or not, in their current state; ``drained`` has the revisions that this run
-    drains: deployment -> numbers.
+    Other files read ``deployments`` and ``drained`` and change them only with the methods of this class.
     """
 
     def __init__(self, options: Options, client: t.Any, found: t.Mapping[str, Deployment]) -> None:
         self.options, self.client = options, client
-        self.deployments = dict(found)
-        self.drained: dict[str, set[int]] = {}
+        self._deployments = dict(found)
+        self._drained: dict[str, set[int]] = {}
 
-    # Deployments and revisions
+    # The present state
+
+    @property
+    def deployments(self) -> t.Mapping[str, Deployment]:
+        """Return all deployments of the host, listed or not, in their current state."""
+        return MappingProxyType(self._deployments)
+
+    @property
+    def drained(self) -> t.Mapping[str, t.AbstractSet[int]]:
+        """Return the revisions that this run drains, or waits for: deployment -> numbers."""
+        return MappingProxyType(self._drained)
 
     def revision(self, step: Step) -> Revision:
         """Return the revision of a step."""
-        revision = self.deployments[step.name].get(step.revision or 0)
-        if revision is None:
-            raise RolloutError(f"deployment '{step.name}' has no revision {step.revision}")
-        return revision
+        return self._revision(step.name, step.revision or 0)
 
     def serving(self, step: Step) -> Revision | None:
         """Return the serving revision of a step's deployment."""
-        deployment = self.deployments.get(step.name)
+        deployment = self._deployments.get(step.name)
         return deployment.serving if deployment else None
 
-    def replace_revision(self, name: str, revision: Revision) -> None:
-        """Set the current state of a revision."""
-        deployment = self.deployments[name]
+    def _revision(self, name: str, number: int) -> Revision:
+        revision = self._deployments[name].get(number)
+        if revision is None:
+            raise RolloutError(f"deployment '{name}' has no revision {number or None}")
+        return revision
+
+    # Changes of one revision
+
+    def put_revision(self, name: str, revision: Revision) -> None:
+        """Add a revision whose files were written, or set the state of one to that of an earlier moment."""
+        deployment = self._deployments.get(name) or Deployment(name)
         others = tuple(other for other in deployment.revisions if other.number != revision.number)
-        self.deployments[name] = replace(deployment, revisions=(*others, revision))
+        self._deployments[name] = replace(deployment, revisions=(*others, revision))
+
+    def set_active(self, name: str, number: int, active: str) -> None:
+        """Set systemd's state of a revision's unit."""
+        self.put_revision(name, replace(self._revision(name, number), active=active))
+
+    def set_endpoint(self, name: str, number: int, endpoint: t.Mapping[str, t.Any] | None) -> None:
+        """Set the endpoint of a revision's container; None: it has none any longer."""
+        self.put_revision(name, replace(self._revision(name, number), endpoint=endpoint))
+
+    # Changes of one deployment
+
+    def set_settings(self, name: str, settings: t.Mapping[str, t.Any]) -> None:
+        """Set a deployment's settings, among them which revision serves."""
+        self._deployments[name] = replace(self._deployments[name], settings=settings)
+
+    def set_credentials(self, name: str, credentials: Variables) -> None:
+        """Set the credentials of the serving revision."""
+        self._deployments[name] = replace(self._deployments[name], credentials_file=credentials)
+
+    def release_port(self, name: str) -> None:
+        """Take a deployment out of the proxy, so that a container can have its port.
+
+        A port that a container had stays reserved for it (``kept``).
+        """
+        settings = self._deployments[name].settings or {}
+        self.set_settings(name, {**settings, "proxy": "none", "kept": settings.get("proxy") == "none"})
+
+    def unroute(self, name: str) -> None:
+        """Remove a deployment's settings: it has no route, and no revision serves."""
+        self._deployments[name] = replace(self._deployments[name], settings=None)
+
+    def forget(self, name: str) -> None:
+        """Remove a deployment whose files were removed."""
+        del self._deployments[name]
+
+    def note_drained(self, name: str, numbers: t.Iterable[int]) -> None:
+        """Note that revisions are draining."""
+        self._drained.setdefault(name, set()).update(numbers)
+
+    # Back to an earlier state
+
+    def restore(self, before: t.Mapping[str, Deployment], but: t.Container[str] = ()) -> None:
+        """Set all deployments to the state that a copy of ``deployments`` has, except for those named in ``but``."""
+        stay = {name: deployment for name, deployment in self._deployments.items() if name in but}
+        self._deployments = {**before, **stay}
+
+    def restore_deployment(self, before: Deployment) -> None:
+        """Set one deployment to the state that it had before."""
+        self._deployments[before.name] = before
 
     @staticmethod
     def now() -> str:
@@ -87,7 +152,7 @@ class RolloutHost:
     def load_proxy(self, asking: t.Iterable[str] = ()) -> None:
         """Load the routes of the host's deployments into the proxy, unless it has them already."""
         try:
-            text = proxy_text(self.deployments, asking)
+            text = proxy_text(self._deployments, asking)
         except ValueError as error:
             raise reload.ProxyError(str(error)) from error
         if text is not None:

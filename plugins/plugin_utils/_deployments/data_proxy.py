@@ -26,11 +26,14 @@ DEFAULT_GATEWAY = "172.29.0.1"
 USER = "langgraph-data-proxy"
 
 
-def data_proxy_plan(hosts: t.Iterable[Facts], host: str, groups: Groups, played: t.Sequence[str]) -> dict[str, t.Any]:
+def data_proxy_plan(
+    hosts: t.Iterable[Facts], host: str, groups: Groups, played: t.Sequence[str], sockets: t.Iterable[Facts] = ()
+) -> dict[str, t.Any]:
     """Compute the listeners of ``host``, the hosts whose addresses must be gathered first, and the problems.
 
     ``hosts`` are the variables of every host of the inventory, ``played`` the names of the hosts in the play: a host that
-    is in no group of the collection runs deployments, because a user's own play may use another group.
+    is in no group of the collection runs deployments, because a user's own play may use another group. ``sockets`` are the
+    listening sockets of the host, if they are known.
     """
     inventory = {str(item["inventory_hostname"]): item for item in hosts}
     plan: dict[str, t.Any] = {"listeners": [], "unknown": [], "problems": []}
@@ -46,7 +49,7 @@ def data_proxy_plan(hosts: t.Iterable[Facts], host: str, groups: Groups, played:
     if len(ports) > len({(item["address"], item["port"]) for item in plan["listeners"]}):
         plan["problems"].append(_same_port(max(ports, key=ports.count)))
     plan["unknown"] = sorted(set(plan["unknown"]))
-    plan["problems"] = list(dict.fromkeys(plan["problems"]))
+    plan["problems"] = list(dict.fromkeys([*plan["problems"], *taken_ports(plan["listeners"], sockets, host)]))
     return plan
 
 

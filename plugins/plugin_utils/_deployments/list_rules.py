@@ -23,6 +23,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_c
     channel_findings,
     warnings_of,
 )
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.checked import (
+    CheckedDeployment,
+    present,
+)
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
     RESERVED_CONNECTIONS,
     host_connections,
@@ -188,12 +192,11 @@ def _listeners(present: t.Sequence[Values]) -> list[Listener]:
     ]
 
 
-def channel_warnings(deployments: t.Sequence[Values]) -> list[str]:
+def channel_warnings(deployments: t.Sequence[CheckedDeployment]) -> list[str]:
     """Return warnings about checked deployments that receive each other's events because they are allowed to."""
     listeners = [
-        Listener(values["name"], tuple(values["redis_channel_patterns"]), values["redis_shared_channels"])
-        for values in deployments
-        if values["state"] == "present"
+        Listener(item["name"], tuple(item["redis"]["channel_patterns"]), item["redis"]["shared_channels"])
+        for item in present(deployments)
     ]
     return warnings_of(channel_findings(listeners, CHANNEL_OPTIONS)[1])
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.credentials import POOL
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.checked import CheckedDeployment
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import pool_connections
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.removal import services
 
 Carried = t.Mapping[str, t.Any]
 Use = t.Mapping[str, t.Optional[Carried]]  # noqa: UP045 - Python 3.8
-Deployment = t.Mapping[str, t.Any]
 
 
 def credentials_in_use(
@@ -52,24 +52,24 @@ def logins_in_use(name: str, use: Use) -> list[str] | None:
     return sorted(logins)
 
 
-def is_alone(deployment: Deployment, use: Use | None) -> bool:
+def is_alone(deployment: CheckedDeployment, use: Use) -> bool:
     """Return whether the wanted passwords are known to be the only ones in use."""
-    if not use or not _all_answered(use):
+    if not _all_answered(use):
         return False
     return all(_is_wanted(entry, deployment) for _host, entry in _entries(deployment["name"], use))
 
 
-def fits_limit(deployment: Deployment, use: Use | None) -> bool:
+def fits_limit(deployment: CheckedDeployment, use: Use) -> bool:
     """Return whether the connection limit is known to be enough for all revisions of a deployment on all hosts.
 
     A revision with a larger pool than the wanted one was deployed with a higher limit; with a lower limit its connections
     would be refused.
     """
-    if not use or not _all_answered(use):
+    if not _all_answered(use):
         return False
-    largest = _size((deployment.get("variables") or {}).get(POOL))
+    largest = _size(deployment["rollout"]["environment"].get(POOL))
     sizes = [_size(entry.get("pool")) for _host, entry in _entries(deployment["name"], use)]
-    return all(size <= largest for size in sizes) and sum(sizes) <= int(deployment["connection_limit"] or 0)
+    return all(size <= largest for size in sizes) and sum(sizes) <= deployment["postgres"]["connection_limit"]
 
 
 def _size(pool: t.Any) -> int:
@@ -84,33 +84,33 @@ def live_addresses(use: Use) -> list[str] | None:
     return sorted({address for carried in use.values() for address in (carried or {}).get("addresses", ())})
 
 
-def sessions_since(name: str, use: Use | None) -> int | None:
+def sessions_since(name: str, use: Use) -> int | None:
     """Return when the oldest running container of a deployment was created, on any host, in seconds since the epoch.
 
     None if that is unknown, or if the deployment runs nowhere.
     """
-    if not use or not _all_answered(use):
+    if not _all_answered(use):
         return None
     known = [(carried or {}).get("since", {}).get(name) for carried in use.values()]
     return min((since for since in known if since is not None), default=None)
 
 
 def retirable(
-    deployments: t.Sequence[Deployment],
+    deployments: t.Sequence[CheckedDeployment],
     use: Use,
     postgres: t.Mapping[str, t.Mapping[str, t.Any]],
     redis: t.Mapping[str, t.Mapping[str, t.Any]],
-) -> list[Deployment]:
+) -> list[str]:
     """Return the deployments with a valid previous password that no revision uses any longer.
 
     ``postgres`` and ``redis`` are the ``databases`` that the claim modules returned.
     """
     found = [item for item in deployments if _is_open(item["name"], postgres, redis)]
-    return [item for item in found if not _blockers(item, use, postgres, redis)]
+    return [item["name"] for item in found if not _blockers(item, use, postgres, redis)]
 
 
 def still_open(
-    deployments: t.Sequence[Deployment],
+    deployments: t.Sequence[CheckedDeployment],
     use: Use,
     postgres: t.Mapping[str, t.Mapping[str, t.Any]],
     redis: t.Mapping[str, t.Mapping[str, t.Any]],
@@ -133,7 +133,7 @@ def _is_open(
 
 
 def _blockers(
-    deployment: Deployment,
+    deployment: CheckedDeployment,
     use: Use,
     postgres: t.Mapping[str, t.Mapping[str, t.Any]],
     redis: t.Mapping[str, t.Mapping[str, t.Any]],
@@ -150,7 +150,7 @@ def _blockers(
     return [*in_use, *(f"{host} has answered" for host, carried in use.items() if carried is None)]
 
 
-def _is_wanted(entry: t.Mapping[str, t.Any], deployment: Deployment) -> bool:
+def _is_wanted(entry: t.Mapping[str, t.Any], deployment: CheckedDeployment) -> bool:
     """Return whether a revision uses the wanted passwords: by the rollout's own result, else by their fingerprint."""
     return bool(entry["current"] if "current" in entry else entry["credential"] == deployment["credential"])
 

@@ -18,8 +18,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deploym
     OPTION_OF_VARIABLE,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import (
-    LONGEST_LINE,
     VARIABLE_NAME,
+    fault,
     to_variable,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import IMAGE
@@ -30,7 +30,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problem
     printable_key,
     type_name,
 )
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.option_types import LINE_BREAK
 
 Values = t.Mapping[str, t.Any]
 
@@ -192,7 +191,7 @@ def _variables(values: Values) -> t.Iterator[Finding]:
 def _variable(name: t.Any, value: t.Any) -> tuple[str, str] | None:
     """Return the finding about a user's variable and its remedy; None if it is valid."""
     if not isinstance(name, str) or not VARIABLE_NAME.fullmatch(name):
-        return "is not the name of a variable", "use letters, digits and underscores"
+        return fault("", "")
     if name in COMPUTED_VARIABLES:
         return "is set by the collection", f"remove it: {COMPUTED_VARIABLES[name]}"
     if name in OPTION_OF_VARIABLE:
@@ -201,11 +200,7 @@ def _variable(name: t.Any, value: t.Any) -> tuple[str, str] | None:
         return "has no value", "set a value, or remove it"
     if not isinstance(value, (str, int, float)):
         return f"is {type_name(value)}", "write it as a string"
-    if isinstance(value, str) and LINE_BREAK.search(value):
-        return "has a line break", "the engine's environment file cannot contain one: encode it, for example as base64"
-    if len(f"{name}={to_variable(value)}".encode()) > LONGEST_LINE:
-        return "is too long", f"the engine's environment file allows lines of up to {LONGEST_LINE} bytes"
-    return None
+    return fault(name, to_variable(value))
 
 
 _OWN_RULES: tuple[t.Callable[[t.Any], t.Iterator[Finding]], ...] = (

@@ -15,7 +15,7 @@ import ipaddress
 import json
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import public_url
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import health_url
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.credentials import aes_key_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
     COMPUTED_VARIABLES,
@@ -37,6 +37,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwor
     derive_password,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.checked import (
+    CheckedDeployment,
+    PostgresDatabase,
+    RedisDatabase,
+    Rollout,
+    Target,
+)
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
     pool_connections,
     role_connections,
@@ -53,7 +60,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.op
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.rules import name_problems, own_problems
 
 
-def check_deployments(raw: t.Sequence[t.Any], context: CheckContext) -> tuple[list[dict[str, t.Any]], list[Problem]]:
+def check_deployments(raw: t.Sequence[t.Any], context: CheckContext) -> tuple[list[CheckedDeployment], list[Problem]]:
     """Check the whole list; return the complete deployments, in the list's order, or all problems.
 
     The list of deployments is empty if there is a problem.
@@ -176,63 +183,95 @@ def _from_string(option: str, value: str) -> t.Any:
     return value
 
 
-def _complete(values: dict[str, t.Any], context: CheckContext) -> dict[str, t.Any]:
+def _complete(values: dict[str, t.Any], context: CheckContext) -> CheckedDeployment:
     """Return the deployment with defaults and derived values. The result contains secrets."""
-    name = values["name"]
-    pool = values["langgraph_postgres_pool_max_size"] or DEFAULT_POOL_SIZE
-    drain = values["bg_job_shutdown_grace_period_secs"]
-    drain = DEFAULT_DRAIN_SECONDS if drain is None else drain
-    prefix = values["redis_key_prefix"] or default_prefix(name)
-    bind_address = values["bind_address"] or context.bind_address
-    filled = {
+    values = {
         **values,
-        "langgraph_postgres_pool_max_size": pool,
-        "bg_job_shutdown_grace_period_secs": drain,
-        "redis_key_prefix": prefix,
+        "bind_address": values["bind_address"] or context.bind_address,
+        "langgraph_postgres_pool_max_size": values["langgraph_postgres_pool_max_size"] or DEFAULT_POOL_SIZE,
+        "bg_job_shutdown_grace_period_secs": _drain_seconds(values),
+        "redis_key_prefix": values["redis_key_prefix"] or default_prefix(values["name"]),
+        **{f"{purpose}_password": _password(values, purpose, context) for purpose in ("redis", "postgres")},
     }
-    variables = {
-        option.variable: to_variable(filled[key])
-        for key, option in OPTIONS.items()
-        if option.variable is not None and filled[key] is not None
-    }
-    variables.update({key: to_variable(value) for key, value in values["env"].items()})
-    redis_password, postgres_password = (_password(values, purpose, context) for purpose in ("redis", "postgres"))
     return {
-        **{key: values[key] for key in ("name", "image", "port", "state", "memory", "cpus", "user", "read_only")},
-        "bind_address": bind_address,
+        "name": values["name"],
+        "state": values["state"],
+        "image": values["image"],
+        "build": values["build"],
+        "database": identifier(values["name"]),
+        "credential": credential_fingerprint(values["redis_password"], values["postgres_password"]),
+        "redis": _redis(values),
+        "postgres": _postgres(values, context),
+        "rollout": _rollout(values),
+        "health": None if values["state"] == "absent" else _health(values, context),
+    }
+
+
+def _drain_seconds(values: t.Mapping[str, t.Any]) -> int:
+    drain = values["bg_job_shutdown_grace_period_secs"]
+    return DEFAULT_DRAIN_SECONDS if drain is None else int(drain)
+
+
+def _redis(values: t.Mapping[str, t.Any]) -> RedisDatabase:
+    return {
+        "name": values["name"],
+        "redis_db": values["redis_db"],
+        "password": values["redis_password"],
+        "key_patterns": key_patterns(values),
+        "channel_patterns": channel_patterns(values),
+        "shared_channels": values["redis_shared_channels"],
+    }
+
+
+def _postgres(values: t.Mapping[str, t.Any], context: CheckContext) -> PostgresDatabase:
+    name, keys = values["name"], (context.secret_key, context.previous_secret_key)
+    size = pool_connections(values["langgraph_postgres_pool_max_size"])
+    return {
+        "name": name,
+        "password": values["postgres_password"],
+        # The replicas on all hosts, and all running revisions on each, share one role.
+        "connection_limit": max(
+            role_connections(size, context.running_revisions, context.extra_revisions),
+            context.connections.get(name, 0),
+        ),
+        "extensions": list(values["extensions"]),
+        "aes_keys": aes_fingerprints(name, _variables(values).get("LANGGRAPH_AES_KEY"), keys),
+        "accept_new_aes_key": values["accept_new_aes_key"],
+    }
+
+
+def _rollout(values: t.Mapping[str, t.Any]) -> Rollout:
+    return {
+        "name": values["name"],
+        "state": values["state"],
+        "image": values["image"],
+        "port": values["port"],
+        "bind_address": values["bind_address"],
         "hostname": values["hostname"],
         "prefix": values["mount_prefix"],
         "tls": values["tls"],
         "may_reach": sorted(set(values["may_reach"])),
-        "url": None
-        if values["state"] == "absent"
-        else public_url(values["tls"], bind_address, values["port"], _public_prefix(values, context)),
-        "drain_seconds": drain,
-        "redis_db": values["redis_db"],
-        "redis_password": redis_password,
-        "redis_key_patterns": key_patterns(values),
-        "redis_channel_patterns": channel_patterns(values),
-        "redis_shared_channels": values["redis_shared_channels"],
-        "database": identifier(name),
-        "postgres_password": postgres_password,
-        "credential": credential_fingerprint(redis_password, postgres_password),
-        # The replicas on all hosts, and all running revisions on each, share one role.
-        "connection_limit": max(
-            role_connections(pool_connections(pool), context.running_revisions, context.extra_revisions),
-            context.connections.get(name, 0),
-        ),
-        "extensions": list(values["extensions"]),
-        "aes_keys": aes_fingerprints(
-            name, variables.get("LANGGRAPH_AES_KEY"), (context.secret_key, context.previous_secret_key)
-        ),
-        "accept_new_aes_key": values["accept_new_aes_key"],
-        "variables": variables,
+        "environment": _variables(values),
+        "redis_password": values["redis_password"],
+        "postgres_password": values["postgres_password"],
+        "drain_seconds": values["bg_job_shutdown_grace_period_secs"],
+        "memory": values["memory"],
+        "cpus": values["cpus"],
+        "user": values["user"],
+        "read_only": values["read_only"],
     }
 
 
-def _public_prefix(values: t.Mapping[str, t.Any], context: CheckContext) -> str | None:
-    """Return the prefix at which the proxy serves ``/ok``: without a proxy, the server serves it at its root."""
-    return None if context.proxy == "none" else values["mount_prefix"]
+def _health(values: t.Mapping[str, t.Any], context: CheckContext) -> Target:
+    address = (values["tls"], values["bind_address"], values["port"], values["mount_prefix"])
+    return {"name": values["name"], "url": health_url(context.proxy, *address), "host": values["hostname"]}
+
+
+def _variables(values: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """Return the environment of the deployment's revisions, without credentials."""
+    options = {option.variable: values[key] for key, option in OPTIONS.items() if option.variable is not None}
+    given = {**{name: value for name, value in options.items() if value is not None}, **values["env"]}
+    return {name: to_variable(value) for name, value in given.items()}
 
 
 def _password(values: t.Mapping[str, t.Any], purpose: str, context: CheckContext) -> str:

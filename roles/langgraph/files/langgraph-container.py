@@ -153,6 +153,23 @@ def close_network():
             sys.exit(done.stderr.strip() or f"{FIREWALL} ended with {done.returncode}")
 
 
+def container_options(record):
+    """Return the options of a revision's container, and its image; an earlier version recorded them as they are."""
+    if "arguments" in record:
+        return record["arguments"]
+    options = record["container"]
+    # No swap in addition: a server that swaps answers too late to be usable.
+    memory = ["--memory", options["memory"], "--memory-swap", options["memory"]] if options.get("memory") else []
+    return [
+        *("--network", options["network"], "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+        *memory,
+        *(("--cpus", options["cpus"]) if options.get("cpus") else ()),
+        *(("--user", options["user"]) if options.get("user") else ()),
+        *(("--read-only", "--tmpfs", "/tmp") if options.get("read_only") else ()),
+        record["image_id"],
+    ]
+
+
 def log_options():
     """Return the options for the engine's own log of the container, independent of the engine's default log driver."""
     options = LOG_OPTIONS
@@ -183,7 +200,7 @@ def prepare(revision):
         *("--env-file", os.path.join(revision.directory, "environment")),
         # The last file takes precedence: an earlier version wrote outdated credentials to the first.
         *(("--env-file", path) if path else ()),
-        *revision.record["arguments"],
+        *container_options(revision.record),
     )
 
 

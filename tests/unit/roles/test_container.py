@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -16,13 +17,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import make_content, make_record
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import bot
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import make_record
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import content_of
 from ansible_collections.selfhost.langgraph.tests.unit.roles.helper import ROOT, load
 
 SECONDS = {2: 1, 3: 2, 4: 4, 8: 60, 50: 60}
-CONTENT = make_content(bot(memory="1g"), "sha256:one", "langgraph")
+CONTENT = content_of(memory="1g")
+ARGUMENTS = [
+    *("--network", "langgraph", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+    *("--memory", "1g", "--memory-swap", "1g", "sha256:one"),
+]
 # The original function, before a test patches it.
 run_program = subprocess.run
 LABEL = f"{CONTENT.config} 127.0.0.1:30001"
@@ -164,11 +168,28 @@ def creation(helper: t.Any, credentials: str = "", file: str = "") -> list[str]:
     return [
         *("create", "--init", "--name", "langgraph-bot.3", "--hostname", "bot", "--restart", "no"),
         *("--label", f"selfhost.langgraph.config={LABEL}", "--publish", "127.0.0.1:30001:8000"),
-        *("--label", f"selfhost.langgraph.credentials={_credentials.digest(credentials) if credentials else ''}"),
+        *("--label", f"selfhost.langgraph.credentials={digest(credentials) if credentials else ''}"),
         *("--log-driver", "json-file", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"),
         *("--env-file", f"{helper.CONFIG_DIR}/bot/revisions/3/environment"),
         *(("--env-file", f"{helper.CONFIG_DIR}/bot/{file}") if file else ()),
-        *CONTENT.arguments,
+        *ARGUMENTS,
+    ]
+
+
+def test_all_options_of_a_container(helper: t.Any) -> None:
+    content = content_of(memory="1g", cpus=0.5, user="7:8", read_only=True)
+    record = json.loads(json.dumps(make_record(content, 3, reasons=(), by="ann", at="now", schema=None)))
+    assert helper.container_options(record) == [
+        *ARGUMENTS[:-1],
+        *("--cpus", "0.5", "--user", "7:8", "--read-only", "--tmpfs", "/tmp", "sha256:one"),
+    ]
+
+
+def test_a_container_of_an_earlier_version_is_created_as_it_was(helper: t.Any) -> None:
+    assert helper.container_options({"image_id": "sha256:one", "arguments": ["--memory", "1g", "x"]}) == [
+        "--memory",
+        "1g",
+        "x",
     ]
 
 
@@ -197,6 +218,10 @@ def test_prepare_replaces_a_different_container(
 # Credentials
 
 
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def write_credentials(revision: t.Any, current: str, staged: str = "", recorded: str = "") -> None:
     """Write the credentials of the deployment, and record those of the revision in its endpoint."""
     directory = Path(revision.directory).parent.parent
@@ -204,7 +229,7 @@ def write_credentials(revision: t.Any, current: str, staged: str = "", recorded:
     if staged:
         (directory / "credentials.new").write_text(staged)
     if recorded:
-        revision.endpoint["credentials"] = _credentials.digest(recorded)
+        revision.endpoint["credentials"] = digest(recorded)
 
 
 def test_prepare_passes_the_current_credentials_last(helper: t.Any, engine: Engine, revision: t.Any) -> None:
@@ -234,7 +259,7 @@ def test_other_credentials_replace_a_stopped_container(
 ) -> None:
     write_credentials(revision, "today", recorded="today")
     engine.found = state(running)
-    engine.found["Config"]["Labels"]["selfhost.langgraph.credentials"] = _credentials.digest(made_with)
+    engine.found["Config"]["Labels"]["selfhost.langgraph.credentials"] = digest(made_with)
     helper.prepare(revision)
     assert [call[0] for call in engine.calls] == ([] if kept else ["stop", "rm", "create"])
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from pathlib import Path
 
@@ -69,6 +70,26 @@ def test_a_whole_play_one_host_at_a_time(fleet: Fleet) -> None:
     assert recap(done.stdout) == {"one": 0, "two": 0}, done.stdout
     rollouts = fleet.asked("deployment_rollout")
     assert [call["image_ids"] for call in rollouts] == [{PULLED: DIGEST}] * 2
+
+
+def test_each_module_receives_its_part_of_a_checked_deployment(fleet: Fleet) -> None:
+    """From the list to the options of the last module: claims, credentials, health."""
+    done = fleet.play([HOLD], "--check", "--limit", "two")
+    assert recap(done.stdout) == {"two": 0}, done.stdout
+    (redis,), (postgres,) = fleet.asked("redis_database"), fleet.asked("postgres_database")
+    assert [entry["name"] for entry in redis["databases"]] == ["bot"]
+    (entry,) = postgres["databases"]
+    assert (entry["redis_db"], entry["redis_server"], entry["redis_address"]) == (1, "s", "one:6379")
+    (rollout,) = fleet.asked("deployment_rollout")
+    (sent,) = rollout["deployments"]
+    uris = json.loads(sent["credentials"])
+    assert uris["REDIS_URI"].startswith(f"redis://bot:{redis['databases'][0]['password']}@")
+    assert uris["REDIS_URI"].endswith(":6379/1")
+    assert uris["DATABASE_URI"].startswith(f"postgres://bot:{entry['password']}@")
+    assert json.loads(sent["environment"])["REDIS_KEY_PREFIX"] == "bot:"
+    # Passwords and the claims stay on the control node.
+    assert not {"redis", "postgres"} & rollout.keys()
+    assert not {"redis_password", "postgres_password"} & sent.keys()
 
 
 def test_batches_run_one_image(fleet: Fleet) -> None:

@@ -37,6 +37,23 @@ def second_login(name: str) -> str:
     return role + _SECOND
 
 
+@dataclass
+class Named:
+    """A deployment with its names in Postgres."""
+
+    name: str
+
+    @property
+    def target(self) -> str:
+        """Return the name of its role and of its database."""
+        return identifier(self.name)
+
+    @property
+    def second(self) -> str:
+        """Return the name of its second login."""
+        return second_login(self.name)
+
+
 Entry = t.Mapping[str, t.Any]
 # By role: whether it has the wanted password. None: unknown, so the password is not changed.
 Fitting = t.Mapping[str, "bool | None"]

@@ -15,18 +15,17 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     Entry,
     Fitting,
     Logins,
+    Named,
     choose,
     compare_passwords,
     is_open,
     logins_of,
-    second_login,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import (
     Database,
     Role,
     ServerState,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 
 # Settings of a login for its database only, which it can make itself: they override ours.
 RESET_INSIDE = ("role", "search_path")
@@ -34,7 +33,7 @@ FORBIDDEN = ("superuser", "createdb", "createrole", "replication", "bypassrls", 
 
 
 @dataclass
-class Need:
+class Need(Named):
     """What one deployment lacks; an empty field needs no change."""
 
     entry: Entry
@@ -49,21 +48,6 @@ class Need:
     extensions: list[str] = field(default_factory=list)
     claim_comment: dict[str, t.Any] | None = None  # the durable copy to write; None: it is up to date
     claim_comment_reason: str = ""
-
-    @property
-    def name(self) -> str:
-        """The deployment."""
-        return str(self.entry["name"])
-
-    @property
-    def target(self) -> str:
-        """Its role and database."""
-        return identifier(self.name)
-
-    @property
-    def second(self) -> str:
-        """Its second login."""
-        return second_login(self.name)
 
     def actions(self) -> list[dict[str, t.Any]]:
         """List the actions, in their order."""
@@ -124,7 +108,7 @@ def make_plan(
 
 def _need(entry: Entry, state: ServerState, fitting: Fitting, owner: str | None) -> Need:
     target, second = logins_of(entry["name"])
-    need = Need(entry, choose(entry, state, fitting) or Logins(target))
+    need = Need(entry["name"], entry, choose(entry, state, fitting) or Logins(target))
     role, database = state.roles.get(target), state.databases.get(target)
     if role is None:
         need.create_role = True

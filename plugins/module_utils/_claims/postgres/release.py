@@ -24,11 +24,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import (
     Entry,
+    Named,
     logins_of,
     second_login,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import ownership_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import ServerState
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.release import ReleaseBase
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
@@ -71,10 +73,9 @@ WHERE c.relkind OPERATOR(pg_catalog.=) ANY(CAST('{r,m}' AS pg_catalog."char"[]))
 
 
 @dataclass
-class Release:
+class Release(Named, ReleaseBase):
     """One deployment to release, and what exists of it."""
 
-    name: str
     confirmed: bool
     role: bool
     database: bool
@@ -83,16 +84,6 @@ class Release:
     clients: int = 0
     size: int = 0
     rows: int | None = None
-
-    @property
-    def target(self) -> str:
-        """Its role and database."""
-        return identifier(self.name)
-
-    @property
-    def second(self) -> str:
-        """Its second login."""
-        return second_login(self.name)
 
     @property
     def needed(self) -> bool:
@@ -116,18 +107,15 @@ class Release:
 
     def result(self) -> dict[str, t.Any]:
         """Return its entry of the module's result."""
-        gone = self.confirmed or not self.needed
         return {
-            "database": None if gone or not self.database else self.target,
-            "role": None if gone or not self.role else self.target,
-            "changed": bool(self.actions()),
-            "clients": self.clients,
-            "would_lose" if not self.confirmed else "lost": {"bytes": self.size, "rows": self.rows},
+            "database": self.target if self.kept and self.database else None,
+            "role": self.target if self.kept and self.role else None,
+            **self.outcome({"bytes": self.size, "rows": self.rows}),
         }
 
     def warning(self) -> str | None:
         """Return a warning that says what was kept and how to release it."""
-        if self.confirmed or not self.needed:
+        if not self.kept:
             return None
         return (
             f"deployment '{self.name}': nothing was released. Its database has about {self.rows} rows in {self.size}"

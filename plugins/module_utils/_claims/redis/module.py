@@ -77,14 +77,16 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
     if state.no_users is not None and not check_mode:
         # No user has to be changed, so the claims can be made.
         answer = claim(server, entries, state, params, dry=False, shared=shared)
-    ending = users.to_end(plan, state, entries, params["live_addresses"])
+    live = params["live_addresses"]
+    ending = users.to_end(plan, state, entries, live)
     plan.actions += [{"action": "end_sessions", "name": name} for name in sorted(ending)]
     others = _plans_of_other_nodes(server, entries, answer, state, names) if state.cluster and manage_users else []
     not_durable = None
     if not check_mode:
         not_durable = _make_durable(server.home, state, bool(answer["writes"]))
-        for node, node_plan, node_state in [(server, plan, state), *others]:
-            users.apply(node, node_plan, node_state, entries, params["live_addresses"])
+        users.apply(server, plan, state, entries, ending, live)
+        for node, node_plan, node_state in others:
+            users.apply(node, node_plan, node_state, entries, users.to_end(node_plan, node_state, entries, live), live)
         released = _release.apply_release(server, releases, state, params, [other[0] for other in others])
         not_durable = not_durable or (released and _make_durable(server.home, state, True)) or None
     for _node, node_plan, _state in others:

@@ -27,12 +27,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.p
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.scripts import RELEASE_SCRIPT
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.release import ReleaseBase
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
 
 @dataclass
-class Release:
+class Release(ReleaseBase):
     """One deployment to release, and what exists of it."""
 
     name: str
@@ -62,19 +63,16 @@ class Release:
 
     def result(self) -> dict[str, t.Any]:
         """Return its entry of the module's result."""
-        gone = self.confirmed or not self.needed
         return {
-            "redis_db": None if gone else self.db,
-            "user": self.name if self.user and not gone else None,
-            "changed": bool(self.actions()),
-            "clients": self.clients,
+            "redis_db": self.db if self.kept else None,
+            "user": self.name if self.kept and self.user else None,
             "strange_keys": self.strange_keys,
-            "would_lose" if not self.confirmed else "lost": {"keys": self.keys},
+            **self.outcome({"keys": self.keys}),
         }
 
     def warning(self) -> str | None:
         """Return a warning that says what was kept and how to release it."""
-        if self.confirmed or not self.needed:
+        if not self.kept:
             return None
         return (
             f"deployment '{self.name}': nothing was released. Its Redis database {self.db} has {self.keys} keys, and"

@@ -61,10 +61,10 @@ def apply(
     plan: Plan,
     state: ServerState,
     entries: t.Sequence[Entry],
+    ending: t.Collection[str],
     live_addresses: t.Sequence[str] | None,
 ) -> None:
-    """Set all users that differ from the wanted state, and end sessions of revoked passwords."""
-    ending = to_end(plan, state, entries, live_addresses)
+    """Set all users that differ from the wanted state, and end the sessions of the users in ``ending``; see to_end()."""
     if plan.users or plan.save:
         commands = [("ACL", "SETUSER", user.name, *user.rules()) for user, _what in plan.users]
         rules = change_users(server, state, commands, plan.save, ending)

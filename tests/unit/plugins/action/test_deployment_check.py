@@ -371,14 +371,14 @@ PLAY = """
         that:
           - __langgraph_checked is not changed
           - __langgraph_checked.deployments | length == 3
-          - __langgraph_checked.deployments[1].port == 18124
-          - __langgraph_checked.deployments[1].variables.FROM_FILE == 'planted-' ~ 'file'
-          - __langgraph_checked.deployments[1].variables.SHIFTS == '3'
-          - __langgraph_checked.deployments[1].redis_password == 'planted-' ~ 'redis'
-          - __langgraph_checked.deployments[1].variables.LANGGRAPH_CLOUD_LICENSE_KEY == 'planted-' ~ 'licence'
+          - __langgraph_checked.deployments[1].rollout.port == 18124
+          - __langgraph_checked.deployments[1].rollout.environment.FROM_FILE == 'planted-' ~ 'file'
+          - __langgraph_checked.deployments[1].rollout.environment.SHIFTS == '3'
+          - __langgraph_checked.deployments[1].redis.password == 'planted-' ~ 'redis'
+          - __langgraph_checked.deployments[1].rollout.environment.LANGGRAPH_CLOUD_LICENSE_KEY == 'planted-' ~ 'licence'
           - __langgraph_checked.images | map(attribute='image') == ['bot:1', 'r:1']
           - __langgraph_checked.images | map(attribute='deployments') == [['support-bot'], ['research']]
-          - __langgraph_checked.deployments[1].connection_limit == 3 * 32
+          - __langgraph_checked.deployments[1].postgres.connection_limit == 3 * 32
           - __langgraph_checked.longest_drain == 180
           - __langgraph_checked.owner == langgraph_secret_key | selfhost.langgraph.claim_owner('')
           - __langgraph_checked.previous_owners == []
@@ -392,10 +392,10 @@ PLAY = """
       ansible.builtin.assert:
         that:
           - __langgraph_checked.images | map(attribute='image') == ['bot:1', 'r.example:5000/r:1']
-          - __langgraph_checked.deployments[0].variables.MODEL == 'planted-' ~ 'model'
-          - __langgraph_checked.deployments[0].variables.LOG_LEVEL == 'INFO'
-          - "'REDIS_URI' not in __langgraph_checked.deployments[0].variables"
-          - "'MODEL' not in __langgraph_checked.deployments[1].variables"
+          - __langgraph_checked.deployments[0].rollout.environment.MODEL == 'planted-' ~ 'model'
+          - __langgraph_checked.deployments[0].rollout.environment.LOG_LEVEL == 'INFO'
+          - "'REDIS_URI' not in __langgraph_checked.deployments[0].rollout.environment"
+          - "'MODEL' not in __langgraph_checked.deployments[1].rollout.environment"
         quiet: true
       when: inventory_hostname == 'good-builds'
     - name: Use what the check gave of the directory of a deployment
@@ -408,7 +408,7 @@ PLAY = """
       when: inventory_hostname == 'good-build'
     - name: See that nothing is merged where that is not wished
       ansible.builtin.assert:
-        that: "'FROM_SUB' not in __langgraph_checked.deployments[0].variables"
+        that: "'FROM_SUB' not in __langgraph_checked.deployments[0].rollout.environment"
         quiet: true
       when: inventory_hostname == 'warned'
 """

@@ -6,15 +6,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
 from pathlib import Path
 
 import pytest
 import yaml
-
-from ansible_collections.selfhost.langgraph.plugins.filter.stale_files import stale_files
 
 DIRECTORY = Path(__file__).parents[4] / "plugins" / "filter"
 NAMES = sorted(path.stem for path in DIRECTORY.glob("[a-z]*.py"))
@@ -29,14 +26,3 @@ def test_filter(name: str) -> None:
     _first, *arguments = inspect.signature(filters[name]).parameters
     positional = [part.strip() for part in documented.get("positional", "").split(",") if part.strip()]
     assert arguments == positional == [option for option in documented["options"] if option != "_input"]
-
-
-def test_only_files_that_differ_are_stale(tmp_path: Path) -> None:
-    sources = {}
-    for name in ("same", "other", "missing", "unknown"):
-        (tmp_path / name).write_text(name)
-        sources[f"/usr/local/lib/{name}"] = str(tmp_path / name)
-    digest = hashlib.sha256(b"same").hexdigest()
-    found = {"/usr/local/lib/same": digest, "/usr/local/lib/other": digest, "/usr/local/lib/missing": None}
-    assert stale_files(sources, found) == ["/usr/local/lib/missing", "/usr/local/lib/other", "/usr/local/lib/unknown"]
-    assert stale_files({}, found) == []

@@ -95,9 +95,8 @@ def test_what_containers_carry(host: Host, monkeypatch: pytest.MonkeyPatch) -> N
         "running_containers",
         lambda _client, label: containers if label == "selfhost.langgraph.config" else [],
     )
-    three = bot("three", port=8125, image="bot:3", credentials=OLD)
-    host.converge(three)
-    host.converge({**three, "credentials": ROTATED})
+    for credentials in (OLD, ROTATED):
+        host.converge(bot("three", port=8125, image="bot:3", credentials=credentials))
     found = carried(read(str(host.folder)))
     assert found["addresses"] == ["192.0.2.1", "172.29.0.2", "172.29.0.3", "fd00::2"]
     assert found["since"] == {"three": 1_700_000_000}
@@ -128,7 +127,7 @@ def test_without_an_engine_nothing_is_carried_from_a_container(monkeypatch: pyte
 
 
 def test_the_aes_key_of_what_serves(host: Host) -> None:
-    host.converge(bot("three", port=8125, environment="LANGGRAPH_AES_KEY=0123456789abcdef\n"))
+    host.converge(bot("three", port=8125, environment={"LANGGRAPH_AES_KEY": "0123456789abcdef"}))
     keys = aes_keys(read(str(host.folder)))
     assert (keys["bot"], len(keys["three"] or "")) == (None, 16)
     assert "0123456789abcdef" not in str(keys)

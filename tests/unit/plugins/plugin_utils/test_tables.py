@@ -22,7 +22,7 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rev
     revision,
     sessions,
 )
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.plugin_utils._deployments.test_module_options import (
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.plugin_utils._deployments.checked_list import (
     CHECKED,
     NUMBERS,
 )
@@ -157,12 +157,17 @@ def test_columns_in_check_mode_state_what_would_be() -> None:
     assert "ssh" not in "".join(_rows)
 
 
+def at(deployment: t.Mapping[str, t.Any], **address: t.Any) -> dict[str, t.Any]:
+    """Return a checked deployment with another address."""
+    return {**deployment, "rollout": {**deployment["rollout"], **address}}
+
+
 @pytest.mark.parametrize(
     ("port", "tls", "url"),
     [(443, True, "https://a.example.com"), (80, False, "http://a.example.com"), (80, True, "https://a.example.com:80")],
 )
 def test_url_of_a_host_name(port: int, tls: bool, url: str) -> None:
-    item = {**CHECKED[0], "hostname": "a.example.com", "port": port, "tls": tls, "prefix": None}
+    item = at(CHECKED[0], hostname="a.example.com", port=port, tls=tls, prefix=None)
     assert deployment_table([item], NUMBERS, {})[1].split()[1] == url
 
 
@@ -191,13 +196,13 @@ REACHED: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
 def test_how_to_reach_a_new_deployment(
     deployment: dict[str, t.Any], connection: dict[str, t.Any], command: str
 ) -> None:
-    item, create = {**CHECKED[2], **deployment}, [done("research", "create")]
+    item, create = at(CHECKED[2], **deployment), [done("research", "create")]
     lines = deployment_table([item], NUMBERS, {}, create, connection={**CONNECTION, **connection})
     assert lines[-1] == f"to reach research from your machine: {command}"
 
 
 def test_one_command_reaches_all_new_deployments() -> None:
-    items = [CHECKED[2], {**CHECKED[2], "name": "second", "port": 8125}]
+    items = [CHECKED[2], {**at(CHECKED[2], name="second", port=8125), "name": "second"}]
     services = [done(item["name"], "create") for item in items]
     assert deployment_table(items, NUMBERS, {}, services, connection=CONNECTION)[-1] == (
         "to reach research, second from your machine: ssh -L 8124:127.0.0.1:8124 -L 8125:127.0.0.1:8125 admin@192.0.2.10,"
@@ -217,6 +222,6 @@ UNREACHED: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
 @pytest.mark.parametrize(("deployment", "connection", "action"), UNREACHED.values(), ids=UNREACHED)
 def test_no_ssh_command(deployment: dict[str, t.Any], connection: dict[str, t.Any], action: str) -> None:
     lines = deployment_table(
-        [{**CHECKED[2], **deployment}], NUMBERS, {}, [done("research", action)], connection=connection
+        [at(CHECKED[2], **deployment)], NUMBERS, {}, [done("research", action)], connection=connection
     )
     assert lines[-1].startswith(f"research: {action}")

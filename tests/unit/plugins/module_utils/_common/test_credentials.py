@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,12 +21,17 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rol
 )
 
 
-@given(st.lists(st.sampled_from(["A=1\n", "B=x\x0cREDIS_URI=y\u2028z\n", "REDIS_URI=r\n", "DATABASE_URI=d\n"])))
-def test_split(lines: list[str]) -> None:
-    own, services = _credentials.split("".join(lines))
-    assert own == "".join(line for line in lines if line[0] in "AB")
-    assert services == "".join(line for line in lines if line[0] in "RD")
-    assert _credentials.split(None) == ("", "")
+@given(st.dictionaries(st.sampled_from(["A", "B", "REDIS_URI", "DATABASE_URI"]), st.text()))
+def test_split(environment: dict[str, str]) -> None:
+    own, services = _credentials.split(environment)
+    assert own == {name: value for name, value in environment.items() if name in ("A", "B")}
+    assert services == {name: value for name, value in environment.items() if name not in own}
+    assert _credentials.split(None) == ({}, {})
+
+
+def test_the_digest_is_that_of_the_file() -> None:
+    text = f"DATABASE_URI={OLD['DATABASE_URI']}\nREDIS_URI={OLD['REDIS_URI']}\n"
+    assert _credentials.digest(OLD) == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_a_note_opens_nothing() -> None:
@@ -33,14 +40,18 @@ def test_a_note_opens_nothing() -> None:
     assert found["credentials"] == _credentials.digest(OLD)
     assert "one" not in str(found)
     assert tuple(found) == _credentials.NOTED
-    assert _credentials.note("") == {}
+    assert _credentials.note({}) == {}
 
 
 def test_the_fingerprint_is_of_the_passwords_as_they_were_given() -> None:
-    text = "DATABASE_URI=postgres://a:p%40ss%2Fword@db/a\nREDIS_URI=redis://a:x%3Ay@r/1\n"
-    assert _credentials.fingerprint(text) == credential_fingerprint("x:y", "p@ss/word")
+    uris = {"DATABASE_URI": "postgres://a:p%40ss%2Fword@db/a", "REDIS_URI": "redis://a:x%3Ay@r/1"}
+    assert _credentials.fingerprint(uris) == credential_fingerprint("x:y", "p@ss/word")
     assert _credentials.fingerprint(MOVED) == _credentials.fingerprint(OLD)
-    assert _credentials.fingerprint("REDIS_URI=redis://r/1\n") == credential_fingerprint("", "")
+    assert _credentials.fingerprint({"REDIS_URI": "redis://r/1"}) == credential_fingerprint("", "")
+
+
+def changed(credentials: dict[str, str], before: str, after: str) -> dict[str, str]:
+    return {name: uri.replace(before, after) for name, uri in credentials.items()}
 
 
 @pytest.mark.parametrize(
@@ -49,12 +60,12 @@ def test_the_fingerprint_is_of_the_passwords_as_they_were_given() -> None:
         (OLD, OLD, []),
         (OLD, ROTATED, ["credentials"]),
         (OLD, MOVED, ["address of Redis"]),
-        (OLD, OLD.replace("db:5432", "db:5433"), ["address of Postgres"]),
-        (OLD, ROTATED.replace("db:5432", "pg:1").replace("r:6379", "[::1]:1"), None),
-        (OLD, OLD.replace("sslmode=prefer", "sslmode=require"), ["address of Postgres"]),
-        (OLD, OLD + "\n", ["credentials"]),
+        (OLD, changed(OLD, "db:5432", "db:5433"), ["address of Postgres"]),
+        (OLD, changed(changed(ROTATED, "db:5432", "pg:1"), "r:6379", "[::1]:1"), None),
+        (OLD, changed(OLD, "sslmode=prefer", "sslmode=require"), ["address of Postgres"]),
+        (OLD, {**OLD, "MORE": "1"}, ["credentials"]),
     ],
 )
-def test_what_a_change_is_called(old: str, new: str, reasons: list[str] | None) -> None:
+def test_what_a_change_is_called(old: dict[str, str], new: dict[str, str], reasons: list[str] | None) -> None:
     every = ["address of Redis", "address of Postgres", "credentials"]
     assert _credentials.differences(old, new) == (every if reasons is None else reasons)

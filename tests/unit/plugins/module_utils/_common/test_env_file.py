@@ -13,10 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import (
+    LONGEST_LINE,
     EnvFileError,
+    fault,
+    from_option,
     parse_env_file,
     parse_rendered,
     render,
+    to_option,
     to_variable,
 )
 
@@ -81,10 +85,42 @@ def test_render_is_sorted_and_literal() -> None:
     assert render({"B": "'x' \"y\" # z", "A": ""}) == "A=\nB='x' \"y\" # z\n"
 
 
-@pytest.mark.parametrize("end", ["\n", "\r", "\0"])
-def test_render_refuses_what_the_file_cannot_hold(end: str) -> None:
-    with pytest.raises(ValueError, match="^SECRET_KEY has a line break$"):
-        render({"SECRET_KEY": f"a{end}b"})
+FAULTS = {
+    "newline": ("KEY", "a\nb", "has a line break"),
+    "carriage return": ("KEY", "a\rb", "has a line break"),
+    "end of a string": ("KEY", "a\0b", "has a line break"),
+    "as long as a line may be": ("KEY", "x" * (LONGEST_LINE - 4), None),
+    "longer": ("KEY", "é" * (LONGEST_LINE // 2), "is too long"),
+    "a name with an equals sign": ("A=B", "", "is not the name of a variable"),
+    "a name with a line break": ("A\nB", "", "is not the name of a variable"),
+    "no name": ("", "", "is not the name of a variable"),
+    "no value": ("_a1", "", None),
+    "other separators": ("KEY", "x\x0cy\u2028z", None),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "finding"), FAULTS.values(), ids=FAULTS)
+def test_what_the_file_cannot_hold(name: str, value: str, finding: str | None) -> None:
+    found = fault(name, value)
+    assert (found[0] if found else None) == finding
+
+
+def test_an_option_gives_back_what_was_put_in() -> None:
+    assert from_option(to_option({"A": 'x\n"é', "N": 5, "B": True, "L": [1, 2]})) == {
+        "A": 'x\n"é',
+        "N": "5",
+        "B": "true",
+        "L": "1,2",
+    }
+    assert from_option('{"A": 1, "B": false}') == {"A": "1", "B": "false"}
+    assert from_option(to_option({})) == from_option("{}") == from_option(None) == {}
+    assert to_option({}) == ""
+
+
+@pytest.mark.parametrize("option", ["A=sk-secret\n", '["sk-secret"]', "1"])
+def test_an_option_that_is_no_mapping_is_not_shown(option: str) -> None:
+    with pytest.raises(ValueError, match=r"^is not a mapping of names to values$"):
+        from_option(option)
 
 
 NAMES = st.from_regex(r"[A-Z_][A-Z0-9_]{0,8}", fullmatch=True)
@@ -131,4 +167,4 @@ def test_dotenv_reads_the_same(lines: list[str]) -> None:
 
 def test_only_a_newline_ends_a_variable() -> None:
     assert parse_rendered("A=x\x0cB=y\u2028z\x85\nC=\n\nno variable\n") == {"A": "x\x0cB=y\u2028z\x85", "C": ""}
-    assert parse_rendered(None) == {}
+    assert parse_rendered("") == {}

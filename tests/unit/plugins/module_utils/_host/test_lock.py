@@ -17,7 +17,12 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import lock as host_lock_file
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.lock import Holder, LockedError, host_lock
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Content, Deployment, Wanted
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
+    Container,
+    Content,
+    Deployment,
+    Wanted,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import longest
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.state import Options
 
@@ -121,7 +126,7 @@ def test_a_link_in_its_place_is_not_followed(lock: Path, tmp_path: Path) -> None
 
 
 def content(drain_seconds: int) -> Content:
-    return Content("sha256:1", (), "", drain_seconds)
+    return Content("sha256:1", Container(), {}, drain_seconds)
 
 
 def test_how_long_a_run_may_take() -> None:

@@ -12,12 +12,11 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import diff
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.diff import masked
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import make_content
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._revisions.test_model import (
     SETTINGS,
     content,
 )
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import bot
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import content_of
 
 ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 # Id and digest before and after, and the reported change.
@@ -43,14 +42,14 @@ IMAGE_CHANGES: dict[str, tuple[tuple[str, str], tuple[str, str], str | None]] = 
 @pytest.mark.parametrize("title", IMAGE_CHANGES)
 def test_image_change(title: str) -> None:
     (old, old_digest), (new, new_digest), told = IMAGE_CHANGES[title]
-    before, after = (make_content(bot(), *pair) for pair in ((old, "net", old_digest), (new, "net", new_digest)))
+    before, after = content_of(old, digest=old_digest), content_of(new, digest=new_digest)
     assert diff.image_change(before, after) == told
     assert diff.image_change(None, after) is diff.image_change(before, None) is None
 
 
 def test_masked_diff_marks_what_changes() -> None:
     old = content()
-    new = replace(old, environment="A=1\nB=3\nC=4\n")
+    new = replace(old, environment={"A": "1", "B": "3", "C": "4"})
     before = masked(old, SETTINGS, new, "before")
     assert before.splitlines()[-2:] == ["A=********", "B=******** (before)"]
     assert masked(new, SETTINGS, old, "after").splitlines()[-2:] == ["B=******** (after)", "C=********"]

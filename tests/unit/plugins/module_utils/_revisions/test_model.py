@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import typing as t
 from dataclasses import replace
 
@@ -14,20 +16,20 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import model
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.diff import masked
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
+    Container,
     Content,
     Deployment,
     Revision,
-    make_content,
     make_record,
 )
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import bot
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import content_of
 
 SETTINGS: dict[str, t.Any] = {"proxy": "haproxy", "bind_address": "127.0.0.1", "port": 8123, "serving": 2}
 SLOT = {"address": "127.0.0.1", "port": 30002, "healthy_deadline": 300}
 
 
 def content(image_id: str = "sha256:one", **changes: t.Any) -> Content:
-    return make_content(bot(environment="A=1\nB=2\n", **changes), image_id, "langgraph")
+    return content_of(image_id, {"A": "1", "B": "2"}, **changes)
 
 
 def made(number: int, image_id: str = "sha256:one", **more: t.Any) -> Revision:
@@ -42,13 +44,35 @@ def test_names() -> None:
     assert model.container_name("bot", 3) == "langgraph-bot.3"
 
 
-def test_arguments() -> None:
-    arguments = " ".join(content(memory="1g", cpus=0.5, user="7", read_only=True).arguments)
-    assert arguments == (
-        "--network langgraph --cap-drop ALL --security-opt no-new-privileges --memory 1g --memory-swap 1g --cpus 0.5 "
-        "--user 7 --read-only --tmpfs /tmp sha256:one"
+FULL = Container("langgraph", memory="1g", cpus="0.5", user="7", read_only=True)
+# As an earlier version recorded it.
+ARGUMENTS = (
+    "--network langgraph --cap-drop ALL --security-opt no-new-privileges --memory 1g --memory-swap 1g --cpus 0.5 "
+    "--user 7 --read-only --tmpfs /tmp sha256:one"
+).split()
+
+
+def test_options_of_the_container() -> None:
+    assert content(memory="1g", cpus=0.5, user="7", read_only=True).container == FULL
+    assert content().container == Container("langgraph")
+    assert content().container.options == {"network": "langgraph"}
+
+
+def test_options_are_read_from_the_record_of_any_version() -> None:
+    record = make_record(
+        content(memory="1g", cpus=0.5, user="7", read_only=True), 1, reasons=(), by="", at="", schema=None
     )
-    assert " ".join(content().arguments).endswith("no-new-privileges sha256:one")
+    assert model.container_of(json.loads(json.dumps(record))) == FULL
+    assert model.container_of({"arguments": ARGUMENTS}) == FULL
+    bare = [*ARGUMENTS[:6], ARGUMENTS[-1]]
+    assert model.container_of({"arguments": bare}) == Container("langgraph")
+    assert model.container_of({}) == model.container_of({"container": None}) == Container()
+
+
+def test_the_hash_of_an_earlier_record_is_that_of_its_arguments() -> None:
+    parts = ("sha256:one", *ARGUMENTS, "180", "A=1\n")
+    record = {"image_id": "sha256:one", "arguments": ARGUMENTS, "drain_seconds": 180}
+    assert model.config_of(record, "A=1\n") == hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 ONE = "sha256:" + "1" * 64
@@ -56,8 +80,7 @@ ONE = "sha256:" + "1" * 64
 
 def test_the_digest_is_recorded_and_makes_no_revision() -> None:
     """An image that was loaded, and is found in a registry later, is the same one."""
-    known = make_content(bot(), "sha256:one", "langgraph", f"r.example/bot@{ONE}")
-    plain = make_content(bot(), "sha256:one", "langgraph")
+    known, plain = content(digest=f"r.example/bot@{ONE}"), content()
     record = make_record(known, 1, reasons=["new"], by="ann", at="now", schema="16")
     assert record["image_digest"] == f"r.example/bot@{ONE}"
     kept = Revision(1, record, known.environment).content
@@ -96,9 +119,9 @@ def test_the_name_of_an_image_makes_none() -> None:
 
 
 HANDS: dict[str, Revision] = {
-    "environment": made(1, environment="A=1\nB=3\n"),
+    "environment": made(1, environment={"A": "1", "B": "3"}),
     "image": made(1, record={**(made(1).record or {}), "image_id": "sha256:other"}),
-    "arguments": made(1, record={**(made(1).record or {}), "arguments": ["--privileged", "sha256:one"]}),
+    "options": made(1, record={**(made(1).record or {}), "container": {"network": "host"}}),
     "seal": made(1, record={**(made(1).record or {}), "config": "0" * 64}),
     "no seal": made(1, record={}),
     "no record": made(1, record=None),

@@ -40,7 +40,7 @@ def revision(number: int, outcome: dict[str, t.Any] | None = None, **more: t.Any
         "arguments": [],
     }
     endpoint = {"address": "127.0.0.1", "port": 30000 + number}
-    return Revision(number, record, f"API_KEY={SECRET}\n", outcome, endpoint, **more)
+    return Revision(number, record, {"API_KEY": SECRET}, outcome, endpoint, **more)
 
 
 SERVED = {"result": "served", "at": AT.format(number=8), "schema": "17"}
@@ -97,8 +97,24 @@ def test_a_deployment() -> None:
         "drain_seconds": 420,
         "active": "active",
         "enabled": True,
+        "health": {"name": "bot", "url": "https://127.0.0.1:8123/bot", "host": "bot.example.com"},
     }
     assert [(item["number"], item["state"]) for item in revisions] == list(zip(range(7, 0, -1), reversed(STATES)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({"proxy": "none", "tls": False}, "http://127.0.0.1:8123"),
+        ({"bind_address": "10.1.2.3"}, "https://10.1.2.3:8123/bot"),
+        ({"serving": None}, None),
+        (None, None),
+    ],
+)
+def test_where_its_health_is(settings: dict[str, t.Any] | None, url: str | None) -> None:
+    deployment = Deployment("bot", None if settings is None else {**SETTINGS, **settings}, REVISIONS)
+    found = describe(deployment, {}, sessions)["health"]
+    assert (found["url"] if found else None) == url
 
 
 def test_a_revision() -> None:

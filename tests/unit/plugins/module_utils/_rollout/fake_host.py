@@ -14,6 +14,7 @@ a test can have it be full.
 from __future__ import annotations
 
 import errno
+import hashlib
 import ipaddress
 import json
 import os
@@ -29,6 +30,7 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import conflicts
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered, to_option
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import config, reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import (
     docker_engine,
@@ -38,7 +40,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._host import (
     tcp_ports,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
+    Content,
+    Deployment,
+    make_content,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import (
     apply,
     capacity,
@@ -55,10 +61,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._server.health 
 
 SECRET = "s3cr3t-of-the-environment"
 # In an environment: what the server makes of it.
-EXITS, NEVER_HEALTHY = "MODE=exits\n", "MODE=never-healthy\n"
+EXITS, NEVER_HEALTHY = {"MODE": "exits"}, {"MODE": "never-healthy"}
 # The second environment file: today's, and those of after a rotation and after a move of Redis.
 OLD, ROTATED, MOVED = (
-    f"DATABASE_URI=postgres://{login}:{password}@db:5432/bot?sslmode=prefer\nREDIS_URI=redis://bot:{password}@{redis}/1\n"
+    {
+        "DATABASE_URI": f"postgres://{login}:{password}@db:5432/bot?sslmode=prefer",
+        "REDIS_URI": f"redis://bot:{password}@{redis}/1",
+    }
     for login, password, redis in (("bot", "one", "r:6379"), ("bot.b", "two", "r:6379"), ("bot", "one", "r:6380"))
 )
 # An entry of the module's option ``deployments``; others are made by bot().
@@ -79,7 +88,7 @@ class Unit:
     active: str = "inactive"
     enabled: bool = False
     published: tuple[str, int] | None = None
-    made_with: str = ""
+    made_with: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -277,7 +286,7 @@ class Host:
         name, number = self._split(unit)
         endpoint, environment = self.file(number, "slot.json", name), self._environment(name, number)
         state.made_with = self._credentials(name, endpoint) or _credentials.split(environment)[1]
-        bad = EXITS in environment or EXITS in state.made_with
+        bad = EXITS.items() <= {**environment, **state.made_with}.items()
         place = (endpoint["address"], endpoint["port"])
         taken = [*self._direct(), *config.listeners(self.proxy_loaded or "")]
         on_the_host = place[1] in self.strangers or any(conflicts(*place, *other) for other in taken)
@@ -292,19 +301,18 @@ class Host:
         name, _dot, number = _short(unit).removeprefix("drain ").rpartition(".")
         return name, int(number)
 
-    def _environment(self, name: str, number: int) -> str:
-        path = self.folder / name / "revisions" / str(number) / "environment"
-        return path.read_text() if path.exists() else ""
+    def _environment(self, name: str, number: int) -> dict[str, str]:
+        return variables(self.folder / name / "revisions" / str(number) / "environment")
 
-    def _credentials(self, name: str, endpoint: dict[str, t.Any]) -> str:
+    def _credentials(self, name: str, endpoint: dict[str, t.Any]) -> dict[str, str]:
         """The second environment file, as langgraph-container.py takes it."""
         staged, current = (self.folder / name / file for file in ("credentials.new", "credentials"))
-        if staged.exists() and _credentials.digest(staged.read_text()) == endpoint.get("credentials"):
-            return staged.read_text()
-        return current.read_text() if current.exists() else ""
+        if staged.exists() and hashlib.sha256(staged.read_bytes()).hexdigest() == endpoint.get("credentials"):
+            return variables(staged)
+        return variables(current)
 
     def _healthy(self, name: str, number: int) -> bool:
-        return NEVER_HEALTHY not in self._environment(name, number)
+        return not NEVER_HEALTHY.items() <= self._environment(name, number).items()
 
     def wait_until_stable(self, url: str, _seconds: float, _deadline: float) -> Answer:
         asked = urlsplit(url)
@@ -388,8 +396,15 @@ def _short(unit: str) -> str:
     return f"drain {instance}" if unit.startswith("langgraph-drain@") else instance
 
 
+def variables(path: Path) -> dict[str, str]:
+    """The variables in a file, nothing if there is none."""
+    return parse_rendered(path.read_text()) if path.exists() else {}
+
+
 def bot(name: str = "bot", **changes: t.Any) -> dict[str, t.Any]:
-    """One entry of the module's option ``deployments``."""
+    """One entry of the module's option ``deployments``, as Ansible hands it over."""
+    given = {"environment": {"API_KEY": SECRET}, "credentials": {}, **changes}
+    changes |= {option: to_option(given[option]) for option in ("environment", "credentials")}
     return {
         "name": name,
         "state": "present",
@@ -400,8 +415,6 @@ def bot(name: str = "bot", **changes: t.Any) -> dict[str, t.Any]:
         "prefix": None,
         "tls": False,
         "may_reach": [],
-        "environment": f"API_KEY={SECRET}\n",
-        "credentials": "",
         "drain_seconds": 180,
         "memory": None,
         "cpus": None,
@@ -409,6 +422,13 @@ def bot(name: str = "bot", **changes: t.Any) -> dict[str, t.Any]:
         "read_only": False,
         **changes,
     }
+
+
+def content_of(
+    image_id: str = "sha256:one", environment: dict[str, str] | None = None, digest: str = "", **changes: t.Any
+) -> Content:
+    """The content of a revision of bot()."""
+    return make_content(bot(**changes), environment or {"API_KEY": SECRET}, image_id, "langgraph", digest)
 
 
 class OneByOne:

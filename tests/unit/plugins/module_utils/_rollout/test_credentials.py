@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import stat
 import typing as t
 
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import render
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import credential_fingerprint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
@@ -29,9 +31,10 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rol
     Host,
     Killed,
     bot,
+    variables,
 )
 
-OWN = f"API_KEY={SECRET}\n"
+OWN = {"API_KEY": SECRET}
 
 
 @pytest.fixture
@@ -42,12 +45,16 @@ def served(host: Host) -> Host:
     return host
 
 
-def made_with(host: Host, number: int) -> str:
+def made_with(host: Host, number: int) -> dict[str, str]:
     return host.unit(number).made_with
 
 
-def file(host: Host) -> str:
-    return (host.folder / "bot/credentials").read_text()
+def file(host: Host) -> dict[str, str]:
+    return variables(host.folder / "bot/credentials")
+
+
+def environment(host: Host, number: int) -> dict[str, str]:
+    return variables(host.folder / f"bot/revisions/{number}/environment")
 
 
 def done(result: dict[str, t.Any]) -> tuple[str, list[str]]:
@@ -57,7 +64,7 @@ def done(result: dict[str, t.Any]) -> tuple[str, list[str]]:
 
 def test_credentials_are_apart_from_the_revision(served: Host) -> None:
     assert (file(served), made_with(served, 1)) == (OLD, OLD)
-    assert (served.folder / "bot/revisions/1/environment").read_text() == OWN
+    assert environment(served, 1) == OWN
     assert stat.S_IMODE((served.folder / "bot/credentials").stat().st_mode) == 0o600
     assert not (served.folder / "bot/credentials.new").exists()
     assert {key: served.file(1, "slot.json")[key] for key in _credentials.NOTED} == _credentials.note(OLD)
@@ -65,8 +72,8 @@ def test_credentials_are_apart_from_the_revision(served: Host) -> None:
 
 
 def test_uris_in_the_environment_are_taken_out_of_it(host: Host) -> None:
-    host.converge(bot(environment=OWN + OLD))
-    assert (file(host), (host.folder / "bot/revisions/1/environment").read_text()) == (OLD, OWN)
+    host.converge(bot(environment={**OWN, **OLD}))
+    assert (file(host), environment(host, 1)) == (OLD, OWN)
     assert host.converge(bot(credentials=OLD))["changed"] is False
 
 
@@ -109,7 +116,7 @@ def test_a_rollback_to_what_still_drains_takes_it_as_it_runs(served: Host) -> No
 
 @pytest.mark.parametrize("then", ["goes on", "reboots"])
 def test_a_bad_change_leaves_what_serves_with_what_it_had(served: Host, then: str) -> None:
-    result = served.converge(bot(credentials=ROTATED + EXITS))
+    result = served.converge(bot(credentials={**ROTATED, **EXITS}))
     assert result["failures"][0]["serving"] == 1
     assert (file(served), (served.folder / "bot/credentials.new").exists()) == (OLD, False)
     if then == "reboots":
@@ -201,7 +208,7 @@ def test_a_diff_names_them_and_shows_none(served: Host) -> None:
 
 def test_no_message_shows_a_password(served: Host) -> None:
     served.journal = ["cannot log in at postgres://bot:a-long-password@db:5432/bot"]
-    credentials = OLD.replace(":one@", ":a-long-password@") + EXITS
+    credentials = {name: uri.replace(":one@", ":a-long-password@") for name, uri in OLD.items()} | EXITS
     failure = served.converge(bot(credentials=credentials))["failures"][0]
     assert "a-long-password" not in str(failure)
 
@@ -221,7 +228,7 @@ def test_what_is_in_use_at_the_end(served: Host) -> None:
 
 
 def test_a_rotation_that_fails_leaves_the_old_one_in_use(served: Host) -> None:
-    result = served.converge(bot(credentials=ROTATED + EXITS))
+    result = served.converge(bot(credentials={**ROTATED, **EXITS}))
     assert result["failures"]
     assert carried(result) == [(1, False)]
 
@@ -238,7 +245,7 @@ def test_a_drain_that_a_killed_run_has_begun_is_waited_for(served: Host) -> None
 
 
 def test_a_rotation_changes_nothing_else(served: Host) -> None:
-    other = bot(image="bot:9", environment="OTHER=1\n", port=9000, memory="1g", credentials=ROTATED)
+    other = bot(image="bot:9", environment={"OTHER": "1"}, port=9000, memory="1g", credentials=ROTATED)
     served.images.pop("bot:9")
     told = served.converge(other, only_credentials=True, check_mode=True)
     assert done(served.converge(other, only_credentials=True)) == done(told) == ("roll", ["credentials"])
@@ -259,20 +266,36 @@ def test_a_rotation_needs_something_that_serves(served: Host) -> None:
 # A host as an earlier version left it
 
 
+def write_earlier(host: Host, number: int, content: Content, environment: dict[str, str]) -> None:
+    """Write a revision in the format of an earlier version: with the arguments of the engine, and the hash of these."""
+    arguments = ["--network", content.container.network, "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+    arguments.append(content.image_id)
+    parts = (content.image_id, *arguments, str(content.drain_seconds), render(environment))
+    record = {
+        "number": number,
+        "image": content.image,
+        "image_id": content.image_id,
+        "image_digest": None,
+        "arguments": arguments,
+        "drain_seconds": content.drain_seconds,
+        "config": hashlib.sha256("\0".join(parts).encode()).hexdigest(),
+        "created": "2026-11-01T10:00:00+00:00",
+        "reasons": ["new"],
+        "schema_before": "16",
+    }
+    store.write_revision(str(host.folder), "bot", record, environment)
+
+
 @pytest.fixture
 def earlier(served: Host) -> Host:
-    """Revisions with the URIs in their environment, sealed with it, and neither file nor note."""
+    """Revisions with the arguments of the engine, the URIs in their environment, and neither file nor note."""
     served.converge(bot(image="bot:2", credentials=OLD))
     served.finish_drains()
     for number in (1, 2):
         revision = served.deployment().get(number)
         assert revision is not None
         assert revision.content is not None
-        content = Content(
-            revision.content.image_id, revision.content.arguments, OWN + OLD, revision.content.drain_seconds
-        )
-        record = {**(revision.record or {}), "config": content.config}
-        store.write_revision(str(served.folder), "bot", record, content.environment)
+        write_earlier(served, number, revision.content, {**OWN, **OLD})
         endpoint = {key: value for key, value in (revision.endpoint or {}).items() if key not in _credentials.NOTED}
         store.write_endpoint(str(served.folder), "bot", number, endpoint)
         store.write_outcome(str(served.folder), "bot", number, revision.outcome or {})
@@ -313,9 +336,7 @@ def test_a_rollback_over_a_change_before_the_first_run_is_refused(earlier: Host)
     revision = earlier.deployment().get(1)
     assert revision is not None
     assert revision.content is not None
-    content = Content(revision.content.image_id, revision.content.arguments, OWN + MOVED, 180)
-    record = {**(revision.record or {}), "config": content.config}
-    store.write_revision(str(earlier.folder), "bot", record, content.environment)
+    write_earlier(earlier, 1, revision.content, {**OWN, **MOVED})
     store.write_outcome(str(earlier.folder), "bot", 1, {"result": "served", "schema": "16"})
     with pytest.raises(Refused, match="revision 1 was created with another address or password of Redis or Postgres"):
         earlier.roll_back()
@@ -324,5 +345,5 @@ def test_a_rollback_over_a_change_before_the_first_run_is_refused(earlier: Host)
 
 def test_a_rotation_of_it_makes_a_revision_without_credentials(earlier: Host) -> None:
     earlier.converge(bot(credentials=ROTATED), only_credentials=True)
-    assert (earlier.folder / "bot/revisions/3/environment").read_text() == OWN
+    assert environment(earlier, 3) == OWN
     assert (earlier.answers(), made_with(earlier, 3)) == (3, ROTATED)

@@ -22,7 +22,7 @@ def _rolled(served: Host) -> Host:
     return served
 
 
-NEWER: dict[str, t.Any] = {"environment": "MODEL=new\n"}
+NEWER: dict[str, t.Any] = {"environment": {"MODEL": "new"}}
 BEGIN = "deployment 'bot' was rolled back from revision 2 to 1 by ann at "
 
 

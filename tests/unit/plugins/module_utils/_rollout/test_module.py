@@ -174,7 +174,7 @@ def test_a_deployment_that_is_not_in_the_list_keeps_its_place_in_the_proxy(host:
     ("before", "after"),
     [
         ({}, {"image": "bot:2"}),
-        ({}, {"environment": "API_KEY=another-secret-value\n"}),
+        ({}, {"environment": {"API_KEY": "another-secret-value"}}),
         ({}, {"port": 8125}),
         ({"port": 8125}, {"port": 8125, "memory": "1g"}),
         ({}, {}),
@@ -240,7 +240,7 @@ def test_a_name_is_no_path(host: Host, name: str) -> None:
 
 def test_no_value_in_a_result(host: Host) -> None:
     first = host.converge(bot())
-    second = host.converge(bot(environment="API_KEY=another-secret-value\n"))
+    second = host.converge(bot(environment={"API_KEY": "another-secret-value"}))
     assert SECRET not in f"{first}{second}"
     assert "another-secret-value" not in str(second)
     assert second["deployments"][0]["reasons"] == ["variable API_KEY"]
@@ -385,9 +385,9 @@ def test_what_is_down_is_started(served: Host, active: str) -> None:
 
 
 @pytest.mark.parametrize("release", BAD_RELEASES.values(), ids=BAD_RELEASES)
-def test_a_bad_release_changes_nothing(served: Host, release: str) -> None:
+def test_a_bad_release_changes_nothing(served: Host, release: dict[str, str]) -> None:
     served.journal = ["\x1b[31mstart\x1b[0m", f"redis.exceptions.ResponseError: WRONGPASS {SECRET}", f"bye {SECRET}"]
-    result = served.converge(bot(environment=f"{release}API_KEY={SECRET}\n"))
+    result = served.converge(bot(environment={**release, "API_KEY": SECRET}))
     (failure,) = result["failures"]
     assert (failure["revision"], failure["serving"], failure["code"]) == (2, 1, "redis_auth")
     assert summarize([failure]) == (
@@ -573,7 +573,7 @@ def test_without_a_proxy_the_old_one_stops_first(host: Host) -> None:
 
 
 @pytest.mark.parametrize("release", BAD_RELEASES.values(), ids=BAD_RELEASES)
-def test_without_a_proxy_the_old_one_starts_again(host: Host, release: str) -> None:
+def test_without_a_proxy_the_old_one_starts_again(host: Host, release: dict[str, str]) -> None:
     host.converge(bot(), proxy="none")
     (failure,) = host.converge(bot(environment=release), proxy="none")["failures"]
     assert (failure["revision"], failure["serving"]) == (2, 1)
@@ -1182,7 +1182,7 @@ def test_rollback_on_a_host_without_the_deployment(rolled: Host) -> None:
 def test_rollback_over_another_aes_key(host: Host, before: str, now: str, refused: bool) -> None:
     """What the key of today has encrypted is not given to a server that cannot read it."""
     for image, key in (("bot:1", before), ("bot:2", now)):
-        host.converge(bot(image=image, environment=f"LANGGRAPH_AES_KEY={key}\n" if key else "A=1\n"))
+        host.converge(bot(image=image, environment={"LANGGRAPH_AES_KEY": key} if key else {"A": "1"}))
         host.finish_drains()
     if not refused:
         assert host.roll_back()["failures"] == []
@@ -1424,3 +1424,31 @@ def test_one_run_at_a_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Path(lock.LOCK).read_text() == ""
     with open(lock.LOCK, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+# Variables that are refused
+
+
+@pytest.mark.parametrize("option", ["environment", "credentials"])
+def test_a_variable_that_would_be_two_is_refused_without_its_value(host: Host, option: str) -> None:
+    with pytest.raises(Refused) as refused:
+        host.converge(bot(**{option: {"TOKEN": f"{SECRET}\nPATH=/planted", f"X={SECRET}": "1"}}))
+    assert str(refused.value) == (
+        f"deployment 'bot', option '{option}.TOKEN': has a line break; the engine's environment file cannot contain one: "
+        "encode it, for example as base64\n"
+        f"deployment 'bot', option '{option}.X': is not the name of a variable; use letters, digits and underscores"
+    )
+    assert host.calls == []
+
+
+def test_an_environment_that_is_no_mapping_is_refused_without_it(host: Host) -> None:
+    with pytest.raises(Refused) as refused:
+        host.converge({**bot(), "environment": f"API_KEY={SECRET}\n"})
+    assert str(refused.value) == (
+        "deployment 'bot', option 'environment': is not a mapping of names to values; write NAME: value"
+    )
+
+
+def test_numbers_and_booleans_are_written_as_the_server_reads_them(host: Host) -> None:
+    host.converge(bot(environment={"LOG_JSON": True, "N_JOBS_PER_WORKER": 5}))
+    assert (host.folder / "bot/revisions/1/environment").read_text() == "LOG_JSON=true\nN_JOBS_PER_WORKER=5\n"

@@ -14,16 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.diff import content_differences, masked
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
+    Content,
     Deployment,
     Revision,
     Wanted,
-    make_content,
     make_record,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.plan import Step, interrupts, plan
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import bot
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import content_of
 
 SETTINGS = {
     "proxy": "haproxy",
@@ -39,8 +40,8 @@ SERVED, FAILED = {"result": "served"}, {"result": "failed"}
 KEEP = 3
 
 
-def content(image_id: str = "sha256:one", environment: str = "A=1\nB=2\n", **changes: t.Any) -> t.Any:
-    return make_content(bot(environment=environment, **changes), image_id, "langgraph")
+def content(image_id: str = "sha256:one", environment: dict[str, str] | None = None, **changes: t.Any) -> Content:
+    return content_of(image_id, {"A": "1", "B": "2"} if environment is None else environment, **changes)
 
 
 def wanted(image_id: str = "sha256:one", settings: dict[str, t.Any] | None = None, **changes: t.Any) -> Wanted:
@@ -89,9 +90,9 @@ PLANS: dict[str, tuple[Wanted, Deployment | None, Step]] = {
     # A new revision
     "image": (wanted(TWO, image="bot:2"), SERVING, roll("image_id")),
     "same name, other image": (wanted(TWO), SERVING, roll("image_id")),
-    "variable": (wanted(environment="A=1\nB=3\n"), SERVING, roll("variable B")),
-    "variables come and go": (wanted(environment="A=1\nC=3\n"), SERVING, roll("variable B", "variable C")),
-    "variables in another order": (wanted(environment="B=2\nA=1\n"), SERVING, roll("environment file")),
+    "variable": (wanted(environment={"A": "1", "B": "3"}), SERVING, roll("variable B")),
+    "variables come and go": (wanted(environment={"A": "1", "C": "3"}), SERVING, roll("variable B", "variable C")),
+    "variables in another order": (wanted(environment={"B": "2", "A": "1"}), SERVING, step("keep")),
     "memory": (wanted(memory="1g"), SERVING, roll("container options")),
     "drain": (wanted(drain_seconds=60), SERVING, roll("container options")),
     "image and port": (wanted(TWO, MOVED), SERVING, roll("image_id", "port")),
@@ -99,7 +100,7 @@ PLANS: dict[str, tuple[Wanted, Deployment | None, Step]] = {
     "changed while it starts": (wanted(TWO), on_host(up(1, active="activating")), roll("image_id")),
     "environment changed by hand": (
         wanted(),
-        on_host(up(1, environment="A=1\nB=3\n")),
+        on_host(up(1, environment={"A": "1", "B": "3"})),
         roll("files of the serving revision"),
     ),
     "record changed by hand": (
@@ -236,6 +237,7 @@ PLANS: dict[str, tuple[Wanted, Deployment | None, Step]] = {
 UNCHANGED = {
     "nothing to do",
     "another name of the same image",
+    "variables in another order",
     "starting already",
     "a drain goes on",
     "rollback to the one that serves",
@@ -295,9 +297,8 @@ ENDS = st.sampled_from(["", "\x0b", "\u2028", "\x85", "\r"])
 
 @given(ENVIRONMENTS, ENVIRONMENTS, ENDS, SECRETS)
 def test_no_value_is_shown(old: dict[str, str], new: dict[str, str], end: str, tail: str) -> None:
-    before = "".join(f"{name}={value}{end}{tail}\n" for name, value in old.items()) + tail
-    after = "".join(f"{name}={value}\n" for name, value in new.items())
-    had, item = content(environment=before), wanted(environment=after)
+    before = parse_rendered("".join(f"{name}={value}{end}{tail}\n" for name, value in old.items()) + tail)
+    had, item = content(environment=before), wanted(environment=new)
     assert item.content
     record = make_record(had, 1, reasons=(), by="", at="", schema=None)
     found = on_host(up(1, record=record, environment=before))

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import from_option
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import make_content
@@ -35,13 +36,13 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rol
 PORTS = (8123, 8124, 8125)
 
 
-def contents(*environments: str) -> st.SearchStrategy[dict[str, t.Any]]:
+def contents(*environments: dict[str, str]) -> st.SearchStrategy[dict[str, t.Any]]:
     return st.fixed_dictionaries(
         {
             "image": st.sampled_from(["bot:1", "bot:2"]),
-            "environment": st.sampled_from(["", "A=1\n", *environments]),
+            "environment": st.sampled_from([{}, {"A": "1"}, *environments]),
             "memory": st.sampled_from([None, "1g"]),
-            "credentials": st.sampled_from([OLD, ROTATED, *(ROTATED + bad for bad in environments)]),
+            "credentials": st.sampled_from([OLD, ROTATED, *({**ROTATED, **bad} for bad in environments)]),
         }
     )
 
@@ -128,9 +129,10 @@ def check(host: Host, wanted: list[dict[str, t.Any]]) -> None:
         deployment = host.deployment(name)
         serving = deployment.serving
         assert serving is not None
-        assert serving.content == make_content(item, host.images[item["image"]], "langgraph")
+        environment, credentials = (from_option(item[option]) for option in ("environment", "credentials"))
+        assert serving.content == make_content(item, environment, host.images[item["image"]], "langgraph")
         assert host.answers(name) == serving.number
-        assert host.unit(serving.number, name).made_with == item["credentials"] == deployment.credentials
+        assert host.unit(serving.number, name).made_with == credentials == deployment.credentials
         assert (serving.active, serving.enabled) == ("active", True)
         assert set(host.running(name)) - set(host.draining(name)) == {serving.number}
         assert [revision.number for revision in deployment.revisions if revision.enabled] == [serving.number]

@@ -19,8 +19,8 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rev
     made,
 )
 
-FOUND = Deployment("bot", SETTINGS, (made(2),), "REDIS_URI=redis://bot:one@r/1\n")
-NEW = Wanted("bot", content("sha256:two"), {**SETTINGS, "port": 8124}, credentials="REDIS_URI=redis://bot:two@r/1\n")
+FOUND = Deployment("bot", SETTINGS, (made(2),), {"REDIS_URI": "redis://bot:one@r/1"})
+NEW = Wanted("bot", content("sha256:two"), {**SETTINGS, "port": 8124}, credentials={"REDIS_URI": "redis://bot:two@r/1"})
 
 
 def entry(step: Step, wanted: Wanted = NEW, found: Deployment | None = FOUND, **more: t.Any) -> dict[str, t.Any]:

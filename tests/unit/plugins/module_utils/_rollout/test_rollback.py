@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
     Deployment,
@@ -31,14 +32,15 @@ PARAMS = {"revision": None, "allow_schema_mismatch": False, "snapshot_dir": None
 
 def made(number: int, image_id: str = "sha256:one", environment: str = "A=1\n", **more: t.Any) -> Revision:
     """Return a stopped revision that has served on schema 16."""
-    of = replace(content(image_id), environment=environment)
+    variables = parse_rendered(environment)
+    of = replace(content(image_id), environment=variables)
     record = make_record(of, number, reasons=["new"], by="ann", at="2026-11-25T10:00:00+00:00", schema=None)
-    return replace(Revision(number, record, environment, {"result": "served", "schema": "16"}), **more)
+    return replace(Revision(number, record, variables, {"result": "served", "schema": "16"}), **more)
 
 
 def host(*revisions: Revision, serving: int | None = 3, **settings: t.Any) -> Deployment:
     given = None if serving is None else {**SETTINGS, "serving": serving, **settings}
-    return Deployment("bot", given, revisions, CREDENTIALS)
+    return Deployment("bot", given, revisions, parse_rendered(CREDENTIALS))
 
 
 THREE = host(made(1, "sha256:two"), made(2), made(3))
@@ -76,7 +78,11 @@ def refusal(deployment: Deployment, images: t.Collection[str] = IMAGES, **params
 def test_without_a_number_it_is_the_previous_one() -> None:
     target = made(2)
     assert back(THREE) == Wanted(
-        "bot", target.content, {**SETTINGS, "serving": 3, "prefix": None}, revision=2, credentials=CREDENTIALS
+        "bot",
+        target.content,
+        {**SETTINGS, "serving": 3, "prefix": None},
+        revision=2,
+        credentials=parse_rendered(CREDENTIALS),
     )
 
 
@@ -102,20 +108,20 @@ def test_the_mount_prefix_belongs_to_the_revision() -> None:
         (
             THREE,
             {"revision": 9},
-            "option 'revision': there is no revision 9; choose a kept revision that has served; kept",
+            "option 'revision': there is no revision 9; choose a kept revision that has served: 1, 2, 3",
         ),
         (THREE, {"revision": 0}, "option 'revision': there is no revision 0"),
         (
             host(made(3)),
             {},
-            "no revision below 3 has served; choose a kept revision that has served; kept revisions: 3",
+            "no revision below 3 has served; choose a kept revision that has served: 3",
         ),
         (host(made(2, outcome={"result": "failed"}), made(3)), {}, "no revision below 3 has served"),
         (host(made(2, outcome={"result": "failed"}), made(3)), {"revision": 2}, "revision 2 has never served"),
         (host(made(2, outcome=None), made(3)), {"revision": 2}, "revision 2 has never served"),
         (host(made(2, environment="A=1\n", record=None), made(3)), {}, "the files of revision 2 were changed by hand"),
         (
-            host(replace(made(2), environment="A=2\n"), made(3)),
+            host(replace(made(2), environment={"A": "2"}), made(3)),
             {},
             "the files of revision 2 were changed by hand; choose another",
         ),
@@ -131,7 +137,7 @@ def test_what_cannot_be_rolled_back_to(deployment: Deployment, params: dict[str,
 
 
 def test_the_kept_revisions_are_listed() -> None:
-    assert "kept revisions: 1, 2, 3" in refusal(THREE, revision=9)
+    assert "that has served: 1, 2, 3" in refusal(THREE, revision=9)
     assert refusal(THREE, revision=9).startswith("deployment 'bot', ")
 
 
@@ -166,11 +172,13 @@ def test_data_that_only_the_serving_key_decrypts(target: str, serving: str, refu
 )
 def test_credentials_that_are_outdated(file: str | None, own: str, refused: bool) -> None:
     revisions = made(2, environment=f"A=1\n{own}"), made(3, environment=f"A=1\n{CREDENTIALS}")
-    deployment = Deployment("bot", {**SETTINGS, "serving": 3}, revisions, file)
+    deployment = Deployment(
+        "bot", {**SETTINGS, "serving": 3}, revisions, None if file is None else parse_rendered(file)
+    )
     if refused:
         assert "was created with another address or password of Redis or Postgres" in refusal(deployment)
     else:
-        assert back(deployment).credentials == CREDENTIALS
+        assert back(deployment).credentials == parse_rendered(CREDENTIALS)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +248,7 @@ def test_a_revision_that_was_never_finished_has_no_schema(database: dict[str, t.
 def test_a_deployment_without_revisions_lists_none() -> None:
     assert "it has no serving revision" in refusal(host(serving=9))
     only = host(made(3), serving=3)
-    assert "kept revisions: 3" in refusal(only, revision=1)
+    assert "that has served: 3" in refusal(only, revision=1)
 
 
 PUBLIC = {"address": "127.0.0.1", "port": 8123}

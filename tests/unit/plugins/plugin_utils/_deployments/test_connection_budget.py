@@ -16,7 +16,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deploym
     DEFAULT_RUNNING_REVISIONS,
     OPTIONS,
 )
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import module_options
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.checked import present
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
     RESERVED_CONNECTIONS,
     connections_by_name,
@@ -26,10 +26,9 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.co
     pool_connections,
     role_connections,
 )
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.plugin_utils._deployments.test_module_options import (
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.plugin_utils._deployments.checked_list import (
     CHECKED,
     LIST,
-    NUMBERS,
 )
 
 SMALLEST = int(OPTIONS["langgraph_postgres_pool_max_size"].minimum or 0)
@@ -152,7 +151,7 @@ def test_each_postgres_is_sized_for_the_hosts_that_use_it() -> None:
 
 
 def test_the_limits_of_all_roles_add_up_to_the_needed_connections() -> None:
-    limits = sum(item["connection_limit"] for item in module_options.postgres_databases(CHECKED, NUMBERS))
+    limits = sum(item["postgres"]["connection_limit"] for item in present(CHECKED))
     assert limits == connections_needed([{"langgraph_deployments": LIST}])
     more = [{"langgraph_deployments": LIST, "langgraph_max_extra_revisions": 1}]
     assert limits > connections_needed(more)

@@ -318,3 +318,14 @@ def test_a_server_that_closes_is_one_line_with_both_hosts() -> None:
     assert not_accepted(listeners, ["redis"], "app1") == [line]
     assert not_accepted(listeners, [], "app1") == []
     assert not_accepted(plan([host("one")], "one", SINGLE)["listeners"], ["redis"], "one") == []
+
+
+def test_the_plan_reports_ports_in_use_once_they_are_known() -> None:
+    played = ["one"]
+    found = data_proxy_plan([host("one")], "one", SINGLE, played, [listens("0.0.0.0", 6379)])
+    assert [listener["name"] for listener in found["listeners"]] == ["postgres", "redis"]
+    (problem,) = found["problems"]
+    assert problem.startswith(
+        f"the data proxy cannot listen on {GATEWAY}:6379: redis-server listens on 0.0.0.0:6379 of one"
+    )
+    assert data_proxy_plan([host("one")], "one", SINGLE, played, [listens("127.0.0.1", 6379)])["problems"] == []

@@ -10,15 +10,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import module_options, rotation
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import rotation
 
-BOT = {"name": "bot", "credential": "new"}
+BOT: t.Any = {"name": "bot", "credential": "new"}
 OPEN_POSTGRES = {"bot": {"retiring": ["bot"]}}
 OPEN_REDIS = {"bot": {"retiring": True}}
 CLOSED = {"bot": {"retiring": []}}
-
-
-REDIS_KEYS = ("redis_db", "redis_password", "redis_key_patterns", "redis_channel_patterns", "redis_shared_channels")
 
 
 def in_use(*entries: tuple[int, str, str], addresses: t.Sequence[str] = ()) -> dict[str, t.Any]:
@@ -64,7 +61,7 @@ def test_use(use: dict[str, t.Any], logins: list[str] | None, alone: bool, block
         assert rotation.still_open([BOT], use, postgres, redis) == [
             f"bot: the previous password is still valid, {until}"
         ]
-        assert rotation.retirable([BOT], use, postgres, redis) == ([] if blockers else [BOT])
+        assert rotation.retirable([BOT], use, postgres, redis) == ([] if blockers else ["bot"])
     assert rotation.still_open([BOT], use, CLOSED, CLOSED) == rotation.still_open([BOT], use, {}, {}) == []
     assert rotation.retirable([BOT], use, CLOSED, {}) == []
 
@@ -78,7 +75,7 @@ def test_all_blockers_are_reported() -> None:
 
 def test_a_revision_that_uses_only_the_redis_password_blocks_only_redis() -> None:
     use = {"app1": in_use((3, "bot.b", "old"), NEW)}
-    assert rotation.retirable([BOT], use, OPEN_POSTGRES, CLOSED) == [BOT]
+    assert rotation.retirable([BOT], use, OPEN_POSTGRES, CLOSED) == ["bot"]
     assert rotation.retirable([BOT], use, CLOSED, OPEN_REDIS) == []
 
 
@@ -139,9 +136,7 @@ def test_sessions_of_the_oldest_container_on_any_host() -> None:
     assert rotation.sessions_since("bot", use) == 10
     assert rotation.sessions_since("nobody", use) is None
     assert rotation.sessions_since("bot", {**use, "app3": None}) is None
-    assert rotation.sessions_since("bot", None) is None
-    deployment = {**BOT, "state": "present", **dict.fromkeys(REDIS_KEYS)}
-    assert module_options.redis_databases([deployment], use)[0]["sessions_since"] == 10
+    assert rotation.sessions_since("bot", {}) is None
 
 
 def test_addresses_of_all_hosts() -> None:
@@ -149,17 +144,6 @@ def test_addresses_of_all_hosts() -> None:
     assert rotation.live_addresses(use) == ["10.0.0.1", "10.0.0.2", "172.29.0.2"]
     assert rotation.live_addresses({**use, "app3": None}) is None
     assert rotation.live_addresses({}) is None
-
-
-@pytest.mark.parametrize(("use", "logins", "alone", "_blockers"), CASES.values(), ids=CASES)
-def test_the_options_of_the_claim_modules(
-    use: dict[str, t.Any], logins: list[str] | None, alone: bool, _blockers: list[str]
-) -> None:
-    more = ("state", "postgres_password", "connection_limit", "extensions", "aes_keys", "accept_new_aes_key")
-    deployment = {**BOT, **dict.fromkeys((*REDIS_KEYS, *more)), "state": "present"}
-    assert module_options.redis_databases([deployment], use)[0]["retire"] is alone
-    postgres = module_options.postgres_databases([deployment], {"bot": {"redis_db": 1}}, use=use)[0]
-    assert (postgres["logins_in_use"], postgres["retire"]) == (logins, logins is not None)
 
 
 def sized(*pools: str | None) -> dict[str, t.Any]:
@@ -185,5 +169,6 @@ LIMITS: dict[str, tuple[dict[str, t.Any], bool]] = {
 
 @pytest.mark.parametrize(("use", "fits"), LIMITS.values(), ids=LIMITS)
 def test_a_limit_that_revisions_need_is_kept(use: dict[str, t.Any], fits: bool) -> None:
-    deployment = {**BOT, "connection_limit": 96, "variables": {"LANGGRAPH_POSTGRES_POOL_MAX_SIZE": "20"}}
+    environment = {"LANGGRAPH_POSTGRES_POOL_MAX_SIZE": "20"}
+    deployment = {**BOT, "postgres": {"connection_limit": 96}, "rollout": {"environment": environment}}
     assert rotation.fits_limit(deployment, use) is fits

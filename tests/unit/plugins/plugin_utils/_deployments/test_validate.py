@@ -39,7 +39,7 @@ def lines(*entries: t.Any, **context: t.Any) -> list[str]:
     return [str(problem) for problem in check_deployments(entries, CheckContext(KEY, **context))[1]]
 
 
-def complete(*entries: t.Any, **context: t.Any) -> list[dict[str, t.Any]]:
+def complete(*entries: t.Any, **context: t.Any) -> list[t.Any]:
     """Return the deployments of a list without problems."""
     deployments, problems = check_deployments(entries, CheckContext(KEY, **context))
     assert problems == []
@@ -748,11 +748,12 @@ def test_complete_deployment() -> None:
         "TOP_K": "5",
         "FAST": "true",
     }
-    assert found["variables"] == variables
-    assert (found["database"], found["connection_limit"], found["drain_seconds"]) == ("support_bot", 96, 180)
-    assert found["redis_key_patterns"] == found["redis_channel_patterns"] == ["support-bot:*"]
-    assert found["url"] == "http://127.0.0.1:8123"
-    assert len({found["redis_password"], found["postgres_password"], KEY}) == 3
+    assert found["rollout"]["environment"] == variables
+    assert (found["database"], found["postgres"]["connection_limit"]) == ("support_bot", 96)
+    assert found["rollout"]["drain_seconds"] == 180
+    assert found["redis"]["key_patterns"] == found["redis"]["channel_patterns"] == ["support-bot:*"]
+    assert found["health"]["url"] == "http://127.0.0.1:8123"
+    assert len({found["redis"]["password"], found["postgres"]["password"], KEY}) == 3
 
 
 @pytest.mark.parametrize(
@@ -765,34 +766,42 @@ def test_complete_deployment() -> None:
     ],
 )
 def test_url_of_an_address(address: str, url: str) -> None:
-    assert complete(BOT, bind_address=address)[0]["url"] == url
-    assert complete(bot(bind_address=address))[0]["url"] == url
+    assert complete(BOT, bind_address=address)[0]["health"]["url"] == url
+    assert complete(bot(bind_address=address))[0]["health"]["url"] == url
 
 
 def test_bind_address_of_a_deployment() -> None:
     (found,) = complete(bot(hostname="support.example.com", mount_prefix="/a/b", tls=True))
-    assert (found["hostname"], found["prefix"], found["tls"]) == ("support.example.com", "/a/b", True)
-    assert found["url"] == "https://127.0.0.1:8123/a/b"
-    assert found["variables"]["MOUNT_PREFIX"] == "/a/b"
+    assert tuple(found["rollout"][key] for key in ("hostname", "prefix", "tls")) == (
+        "support.example.com",
+        "/a/b",
+        True,
+    )
+    assert found["health"]["url"] == "https://127.0.0.1:8123/a/b"
+    assert found["rollout"]["environment"]["MOUNT_PREFIX"] == "/a/b"
     (plain,) = complete(BOT)
-    assert (plain["hostname"], plain["prefix"], plain["tls"]) == (None, None, False)
+    assert tuple(plain["rollout"][key] for key in ("hostname", "prefix", "tls")) == (None, None, False)
 
 
 @pytest.mark.parametrize(("proxy", "url"), [("haproxy", "http://127.0.0.1:8123/a"), ("none", "http://127.0.0.1:8123")])
 def test_url_of_a_prefix(proxy: str, url: str) -> None:
     """The proxy serves /ok under the prefix; the server serves it at its root."""
     (found,) = complete(bot(mount_prefix="/a"), proxy=proxy)
-    assert (found["url"], found["prefix"], found["variables"]["MOUNT_PREFIX"]) == (url, "/a", "/a")
+    assert (found["health"]["url"], found["rollout"]["prefix"], found["rollout"]["environment"]["MOUNT_PREFIX"]) == (
+        url,
+        "/a",
+        "/a",
+    )
 
 
 def test_the_limit_of_a_role_includes_all_running_revisions() -> None:
-    assert complete(BOT, running_revisions=2)[0]["connection_limit"] == 2 * 32
+    assert complete(BOT, running_revisions=2)[0]["postgres"]["connection_limit"] == 2 * 32
     # Including those on other hosts.
-    assert complete(BOT, connections={"support-bot": 200})[0]["connection_limit"] == 200
+    assert complete(BOT, connections={"support-bot": 200})[0]["postgres"]["connection_limit"] == 200
 
 
 def test_a_drain_time_of_zero_is_kept() -> None:
-    assert complete(bot(bg_job_shutdown_grace_period_secs=0))[0]["drain_seconds"] == 0
+    assert complete(bot(bg_job_shutdown_grace_period_secs=0))[0]["rollout"]["drain_seconds"] == 0
 
 
 def test_env_file_is_merged() -> None:
@@ -801,7 +810,7 @@ def test_env_file_is_merged() -> None:
         'LANGSMITH_RUNS_ENDPOINTS={"https://a": "key"}\nN_JOBS_PER_WORKER=3\n'
     )
     entry = bot(langsmith_api_key=..., env_file="x", env={"MODEL": "env"}, n_jobs_per_worker=7)
-    variables = complete(entry, env_files={"x": text})[0]["variables"]
+    variables = complete(entry, env_files={"x": text})[0]["rollout"]["environment"]
     assert {key: variables[key] for key in variables if not key.startswith(("REDIS", "BG_", "LANGGRAPH_"))} == {
         "LANGSMITH_API_KEY": "from-file",
         "MODEL": "env",
@@ -832,7 +841,7 @@ def own(variables: dict[str, str]) -> dict[str, str]:
 
 def test_the_env_of_an_image_is_merged() -> None:
     (found,) = complete(BOT, image_envs={"support-bot:1": IMAGE_ENV})
-    assert own(found["variables"]) == {
+    assert own(found["rollout"]["environment"]) == {
         "MODEL": "image",
         "TEMPERATURE": "image",
         "TOP_K": "image",
@@ -846,7 +855,7 @@ def test_a_deployment_overrides_its_file_and_that_overrides_the_image() -> None:
     entry = bot(env_file="x", env={"MODEL": "env"}, n_jobs_per_worker=7)
     text = "MODEL=file\nTEMPERATURE=file\nLOG_LEVEL=ERROR\nN_JOBS_PER_WORKER=5\nFILE=file\n"
     (found,) = complete(entry, env_files={"x": text}, image_envs={"support-bot:1": IMAGE_ENV})
-    assert own(found["variables"]) == {
+    assert own(found["rollout"]["environment"]) == {
         "MODEL": "env",
         "TEMPERATURE": "file",
         "TOP_K": "image",
@@ -860,17 +869,17 @@ def test_a_deployment_overrides_its_file_and_that_overrides_the_image() -> None:
 @pytest.mark.parametrize("image", ["support-bot:1", "docker.io/library/support-bot:1"])
 def test_the_env_of_an_image_is_found_in_any_spelling(image: str) -> None:
     (found,) = complete(bot(image=image), image_envs={"support-bot:1": {"MODEL": "image"}})
-    assert found["variables"]["MODEL"] == "image"
+    assert found["rollout"]["environment"]["MODEL"] == "image"
 
 
 def test_only_deployments_with_that_image_get_its_env() -> None:
     found = complete(BOT, OTHER, {"name": "gone", "state": "absent"}, image_envs={"support-bot:1": {"MODEL": "image"}})
-    assert ["MODEL" in item["variables"] for item in found] == [True, False, False]
+    assert ["MODEL" in item["rollout"]["environment"] for item in found] == [True, False, False]
 
 
 def test_a_credential_may_come_from_the_image() -> None:
     (found,) = complete(bot(langsmith_api_key=...), image_envs={"support-bot:1": {"LANGSMITH_API_KEY": "lsv2"}})
-    assert found["variables"]["LANGSMITH_API_KEY"] == "lsv2"
+    assert found["rollout"]["environment"]["LANGSMITH_API_KEY"] == "lsv2"
 
 
 @pytest.mark.parametrize("image", [None, 5, [], "", ...])
@@ -918,11 +927,14 @@ def test_another_aes_key_is_refused(
 
 def test_generation_changes_both_passwords_and_nothing_else() -> None:
     first, second = complete(BOT)[0], complete(bot(password_generation=2))[0]
-    assert {key for key in first if first[key] != second[key]} == {
-        "redis_password",
-        "postgres_password",
-        "credential",
+    changed = {
+        f"{part}.{key}"
+        for part in ("redis", "postgres", "rollout")
+        for key in first[part]
+        if first[part][key] != second[part][key]
     }
+    assert changed == {"redis.password", "postgres.password", "rollout.redis_password", "rollout.postgres_password"}
+    assert [key for key in first if first[key] != second[key]] == ["credential", "redis", "postgres", "rollout"]
 
 
 NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
@@ -988,4 +1000,6 @@ def test_any_input_results_in_problems_of_one_line(entries: list[t.Any]) -> None
 def test_valid_input_can_be_rendered(options: dict[str, t.Any]) -> None:
     deployments, _problems = check_deployments([bot(**options)], CheckContext(KEY))
     for deployment in deployments:
-        assert all(isinstance(value, str) and "\n" not in value for value in deployment["variables"].values())
+        assert all(
+            isinstance(value, str) and "\n" not in value for value in deployment["rollout"]["environment"].values()
+        )

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+
+"""The claims of checked deployments, with what the containers of all hosts still use."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import rotation
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.checked import (
+    CheckedDeployment,
+    PostgresClaim,
+    RedisClaim,
+    present,
+)
+
+Facts = t.Mapping[str, t.Any]
+
+
+class Claims(t.TypedDict):
+    """The option ``databases`` of redis_database and that of postgres_database, and what is known of previous passwords.
+
+    ``retirable`` are deployments whose previous password nothing uses any longer, ``still_open`` one line per deployment whose
+    previous password is still valid. ``live_addresses``: see rotation.py.
+    """
+
+    redis: list[RedisClaim]
+    postgres: list[PostgresClaim]
+    live_addresses: list[str] | None
+    retirable: list[str]
+    still_open: list[str]
+
+
+def claims(
+    deployments: t.Sequence[CheckedDeployment],
+    hosts: t.Iterable[Facts],
+    register: str,
+    host: str,
+    groups: t.Mapping[str, t.Sequence[str]],
+    redis: Facts | None = None,
+    postgres: Facts | None = None,
+) -> Claims:
+    """Return the claims of ``host``.
+
+    ``hosts`` are the variables of each host that may run a deployment, ``register`` the variable in which a task of each has
+    registered what its containers use. ``redis`` and ``postgres`` are the results of the two modules, once they have run.
+    """
+    use, redis = rotation.credentials_in_use(hosts, register, host, groups), redis or {}
+    results = (postgres or {}).get("databases") or {}, redis.get("databases") or {}
+    return {
+        "redis": [_redis(item, use) for item in present(deployments)],
+        "postgres": [_postgres(item, use, redis) for item in present(deployments)],
+        "live_addresses": rotation.live_addresses(use),
+        "retirable": rotation.retirable(deployments, use, *results),
+        "still_open": rotation.still_open(deployments, use, *results),
+    }
+
+
+def _redis(deployment: CheckedDeployment, use: rotation.Use) -> RedisClaim:
+    return {
+        **deployment["redis"],
+        "retire": rotation.is_alone(deployment, use),
+        "sessions_since": rotation.sessions_since(deployment["name"], use),
+    }
+
+
+def _postgres(deployment: CheckedDeployment, use: rotation.Use, redis: Facts) -> PostgresClaim:
+    logins = rotation.logins_in_use(deployment["name"], use)
+    return {
+        **deployment["postgres"],
+        "lower_connection_limit": rotation.fits_limit(deployment, use),
+        "logins_in_use": logins,
+        "retire": logins is not None,
+        "redis_db": (redis.get("databases") or {}).get(deployment["name"], {}).get("redis_db"),
+        "redis_server": redis.get("server"),
+        "redis_address": redis.get("address"),
+    }

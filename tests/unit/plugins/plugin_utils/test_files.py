@@ -1,0 +1,23 @@
+# Copyright (c) 2026, the selfhost.langgraph authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files of the control node and their copies on hosts."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import stale_files
+
+
+def test_only_files_that_differ_are_stale(tmp_path: Path) -> None:
+    sources = {}
+    for name in ("same", "other", "missing", "unknown"):
+        (tmp_path / name).write_text(name)
+        sources[f"/usr/local/lib/{name}"] = str(tmp_path / name)
+    digest = hashlib.sha256(b"same").hexdigest()
+    found = {"/usr/local/lib/same": digest, "/usr/local/lib/other": digest, "/usr/local/lib/missing": None}
+    assert stale_files(sources, found) == ["/usr/local/lib/missing", "/usr/local/lib/other", "/usr/local/lib/unknown"]
+    assert stale_files({}, found) == []
