@@ -11,16 +11,19 @@ import typing as t
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import Variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.docker_engine import Container
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import carried_credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Deployment, Revision
 
-OLD, NEW = (f"DATABASE_URI=postgres://bot:{word}@db/bot\nREDIS_URI=redis://bot:{word}@r/1\n" for word in ("one", "two"))
+OLD, NEW = (
+    {"DATABASE_URI": f"postgres://bot:{word}@db/bot", "REDIS_URI": f"redis://bot:{word}@r/1"} for word in ("one", "two")
+)
 
 
-def revision(number: int, credentials: str, **more: t.Any) -> Revision:
+def revision(number: int, credentials: Variables, **more: t.Any) -> Revision:
     return Revision(
-        number, environment="LANGGRAPH_POSTGRES_POOL_MAX_SIZE=20\n", endpoint=_credentials.note(credentials), **more
+        number, environment={"LANGGRAPH_POSTGRES_POOL_MAX_SIZE": "20"}, endpoint=_credentials.note(credentials), **more
     )
 
 

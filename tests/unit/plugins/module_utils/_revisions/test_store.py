@@ -14,18 +14,19 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import Variables, render
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.systemd import UnitState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 
 RECORD = {"number": 1, "image": "bot:1", "arguments": [], "drain_seconds": 5}
-OLD, NEW = "REDIS_URI=redis://bot:one@r/1\n", "REDIS_URI=redis://bot:two@r/1\n"
+OLD, NEW = {"REDIS_URI": "redis://bot:one@r/1"}, {"REDIS_URI": "redis://bot:two@r/1"}
 
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the directory of a host on which revision 1 of 'bot' serves, and nothing is running."""
     monkeypatch.setattr(store.systemd, "unit_states", states())
-    store.write_revision(str(tmp_path), "bot", RECORD, "A=1\n")
+    store.write_revision(str(tmp_path), "bot", RECORD, {"A": "1"})
     store.write_settings(str(tmp_path), {"bot": {"serving": 1}})
     return tmp_path
 
@@ -59,7 +60,7 @@ def test_a_written_revision_is_read_back(config: Path, monkeypatch: pytest.Monke
     (deployment,) = store.read(str(config), ["bot"]).values()
     (revision,) = deployment.revisions
     assert (deployment.settings, deployment.credentials_file) == ({"serving": 1}, None)
-    assert (revision.number, revision.record, revision.environment) == (1, RECORD, "A=1\n")
+    assert (revision.number, revision.record, revision.environment) == (1, RECORD, {"A": "1"})
     assert (revision.outcome, revision.endpoint, revision.snapshot) == (
         {"result": "served"},
         {"port": 8000},
@@ -102,7 +103,7 @@ def test_a_file_that_a_full_disk_cut_short_is_missing(config: Path, text: str) -
 
 def test_bytes_that_somebody_wrote_are_read(config: Path) -> None:
     (config / "bot/revisions/1/environment").write_bytes(b"A=\xff\n")
-    assert store.read(str(config), ["bot"])["bot"].revisions[0].environment == "A=\ufffd\n"
+    assert store.read(str(config), ["bot"])["bot"].revisions[0].environment == {"A": "\ufffd"}
 
 
 def test_a_revision_exists_completely_or_not_at_all(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +117,7 @@ def test_a_revision_exists_completely_or_not_at_all(config: Path, monkeypatch: p
     before = files(config)
     monkeypatch.setattr(store, "_write", full)
     with pytest.raises(OSError, match="full"):
-        store.write_revision(str(config), "bot", {**RECORD, "number": 2}, "A=2\n")
+        store.write_revision(str(config), "bot", {**RECORD, "number": 2}, {"A": "2"})
     assert files(config) == before
     assert not (config / "bot/revisions/.new").exists()
 
@@ -125,7 +126,7 @@ def test_remains_of_a_killed_run_are_replaced(config: Path) -> None:
     for directory in (".new", "2"):
         (config / "bot/revisions" / directory).mkdir()
         (config / "bot/revisions" / directory / "remains").write_text("")
-    store.write_revision(str(config), "bot", {**RECORD, "number": 2}, "A=2\n")
+    store.write_revision(str(config), "bot", {**RECORD, "number": 2}, {"A": "2"})
     assert files(config / "bot/revisions/2") == {"revision.json", "environment"}
     assert not (config / "bot/revisions/.new").exists()
 
@@ -224,7 +225,7 @@ def test_a_full_disk_shows_before_the_switch(config: Path, monkeypatch: pytest.M
 # Credentials
 
 
-def current(config: Path) -> str | None:
+def current(config: Path) -> Variables | None:
     return store.read(str(config), ["bot"])["bot"].credentials_file
 
 
@@ -244,12 +245,12 @@ def test_what_a_killed_run_staged_is_committed_or_dropped(config: Path) -> None:
     store.put_credentials(str(config), "bot")
     store.stage_credentials(str(config), "bot", NEW)
     store.settle_credentials(str(config), store.read(str(config), ["bot"])["bot"])
-    assert (config / "bot/credentials").read_text() == OLD
+    assert (config / "bot/credentials").read_text() == render(OLD)
     assert not (config / "bot/credentials.new").exists()
     store.stage_credentials(str(config), "bot", NEW)
     store.write_endpoint(str(config), "bot", 1, {"port": 8000, **_credentials.note(NEW)})
     store.settle_credentials(str(config), store.read(str(config), ["bot"])["bot"])
-    assert (config / "bot/credentials").read_text() == NEW
+    assert (config / "bot/credentials").read_text() == render(NEW)
     assert not (config / "bot/credentials.new").exists()
     store.put_credentials(str(config), "bot")
     store.drop_staged_credentials(str(config), "bot")
@@ -257,7 +258,7 @@ def test_what_a_killed_run_staged_is_committed_or_dropped(config: Path) -> None:
 
 @pytest.mark.parametrize(("here", "kept"), [(NEW, None), (None, NEW)])
 def test_a_dropped_switch_removes_only_credentials_that_it_staged(
-    config: Path, here: str | None, kept: str | None
+    config: Path, here: Variables | None, kept: Variables | None
 ) -> None:
     store.stage_credentials(str(config), "bot", NEW)
     staged = store.StagedSwitch(str(config))
@@ -343,7 +344,7 @@ def test_a_link_is_no_dump(tmp_path: Path) -> None:
 
 
 def test_what_is_removed(config: Path) -> None:
-    store.write_revision(str(config), "bot", {**RECORD, "number": 2}, "A=2\n")
+    store.write_revision(str(config), "bot", {**RECORD, "number": 2}, {"A": "2"})
     store.remove_revision(str(config), "bot", 1)
     store.remove_revision(str(config), "bot", 1)
     assert [revision.number for revision in store.read(str(config), ["bot"])["bot"].revisions] == [2]

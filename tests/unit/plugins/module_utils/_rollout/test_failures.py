@@ -63,7 +63,7 @@ def test_a_failure_has_the_end_of_the_log_without_secrets(monkeypatch: pytest.Mo
         return lines
 
     monkeypatch.setattr(failures.systemd, "journal", journal)
-    found = collect_failure("bot", 3, state(active="failed", exit_code=3), None, "KEY=s3cr3t-value\n", 12.5)
+    found = collect_failure("bot", 3, state(active="failed", exit_code=3), None, {"KEY": "s3cr3t-value"}, 12.5)
     assert asked == [("langgraph@bot.3.service", 100, 12.5)]
     assert (found["name"], found["revision"]) == ("bot", 3)
     assert len(found["log"]) == 20
@@ -84,6 +84,6 @@ def test_the_answer_of_the_server_is_part_of_the_cause(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(failures.systemd, "journal", lambda *_arguments: [])
     monkeypatch.setattr(failures.log_causes, "likely_cause", note)
-    collect_failure("bot", 3, state(active="active", exit_code=0), Answer(503, False), None)
-    collect_failure("bot", 3, state(active="failed", exit_code=1), None, None)
+    collect_failure("bot", 3, state(active="active", exit_code=0), Answer(503, False), {})
+    collect_failure("bot", 3, state(active="failed", exit_code=1), None, {})
     assert seen == [("active", 0, 503), ("failed", 1, None)]

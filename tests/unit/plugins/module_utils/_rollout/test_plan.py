@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import parse_rendered
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import Variables, parse_rendered
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.diff import content_differences, masked
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
     Content,
@@ -307,12 +307,12 @@ def test_no_value_is_shown(old: dict[str, str], new: dict[str, str], end: str, t
     assert not [value for value in (*old.values(), *new.values(), tail) if value in shown]
 
 
-OLD = "DATABASE_URI=postgres://bot:one@db/bot\nREDIS_URI=redis://bot:one@r:6379/1\n"
-ROTATED = OLD.replace("one", "two")
-REDIS_MOVED = OLD.replace("r:6379", "r:6380")
+OLD = {"DATABASE_URI": "postgres://bot:one@db/bot", "REDIS_URI": "redis://bot:one@r:6379/1"}
+ROTATED = {name: value.replace("one", "two") for name, value in OLD.items()}
+REDIS_MOVED = {**OLD, "REDIS_URI": "redis://bot:one@r:6380/1"}
 
 
-def with_credentials(number: int, credentials: str, **more: t.Any) -> Revision:
+def with_credentials(number: int, credentials: Variables, **more: t.Any) -> Revision:
     """A revision that runs with these credentials."""
     endpoint = {
         "address": "127.0.0.1",
@@ -323,20 +323,20 @@ def with_credentials(number: int, credentials: str, **more: t.Any) -> Revision:
     return up(number, endpoint=endpoint, **more)
 
 
-def host_of(credentials: str | None, *revisions: Revision) -> Deployment:
+def host_of(credentials: Variables | None, *revisions: Revision) -> Deployment:
     return replace(on_host(*revisions), credentials_file=credentials)
 
 
 # The wanted credentials and image, the file on the host, those of the serving revision -> the step.
-CREDENTIALS: dict[str, tuple[str, str, str | None, str, Step]] = {
+CREDENTIALS: dict[str, tuple[Variables, str, Variables | None, Variables, Step]] = {
     "the same": (OLD, "sha256:one", OLD, OLD, step("keep")),
-    "none are wanted": ("", "sha256:one", OLD, ROTATED, step("keep")),
+    "none are wanted": ({}, "sha256:one", OLD, ROTATED, step("keep")),
     "rotated": (ROTATED, "sha256:one", OLD, OLD, roll("credentials")),
     "another address": (REDIS_MOVED, "sha256:one", OLD, OLD, roll("address of Redis")),
     "rotated, and the file is that of another revision": (REDIS_MOVED, "sha256:one", ROTATED, OLD, roll("credentials")),
     "another address and image": (REDIS_MOVED, TWO, OLD, OLD, roll("image_id", "address of Redis")),
     "another image": (OLD, TWO, OLD, OLD, roll("image_id")),
-    "another image without credentials": ("", TWO, OLD, OLD, roll("image_id")),
+    "another image without credentials": ({}, TWO, OLD, OLD, roll("image_id")),
     # No container changes.
     "the file of an earlier version is missing": (
         OLD,
@@ -350,13 +350,15 @@ CREDENTIALS: dict[str, tuple[str, str, str | None, str, Step]] = {
 
 
 @pytest.mark.parametrize(("credentials", "image", "file", "has", "expected"), CREDENTIALS.values(), ids=CREDENTIALS)
-def test_credentials(credentials: str, image: str, file: str | None, has: str, expected: Step) -> None:
+def test_credentials(
+    credentials: Variables, image: str, file: Variables | None, has: Variables, expected: Step
+) -> None:
     item = replace(wanted(image), credentials=credentials)
     assert plan([item], {"bot": host_of(file, with_credentials(1, has))}, KEEP) == [expected]
 
 
 # Revision 2 was begun by a run that did not finish: its credentials, and whether its container may run.
-BEGUN: dict[str, tuple[str, dict[str, t.Any], int]] = {
+BEGUN: dict[str, tuple[Variables, dict[str, t.Any], int]] = {
     "stopped, with the same": (ROTATED, {"active": "inactive", "enabled": False}, 2),
     "stopped, with others": (OLD, {"active": "inactive", "enabled": False}, 2),
     "running, with the same": (ROTATED, {}, 2),
@@ -366,18 +368,18 @@ BEGUN: dict[str, tuple[str, dict[str, t.Any], int]] = {
     "starting by itself, with others": (OLD, {"active": "inactive", "enabled": True}, 3),
     "served": (ROTATED, {"outcome": SERVED}, 3),
     "without its record": (ROTATED, {"record": None}, 3),
-    "changed by hand": (ROTATED, {"environment": "A=7\n"}, 3),
+    "changed by hand": (ROTATED, {"environment": {"A": "7"}}, 3),
 }
 
 
 @pytest.mark.parametrize(("has", "more", "number"), BEGUN.values(), ids=BEGUN)
-def test_a_revision_that_was_begun(has: str, more: dict[str, t.Any], number: int) -> None:
+def test_a_revision_that_was_begun(has: Variables, more: dict[str, t.Any], number: int) -> None:
     begun = with_credentials(2, has, **{"image_id": TWO, "outcome": None, **more})
     item = replace(wanted(TWO), credentials=ROTATED)
     (planned,) = plan([item], {"bot": host_of(OLD, with_credentials(1, OLD), begun)}, KEEP)
     assert (planned.action, planned.revision, planned.new) == ("roll", number, number == 3)
     # Without credentials of its own a deployment does not compare them.
-    (planned,) = plan([replace(item, credentials="")], {"bot": host_of(OLD, with_credentials(1, OLD), begun)}, KEEP)
+    (planned,) = plan([replace(item, credentials={})], {"bot": host_of(OLD, with_credentials(1, OLD), begun)}, KEEP)
     assert planned.revision == (2 if has == OLD or number == 2 else 3)
 
 

@@ -75,13 +75,14 @@ def test_a_start(
     monkeypatch.setattr(start.health, "wait_until_stable", wait)
     monkeypatch.setattr(start, "collect_failure", lambda *arguments: arguments)
     clock.units["langgraph@bot.2.service"] = unit
-    found = t.cast("t.Any", start.start_and_wait("bot", Revision(2, endpoint=ENDPOINT), 300.0, 1.5, "A=1\n"))
+    found = t.cast("t.Any", start.start_and_wait("bot", Revision(2, endpoint=ENDPOINT), 300.0, 1.5, {"A": "1"}))
     assert clock.started == ["langgraph@bot.2.service"]
     if expected is None:
         assert found is None
     else:
-        name, number, state, got, secrets, begun = found
-        assert (name, number, state.active, got, secrets) == ("bot", 2, *expected, "A=1\n")
+        name, number, state, got, secrets, begun, memory = found
+        assert (name, number, state.active, got, secrets) == ("bot", 2, *expected, {"A": "1"})
+        assert memory == ""
         # The log is read from the start on, so it is the time of day.
         assert begun > 1e9
     if asked:
@@ -92,7 +93,7 @@ def test_a_start(
 def test_a_container_without_an_address_is_not_asked(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start, "collect_failure", lambda *_arguments: {"failed": True})
     clock.units["langgraph@bot.2.service"] = [(0, "active")]
-    assert start.start_and_wait("bot", Revision(2), 300.0, 0, "") == {"failed": True}
+    assert start.start_and_wait("bot", Revision(2), 300.0, 0, {}) == {"failed": True}
 
 
 def running(*numbers: int, active: str = "active") -> Deployment:
