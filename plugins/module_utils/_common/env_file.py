@@ -48,13 +48,14 @@ def parse_env_file(text: str) -> dict[str, str]:
             raise EnvFileError(f"line {number} is not NAME=value")
         if name in variables:
             raise EnvFileError(f"line {number} sets {name} a second time")
-        variables[name] = _unquote(value.strip(), number)
+        variables[name] = _unquote(value, number)
     return variables
 
 
 def _unquote(value: str, number: int) -> str:
-    if value[:1] not in ("'", '"'):
-        return re.split(r"\s+#", value, maxsplit=1)[0].rstrip()
+    if value.strip()[:1] not in ("'", '"'):
+        return re.split(r"\s+#", value, maxsplit=1)[0].strip()
+    value = value.strip()
     quoted = _QUOTED.match(value)
     rest = value[quoted.end() :].strip() if quoted else ""
     if not quoted or (rest and not rest.startswith("#")):

@@ -188,7 +188,16 @@ def described(name: str) -> dict[str, t.Any]:
         "reasons": ["variable A", "variable B"],
     }
     address = {"proxy": "haproxy", "port": 8123, "bind_address": "127.0.0.1", "hostname": None, "prefix": None}
-    return {"name": name, "serving": 1, "since": "now", "tls": False, **address, "revisions": [revision]}
+    health = {"name": name, "url": "http://127.0.0.1:8123", "host": None}
+    return {
+        "name": name,
+        "serving": 1,
+        "since": "now",
+        "tls": False,
+        **address,
+        "health": health,
+        "revisions": [revision],
+    }
 
 
 @pytest.fixture

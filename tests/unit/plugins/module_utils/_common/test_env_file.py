@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import (
@@ -154,6 +154,8 @@ LINES = st.lists(
 
 
 @given(LINES)
+@example(["A = # no value"])
+@example(["A=# no comment"])
 def test_dotenv_reads_the_same(lines: list[str]) -> None:
     """Whatever is accepted here. python-dotenv accepts more: it skips what it cannot parse, and takes the last of two values."""
     dotenv = pytest.importorskip("dotenv")
