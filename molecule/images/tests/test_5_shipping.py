@@ -94,7 +94,7 @@ def test_a_spool_directory_that_another_user_has_made_is_refused(fleet, large, p
     parent = SPOOL.rpartition("/")[0]
     fleet.on(HOST, "sh", "-c", f"rm -rf {parent} && install -d {parent} && {plant.format(spool=SPOOL)}")
     try:
-        says = f"the spool directory '{SPOOL}' cannot be trusted"
+        says = f"the directory '{SPOOL}' cannot be trusted"
         done = fleet.play(hosts=(HOST,), **large)
         assert done.returncode != 0
         assert says in flat(done.stdout), done.stdout

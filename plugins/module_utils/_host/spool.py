@@ -97,7 +97,7 @@ def _is_private(gid: int) -> bool:
 
 def _refusal(path: str, why: str) -> SpoolError:
     return SpoolError(
-        f"the spool directory '{path}' cannot be trusted: {why}; check what is there, then remove it or correct its "
+        f"the directory '{path}' cannot be trusted: {why}; check what is there, then remove it or correct its "
         f"owner and mode{_another_place()}"
     )
 

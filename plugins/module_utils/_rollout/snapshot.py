@@ -17,7 +17,7 @@ import subprocess
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
-from ansible_collections.selfhost.langgraph.plugins.module_utils._host import disk
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import disk, spool
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Revision
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.start import BringUpError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
@@ -52,6 +52,11 @@ def take_snapshot(database_uri: str, path: str) -> None:
         raise SnapshotError("pg_dump is missing: install postgresql-client on the host")
     parts: dict[str, t.Any] = dict(psycopg.conninfo.conninfo_to_dict(database_uri))
     directory, staged = os.path.dirname(path), f"{path}.new"
+    try:
+        # Somebody else who can write there could make root write the dump over another file.
+        spool.check(directory)
+    except spool.SpoolError as error:
+        raise SnapshotError(str(error)) from error
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)
         _sweep(directory)

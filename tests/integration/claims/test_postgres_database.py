@@ -272,7 +272,7 @@ def test_another_aes_key_is_refused_over_all_hosts(postgres_server: PostgresServ
     before = postgres_server.snapshot()
     for other in (["other"], []):
         refused(
-            claim(postgres_server, entries("a", aes_keys=other)), "langgraph_aes_key", "it is not the one that", "'a'"
+            claim(postgres_server, entries("a", aes_keys=other)), "langgraph_aes_key", "it is not the key that", "'a'"
         )
     assert postgres_server.snapshot() == before
     assert done(claim(postgres_server, entries("a", aes_keys=["other"], accept_new_aes_key=True))) == ["remember"]

@@ -88,7 +88,7 @@ def test_occupied_and_known_numbers_are_passed_over(redis_server: RedisServer) -
         (entries("z"), [("z", 1)], "redis_db", ["belongs to 'a'"]),
         (entries("b", "b"), [], "name", ["twice"]),
         (entries("B"), [], "name", ["lower-case"]),
-        (entries("b" * 64), [], "name", ["63"]),
+        (entries("b" * 64), [], "name", ["up to 62"]),
         (entries("b", "c", redis_db=7), [], "redis_db", ["requested by 'b'"]),
         (entries("default"), [], "name", ["default user"]),
         (entries(ADMIN), [], "name", ["administrator"]),

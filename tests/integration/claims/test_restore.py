@@ -72,20 +72,39 @@ def dump(postgres_server: PostgresServer) -> str:
     return file
 
 
-def test_a_restore_as_the_role(postgres_server: PostgresServer, dump: str) -> None:
+def rotate(server: PostgresServer) -> dict[str, t.Any]:
+    """Rotate the password; return the entry that claims it: the role itself can no longer log in, its second login can."""
+    entry = {**BOT, "password": "the-password-after-it", "logins_in_use": ["support_bot"]}
+    claim(server, entry, owner="o" * 22)
+    entry |= {"logins_in_use": ["support_bot.b"], "retire": True}
+    claim(server, entry, owner="o" * 22)
+    assert server.query("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'support_bot'") == [(False,)]
+    server.query("DROP DATABASE support_bot")
+    return entry
+
+
+@pytest.mark.parametrize("rotated", [False, True], ids=["first password", "after a rotation"])
+def test_a_restore_as_the_role(postgres_server: PostgresServer, dump: str, rotated: bool) -> None:
+    entry = rotate(postgres_server) if rotated else {**BOT, "logins_in_use": []}
     made = claim(postgres_server, {"name": "support-bot", "extensions": BOT["extensions"]}, take_over=True)
     assert made["databases"]["support-bot"]["redis_db"] == 3
-    postgres_server.query("ALTER ROLE support_bot PASSWORD 'for-the-restore'")  # psql's \\password
+    # As on the page, the second one for psql's \\password.
+    postgres_server.query("ALTER ROLE support_bot LOGIN")
+    postgres_server.query("ALTER ROLE support_bot PASSWORD 'for-the-restore'")
     way = ["--host=127.0.0.1", "--username=support_bot", "--dbname=support_bot"]
     run(postgres_server, "pg_restore", [*documented("pg_restore"), *way, dump], PGPASSWORD="for-the-restore")
     assert planted_ran_as(postgres_server) == {"support_bot"}
     assert postgres_server.query("SELECT rolsuper FROM pg_roles WHERE rolname = 'support_bot'") == [(False,)]
-    again = claim(postgres_server, {**BOT, "logins_in_use": []}, owner="o" * 22)
-    assert [action.get("what") for action in again["actions"]] == [["password"]]
-    with psycopg.connect(postgres_server.uri("support_bot", PASSWORD, "support_bot")) as connection:
+    again = claim(postgres_server, entry, owner="o" * 22)
+    assert rotated or [action.get("what") for action in again["actions"]] == [["password"]]
+    login = again["databases"]["support-bot"]["login"]
+    assert login == ("support_bot.b" if rotated else "support_bot")
+    with psycopg.connect(postgres_server.uri(login, entry["password"], "support_bot")) as connection:
         assert connection.execute("SELECT count(*) FROM thread WHERE path <@ 'a'").fetchone() == (50,)
         owner = "SELECT tableowner FROM pg_tables WHERE tablename = 'thread'"
         assert connection.execute(owner).fetchone() == ("support_bot",)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(postgres_server.uri("support_bot", "for-the-restore", "support_bot"))
     claims = run_module("postgres_database_info", postgres_server.login())["claims"]
     assert [(item["redis_db"], item["owner"]) for item in claims] == [(3, "o" * 22)]
 

@@ -82,8 +82,9 @@ def test_the_environment_is_not_logged() -> None:
 @pytest.mark.parametrize("file", ["rollout", "rollback"])
 def test_the_role_passes_every_option(file: str) -> None:
     """An option that the role forgot would silently have its default."""
-    task = yaml.safe_load((ROOT / f"roles/langgraph/tasks/{file}.yml").read_text())[0]
-    (module,) = (key for key in task if key.startswith("selfhost.langgraph."))
+    tasks = yaml.safe_load((ROOT / f"roles/langgraph/tasks/{file}.yml").read_text())
+    module = f"selfhost.langgraph.deployment_{file}"
+    (task,) = (task for task in tasks if module in task)
     spec = arguments(module.rpartition(".")[2])
     # A rollback is of one deployment; dumps go with the database alone, by the playbook remove.
     assert set(task[module]) == set(spec) - {"rollback": {"parallel"}, "rollout": {"remove_dumps"}}[file]

@@ -114,7 +114,7 @@ def test_what_another_may_have_planted_is_refused(spool: Path, plant: t.Callable
         with pytest.raises(SpoolError) as refused:
             function()
         text = str(refused.value)
-        assert text.startswith(f"the spool directory '{spool}' cannot be trusted: ")
+        assert text.startswith(f"the directory '{spool}' cannot be trusted: ")
         assert why.format(parent=spool.parent, above=spool.parent.parent) in text
         assert text.endswith("; check what is there, then remove it or correct its owner and mode")
         assert "\n" not in text

@@ -57,7 +57,7 @@ def test_a_written_revision_is_read_back(config: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(
         store.systemd, "unit_states", states(langgraph_bot_1="active", langgraph_drain_bot_1="activating")
     )
-    (deployment,) = store.read(str(config), ["bot"]).values()
+    deployment = store.read(str(config), ["bot"])["bot"]
     (revision,) = deployment.revisions
     assert (deployment.settings, deployment.credentials_file) == ({"serving": 1}, None)
     assert (revision.number, revision.record, revision.environment) == (1, RECORD, {"A": "1"})

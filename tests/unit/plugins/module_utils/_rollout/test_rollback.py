@@ -25,7 +25,7 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rev
     content,
 )
 
-IMAGES = {"sha256:one", "sha256:two"}
+IMAGES = ("sha256:one", "sha256:two")
 CREDENTIALS = "DATABASE_URI=postgres://bot:one@db/bot\nREDIS_URI=redis://bot:one@r/1\n"
 PARAMS = {"revision": None, "allow_schema_mismatch": False, "snapshot_dir": None}
 
@@ -309,13 +309,15 @@ def roll_back(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., list[Wanted]]:
         drifted["is"] = drift
         given = {**PARAMS, "name": name, **params}
 
-        def carry_out(wanted: t.Any, options: t.Any, client: t.Any, *, check_mode: bool) -> t.Any:
-            return wanted(found), options, client, check_mode
+        calls: list[t.Any] = []
+
+        def carry_out(wanted: t.Any, options: t.Any, client: t.Any, *, check_mode: bool) -> None:
+            calls.append((options, client, check_mode, wanted(found)))
 
         monkeypatch.setattr(rollback, "carry_out", carry_out)
-        wanted, options, client, checked = t.cast("t.Any", rollback.roll_back(given, check_mode=check_mode))
-        assert (options, client, checked) == (given, "client", check_mode)
-        return wanted
+        rollback.roll_back(given, check_mode=check_mode)
+        assert [call[:3] for call in calls] == [(given, "client", check_mode)]
+        return t.cast("list[Wanted]", calls[0][3])
 
     return run
 

@@ -150,3 +150,13 @@ def test_a_host_without_psycopg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(_schema, "PSYCOPG_IMPORT_ERROR", ImportError())
     with pytest.raises(snapshot.SnapshotError, match="^the Python library psycopg is missing on the host$"):
         snapshot.take_snapshot(URI, str(tmp_path / "one.dump"))
+
+
+def test_a_directory_of_somebody_else_gets_no_dump(pg_dump: t.Callable[[str], Path], tmp_path: Path) -> None:
+    path = tmp_path / "dumps/bot/before-revision-2.dump"
+    note = pg_dump('echo dump >"$file"\n')
+    path.parent.mkdir(parents=True)
+    path.parent.chmod(0o777)
+    with pytest.raises(snapshot.SnapshotError, match="the directory '.*' cannot be trusted: others may write"):
+        snapshot.take_snapshot(URI, str(path))
+    assert (note.exists(), list(path.parent.iterdir())) == (False, [])

@@ -30,7 +30,7 @@ class FakePostgres:
     def execute(self, statement: t.Any, values: t.Any = None) -> None:
         text = statement if isinstance(statement, str) else statement.as_string(None)
         text = " ".join(re.sub(r"'SCRAM-SHA-256\$[^']*'", "VERIFIER", text).split())
-        self.done.append(text if values is None else f"{text.split(' FROM ')[0]} {values}")
+        self.done.append(text if values is None else f"{text.partition(' FROM ')[0]} {values}")
 
 
 def done(*needs: Need, close: t.Sequence[str] = (), as_superuser: bool = True) -> list[str]:

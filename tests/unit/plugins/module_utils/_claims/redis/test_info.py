@@ -42,9 +42,9 @@ def inspect(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]
     monkeypatch.setattr(info, "read_state", lambda _server, names: STATE if names == [] else None)
 
     def run(
-        clients: t.Any = "", users: t.Any = (), known: t.Any = None, answer: dict[str, t.Any] = ANSWER
+        clients: t.Any = "", users: t.Any = (), known: t.Any = None, answer: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
-        server = t.cast("t.Any", FakeServer(answer, clients, users))
+        server = t.cast("t.Any", FakeServer(answer or ANSWER, clients, users))
         return info.inspect(server, {**PARAMS, "known_claims": known}, False)
 
     return run
