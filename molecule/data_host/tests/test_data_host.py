@@ -62,6 +62,12 @@ def address(name: str) -> str:
     return docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
 
 
+def site(*hosts: t.Any, **variables: t.Any) -> subprocess.CompletedProcess[str]:
+    """Run the playbook site, only on these hosts if there are some."""
+    limit = ("--limit", ",".join(host.name for host in hosts)) if hosts else ()
+    return run_playbook(INVENTORY, "selfhost.langgraph.site", limit, variables)
+
+
 def answer(machine: str, server: str, port: int) -> bytes:
     """Return a server's answer to the first bytes from a machine."""
     return bytes.fromhex(docker("exec", machine, "python3", "-c", ASK, server, str(port), HELLO[port][0].hex()))
@@ -105,7 +111,7 @@ def test_a_strange_machine_is_refused(test_host, data, stranger):
 @pytest.mark.essential
 def test_the_data_host_alone_keeps_what_the_other_needs(test_host, data):
     """The play reads the address of the other host, which is not part of the play."""
-    done = run_playbook(INVENTORY, "selfhost.langgraph.site", ("--limit", data.name), {})
+    done = site(data)
     assert done.returncode == 0, done.stdout
     assert "changed=0" in done.stdout, done.stdout
     assert test_host.client("healthy", "10", f"http://127.0.0.1:{PORT}") < 10
@@ -121,16 +127,16 @@ def test_a_host_that_the_data_host_does_not_know_is_refused_before_anything_chan
     place = address(data.name)
     assert data.wait_until(lambda: answer(test_host.name, place, POSTGRES) == b"", 10)
     try:
-        refused = run_playbook(INVENTORY, "selfhost.langgraph.site", ("--limit", test_host.name), {})
+        refused = site(test_host)
         assert refused.returncode != 0
         said = " ".join((refused.stdout + refused.stderr).split())
         assert f"--limit {test_host.name},{data.name}" in said, said
         assert "changed=0" in refused.stdout, refused.stdout
     finally:
-        both = run_playbook(INVENTORY, "selfhost.langgraph.site", ("--limit", f"{test_host.name},{data.name}"), {})
+        both = site(test_host, data)
     assert both.returncode == 0, both.stdout
     assert answer(test_host.name, place, POSTGRES) == HELLO[POSTGRES][1]
-    alone = run_playbook(INVENTORY, "selfhost.langgraph.site", ("--limit", test_host.name), {})
+    alone = site(test_host)
     assert alone.returncode == 0, alone.stdout
     assert "changed=0" in alone.stdout, alone.stdout
 
@@ -139,11 +145,9 @@ def test_two_control_nodes_at_one_data_host(test_host):
     """The second run waits for the first, and has nothing left to do."""
     before = test_host.settings(NAME)["serving"]
     (deployment,) = yaml.safe_load((INVENTORY / "group_vars/all.yml").read_text())["langgraph_deployments"]
-    wanted = {"langgraph_deployments": [{**deployment, "env": {"TWICE": "yes"}}]}
+    wanted = [{**deployment, "env": {"TWICE": "yes"}}]
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        runs = [
-            pool.submit(run_playbook, INVENTORY, "selfhost.langgraph.site", (), wanted) for _control_node in range(2)
-        ]
+        runs = [pool.submit(site, langgraph_deployments=wanted) for _control_node in range(2)]
         done = [run.result() for run in runs]
     assert [run.returncode for run in done] == [0, 0], done[0].stdout + done[1].stdout
     assert test_host.settings(NAME)["serving"] == before + 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from conftest import ADMIN
 
 SOCKET, GATEWAY, PORT = "/run/langgraph-redis/redis.sock", "172.29.0.1", 6390
 pytestmark = pytest.mark.essential
@@ -21,8 +22,7 @@ def implementation(test_host) -> str:
 @pytest.fixture(scope="module")
 def administrator(implementation) -> str:
     """Return the command of the administrator."""
-    login = "--user langgraph-admin -a $(cat /etc/langgraph-redis/admin.password)"
-    return f"{implementation}-cli -s {SOCKET} --no-auth-warning {login}"
+    return ADMIN.replace("redis-cli", f"{implementation}-cli")
 
 
 @pytest.fixture(scope="module")

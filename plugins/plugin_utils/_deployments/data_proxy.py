@@ -260,9 +260,8 @@ def not_accepted(listeners: t.Iterable[Facts], refused_by: t.Collection[str], ho
 
 def _no_access(server: str, host: str) -> str:
     return (
-        f"{server} has the Redis or Postgres of {host} and closes its connections: it accepts the hosts of its own last run, and only while "
-        "its services run; "
-        f"run the play on both, with --limit {host},{server}"
+        f"{server} has the Redis or Postgres of {host} and closes its connections: it accepts the hosts of its own last run,"
+        f" and only while its services run; run the play on both, with --limit {host},{server}"
     )
 
 
