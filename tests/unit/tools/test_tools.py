@@ -11,6 +11,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 
 Tool = t.Callable[[str], t.Any]
 
@@ -120,3 +121,12 @@ def test_a_host_that_does_not_boot(tool: Tool, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(hosts, "_state", lambda _name: "starting")
     with pytest.raises(SystemExit, match="one does not boot: systemctl reports 'starting'"):
         hosts.reboot("one")
+
+
+def test_a_host_is_started_with_options_of_the_command() -> None:
+    """Only docker's command knows systempaths; the API of the engine refuses it as an invalid --security-opt."""
+    tasks = yaml.safe_load((Path(__file__).parents[2] / "hosts/tasks/up.yml").read_text(encoding="utf-8"))
+    by_module = [task for task in tasks if "community.docker.docker_container" in task]
+    assert [task["name"] for task in by_module if "systempaths" in str(task)] == []
+    (created,) = [task for task in tasks if "systempaths" in str(task)]
+    assert "'docker', 'run'" in created["ansible.builtin.command"]["argv"]
