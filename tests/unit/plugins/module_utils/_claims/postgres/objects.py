@@ -10,6 +10,8 @@ import dataclasses
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.comment import encode_claim_comment
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import Logins
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import Need
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.scram import make_verifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import (
     Database,
@@ -61,3 +63,8 @@ def server(*objects: Role | Database, **changes: t.Any) -> ServerState:
 def entry(name: str = "a", **more: t.Any) -> dict[str, t.Any]:
     """Return a present deployment of the module's list."""
     return {"name": name, "password": "p", "connection_limit": -1, "extensions": [], **more}
+
+
+def need_for(wanted: t.Mapping[str, t.Any], logins: Logins, **fields: t.Any) -> Need:
+    """Return what a deployment of the module's list lacks."""
+    return Need(wanted["name"], wanted, logins, **fields)

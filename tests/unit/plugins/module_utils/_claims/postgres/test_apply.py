@@ -16,7 +16,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.apply import apply_plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import Logins
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import FORBIDDEN, Need, Plan
-from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._claims.postgres.objects import entry
+from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._claims.postgres.objects import (
+    entry,
+    need_for,
+)
 
 COMMENT = '\'{"selfhost.langgraph": {"deployment": "a"}}\''
 
@@ -46,7 +49,7 @@ def done(*needs: Need, close: t.Sequence[str] = (), as_superuser: bool = True) -
 
 
 def need(name: str = "a", logins: Logins | None = None, **fields: t.Any) -> Need:
-    return Need(entry(name), logins or Logins(name), **fields)
+    return need_for(entry(name), logins or Logins(name), **fields)
 
 
 @pytest.fixture(autouse=True)
@@ -111,9 +114,9 @@ def test_changes_of_a_role(what: list[str], statement: str) -> None:
 
 
 def test_a_limit_of_connections() -> None:
-    limited = Need(entry(connection_limit=96), Logins("a"), change_role=["connection_limit"])
+    limited = need_for(entry(connection_limit=96), Logins("a"), change_role=["connection_limit"])
     assert done(limited) == ['ALTER ROLE "a" WITH CONNECTION LIMIT 96']
-    plain = Need({"name": "a", "password": "p"}, Logins("a"), change_role=["connection_limit"])
+    plain = need_for({"name": "a", "password": "p"}, Logins("a"), change_role=["connection_limit"])
     assert done(plain) == ['ALTER ROLE "a" WITH CONNECTION LIMIT -1']
 
 

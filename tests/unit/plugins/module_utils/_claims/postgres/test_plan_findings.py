@@ -18,6 +18,7 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._cla
     comment,
     database,
     entry,
+    need_for,
     role,
     second,
     server,
@@ -32,7 +33,7 @@ def need_of(state: ServerState, wanted: dict[str, t.Any] | None = None, **more: 
 def test_what_is_complete_needs_nothing() -> None:
     need = need_of(server(role(), second(), database()))
     assert need.actions() == []
-    assert need == Need(entry(), Logins("a"))
+    assert need == need_for(entry(), Logins("a"))
     # A limit may be lowered unless the entry says otherwise.
     assert need_of(server(role(limit=200), database()), entry(connection_limit=96)).change_role == ["connection_limit"]
     # Without a limit in the entry there is none.
@@ -53,7 +54,7 @@ def test_a_new_deployment_in_the_order_of_its_actions() -> None:
 
 
 def test_all_actions_in_their_order() -> None:
-    need = Need(
+    need = need_for(
         entry("b-c"),
         Logins("b_c", retire=("b_c.b",)),
         create_role=True,

@@ -22,6 +22,7 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._cla
     comment,
     database,
     entry,
+    need_for,
     role,
     second,
     server,
@@ -33,8 +34,8 @@ EMPTY = Plan([], [])
 def test_result_of_a_plan() -> None:
     """A deployment without changes keeps what its comment records."""
     held = comment("b-c", redis_number=3, extensions={"vector": "0.8"})
-    new = Need(entry(), Logins("a"), create_role=True, claim_comment={"deployment": "a", "redis_number": 7})
-    same = Need(entry("b-c"), Logins("b_c.b", retire=("x",), retiring=("b_c",)))
+    new = need_for(entry(), Logins("a"), create_role=True, claim_comment={"deployment": "a", "redis_number": 7})
+    same = need_for(entry("b-c"), Logins("b_c.b", retire=("x",), retiring=("b_c",)))
     plan = Plan([new, same], [])
     found = result_of(plan, server(role("b_c", comment=held)))
     assert found["databases"] == {
@@ -63,14 +64,14 @@ def test_result_of_a_plan() -> None:
 
 
 def test_result_without_changes() -> None:
-    found = result_of(Plan([Need(entry(), Logins("a"))], []), server(role()))
+    found = result_of(Plan([need_for(entry(), Logins("a"))], []), server(role()))
     assert (found["changed"], found["actions"], found["databases"]["a"]["changed"]) == (False, [], False)
-    assert result_of(Plan([Need(entry(), Logins("a"))], []), server())["databases"]["a"]["redis_db"] is None
+    assert result_of(Plan([need_for(entry(), Logins("a"))], []), server())["databases"]["a"]["redis_db"] is None
     assert result_of(Plan([], ["template1"]), server())["changed"] is True
 
 
 def test_diff_of_a_new_deployment_hides_the_password() -> None:
-    new = Need(entry(extensions=["vector"]), Logins("a", set_password=True), create_role=True, create_database=True)
+    new = need_for(entry(extensions=["vector"]), Logins("a", set_password=True), create_role=True, create_database=True)
     new.extensions, new.claim_comment = ["vector"], {"deployment": "a"}
     assert diff_of(Plan([new], [])) == {
         "before": {"a": {}},
@@ -89,14 +90,14 @@ def test_diff_of_a_new_deployment_hides_the_password() -> None:
 @pytest.mark.parametrize(
     ("need", "shown"),
     [
-        (Need(entry(), Logins("a"), change_role=["login"]), {"change_role": ["login"]}),
+        (need_for(entry(), Logins("a"), change_role=["login"]), {"change_role": ["login"]}),
         (
-            Need(entry(), Logins("a", set_password=True), change_role=["password"]),
+            need_for(entry(), Logins("a", set_password=True), change_role=["password"]),
             {"change_role": ["password"], "password": "(hidden)"},
         ),
-        (Need(entry(), Logins("a"), create_role=True), {"create_role": "a", "password": "(hidden)"}),
-        (Need(entry(), Logins("a", retire=("a.b",))), {"retire_login": "a.b"}),
-        (Need(entry(), Logins("a"), change_database=["public"]), {"change_database": ["public"]}),
+        (need_for(entry(), Logins("a"), create_role=True), {"create_role": "a", "password": "(hidden)"}),
+        (need_for(entry(), Logins("a", retire=("a.b",))), {"retire_login": "a.b"}),
+        (need_for(entry(), Logins("a"), change_database=["public"]), {"change_database": ["public"]}),
     ],
 )
 def test_diff_of_one_change(need: Need, shown: dict[str, t.Any]) -> None:
@@ -104,7 +105,7 @@ def test_diff_of_one_change(need: Need, shown: dict[str, t.Any]) -> None:
 
 
 def test_diff_of_nothing_and_of_the_server() -> None:
-    assert diff_of(Plan([Need(entry(), Logins("a"))], [])) == {"before": {}, "after": {}}
+    assert diff_of(Plan([need_for(entry(), Logins("a"))], [])) == {"before": {}, "after": {}}
     assert diff_of(Plan([], ["postgres"])) == {
         "before": {"revoke_public": {}},
         "after": {"revoke_public": ["postgres"]},

@@ -106,7 +106,7 @@ def test_diff_of_a_new_user_names_every_part_and_hides_the_password() -> None:
 def test_diff_of_a_changed_user_has_only_what_changes() -> None:
     plan = Plan(dbs={"b": 2}, fresh={}, users=[(B, ["enabled", "password", "commands"])])
     assert diff_of(plan) == {
-        "before": {"b": {"enabled": "(other)", "password": "(other)", "commands": "(other)"}},
+        "before": {"b": {"enabled": "(previous)", "password": "(previous)", "commands": "(previous)"}},
         "after": {"b": {"enabled": True, "password": "(hidden)", "commands": " ".join(B.commands())}},
     }
     assert diff_of(Plan(dbs={}, fresh={})) == {"before": {}, "after": {}}

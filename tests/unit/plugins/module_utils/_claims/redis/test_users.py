@@ -69,7 +69,8 @@ def run(
     entries: t.Sequence[dict[str, t.Any]] = ({"name": "a"},),
     addresses: t.Sequence[str] | None = None,
 ) -> None:
-    apply(t.cast("t.Any", server), wanted, state, entries, addresses)
+    ending = to_end(wanted, state, entries, addresses)
+    apply(t.cast("t.Any", server), wanted, state, entries, ending, addresses)
 
 
 def test_channels_in_the_list_and_on_the_server_are_compared() -> None:
