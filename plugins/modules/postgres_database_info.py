@@ -29,6 +29,30 @@ options:
         because rows can only be counted from inside.
     type: bool
     default: false
+  names:
+    description:
+      - Deployments of which the owner is checked. RV(foreign) has a line for each that belongs to another inventory.
+    type: list
+    elements: str
+    default: []
+  owner:
+    description: Fingerprint of the inventory that asks, as of O(selfhost.langgraph.postgres_database#module:owner).
+    type: str
+  previous_owners:
+    description: Fingerprints of the same inventory with its previous secret keys.
+    type: list
+    elements: str
+    default: []
+  take_over:
+    description: Whether the claims of other inventories are accepted.
+    type: bool
+    default: false
+  fail_if_unavailable:
+    description:
+      - If V(false), a server that cannot be reached, or a missing client library, is reported in RV(unavailable), and there are no
+        other results.
+    type: bool
+    default: true
 seealso:
   - module: selfhost.langgraph.postgres_database
   - module: selfhost.langgraph.redis_database
@@ -43,9 +67,20 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+unavailable:
+  description: Why the claims could not be read, with O(fail_if_unavailable=false); null if they were read.
+  returned: success
+  type: str
+  sample: null
+foreign:
+  description: One line for each of O(names) that belongs to another inventory, with the remedy.
+  returned: if the claims were read
+  type: list
+  elements: str
+  sample: []
 claims:
   description: The deployments, sorted by name.
-  returned: success
+  returned: if the claims were read
   type: list
   elements: dict
   contains:
@@ -99,12 +134,12 @@ orphans:
     - {kind: database_without_claim, name: null, database: wiki}
 max_connections:
   description: How many connections the server accepts.
-  returned: success
+  returned: if the claims were read
   type: int
   sample: 100
 server_version:
   description: Version of the server, as in C(server_version_num).
-  returned: success
+  returned: if the claims were read
   type: int
   sample: 170006
 """
@@ -122,11 +157,19 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible
 def main() -> None:
     """Run the module."""
     module = UnloggedModule(
-        argument_spec={**POSTGRES_ARGS, "sizes": {"type": "bool", "default": False}},
+        argument_spec={
+            **POSTGRES_ARGS,
+            "sizes": {"type": "bool", "default": False},
+            "names": {"type": "list", "elements": "str", "default": []},
+            "owner": {"type": "str"},
+            "previous_owners": {"type": "list", "elements": "str", "default": []},
+            "take_over": {"type": "bool", "default": False},
+            "fail_if_unavailable": {"type": "bool", "default": True},
+        },
         mutually_exclusive=POSTGRES_EXCLUSIVE,
         supports_check_mode=True,
     )
-    run_module(module, inspect)
+    run_module(module, inspect, optional=not module.params["fail_if_unavailable"])
 
 
 if __name__ == "__main__":

@@ -60,6 +60,11 @@ def test_another_inventory_is_refused_and_nothing_changes(test_host, group_vars,
         inventory.get("langgraph_environment", ""),
     )
     refused(test_host.play(**inventory), ours, theirs)
+    redis = test_host.host.check_output("cat /etc/langgraph-redis/langgraph.conf")
+    done = test_host.site(redis_settings={"maxclients": 4999}, **inventory)
+    refused(done, ours, theirs)
+    assert "changed=0 " in done.stdout
+    assert test_host.host.check_output("cat /etc/langgraph-redis/langgraph.conf") == redis
     refused(test_host.remove(NAME, **inventory), ours, theirs)
     refused(test_host.remove(NAME, confirm=NAME, **inventory), ours, theirs)
     stopped = [{**item, "state": "absent"} for item in group_vars["langgraph_deployments"] if item["name"] == NAME]

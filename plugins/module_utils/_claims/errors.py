@@ -18,6 +18,10 @@ class ClaimError(Exception):
     """The server cannot be used as requested; the message is shown to the user."""
 
 
+class Unavailable(ClaimError):
+    """The server cannot be reached, or it does not accept the login."""
+
+
 class Refused(ClaimError, _problems.Refused):
     """The request was refused, and nothing was changed."""
 

@@ -54,3 +54,21 @@ def test_postgres_database_info(postgres_server: PostgresServer) -> None:
         {"kind": "role_without_database", "name": "b", "database": None},
         {"kind": "database_without_claim", "name": None, "database": "wiki"},
     ]
+
+
+def test_owners_and_a_server_that_is_unavailable(postgres_server: PostgresServer) -> None:
+    login = postgres_server.login()
+    run_module("postgres_database", {**login, "owner": "them", "databases": [{"name": "a", "password": "a" * 8}]})
+    asked = {"names": ["a", "b"], "owner": "us", "fail_if_unavailable": False}
+    result = run_module("postgres_database_info", {**login, **asked})
+    assert [line.partition(";")[0] for line in result["foreign"]] == [
+        "deployment 'a', option 'name': its claim belongs to another inventory: its owner is them, ours is us"
+    ]
+    assert result["unavailable"] is None
+    nowhere = {"login_host": "127.0.0.1", "login_port": 1, "login_timeout": 2}
+    result = run_module("postgres_database_info", {**nowhere, **asked})
+    assert "cannot use Postgres" in result["unavailable"]
+    assert (result.get("failed", False), "claims" in result) == (False, False)
+    assert run_module("postgres_database_info", nowhere)["failed"]
+    stranger = {"peer_user": "nobody-of-this-name", **asked}
+    assert "does not exist on this host" in run_module("postgres_database_info", stranger)["unavailable"]

@@ -40,7 +40,7 @@ def fleet(tmp_path: Path) -> Fleet:
         "postgres_cluster_info": {"problems": [], "ours": {"version": 17, "max_connections": 800}},
         "docker_engine_info": {"found": True, "running": True, "installed_for_deployments": True},
         "registry_image_info": {"images": images},
-        "postgres_database_info": {"claims": []},
+        "postgres_database_info": {"claims": [], "foreign": [], "unavailable": None},
         "redis_database": {
             "databases": {name: {"redis_db": number, "retiring": None} for number, name in enumerate(names, 1)},
             "server": "s",
@@ -131,6 +131,25 @@ def test_one_deployment(fleet: Fleet) -> None:
     assert asked_for(fleet, "redis_database", "databases") == [["other"]] * 2
     assert asked_for(fleet, "postgres_database", "databases") == [["other"]] * 2
     assert asked_for(fleet, "deployment_rollout", "deployments") == [["other"]] * 2
+
+
+def test_deployments_of_another_inventory_change_nothing(fleet: Fleet) -> None:
+    """The roles of Docker, Redis and Postgres do not run either: their settings would be those of the wrong inventory."""
+    line = "deployment 'bot', option 'name': its claim belongs to another inventory: its owner is them, ours is us; x"
+    fleet.answers["postgres_database_info"] = {"claims": [], "foreign": [line], "unavailable": None}
+    code, output = run(fleet)
+    assert code != 0
+    assert line in output
+    (call, *_others) = fleet.asked("postgres_database_info")
+    assert call["names"] == ["bot", "other"]
+    assert call["owner"] and call["fail_if_unavailable"] is False
+    assert "Install the Docker engine" not in output
+
+
+def test_a_postgres_that_is_unavailable_is_asked_again_for_the_claims(fleet: Fleet) -> None:
+    fleet.answers["postgres_database_info"] = {"unavailable": "cannot use Postgres: no such socket"}
+    run(fleet, *DEPLOY)
+    assert [call.get("fail_if_unavailable") for call in fleet.asked("postgres_database_info")] == [False] * 2 + [None] * 2
 
 
 def test_several_deployments(fleet: Fleet) -> None:

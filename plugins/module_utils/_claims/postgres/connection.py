@@ -22,7 +22,7 @@ import pwd
 import traceback
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, Unavailable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.login_uri import demand_uri
 
 PSYCOPG_IMPORT_ERROR: str | None
@@ -146,7 +146,7 @@ def _account(user: str) -> pwd.struct_passwd:
     try:
         return pwd.getpwnam(user)
     except KeyError as exc:
-        raise ClaimError(f"peer_user '{user}' does not exist on this host") from exc
+        raise Unavailable(f"peer_user '{user}' does not exist on this host") from exc
 
 
 def connect(params: t.Mapping[str, t.Any]) -> Connection:
@@ -176,7 +176,7 @@ def _connect(params: t.Mapping[str, t.Any], conninfo_string: str) -> Connection:
         # PgBouncer, whose messages are always English, accepts no start-up options.
         if "startup parameter" in str(exc):
             raise _pooled() from exc
-        raise ClaimError(f"cannot use Postgres: {str(exc).strip()}") from exc
+        raise Unavailable(f"cannot use Postgres: {str(exc).strip()}") from exc
 
 
 def _pooled() -> ClaimError:

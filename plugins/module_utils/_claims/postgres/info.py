@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import owner_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import release as _release
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.module import Params, entering
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import (
@@ -26,9 +27,13 @@ if t.TYPE_CHECKING:
 def inspect(connection: Connection, params: Params, _check_mode: bool) -> dict[str, t.Any]:
     """Read the durable claims, and with ``sizes`` also how much they are used and the orphans."""
     state = read_state(connection, [])
+    claims, names = claims_of(state), set(params["names"])
+    foreign = [owner_of(params).problem(claim["name"], "claim", claim["owner"]) for claim in claims if claim["name"] in names]
     result: dict[str, t.Any] = {
         "changed": False,
-        "claims": claims_of(state),
+        "unavailable": None,
+        "foreign": [str(problem) for problem in foreign if problem],
+        "claims": claims,
         "max_connections": state.max_connections,
         "server_version": state.version,
         "warnings": [],

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import (
     ClaimError,
     Refused,
+    Unavailable,
     raise_for_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
@@ -138,14 +139,29 @@ def entering(params: Params, state: ServerState) -> t.Callable[[str], Connection
     return lambda database: enter(params, database, state.me["name"])
 
 
-def run_module(module: AnsibleModule, work: t.Callable[[Connection, Params, bool], dict[str, t.Any]]) -> t.NoReturn:
-    """Connect, run ``work``, and exit the module with its result or with one line per problem."""
-    require(module, ("psycopg", PSYCOPG_IMPORT_ERROR))
+def run_module(
+    module: AnsibleModule, work: t.Callable[[Connection, Params, bool], dict[str, t.Any]], *, optional: bool = False
+) -> t.NoReturn:
+    """Connect, run ``work``, and exit the module with its result or with one line per problem.
+
+    If the server is ``optional``, the module reports why it is unavailable, and does not fail.
+    """
+    library = ("psycopg", PSYCOPG_IMPORT_ERROR)
+    if optional:
+        require(module, wished=[library])
+        if PSYCOPG_IMPORT_ERROR is not None:
+            module.exit_json(changed=False, unavailable="the Python library 'psycopg' is missing")
+    else:
+        require(module, library)
     try:
         with connect(module.params) as connection:
             result = work(connection, module.params, module.check_mode)
     except Refused as exc:
         module.fail_json(msg=str(exc), problems=[problem.as_dict() for problem in exc.problems])
+    except Unavailable as exc:
+        if optional:
+            module.exit_json(changed=False, unavailable=str(exc))
+        module.fail_json(msg=str(exc))
     except ClaimError as exc:
         module.fail_json(msg=str(exc))
     except psycopg.Error as exc:

@@ -18,7 +18,10 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._cla
     server,
 )
 
-STATE = server(role(comment=comment(redis_number=3)), database(), role("b_c"), database("lost", comment=None))
+STATE = server(
+    role(comment=comment(redis_number=3, owner="them")), database(), role("b_c"), database("lost", comment=None)
+)
+ASKED: dict[str, t.Any] = {"names": [], "owner": "us", "previous_owners": [], "take_over": False}
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ def inspect(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[bool], dict[str, t.A
 
     def run(sizes: bool) -> dict[str, t.Any]:
         counted.clear()
-        found = info.inspect(t.cast("t.Any", None), t.cast("t.Any", {"sizes": sizes}), False)
+        found = info.inspect(t.cast("t.Any", None), t.cast("t.Any", {**ASKED, "sizes": sizes}), False)
         assert counted == (["a"] if sizes else [])
         return found
 
@@ -51,6 +54,8 @@ def test_claims_alone(inspect: t.Callable[[bool], dict[str, t.Any]]) -> None:
     assert "rows" not in found["claims"][0]
     assert {key: value for key, value in found.items() if key != "claims"} == {
         "changed": False,
+        "unavailable": None,
+        "foreign": [],
         "max_connections": 200,
         "server_version": 170000,
         "warnings": [],
@@ -65,3 +70,23 @@ def test_sizes_and_orphans(inspect: t.Callable[[bool], dict[str, t.Any]]) -> Non
         ("role_without_database", "b-c"),
         ("database_without_claim", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"names": ["a", "b-c", "new"]}, ["deployment 'a', option 'name': its claim belongs to another inventory: its owner"]),
+        ({"names": ["b-c", "new"]}, []),
+        ({"names": ["a"], "owner": "them"}, []),
+        ({"names": ["a"], "previous_owners": ["before", "them"]}, []),
+        ({"names": ["a"], "take_over": True}, []),
+    ],
+)
+def test_claims_of_another_inventory(
+    monkeypatch: pytest.MonkeyPatch, asked: dict[str, t.Any], found: list[str]
+) -> None:
+    """Records without an owner, of an earlier version, belong to everybody."""
+    monkeypatch.setattr(info, "read_state", lambda _connection, _names: STATE)
+    result = info.inspect(t.cast("t.Any", None), t.cast("t.Any", {**ASKED, "sizes": False, **asked}), False)
+    assert [line[: len(start)] for line, start in zip(result["foreign"], found)] == found
+    assert len(result["foreign"]) == len(found)
