@@ -68,15 +68,15 @@ options:
       password:
         description:
           - Password of its role. Required for a new role; if omitted, an existing role keeps its password.
-          - A deployment has two logins that alternate, because a Postgres role has one password at a time. If neither has this
-            password, the login that no revision uses gets it, and RV(databases.login) is the one to log in as. The previous
-            password stays valid until O(databases[].retire).
+          - A Postgres role has one password at a time, so another password needs another login. After the first change, two logins
+            alternate, and the role itself is closed. If none has this password, a login that no revision uses gets it, and
+            RV(databases.login) is the one to log in as. The previous password stays valid until O(databases[].retire).
         type: str
       logins_in_use:
         description:
           - Roles that revisions of the deployment log in as, on all hosts. Only a login that is not in this list gets a new
             password.
-          - If omitted, this is unknown. An existing login then keeps its password, and the second login gets the new one.
+          - If omitted, this is unknown. An existing login then keeps its password, and another login gets the new one.
         type: list
         elements: str
       retire:
@@ -191,8 +191,8 @@ databases:
       type: str
     login:
       description:
-        - Role to log in as with O(databases[].password). It is the owner itself, or the second login, with the name of the
-          owner and C(.b), which acts as the owner from the start of each session.
+        - Role to log in as with O(databases[].password). It is the owner itself, or after a change of the password a login with
+          the name of the owner and C(.b) or C(.c), which acts as the owner from the start of each session.
       type: str
     retired:
       description: Logins that were closed, because they no longer have O(databases[].password).

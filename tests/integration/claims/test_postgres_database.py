@@ -495,24 +495,59 @@ def test_two_logins_alternate(postgres_server: PostgresServer) -> None:
         serving.execute("SELECT 1")
     assert not opens(postgres_server, "a", "a")
     assert done(claim(postgres_server, retiring)) == []
-    # And back to the first one.
-    third = [{"name": "a", "password": f"{SECRET}-third", "connection_limit": 5, "logins_in_use": ["a.b"]}]
-    again = claim(postgres_server, third)
-    assert (done(again), again["databases"]["a"]["login"]) == (["change_role"], "a")
-    assert opens(postgres_server, "a", "third")
-    assert opens(postgres_server, "a.b", "new")
+    # The owner stays closed: the third login gets the next password, and then the second one again.
+    for previous, following, password in (("a.b", "a.c", "third"), ("a.c", "a.b", "fourth")):
+        wanted = [{"name": "a", "password": f"{SECRET}-{password}", "connection_limit": 5, "retire": True}]
+        wanted[0]["logins_in_use"] = [previous]
+        again = claim(postgres_server, wanted)
+        assert (again["databases"]["a"]["login"], again["databases"]["a"]["retiring"]) == (following, [previous])
+        wanted[0]["logins_in_use"] = [following]
+        assert claim(postgres_server, wanted)["databases"]["a"]["retired"] == [previous]
+        assert opens(postgres_server, following, password)
+    open_roles = "SELECT rolname FROM pg_authid WHERE rolname LIKE 'a%' AND rolcanlogin AND rolpassword IS NOT NULL"
+    assert postgres_server.query(open_roles) == [("a.b",)]
 
 
-@pytest.mark.parametrize("in_use", [None, ["a", "a.b"]], ids=["unknown", "known"])
-def test_a_third_password_waits_for_a_free_login(postgres_server: PostgresServer, in_use: list[str] | None) -> None:
+def test_a_leaked_session_cannot_prevent_the_next_rotation(postgres_server: PostgresServer) -> None:
+    """A session may change the password of the role that it acts as, at any moment of a rotation."""
     claim(postgres_server, entries("a"))
     claim(postgres_server, new_password())
+    claim(postgres_server, new_password(logins_in_use=["a.b"], retire=True))
+    third = {"name": "a", "password": f"{SECRET}-third", "logins_in_use": ["a.b"]}
+    with psycopg.connect(postgres_server.uri("a.b", f"{SECRET}-new", "a"), autocommit=True) as leaked:
+
+        def attack() -> None:
+            leaked.execute(f"ALTER ROLE a PASSWORD '{SECRET}-planted'")
+            for statement in ("ALTER ROLE \"a.c\" PASSWORD 'x'", "ALTER ROLE a LOGIN", 'SET ROLE "a.c"'):
+                with pytest.raises(
+                    (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedObject, psycopg.Error)
+                ):
+                    leaked.execute(statement)
+
+        attack()
+        assert claim(postgres_server, [third])["databases"]["a"]["login"] == "a.c"
+        attack()
+        assert opens(postgres_server, "a.c", "third")
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(postgres_server.uri("a", f"{SECRET}-planted", "a"))
+        retired = claim(postgres_server, [{**third, "logins_in_use": ["a.c"], "retire": True}])
+        assert retired["databases"]["a"]["retired"] == ["a.b"]
+        with pytest.raises(psycopg.OperationalError):
+            leaked.execute("SELECT 1")
+    assert opens(postgres_server, "a.c", "third")
+
+
+@pytest.mark.parametrize("in_use", [None, ["a.b", "a.c"]], ids=["unknown", "known"])
+def test_a_fourth_password_waits_for_a_free_login(postgres_server: PostgresServer, in_use: list[str] | None) -> None:
+    claim(postgres_server, entries("a"))
+    claim(postgres_server, new_password())
+    claim(postgres_server, [{"name": "a", "password": f"{SECRET}-third"}])
     before = postgres_server.snapshot()
-    third = [{"name": "a", "password": "third", "logins_in_use": in_use}]
+    fourth = [{"name": "a", "password": "fourth", "logins_in_use": in_use}]
     refused(
-        claim(postgres_server, third),
+        claim(postgres_server, fourth),
         "password",
-        "both of its logins, 'a' and 'a.b'",
+        "both of its logins, 'a.b' and 'a.c'",
         "another password",
         "not all hosts" if in_use is None else "are in use",
     )
@@ -551,10 +586,11 @@ def test_drift_of_the_second_login_is_cured(postgres_server: PostgresServer, sql
         assert connection.execute("SELECT current_user").fetchone() == ("a",)
 
 
-def test_a_stranger_with_the_name_of_the_second_login_is_refused(postgres_server: PostgresServer) -> None:
+@pytest.mark.parametrize("name", ["a.b", "a.c"])
+def test_a_stranger_with_the_name_of_a_login_is_refused(postgres_server: PostgresServer, name: str) -> None:
     claim(postgres_server, entries("a"))
-    postgres_server.query('CREATE ROLE "a.b" LOGIN')
-    refused(claim(postgres_server, new_password()), "name", "role 'a.b'", "did not create")
+    postgres_server.query(f'CREATE ROLE "{name}" LOGIN')
+    refused(claim(postgres_server, new_password()), "name", f"role '{name}'", "did not create")
 
 
 def test_sessions_that_a_killed_retirement_left_are_ended(postgres_server: PostgresServer) -> None:
@@ -567,14 +603,20 @@ def test_sessions_that_a_killed_retirement_left_are_ended(postgres_server: Postg
         left.execute("SELECT 1")
 
 
-def test_release_counts_and_drops_both_logins(postgres_server: PostgresServer) -> None:
+def test_release_counts_and_drops_all_logins(postgres_server: PostgresServer) -> None:
     claim(postgres_server, entries("a"))
-    claim(postgres_server, new_password())
-    with psycopg.connect(postgres_server.uri("a.b", f"{SECRET}-new", "a")):
+    claim(postgres_server, [{"name": "a", "password": f"{SECRET}-third"}])
+    claim(postgres_server, new_password(logins_in_use=["a", "a.b"]))
+    with psycopg.connect(postgres_server.uri("a.c", f"{SECRET}-new", "a")):
         assert claim(postgres_server, absent("a"))["databases"]["a"]["clients"] == 1
         refused(claim(postgres_server, absent("a", confirm="a")), "state", "1 clients are connected")
         assert opens(postgres_server, "a", "a")
-    assert done(claim(postgres_server, absent("a", confirm="a"))) == ["drop_database", "drop_login", "drop_role"]
+    assert done(claim(postgres_server, absent("a", confirm="a"))) == [
+        "drop_database",
+        "drop_login",
+        "drop_login",
+        "drop_role",
+    ]
     assert postgres_server.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'a%'") == []
 
 

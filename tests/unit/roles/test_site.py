@@ -142,14 +142,17 @@ def test_deployments_of_another_inventory_change_nothing(fleet: Fleet) -> None:
     assert line in output
     (call, *_others) = fleet.asked("postgres_database_info")
     assert call["names"] == ["bot", "other"]
-    assert call["owner"] and call["fail_if_unavailable"] is False
+    assert call["owner"]
+    assert call["fail_if_unavailable"] is False
     assert "Install the Docker engine" not in output
 
 
 def test_a_postgres_that_is_unavailable_is_asked_again_for_the_claims(fleet: Fleet) -> None:
     fleet.answers["postgres_database_info"] = {"unavailable": "cannot use Postgres: no such socket"}
     run(fleet, *DEPLOY)
-    assert [call.get("fail_if_unavailable") for call in fleet.asked("postgres_database_info")] == [False] * 2 + [None] * 2
+    assert [call.get("fail_if_unavailable") for call in fleet.asked("postgres_database_info")] == [False] * 2 + [
+        None
+    ] * 2
 
 
 def test_several_deployments(fleet: Fleet) -> None:

@@ -85,26 +85,32 @@ def _role_parts(need: Need, as_superuser: bool) -> t.Iterator[sql.Composable]:
     if not as_superuser and (need.create_role or need.create_database):
         # Only a member of a role may assign a database to it.
         yield sql.SQL("GRANT {} TO CURRENT_USER").format(target)
-    yield from _second_parts(need, as_superuser)
+    for name in need.create_logins:
+        yield from _new_login_parts(need, name, as_superuser)
+    for name, what in need.change_logins.items():
+        yield from _changed_login_parts(need, name, what)
 
 
-def _second_parts(need: Need, as_superuser: bool) -> t.Iterator[sql.Composable]:
-    """Create or correct the second login, which only acts as the owner."""
-    second, target = sql.Identifier(need.second), sql.Identifier(need.target)
-    if need.create_second:
-        yield _role("CREATE", need, need.second, ["login", "connection_limit", "password"])
-        yield _comment("ROLE", need.second, {"deployment": need.name, "login_of": need.target})
-        if not as_superuser:
-            # Only a member of a role may end its sessions.
-            yield sql.SQL("GRANT {} TO CURRENT_USER").format(second)
-    elif set(need.change_second) - {"membership", "acting", "settings"}:
-        yield _role("ALTER", need, need.second, need.change_second)
-    if need.create_second or "membership" in need.change_second:
-        yield sql.SQL("GRANT {} TO {}").format(target, second)
-    if need.create_second or "acting" in need.change_second:
-        yield sql.SQL("ALTER ROLE {} SET role = {}").format(second, sql.Literal(need.target))
-    if "settings" in need.change_second:
-        yield from _reset_parts(need, need.second)
+def _new_login_parts(need: Need, name: str, as_superuser: bool) -> t.Iterator[sql.Composable]:
+    """Create a login that only acts as the owner."""
+    yield _role("CREATE", need, name, ["login", "connection_limit", "password"])
+    yield _comment("ROLE", name, {"deployment": need.name, "login_of": need.target})
+    if not as_superuser:
+        # Only a member of a role may end its sessions.
+        yield sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name))
+    yield from _changed_login_parts(need, name, ["membership", "acting"])
+
+
+def _changed_login_parts(need: Need, name: str, what: t.Sequence[str]) -> t.Iterator[sql.Composable]:
+    login, target = sql.Identifier(name), sql.Identifier(need.target)
+    if set(what) - {"membership", "acting", "settings"}:
+        yield _role("ALTER", need, name, what)
+    if "membership" in what:
+        yield sql.SQL("GRANT {} TO {}").format(target, login)
+    if "acting" in what:
+        yield sql.SQL("ALTER ROLE {} SET role = {}").format(login, sql.Literal(need.target))
+    if "settings" in what:
+        yield from _reset_parts(need, name)
 
 
 def _reset_parts(need: Need, role: str) -> t.Iterator[sql.Composable]:

@@ -28,7 +28,9 @@ def inspect(connection: Connection, params: Params, _check_mode: bool) -> dict[s
     """Read the durable claims, and with ``sizes`` also how much they are used and the orphans."""
     state = read_state(connection, [])
     claims, names = claims_of(state), set(params["names"])
-    foreign = [owner_of(params).problem(claim["name"], "claim", claim["owner"]) for claim in claims if claim["name"] in names]
+    foreign = [
+        owner_of(params).problem(claim["name"], "claim", claim["owner"]) for claim in claims if claim["name"] in names
+    ]
     result: dict[str, t.Any] = {
         "changed": False,
         "unavailable": None,

@@ -4,10 +4,12 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Choose which of a deployment's two logins gets the wanted password, and which one is closed. No I/O here.
+"""Choose which of a deployment's logins gets the wanted password, and which ones are closed. No I/O here.
 
 A Postgres role has one password at a time, and a draining revision still opens connections with the previous password. So
-each deployment has two logins that alternate: the owner of its database, and a second one that acts as the owner.
+another password needs another login. The owner of the database is the first login. Once there is another one, the owner gets
+no further password, and two logins that act as the owner alternate: every session may change the password of the role that it
+acts as, so a session with a leaked password could otherwise change the password of the next login.
 """
 
 from __future__ import annotations
@@ -22,19 +24,19 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import NAME_LENGTH, identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
-_SECOND = ".b"
+_SUFFIXES = (".b", ".c")
 
 
-def second_login(name: str) -> str:
-    """Return the name of the login that alternates with the deployment's own role.
+def acting_logins(name: str) -> tuple[str, str]:
+    """Return the names of the logins that act as the deployment's own role.
 
-    A deployment's name has no dot, so no other role has this name. If the suffix does not fit into an identifier's 63
+    A deployment's name has no dot, so no other role has these names. If a suffix does not fit into an identifier's 63
     bytes, the end of the name is replaced by 12 digits of its hash, which distinguish names with the same beginning.
     """
     role = identifier(name)
-    if len(role) > NAME_LENGTH - len(_SECOND):
+    if len(role) > NAME_LENGTH - len(_SUFFIXES[0]):
         role = f"{role[:48]}.{hashlib.sha256(role.encode()).hexdigest()[:12]}"
-    return role + _SECOND
+    return role + _SUFFIXES[0], role + _SUFFIXES[1]
 
 
 @dataclass
@@ -49,9 +51,9 @@ class Named:
         return identifier(self.name)
 
     @property
-    def second(self) -> str:
-        """Return the name of its second login."""
-        return second_login(self.name)
+    def acting(self) -> tuple[str, str]:
+        """Return the names of the logins that act as its role."""
+        return acting_logins(self.name)
 
 
 Entry = t.Mapping[str, t.Any]
@@ -69,9 +71,9 @@ class Logins:
     retiring: tuple[str, ...] = ()  # roles with another password that stay open
 
 
-def logins_of(name: str) -> tuple[str, str]:
-    """Return the names of both logins of a deployment, the owner first."""
-    return identifier(name), second_login(name)
+def logins_of(name: str) -> tuple[str, str, str]:
+    """Return the names of all logins of a deployment, the owner first."""
+    return (identifier(name), *acting_logins(name))
 
 
 def is_open(role: str, state: ServerState) -> bool:
@@ -81,14 +83,17 @@ def is_open(role: str, state: ServerState) -> bool:
 
 
 def choose(entry: Entry, state: ServerState, fitting: Fitting) -> Logins | None:
-    """Return the login that has the wanted password, else one that no revision uses; None if both are in use."""
-    owner, second = names = logins_of(entry["name"])
+    """Return the login that has the wanted password, else one that no revision uses; None if all of those are in use."""
+    owner, *acting = names = logins_of(entry["name"])
     if owner not in state.roles:
         return Logins(owner, set_password=True)
     if not entry.get("password"):
-        return Logins(second if is_open(second, state) and not is_open(owner, state) else owner)
+        return Logins(next((role for role in names if is_open(role, state)), owner))
     fit = [role for role in names if role in state.roles and fitting.get(role, True) is not False]
-    free = [role for role in names if not _used(role, entry, state)]
+    # A session can also give the closed owner a password that is known.
+    fit.sort(key=lambda role: not is_open(role, state))
+    rotated = any(role in state.roles for role in acting)
+    free = [role for role in (acting if rotated else names) if not _used(role, entry, state)]
     if not fit and not free:
         return None
     login = fit[0] if fit else free[0]
@@ -113,26 +118,26 @@ def _closing(entry: Entry, state: ServerState, others: t.Sequence[str]) -> tuple
 
 
 def login_problems(entries: t.Sequence[Entry], state: ServerState, fitting: Fitting) -> t.Iterator[Problem]:
-    """Find deployments of which both logins are in use with other passwords."""
+    """Find deployments of which all logins that could get a new password are in use with other passwords."""
     for entry in entries:
         if choose(entry, state, fitting) is None:
             yield _both_in_use(entry)
 
 
 def _both_in_use(entry: Entry) -> Problem:
-    owner, second = logins_of(entry["name"])
+    first, second = acting_logins(entry["name"])
     if entry.get("logins_in_use") is None:
         return Problem(
             entry["name"],
             "password",
-            f"both of its logins, '{owner}' and '{second}', have another password, and not all hosts have reported which one they use",
+            f"both of its logins, '{first}' and '{second}', have another password, and not all hosts have reported which one they use",
             "run this again when all hosts respond, and remove hosts that no longer exist from the inventory; with the module"
             " alone, set logins_in_use",
         )
     return Problem(
         entry["name"],
         "password",
-        f"both of its logins, '{owner}' and '{second}', have another password and are in use",
+        f"both of its logins, '{first}' and '{second}', have another password and are in use",
         "wait until the older of its revisions has ended, or stop it, then run this again",
     )
 

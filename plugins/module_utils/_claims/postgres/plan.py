@@ -40,8 +40,8 @@ class Need(Named):
     logins: Logins
     create_role: bool = False
     change_role: list[str] = field(default_factory=list)
-    create_second: bool = False
-    change_second: list[str] = field(default_factory=list)
+    create_logins: list[str] = field(default_factory=list)
+    change_logins: dict[str, list[str]] = field(default_factory=dict)  # by login: what differs
     create_database: bool = False
     change_database: list[str] = field(default_factory=list)
     revoke: tuple[str, ...] = ()  # roles that have rights on the database and must not
@@ -55,8 +55,11 @@ class Need(Named):
         steps: list[tuple[bool, dict[str, t.Any]]] = [
             (self.create_role, {"action": "create_role", "role": self.target}),
             (bool(self.change_role), {"action": "change_role", "role": self.target, "what": self.change_role}),
-            (self.create_second, {"action": "create_login", "role": self.second}),
-            (bool(self.change_second), {"action": "change_login", "role": self.second, "what": self.change_second}),
+            *((True, {"action": "create_login", "role": role}) for role in self.create_logins),
+            *(
+                (True, {"action": "change_login", "role": role, "what": what})
+                for role, what in self.change_logins.items()
+            ),
             (self.create_database, {"action": "create_database", "database": self.target}),
             (
                 bool(self.change_database),
@@ -107,20 +110,21 @@ def make_plan(
 
 
 def _need(entry: Entry, state: ServerState, fitting: Fitting, owner: str | None) -> Need:
-    target, second = logins_of(entry["name"])
+    target, *acting = names = logins_of(entry["name"])
     need = Need(entry["name"], entry, choose(entry, state, fitting) or Logins(target))
     role, database = state.roles.get(target), state.databases.get(target)
     if role is None:
         need.create_role = True
     else:
         need.change_role = _role_drift(need, target, role)
-    if need.logins.login == second or is_open(second, state):
-        _plan_second(need, second, state.roles.get(second))
+    for name in acting:
+        if need.logins.login == name or is_open(name, state):
+            _plan_acting(need, name, state.roles.get(name))
     if database is None:
         need.create_database = True
     else:
         # The rights of a previous owner are revoked too.
-        need.revoke = tuple(name for name in database.grantees if name not in (target, second))
+        need.revoke = tuple(name for name in database.grantees if name not in names)
         need.change_database = _database_drift(database, target, need.revoke)
     _plan_claim_comment(need, role, database, state, owner)
     return need
@@ -147,9 +151,9 @@ def _is_other_limit(entry: Entry, limit: int) -> bool:
     return bool(wanted != limit and (not lower or entry.get("lower_connection_limit", True)))
 
 
-def _plan_second(need: Need, name: str, role: Role | None) -> None:
+def _plan_acting(need: Need, name: str, role: Role | None) -> None:
     if role is None:
-        need.create_second = True
+        need.create_logins.append(name)
         return
     found = _role_drift(need, name, role)
     # It acts as the owner from the start of each session, so all objects that it creates belong to the owner.
@@ -157,7 +161,8 @@ def _plan_second(need: Need, name: str, role: Role | None) -> None:
         found.append("membership")
     if f"role={need.target}" not in role.settings:
         found.append("acting")
-    need.change_second = found
+    if found:
+        need.change_logins[name] = found
 
 
 def _database_drift(database: Database, owner: str, others: t.Sequence[str]) -> list[str]:

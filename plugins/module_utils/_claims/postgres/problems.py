@@ -67,22 +67,26 @@ def state_problems(entries: t.Sequence[Entry], state: ServerState, owner: Owner)
 def ownership_problems(entry: Entry, state: ServerState, owner: Owner) -> t.Iterator[Problem]:
     """Find a role or database of that name that belongs to somebody else."""
     name = entry["name"]
-    target, second = logins_of(name)
+    target, *acting = names = logins_of(name)
     role, database = state.roles.get(target), state.databases.get(target)
-    other = state.roles.get(second)
-    if state.me["name"] in (target, second):
+    strange = [role for role in acting if role in state.roles and _login_of(state.roles[role]) != target]
+    if state.me["name"] in names:
         yield Problem(name, "name", "this is the administrator's role in Postgres", "choose another name")
     elif role is not None and not _is_for(role, name):
         yield _not_ours(name, "role", target)
     elif database is not None and not _is_for(database, name) and not (role and database.owner == target):
         yield _not_ours(name, "database", target)
-    elif other is not None and (other.claim_comment or {}).get("login_of") != target:
-        yield _not_ours(name, "role", second)
+    elif strange:
+        yield _not_ours(name, "role", strange[0])
     else:
         found = (remembered(name, state) or {}).get("owner")
         yield from filter(None, [owner.problem(name, f"Postgres database '{target}'", found)])
     if role is None and not entry.get("password") and entry.get("state", "present") == "present":
         yield Problem(name, "password", "a new role needs a password", "set one")
+
+
+def _login_of(role: Role) -> str | None:
+    return (role.claim_comment or {}).get("login_of")
 
 
 def _not_ours(name: str, kind: str, target: str) -> Problem:

@@ -25,8 +25,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import (
     Entry,
     Named,
+    acting_logins,
     logins_of,
-    second_login,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import ownership_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import ServerState
@@ -53,10 +53,10 @@ _GRACE_SECONDS = 5
 # Sessions without a user are the server's own processes, such as autovacuum, which DROP DATABASE ends by itself.
 _CLIENTS = """
 SELECT name, pg_catalog.count(pid), pg_catalog.max(pg_catalog.pg_database_size(d.oid))
-FROM ROWS FROM (pg_catalog.unnest(CAST(%s AS pg_catalog.text[])), pg_catalog.unnest(CAST(%s AS pg_catalog.text[])))
-  AS wanted (name, second)
+FROM ROWS FROM (pg_catalog.unnest(CAST(%s AS pg_catalog.text[])), pg_catalog.unnest(CAST(%s AS pg_catalog.text[])),
+  pg_catalog.unnest(CAST(%s AS pg_catalog.text[]))) AS wanted (name, second, third)
 LEFT JOIN pg_catalog.pg_database d ON d.datname = name
-LEFT JOIN pg_catalog.pg_stat_activity a ON (a.datname = name OR a.usename = name OR a.usename = second)
+LEFT JOIN pg_catalog.pg_stat_activity a ON (a.datname = name OR a.usename IN (name, second, third))
   AND a.usesysid IS NOT NULL AND NOT (a.usename = SESSION_USER AND a.application_name = 'selfhost.langgraph')
 GROUP BY name
 """
@@ -79,7 +79,7 @@ class Release(Named, ReleaseBase):
     confirmed: bool
     role: bool
     database: bool
-    login: bool = False  # whether its second login exists
+    logins: tuple[str, ...] = ()  # those of the logins acting as it that exist
     opened: tuple[str, ...] = ()  # the logins that are open
     clients: int = 0
     size: int = 0
@@ -88,7 +88,7 @@ class Release(Named, ReleaseBase):
     @property
     def needed(self) -> bool:
         """Return whether anything of it is left."""
-        return self.role or self.database or self.login
+        return self.role or self.database or bool(self.logins)
 
     def actions(self) -> list[dict[str, t.Any]]:
         """List the actions, in their order."""
@@ -100,9 +100,11 @@ class Release(Named, ReleaseBase):
             "bytes": self.size,
             "rows": self.rows,
         }
-        second: dict[str, t.Any] = {"action": "drop_login", "role": self.second}
+        logins: list[tuple[bool, dict[str, t.Any]]] = [
+            (True, {"action": "drop_login", "role": role}) for role in self.logins
+        ]
         role: dict[str, t.Any] = {"action": "drop_role", "role": self.target}
-        steps = [(self.database, database), (self.login, second), (self.role, role)]
+        steps = [(self.database, database), *logins, (self.role, role)]
         return [{**step, "name": self.name} for needed, step in steps if needed]
 
     def result(self) -> dict[str, t.Any]:
@@ -137,7 +139,7 @@ def plan_release(
             confirmed=entry.get("confirm") is not None,
             role=identifier(entry["name"]) in state.roles,
             database=identifier(entry["name"]) in state.databases,
-            login=second_login(entry["name"]) in state.roles,
+            logins=tuple(role for role in acting_logins(entry["name"]) if role in state.roles),
             opened=tuple(role for role in logins_of(entry["name"]) if role in state.roles and state.roles[role].login),
         )
         for entry in entries
@@ -162,9 +164,9 @@ def count_rows(enter: Enter, database: str) -> int | None:
 
 
 def usage(connection: Session, names: t.Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Count clients and bytes of deployments; clients of either login count in any database."""
-    pairs = [[identifier(name) for name in names], [second_login(name) for name in names]]
-    rows = {target: (int(clients), int(size or 0)) for target, clients, size in connection.execute(_CLIENTS, pairs)}
+    """Count clients and bytes of deployments; clients of any of its logins count in any database."""
+    logins = [[logins_of(name)[position] for name in names] for position in range(3)]
+    rows = {target: (int(clients), int(size or 0)) for target, clients, size in connection.execute(_CLIENTS, logins)}
     return {name: rows[identifier(name)] for name in names}
 
 
@@ -210,8 +212,8 @@ def apply_release(connection: PatientSession, releases: t.Sequence[Release]) -> 
             failpoint("release_database_dropped")
     # A role can have rights in the database of another deployment that is released.
     for release in going:
-        if release.login:
-            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(release.second)))
+        for login in release.logins:
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(login)))
         # The role is dropped last: its comment is the record of the claim.
         if release.role:
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(release.target)))

@@ -81,7 +81,7 @@ def test_without_superuser_rights_we_join_the_role() -> None:
     assert 'GRANT "a" TO CURRENT_USER' in done(new, as_superuser=False)[0]
     assert 'GRANT "a" TO CURRENT_USER' in done(need(create_database=True), as_superuser=False)[0]
     assert "GRANT" not in " ".join(done(need(change_role=["login"]), as_superuser=False))
-    second = need(create_second=True)
+    second = need(create_logins=["a.b"])
     assert 'GRANT "a.b" TO CURRENT_USER' in done(second, as_superuser=False)[0]
     assert "CURRENT_USER" not in done(second)[0]
 
@@ -121,7 +121,7 @@ def test_a_limit_of_connections() -> None:
 
 
 def test_a_new_second_login_acts_as_the_owner() -> None:
-    (statement,) = done(need(create_second=True))
+    (statement,) = done(need(create_logins=["a.b"]))
     assert statement == (
         'CREATE ROLE "a.b" WITH LOGIN CONNECTION LIMIT -1 PASSWORD VERIFIER;'
         ' COMMENT ON ROLE "a.b" IS \'{"selfhost.langgraph": {"deployment": "a", "login_of": "a"}}\';'
@@ -142,7 +142,7 @@ def test_a_new_second_login_acts_as_the_owner() -> None:
     ],
 )
 def test_changes_of_a_second_login(what: list[str], statement: str) -> None:
-    assert done(need(change_second=what)) == [statement]
+    assert done(need(change_logins={"a.b": what})) == [statement]
 
 
 END = "SELECT pg_catalog.pg_terminate_backend(a.pid) [['a']]"

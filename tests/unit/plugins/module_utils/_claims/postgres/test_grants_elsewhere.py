@@ -42,8 +42,8 @@ def test_objects_inside_are_left_to_an_administrator() -> None:
     ]
     # What is dropped together with its database is no problem.
     assert server.asked == [
-        {"roles": ["a", "a.b"], "going": ["a", "b_c"]},
-        {"roles": ["b_c", "b_c.b"], "going": ["a", "b_c"]},
+        {"roles": ["a", "a.b", "a.c"], "going": ["a", "b_c"]},
+        {"roles": ["b_c", "b_c.b", "b_c.c"], "going": ["a", "b_c"]},
     ]
 
 

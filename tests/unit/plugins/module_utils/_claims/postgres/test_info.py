@@ -75,7 +75,10 @@ def test_sizes_and_orphans(inspect: t.Callable[[bool], dict[str, t.Any]]) -> Non
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
-        ({"names": ["a", "b-c", "new"]}, ["deployment 'a', option 'name': its claim belongs to another inventory: its owner"]),
+        (
+            {"names": ["a", "b-c", "new"]},
+            ["deployment 'a', option 'name': its claim belongs to another inventory: its owner"],
+        ),
         ({"names": ["b-c", "new"]}, []),
         ({"names": ["a"], "owner": "them"}, []),
         ({"names": ["a"], "previous_owners": ["before", "them"]}, []),

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two logins that alternate: which one gets a new password, and which one is closed."""
+"""The logins of a deployment: which one gets a new password, and which ones are closed."""
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -22,10 +23,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 VERIFIERS = {password: make_verifier(password, b"salt", 1) for password in ("old", "new", "older")}
 
 
-def state_of(owner: str | None, second: str | None = None, superuser: bool = True, sessions: int = 0) -> ServerState:
+def state_of(
+    owner: str | None, second: str | None = None, third: str | None = None, superuser: bool = True, sessions: int = 0
+) -> ServerState:
     """Return a server with the logins of deployment 'a': a password, 'closed', or None if the role does not exist."""
     roles = {}
-    for name, password in (("a", owner), ("a.b", second)):
+    for name, password in (("a", owner), ("a.b", second), ("a.c", third)):
         if password is not None:
             opened = password != "closed"
             verifier = VERIFIERS[password] if opened and superuser else None
@@ -47,11 +50,16 @@ def entry(password: str | None = "new", **more: t.Any) -> dict[str, t.Any]:
         (state_of("old"), entry(), Logins("a.b", set_password=True, retiring=("a",))),
         (state_of("old"), entry(logins_in_use=["a"]), Logins("a.b", set_password=True, retiring=("a",))),
         (state_of("old"), entry(logins_in_use=[]), Logins("a", set_password=True)),
-        (state_of("closed", "old"), entry(), Logins("a", set_password=True, retiring=("a.b",))),
-        (state_of("old", "older"), entry(logins_in_use=["a.b"]), Logins("a", set_password=True, retiring=("a.b",))),
+        # Once there is another login, another password never goes to the owner.
+        (state_of("closed", "old"), entry(), Logins("a.c", set_password=True, retiring=("a.b",))),
+        (state_of("closed", "old", "closed"), entry(), Logins("a.c", set_password=True, retiring=("a.b",))),
+        (state_of("closed", "closed", "old"), entry(), Logins("a.b", set_password=True, retiring=("a.c",))),
+        (state_of("old", "older"), entry(logins_in_use=["a.b"]), Logins("a.c", True, retiring=("a", "a.b"))),
         (state_of("old", "older"), entry(logins_in_use=["a"]), Logins("a.b", set_password=True, retiring=("a",))),
-        (state_of("old", "older"), entry(), None),
-        (state_of("old", "older"), entry(logins_in_use=["a", "a.b"]), None),
+        (state_of("old", "older"), entry(), Logins("a.c", set_password=True, retiring=("a", "a.b"))),
+        (state_of("closed", "old", "older"), entry(), None),
+        (state_of("closed", "old", "older"), entry(logins_in_use=["a.b", "a.c"]), None),
+        (state_of("closed", "old", "older"), entry(logins_in_use=["a.b"]), Logins("a.c", True, retiring=("a.b",))),
         (state_of("old", "new"), entry(retire=True, logins_in_use=["a.b"]), Logins("a.b", retire=("a",))),
         (state_of("old", "new"), entry(retire=True, logins_in_use=["a"]), Logins("a.b", retiring=("a",))),
         (state_of("old", "new"), entry(retire=True), Logins("a.b", retire=("a",))),
@@ -86,14 +94,14 @@ def test_what_could_not_be_tried_is_left_as_it_is() -> None:
             "not all hosts have reported which one they use",
             "remove hosts that no longer exist from the inventory",
         ),
-        (["a", "a.b"], "have another password and are in use", "wait until the older of its revisions has ended"),
+        (["a.b", "a.c"], "have another password and are in use", "wait until the older of its revisions has ended"),
     ],
 )
 def test_the_remedy_fits_what_is_known(in_use: list[str] | None, finding: str, remedy: str) -> None:
-    state, wanted = state_of("old", "older"), entry(logins_in_use=in_use)
+    state, wanted = state_of("closed", "old", "older"), entry(logins_in_use=in_use)
     (problem,) = login_problems([wanted], state, compare_passwords([wanted], state))
     assert (problem.deployment, problem.option) == ("a", "password")
-    assert "both of its logins, 'a' and 'a.b', have another password" in problem.finding
+    assert "both of its logins, 'a.b' and 'a.c', have another password" in problem.finding
     assert finding in problem.finding
     assert remedy in problem.remedy
 
@@ -118,6 +126,13 @@ def test_a_login_without_a_password_is_closed_to_a_superuser() -> None:
     me = {"name": "postgres", "superuser": True, "createdb": True, "createrole": True}
     assert not is_open("a", ServerState(150000, 100, me, {"a": role}, {}, {}))
     assert is_open("a", ServerState(150000, 100, {**me, "superuser": False}, {"a": role}, {}, {}))
+
+
+def test_a_closed_owner_with_a_known_password_stays_closed() -> None:
+    """A session of another login set it, to be opened again with it."""
+    state = state_of("new", "new")
+    state.roles["a"] = dataclasses.replace(state.roles["a"], login=False)
+    assert choose(entry(), state, compare_passwords([entry()], state)) == Logins("a.b")
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])

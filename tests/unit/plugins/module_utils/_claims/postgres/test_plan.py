@@ -18,10 +18,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     encode_claim_comment,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import (
+    acting_logins,
     compare_passwords,
     login_problems,
     logins_of,
-    second_login,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.plan import FORBIDDEN, Need, make_plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.problems import (
@@ -90,12 +90,12 @@ def apply(state: ServerState, needs: t.Sequence[Need]) -> ServerState:
         role = roles.get(need.target) or Role(need.target, False, *[False] * 5, -1, False, None, None)
         new = ["login", "connection_limit", "password"]
         role = changed_role(role, need, new if need.create_role else need.change_role)
-        if need.create_second:
+        for name in need.create_logins:
             claim_comment = encode_claim_comment({"deployment": need.name, "login_of": need.target})
-            roles[need.second] = Role(need.second, False, *[False] * 5, -1, False, None, claim_comment)
-            roles[need.second] = changed_role(roles[need.second], need, [*new, "membership", "acting"])
-        elif need.change_second:
-            roles[need.second] = changed_role(roles[need.second], need, need.change_second)
+            created = Role(name, False, *[False] * 5, -1, False, None, claim_comment)
+            roles[name] = changed_role(created, need, [*new, "membership", "acting"])
+        for name, what in need.change_logins.items():
+            roles[name] = changed_role(roles[name], need, what)
         database = databases.get(need.target) or Database(need.target, need.target, False, True, None)
         good: dict[str, dict[str, t.Any]] = {
             "owner": {"owner": need.target},
@@ -125,10 +125,10 @@ claim_comments = st.one_of(
 
 
 @st.composite
-def second_logins(draw: st.DrawFn, name: str) -> Role:
+def acting(draw: st.DrawFn, name: str, login: str) -> Role:
     claim_comment = {"deployment": name, "login_of": identifier(name)}
     return Role(
-        second_login(name),
+        login,
         draw(st.booleans()),
         *[False] * 5,
         draw(st.sampled_from([-1, 5])),
@@ -151,8 +151,7 @@ def states(draw: st.DrawFn) -> ServerState:
         if draw(st.booleans()):
             verifier = draw(st.sampled_from([None, *VERIFIERS.values()]))
             roles.append(Role(identifier(name), *bits[:6], draw(st.sampled_from([-1, 5])), bits[6], verifier, comment))
-            if draw(st.booleans()):
-                roles.append(draw(second_logins(name)))
+            roles += [draw(acting(name, login)) for login in acting_logins(name) if draw(st.booleans())]
         if draw(st.booleans()):
             owner = draw(st.sampled_from([identifier(name), "postgres"]))
             given = tuple(
@@ -166,7 +165,7 @@ def states(draw: st.DrawFn) -> ServerState:
 
 
 def named_logins(entry: dict[str, t.Any]) -> dict[str, t.Any]:
-    names = dict(zip(("OWNER", "SECOND"), logins_of(entry["name"])))
+    names = dict(zip(("OWNER", "SECOND", "THIRD"), logins_of(entry["name"])))
     return {**entry, "logins_in_use": entry["logins_in_use"] and [names[word] for word in entry["logins_in_use"]]}
 
 
@@ -179,7 +178,9 @@ entries = st.lists(
             "extensions": st.lists(st.sampled_from(["vector", "ltree"]), unique=True),
             "redis_db": st.one_of(st.none(), st.integers(1, 4)),
             "redis_server": st.sampled_from([None, "one", "two"]),
-            "logins_in_use": st.sampled_from([None, [], ["OWNER"], ["SECOND"], ["OWNER", "SECOND"]]),
+            "logins_in_use": st.sampled_from(
+                [None, [], ["OWNER"], ["SECOND"], ["OWNER", "THIRD"], ["SECOND", "THIRD"]]
+            ),
             "retire": st.booleans(),
         }
     ).map(named_logins),
@@ -205,6 +206,10 @@ def test_a_plan_cures_everything_once(state: ServerState, wanted: list[dict[str,
         login = after.roles[outcome["login"]]
         assert (login.login, login.limit) == (True, entry["connection_limit"])
         assert login.verifier == VERIFIERS[entry["password"]]
+        before = state.roles.get(role.name)
+        assert login is not role or before is None or before.verifier == login.verifier, (
+            "it never gets another password"
+        )
         assert login is role or (login.member_of, login.settings) == ((role.name,), (f"role={role.name}",))
         used = set(entry["logins_in_use"] or ())
         before = {name: state.roles[name] for name in logins_of(entry["name"]) if name in state.roles}
@@ -254,7 +259,7 @@ def test_what_is_not_ours_is_never_planned_for(state: ServerState, wanted: list[
     assert {identifier(entry["name"]) for entry in wanted} & strangers <= refused
     for entry in wanted:
         claim = next((claim for claim in claims_of(state) if claim["name"] == entry["name"]), {})
-        if claim.get("owner") == THEIRS or second_login(entry["name"]) in strangers:
+        if claim.get("owner") == THEIRS or set(acting_logins(entry["name"])) & strangers:
             assert identifier(entry["name"]) in refused
 
 
@@ -354,4 +359,4 @@ def test_a_limit_is_lowered_only_where_it_may_be(has: int, wanted: int, lower: b
     }
     (need,) = plan_of([entry], state).needs
     expected = ["connection_limit"] if changes else []
-    assert (need.change_role, need.change_second) == (expected, expected)
+    assert (need.change_role, need.change_logins.get("a.b", [])) == (expected, expected)

@@ -43,7 +43,7 @@ def test_what_is_complete_needs_nothing() -> None:
 def test_a_new_deployment_in_the_order_of_its_actions() -> None:
     need = need_of(server(), entry("b-c", extensions=["vector"], redis_db=3), owner=OURS)
     remembered = {"deployment": "b-c", "redis_number": 3, "owner": OURS, "extensions": {"vector": "0.8"}}
-    assert (need.create_role, need.create_second, need.create_database) == (True, False, True)
+    assert (need.create_role, need.create_logins, need.create_database) == (True, [], True)
     assert (need.claim_comment, need.claim_comment_reason) == (remembered, "new")
     assert need.actions() == [
         {"action": "create_role", "role": "b_c", "name": "b-c"},
@@ -59,8 +59,8 @@ def test_all_actions_in_their_order() -> None:
         Logins("b_c", retire=("b_c.b",)),
         create_role=True,
         change_role=["login"],
-        create_second=True,
-        change_second=["acting"],
+        create_logins=["b_c.b"],
+        change_logins={"b_c.c": ["acting"]},
         create_database=True,
         change_database=["owner"],
         extensions=["ltree", "vector"],
@@ -71,7 +71,7 @@ def test_all_actions_in_their_order() -> None:
         {"action": "create_role", "role": "b_c", "name": "b-c"},
         {"action": "change_role", "role": "b_c", "what": ["login"], "name": "b-c"},
         {"action": "create_login", "role": "b_c.b", "name": "b-c"},
-        {"action": "change_login", "role": "b_c.b", "what": ["acting"], "name": "b-c"},
+        {"action": "change_login", "role": "b_c.c", "what": ["acting"], "name": "b-c"},
         {"action": "create_database", "database": "b_c", "name": "b-c"},
         {"action": "change_database", "database": "b_c", "what": ["owner"], "name": "b-c"},
         {"action": "create_extension", "database": "b_c", "extension": "ltree", "name": "b-c"},
@@ -146,21 +146,28 @@ def test_a_database_that_differs(changes: dict[str, t.Any], what: list[str]) -> 
     ],
 )
 def test_a_second_login_that_differs(changes: dict[str, t.Any], what: list[str]) -> None:
-    assert need_of(server(role(), second(**changes), database())).change_second == what
+    assert need_of(server(role(), second(**changes), database())).change_logins == ({"a.b": what} if what else {})
 
 
 def test_a_closed_login_that_is_not_chosen_stays_closed() -> None:
     need = need_of(server(role(login=False, verifier=None), second(), database()))
-    assert (need.logins.login, need.change_role, need.change_second) == ("a.b", [], [])
+    assert (need.logins.login, need.change_role, need.change_logins) == ("a.b", [], {})
 
 
 def test_the_chosen_login_gets_the_password() -> None:
     """The owner is in use with another password, so the second login is created or opened."""
     wanted = entry(password="new", logins_in_use=["a"])
     new = need_of(server(role(), database()), wanted)
-    assert (new.create_second, new.change_role, new.logins) == (True, [], Logins("a.b", True, (), ("a",)))
+    assert (new.create_logins, new.change_role, new.logins) == (["a.b"], [], Logins("a.b", True, (), ("a",)))
     opened = need_of(server(role(), second(login=False, member_of=()), database()), wanted)
-    assert (opened.create_second, opened.change_second) == (False, ["login", "password", "membership"])
+    assert (opened.create_logins, opened.change_logins) == ([], {"a.b": ["login", "password", "membership"]})
+
+
+def test_the_owner_that_was_closed_stays_closed() -> None:
+    """A session of its other login could change its password, so the next password goes to a third login."""
+    state = server(role(login=False, verifier=None), second(), database())
+    need = need_of(state, entry(password="new", logins_in_use=["a.b"]))
+    assert (need.create_logins, need.change_role, need.logins) == (["a.c"], [], Logins("a.c", True, (), ("a.b",)))
 
 
 @pytest.mark.parametrize(

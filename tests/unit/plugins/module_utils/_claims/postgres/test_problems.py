@@ -113,7 +113,7 @@ def test_what_belongs_to_somebody_else(objects: tuple[t.Any, ...], finding: str)
     assert "\n" not in found
 
 
-@pytest.mark.parametrize("name", ["a", "a.b"])
+@pytest.mark.parametrize("name", ["a", "a.b", "a.c"])
 def test_the_administrators_role_is_refused(name: str) -> None:
     assert line(server(me={**ADMIN, "name": name})) == (
         "deployment 'a', option 'name': this is the administrator's role in Postgres; choose another name"

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres import release as _release
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import acting_logins
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.release import (
     Release,
     apply_release,
@@ -33,7 +34,7 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._cla
 
 
 def release(name: str = "b-c", **changes: t.Any) -> Release:
-    usual: dict[str, t.Any] = {"confirmed": True, "role": True, "database": True, "login": True}
+    usual: dict[str, t.Any] = {"confirmed": True, "role": True, "database": True, "logins": acting_logins(name)[:1]}
     return Release(name, **{**usual, **changes})
 
 
@@ -41,11 +42,11 @@ def release(name: str = "b-c", **changes: t.Any) -> Release:
     ("changes", "needed", "actions"),
     [
         ({}, True, ["drop_database", "drop_login", "drop_role"]),
-        ({"login": False}, True, ["drop_database", "drop_role"]),
-        ({"role": False, "login": False}, True, ["drop_database"]),
-        ({"database": False, "login": False}, True, ["drop_role"]),
+        ({"logins": ()}, True, ["drop_database", "drop_role"]),
+        ({"role": False, "logins": ()}, True, ["drop_database"]),
+        ({"database": False, "logins": ()}, True, ["drop_role"]),
         ({"database": False, "role": False}, True, ["drop_login"]),
-        ({"database": False, "role": False, "login": False}, False, []),
+        ({"database": False, "role": False, "logins": ()}, False, []),
         ({"confirmed": False}, True, []),
     ],
 )
@@ -92,7 +93,7 @@ def test_a_warning_says_what_was_kept_and_how_to_drop_it() -> None:
         " 'confirm: b-c' to drop it."
     )
     assert release().warning() is None
-    assert release(confirmed=False, role=False, database=False, login=False).warning() is None
+    assert release(confirmed=False, role=False, database=False, logins=()).warning() is None
 
 
 class FakePostgres:
@@ -169,9 +170,9 @@ def test_a_plan_reads_what_exists() -> None:
         {"name": "d", "state": "absent", "confirm": None},
     ]
     assert planned(FakePostgres({"a": (2, 9)}), state, *entries) == [
-        Release("a", False, True, True, True, ("a",), 2, 9, 5),
-        Release("b-c", True, True, False, False, (), 0, 0, None),
-        Release("d", False, False, False, False, (), 0, 0, None),
+        Release("a", False, True, True, ("a.b",), ("a",), 2, 9, 5),
+        Release("b-c", True, True, False, (), (), 0, 0, None),
+        Release("d", False, False, False, (), (), 0, 0, None),
     ]
 
 
@@ -229,9 +230,9 @@ def test_logins_are_closed_before_anything_is_dropped_and_roles_go_last() -> Non
     connection = FakePostgres({}, grants=[("other", False, "postgres", "a"), ("theirs", True, "x", "a.b")])
     going = [
         release("a", opened=("a", "a.b")),
-        release("b-c", login=False),
+        release("b-c", logins=()),
         release("d", confirmed=False),
-        release("e", database=False, login=False, opened=("e",)),
+        release("e", database=False, logins=(), opened=("e",)),
     ]
     apply_release(t.cast("t.Any", connection), going)
     assert connection.done == [
@@ -250,7 +251,7 @@ def test_logins_are_closed_before_anything_is_dropped_and_roles_go_last() -> Non
 
 def test_a_closed_role_without_a_database_is_only_dropped() -> None:
     connection = FakePostgres({})
-    apply_release(t.cast("t.Any", connection), [release("e", database=False, login=False)])
+    apply_release(t.cast("t.Any", connection), [release("e", database=False, logins=())])
     assert connection.done == ['DROP ROLE "e"']
     connection = FakePostgres({})
     apply_release(t.cast("t.Any", connection), [release("e", database=False, role=False)])
