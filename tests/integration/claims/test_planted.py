@@ -146,6 +146,12 @@ PLANTED: dict[str, list[str]] = {
     "serializable transactions": ["ALTER DATABASE mallory SET default_transaction_isolation = 'serializable'"],
     "statement_timeout": ["ALTER DATABASE mallory SET statement_timeout = 1"],
     "lock_timeout": ["ALTER DATABASE mallory SET lock_timeout = 1"],
+    "idle_session_timeout": ["ALTER DATABASE mallory SET idle_session_timeout = 1"],
+    # Postgres 17. An older server stores a setting with a dot in its name only.
+    "transaction_timeout": [
+        "DO $$ BEGIN EXECUTE 'ALTER DATABASE mallory SET transaction_timeout = 1';"
+        " EXCEPTION WHEN undefined_object THEN NULL; END $$"
+    ],
     "client_encoding": ["ALTER DATABASE mallory SET client_encoding = 'SJIS'"],
     "standard_conforming_strings": ["ALTER DATABASE mallory SET standard_conforming_strings = off"],
     "default_table_access_method": ["ALTER DATABASE mallory SET default_table_access_method = 'nothing'"],

@@ -66,6 +66,8 @@ _INSIDE = {
     "default_table_access_method": "heap",
     "local_preload_libraries": "",
 }
+# Setting -> the first version that has it. A server refuses a connection that sets an unknown one.
+_INSIDE_SINCE = {"idle_session_timeout": (140000, "0"), "transaction_timeout": (170000, "0")}
 
 if t.TYPE_CHECKING:
     Connection = psycopg.Connection[t.Any]
@@ -154,12 +156,14 @@ def connect(params: t.Mapping[str, t.Any]) -> Connection:
     return _checked(_connect(params, connection_string(params, settings={"lock_timeout": LOCK_TIMEOUT})))
 
 
-def enter(params: t.Mapping[str, t.Any], database: str, user: str) -> Connection:
+def enter(params: t.Mapping[str, t.Any], database: str, user: str, version: int) -> Connection:
     """Connect as the administrator to a database of a deployment, which may have manipulated it.
 
-    ``user`` is the role of the administrator's first session; this session must act as the same role.
+    ``user`` is the role of the administrator's first session; this session must act as the same role. ``version`` is that of
+    the server, as in server_version_num.
     """
-    conninfo_string = connection_string(params, database, {**_INSIDE, "role": user})
+    settings = {**_INSIDE, **{name: value for name, (since, value) in _INSIDE_SINCE.items() if version >= since}}
+    conninfo_string = connection_string(params, database, {**settings, "role": user})
     return _checked(_connect(params, conninfo_string), user)
 
 

@@ -136,7 +136,7 @@ def _read_and_plan(connection: Connection, params: Params) -> StateAndPlan:
 
 def entering(params: Params, state: ServerState) -> t.Callable[[str], Connection]:
     """Return a function that connects to a database of a deployment as the current role."""
-    return lambda database: enter(params, database, state.me["name"])
+    return lambda database: enter(params, database, state.me["name"], state.version)
 
 
 def run_module(

@@ -14,7 +14,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis i
 
 
 def in_postgres(confirmed: bool, **more: t.Any) -> postgres.Release:
-    found: dict[str, t.Any] = {"role": True, "database": True, "login": True, "clients": 2, "size": 10, "rows": 5}
+    found: dict[str, t.Any] = {"role": True, "database": True, "logins": ("a.b",), "clients": 2, "size": 10, "rows": 5}
     return postgres.Release("a-bot", confirmed, **{**found, **more})
 
 
@@ -69,14 +69,14 @@ def test_with_one_nothing_is_left() -> None:
 @pytest.mark.parametrize("confirmed", [True, False])
 def test_what_does_not_exist_changes_nothing(confirmed: bool) -> None:
     for release in (
-        in_postgres(confirmed, role=False, database=False, login=False),
+        in_postgres(confirmed, role=False, database=False, logins=()),
         in_redis(confirmed, db=None, user=False),
     ):
         assert (release.actions(), release.result()["changed"], release.warning()) == ([], False, None)
 
 
 def test_what_a_killed_release_has_left_is_finished() -> None:
-    role = in_postgres(True, database=False, login=False)
+    role = in_postgres(True, database=False, logins=())
     assert [action["action"] for action in role.actions()] == ["drop_role"]
     assert in_postgres(False, database=False).result()["database"] is None
     assert in_postgres(False, role=False).result()["role"] is None
