@@ -42,7 +42,51 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._tables import status_table
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._tables import align
+
+COLUMNS = ("deployment", "revision", "state", "sessions", "since", "health", "image", "by", "why")
+
+
+def status_table(
+    deployments: t.Sequence[t.Mapping[str, t.Any]], health: t.Mapping[str, t.Mapping[str, t.Any]]
+) -> list[str]:
+    """Return the status of a host as the lines of a table. ``health`` is the ``health`` that the module health returned."""
+    rows = [tuple(column.upper() for column in COLUMNS)]
+    for deployment in deployments:
+        for revision in deployment["revisions"]:
+            rows.append(_row(deployment, revision, health.get(deployment["name"])))
+    return align(rows)
+
+
+def _row(
+    deployment: t.Mapping[str, t.Any], revision: t.Mapping[str, t.Any], answer: t.Mapping[str, t.Any] | None
+) -> tuple[str, ...]:
+    """Return a row; only the last cell may contain a space, because Ansible's YAML output breaks lines at spaces."""
+    serves = revision["state"] == "serving"
+    return (
+        deployment["name"],
+        str(revision["number"]),
+        revision["state"],
+        str(revision["sessions"]) if revision["port"] else "-",
+        str((deployment["since"] if serves else revision["at"]) or revision["created"] or "-"),
+        ("healthy" if answer["ok"] else "UNHEALTHY") if serves and answer else "-",
+        str(revision["image"] or "-"),
+        str(revision["created_by"] or "-"),
+        printable(_why(revision, (deployment.get("rolled_back") or {}) if serves else {})),
+    )
+
+
+def _why(revision: t.Mapping[str, t.Any], rolled_back: t.Mapping[str, t.Any]) -> str:
+    """Return the rollback to it, the runs that its drain lost, or why its start failed, else why it was created."""
+    if rolled_back:
+        return f"rolled back from {rolled_back['from']} by {rolled_back['by'] or 'unknown'}"
+    lost = ((revision["drain"] or {}).get("runs") or {}).get("lost")
+    if lost:
+        return f"{len(lost)} runs lost"
+    if revision["state"] == "failed" and revision["cause"]:
+        return str(revision["cause"])
+    return ", ".join(revision["reasons"] or ())
 
 
 class FilterModule:

@@ -91,8 +91,8 @@ refusal:
     would upgrade a package whose services are running.
   returned: always
   type: str
-  sample: installing docker.io would make apt remove containerd.io, docker-ce; nothing was changed, because other software may need
-    these packages
+  sample: installing docker.io would make apt remove containerd.io, docker-ce, which other software of the host may need; nothing
+    was installed; see 'apt-get --simulate install docker.io', and change these packages yourself if nothing needs them
 """
 
 import hashlib

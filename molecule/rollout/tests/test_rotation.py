@@ -217,7 +217,7 @@ def test_another_secret_key(test_host, agent, roll):
     first = {**keys, "langgraph_previous_secret_key": "PLANTED-secret-key-of-the-test-hosts-0123456789"}
     done = test_host.play(langgraph_deployments=agent(), **first)
     assert done.returncode == 0, done.stdout
-    assert f"{NAME}: the previous password is still valid, until revision" in done.stdout
+    assert f"{NAME}: the previous password stays valid until revision" in done.stdout
     assert set(test_host.refused(old).values()) == {None}
     test_host.drained(NAME, 240)
     again = test_host.play(langgraph_deployments=agent(), **keys)

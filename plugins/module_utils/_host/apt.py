@@ -124,8 +124,8 @@ def refusal(names: t.Sequence[str], plan: Plan, restarted: t.Sequence[str] = ())
     if not harm:
         return ""
     return (
-        f"installing {wanted} would make apt {' and '.join(harm)}; nothing was changed, because other software may need "
-        "these packages"
+        f"installing {wanted} would make apt {' and '.join(harm)}, which other software of the host may need; nothing was "
+        f"installed; see 'apt-get --simulate install {' '.join(names)}', and change these packages yourself if nothing needs them"
     )
 
 

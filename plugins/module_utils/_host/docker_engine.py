@@ -117,7 +117,9 @@ def remove_container(client: Client, name: str) -> None:
     except docker.errors.NotFound:
         pass
     except docker.errors.DockerException as error:
-        raise EngineError(f"the Docker engine cannot remove the container {name}: {error}") from error
+        raise EngineError(
+            f"the Docker engine cannot remove the container {name}: {error}; see systemctl status docker"
+        ) from error
 
 
 def remove_image(client: Client, image_id: str) -> bool:

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import Variables
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import short
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import ADDRESS, LIMITS, Content
+from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import SETTINGS, Content
 
 
 def content_differences(old: Content | None, new: Content) -> t.Iterator[str]:
@@ -57,7 +57,7 @@ def masked(
     A variable whose value differs from the other side is marked, so that the diff shows the change. ``credentials`` are
     those of this side and of the other side.
     """
-    shown: dict[str, t.Any] = {key: settings.get(key) for key in ("proxy", *ADDRESS, *LIMITS)} if settings else {}
+    shown: dict[str, t.Any] = {key: settings.get(key) for key in SETTINGS} if settings else {}
     if not shown.get("may_reach"):
         shown.pop("may_reach", None)
     if content:

@@ -27,6 +27,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_fil
 ADDRESS = ("bind_address", "port", "hostname", "prefix", "tls")
 # Limits of a rollout; a change takes effect without restarting a container.
 LIMITS = ("healthy_deadline", "drain_limit", "may_reach")
+# The settings of a deployment that a play wants. deployment.json has them, and what a switch records in addition: "serving", the
+# number of the revision, "since", and after a rollback "rolled_back" (from, by, at).
+SETTINGS = ("proxy", *ADDRESS, *LIMITS)
 RUNNING = ("active", "activating", "reloading")
 # Where a server listens in its container.
 CONTAINER_PORT = 8000

@@ -18,7 +18,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.diff
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import (
     ADDRESS,
-    LIMITS,
+    SETTINGS,
     Content,
     Deployment,
     Revision,
@@ -94,7 +94,7 @@ def _step(wanted: Wanted, content: Content, found: Deployment) -> Step:
     serving = found.serving
     if serving is None or found.settings is None:
         return _new(wanted, "create", ("new",), content, found)
-    changes = setting_differences(found.settings, wanted.settings, ("proxy", *ADDRESS, *LIMITS))
+    changes = setting_differences(found.settings, wanted.settings, SETTINGS)
     if not serving.intact or serving.content is None or serving.content.apart != content.apart:
         different = tuple(content_differences(serving.content if serving.intact else None, content))
         return _new(wanted, "roll", (*different, *_other_credentials(wanted, found), *changes), content, found)

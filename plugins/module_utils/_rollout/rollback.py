@@ -61,10 +61,11 @@ def _refuse_what_is_in_the_way(found: t.Mapping[str, Deployment], name: str) -> 
                 continue
             if any(conflicts(endpoint["address"], endpoint["port"], *address) for address in needed):
                 finding = (
-                    f"an interrupted run left revision {revision.number} of deployment '{other.name}' on port "
-                    f"{endpoint['port']}, which the proxy needs"
+                    f"an interrupted run left revision {revision.number} of deployment '{other.name}' running on port "
+                    f"{endpoint['port']}, and the proxy needs this port"
                 )
-                raise Refused([Problem(name, "name", finding, SITE_FIRST)])
+                remedy = f"{SITE_FIRST}, with both deployments in its list"
+                raise Refused([Problem(name, "name", finding, remedy)])
 
 
 def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.Collection[str]) -> Wanted:
@@ -90,7 +91,9 @@ def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.
             f"the host no longer has the image of revision {target.number}, '{target.content.image}' "
             f"({target.content.image_id})"
         )
-        raise Refused([Problem(name, "revision", finding, "load or pull it first")])
+        raise Refused(
+            [Problem(name, "revision", finding, "load or pull the same image first: a new build has another id")]
+        )
     _refuse_stale_credentials(deployment, target)
     _refuse_other_aes_key(name, target, serving)
     if not params["allow_schema_mismatch"]:

@@ -157,8 +157,8 @@ def _no_address(host: str) -> str:
 
 def _no_source(host: str) -> str:
     return (
-        f"{host} uses Redis or Postgres of another host, and its facts have no address that other hosts see; set"
-        " data_proxy_address to the source address of its connections"
+        f"{host} uses Redis or Postgres on another host, but its facts contain no address that other hosts can reach; set"
+        f" data_proxy_address to the address from which {host} connects to them"
     )
 
 

@@ -177,7 +177,10 @@ def _prefix_twice(present: t.Sequence[Values]) -> t.Iterator[Problem]:
             continue
         prefix = values["redis_key_prefix"] or default_prefix(values["name"])
         if seen.setdefault(prefix, values["name"]) != values["name"]:
-            finding = f"'{printable(prefix)}' is also the prefix of '{seen[prefix]}', and Redis channels are not separated by database number"
+            finding = (
+                f"'{seen[prefix]}' has the same prefix '{printable(prefix)}', and each would receive the other's events, even with"
+                " different database numbers"
+            )
             yield Problem(
                 values["_label"], "redis_key_prefix", finding, "remove the option, and each deployment has its own"
             )

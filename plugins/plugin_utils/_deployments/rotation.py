@@ -121,8 +121,8 @@ def still_open(
         if not _is_open(deployment["name"], postgres, redis):
             continue
         blockers = _blockers(deployment, use, postgres, redis)
-        until = f"until {_listed(blockers)}" if blockers else "until the next run"
-        lines.append(f"{deployment['name']}: the previous password is still valid, {until}")
+        until = f" until {_listed(blockers)}; the next run after that" if blockers else "; the next run"
+        lines.append(f"{deployment['name']}: the previous password stays valid{until} revokes it")
     return lines
 
 

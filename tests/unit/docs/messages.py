@@ -108,7 +108,7 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     ),
     "module_utils/_revisions/diff.py": re.compile("files of"),
     "module_utils/_common/deployment_options.py": re.compile("the co"),
-    "plugin_utils/_tables.py": re.compile("; |, "),
+    "filter/deployment_table.py": re.compile("; |, "),
 }
 # Of generators of (option, finding, remedy), as their annotation says.
 FINDING = ("Finding", 1)

@@ -14,6 +14,7 @@ is on the search path of the database, so that its types are found by their unqu
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
@@ -28,11 +29,13 @@ if t.TYPE_CHECKING:
     from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.connection import Connection
 
 SCHEMA = "langgraph_extensions"
-# A schema is safe if its owner has the rights that the script runs with, and nobody else may create objects there.
+# A schema is safe if its owner has the rights that the script runs with, and nobody else may create objects there. These are
+# the owner, whether it has these rights, and the others who may create objects.
 _SCHEMAS = """
-SELECT n.nspname, o.rolname,
-  (o.rolname OPERATOR(pg_catalog.=) CURRENT_USER OR o.rolsuper) AND NOT EXISTS (
-    SELECT FROM pg_catalog.aclexplode(n.nspacl) g
+SELECT n.nspname, o.rolname, o.rolname OPERATOR(pg_catalog.=) CURRENT_USER OR o.rolsuper, ARRAY(
+    SELECT CASE WHEN g.grantee OPERATOR(pg_catalog.=) CAST(0 AS pg_catalog.oid) THEN 'PUBLIC'
+      ELSE CAST(pg_catalog.pg_get_userbyid(g.grantee) AS pg_catalog.text) END
+    FROM pg_catalog.aclexplode(n.nspacl) g
     WHERE g.privilege_type OPERATOR(pg_catalog.=) 'CREATE' AND g.grantee OPERATOR(pg_catalog.<>) n.nspowner)
 FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid OPERATOR(pg_catalog.=) n.nspowner
 """
@@ -66,15 +69,22 @@ def create_extensions(inside: Connection, name: str, target: str, wanted: t.Mapp
     missing = [extension for extension in wanted if extension not in _found(inside, wanted)]
     for extension in missing:
         version = {"name": extension, "version": wanted[extension]}
-        safe = _safe_schemas(inside)
+        schemas = _schemas(inside)
         for needed, schema in inside.execute(_NEEDED, version).fetchall():
-            _require_safe(name, schema, safe, f"the extension '{needed}', which '{extension}' needs, is in the schema")
+            _require_safe(
+                name,
+                schema,
+                schemas,
+                f"'{extension}' needs the extension '{needed}', which is in the schema",
+                f"drop '{needed}' as the deployment's role, and list it in extensions before '{extension}'",
+            )
         row = inside.execute(_FIXED_SCHEMA, version).fetchone()
         fixed = row[0] if row else None
         if fixed is None:
-            _create_schema(inside, name, target, safe)
-        elif fixed in safe:
-            _require_safe(name, fixed, safe, f"the extension '{extension}' is created in the schema")
+            _create_schema(inside, name, target, schemas)
+        elif fixed in schemas:
+            what = f"the extension '{extension}' is created in the schema"
+            _require_safe(name, fixed, schemas, what, "rename or drop that schema as the deployment's role")
         _create(inside, name, target, extension, None if fixed else SCHEMA)
     return _found(inside, wanted)
 
@@ -83,29 +93,42 @@ def _found(inside: Connection, names: t.Iterable[str]) -> dict[str, str]:
     return dict(inside.execute(_FOUND, [list(names)]).fetchall())
 
 
-def _safe_schemas(inside: Connection) -> dict[str, tuple[str, bool]]:
-    return {schema: (owner, safe) for schema, owner, safe in inside.execute(_SCHEMAS).fetchall()}
+@dataclass(frozen=True)
+class _Schema:
+    """Who may create objects in a schema besides the administrator."""
+
+    owner: str
+    trusted: bool  # whether the owner has the administrator's rights
+    others: tuple[str, ...] = ()
 
 
-def _require_safe(name: str, schema: str, schemas: t.Mapping[str, tuple[str, bool]], what: str) -> None:
-    owner, safe = schemas.get(schema, ("nobody", True))
-    if not safe:
-        raise Refused(
-            [
-                Problem(
-                    name,
-                    "extensions",
-                    f"{what} '{schema}', in which '{owner}' can create objects that would run with the administrator's rights",
-                    f"rename or drop that schema or extension as the deployment's role; new extensions go to '{SCHEMA}'",
-                )
-            ]
-        )
+def _schemas(inside: Connection) -> dict[str, _Schema]:
+    found = inside.execute(_SCHEMAS).fetchall()
+    return {name: _Schema(owner, trusted, tuple(others)) for name, owner, trusted, others in found}
 
 
-def _create_schema(inside: Connection, name: str, target: str, schemas: t.Mapping[str, tuple[str, bool]]) -> None:
+def _require_safe(name: str, schema: str, schemas: t.Mapping[str, _Schema], what: str, remedy: str) -> None:
+    """Refuse a schema in which somebody else may create objects: scripts of extensions use what is there.
+
+    ``what`` precedes the schema's name, ``remedy`` is what helps if the deployment owns it.
+    """
+    found = schemas.get(schema)
+    if found is None or (found.trusted and not found.others):
+        return
+    if found.trusted:
+        remedy = f"ask an administrator to run in the database: REVOKE CREATE ON SCHEMA {schema} FROM {', '.join(found.others)}"
+    who = ", ".join(f"'{role}'" for role in (found.others if found.trusted else (found.owner, *found.others)))
+    finding = (
+        f"{what} '{schema}', in which {who} can create objects, so their code could run with the administrator's rights"
+    )
+    raise Refused([Problem(name, "extensions", finding, f"{remedy}; new extensions go to '{SCHEMA}'")])
+
+
+def _create_schema(inside: Connection, name: str, target: str, schemas: t.Mapping[str, _Schema]) -> None:
     """Create our schema, or refuse one of that name that the deployment created before us."""
     if SCHEMA in schemas:
-        _require_safe(name, SCHEMA, schemas, "its database has a schema")
+        remedy = "rename or drop that schema as the deployment's role"
+        _require_safe(name, SCHEMA, schemas, "its database already has a schema", remedy)
     else:
         inside.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
     parts = [sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(SCHEMA), sql.Identifier(target))]

@@ -82,8 +82,8 @@ def _problem_from_code(item: t.Mapping[str, t.Any], databases: int) -> Problem:
         ),
         "left": (
             "state",
-            f"{keys} keys were written to its Redis database {db} while it was released",
-            "find out which client writes there, then run again; its user is already removed",
+            f"{keys} keys were written to its Redis database {db} while the deployment was being removed",
+            "find out which client writes there, stop it, then run again; its user is already removed",
         ),
         "foreign": (
             "name",

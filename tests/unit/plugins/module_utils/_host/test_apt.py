@@ -84,15 +84,15 @@ def test_a_conflict_is_refused_by_name() -> None:
     plan = apt.read_simulation(CONFLICT, "", 0)
     assert plan == Plan(["containerd", "docker.io", "runc"], ["containerd.io", "docker-ce"], [], "")
     assert apt.refusal(["docker.io"], plan) == (
-        "installing docker.io would make apt remove containerd.io, docker-ce; nothing was changed, because other software may "
-        "need these packages"
+        "installing docker.io would make apt remove containerd.io, docker-ce, which other software of the host may need; nothing"
+        " was installed; see 'apt-get --simulate install docker.io', and change these packages yourself if nothing needs them"
     )
 
 
 def test_a_downgrade_is_refused_by_name() -> None:
     plan = apt.read_simulation(DOWNGRADE, "", 0)
     assert plan.downgrade == ["haproxy", "redis-tools"]
-    assert "make apt downgrade haproxy, redis-tools;" in apt.refusal(["redis-server"], plan)
+    assert "make apt downgrade haproxy, redis-tools, which" in apt.refusal(["redis-server"], plan)
 
 
 def test_what_apt_cannot_do_is_told_in_its_own_words() -> None:

@@ -703,8 +703,8 @@ def test_a_rollback_is_refused_while_the_stray_of_another_has_its_port(
     with pytest.raises(Refused) as refused:
         host.roll_back(revision=1, check_mode=check_mode)
     assert str(refused.value) == (
-        "deployment 'bot', option 'name': an interrupted run left revision 1 of deployment 'two' on port 8123, which the "
-        "proxy needs; run the playbook site first"
+        "deployment 'bot', option 'name': an interrupted run left revision 1 of deployment 'two' running on port 8123, and "
+        "the proxy needs this port; run the playbook site first, with both deployments in its list"
     )
     assert host.converge(bot(), bot("two", port=8124))["failures"] == []
     assert host.roll_back(revision=1)["failures"] == []
@@ -1244,7 +1244,8 @@ REFUSALS: dict[str, tuple[t.Callable[[Host], None], int | None, str]] = {
     "image gone": (
         lose_the_image,
         None,
-        OPTION + "the host no longer has the image of revision 1, 'bot:1' (sha256:1); load or pull it first",
+        OPTION
+        + "the host no longer has the image of revision 1, 'bot:1' (sha256:1); load or pull the same image first: a new build has another id",
     ),
     "schema moved": (
         move_the_schema,

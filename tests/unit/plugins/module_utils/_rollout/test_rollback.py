@@ -128,7 +128,7 @@ def test_the_mount_prefix_belongs_to_the_revision() -> None:
         (
             host(made(2, "sha256:gone"), made(3)),
             {},
-            "the host no longer has the image of revision 2, 'bot:1' (sha256:gone); load or pull it first",
+            "the host no longer has the image of revision 2, 'bot:1' (sha256:gone); load or pull the same image first: a new build has another id",
         ),
     ],
 )
@@ -281,8 +281,8 @@ def test_a_container_in_the_way_of_the_proxy(more: dict[str, t.Any], refused: bo
         with pytest.raises(Refused) as caught:
             rollback._refuse_what_is_in_the_way(found, "bot")
         assert str(caught.value) == (
-            "deployment 'bot', option 'name': an interrupted run left revision 4 of deployment 'other' on port 8123, which the"
-            " proxy needs; run the playbook site first"
+            "deployment 'bot', option 'name': an interrupted run left revision 4 of deployment 'other' running on port 8123,"
+            " and the proxy needs this port; run the playbook site first, with both deployments in its list"
         )
     else:
         rollback._refuse_what_is_in_the_way(found, "bot")
@@ -351,5 +351,5 @@ def test_a_rollback_waits_for_the_proxys_port(roll_back: t.Callable[..., list[Wa
     bot = replace(
         THREE, settings={**SETTINGS, "serving": 3}, revisions=(made(2), made(3, active="active", endpoint=BEHIND))
     )
-    with pytest.raises(Refused, match="which the proxy needs"):
+    with pytest.raises(Refused, match="the proxy needs this port"):
         roll_back({"bot": bot, "other": other})

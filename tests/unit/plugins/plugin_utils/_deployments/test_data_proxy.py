@@ -241,7 +241,7 @@ def test_a_client_host_without_an_address_is_reported() -> None:
     hosts = [bridged("app1", "10.0.0.11", default_ipv4={}), host("app2", "10.0.0.12"), host("data", "10.0.0.10")]
     (problem,) = plan(hosts, "data", FLEET)["problems"]
     assert problem.startswith(
-        "app1 uses Redis or Postgres of another host, and its facts have no address that other hosts see"
+        "app1 uses Redis or Postgres on another host, but its facts contain no address that other hosts can reach"
     )
 
 

@@ -56,10 +56,10 @@ def test_a_revision_without_a_recorded_login(login: str | None) -> None:
 def test_use(use: dict[str, t.Any], logins: list[str] | None, alone: bool, blockers: list[str]) -> None:
     assert rotation.logins_in_use("bot", use) == logins
     assert rotation.is_alone(BOT, use) is alone
-    until = f"until {blockers[0]}" if blockers else "until the next run"
+    until = f" until {blockers[0]}; the next run after that" if blockers else "; the next run"
     for postgres, redis in ((OPEN_POSTGRES, OPEN_REDIS), (OPEN_POSTGRES, CLOSED), (CLOSED, OPEN_REDIS)):
         assert rotation.still_open([BOT], use, postgres, redis) == [
-            f"bot: the previous password is still valid, {until}"
+            f"bot: the previous password stays valid{until} revokes it"
         ]
         assert rotation.retirable([BOT], use, postgres, redis) == ([] if blockers else ["bot"])
     assert rotation.still_open([BOT], use, CLOSED, CLOSED) == rotation.still_open([BOT], use, {}, {}) == []
@@ -69,7 +69,8 @@ def test_use(use: dict[str, t.Any], logins: list[str] | None, alone: bool, block
 def test_all_blockers_are_reported() -> None:
     use = {"app1": in_use(OLD, (2, "bot", "old"), NEW), "app2": None}
     assert rotation.still_open([BOT], use, OPEN_POSTGRES, CLOSED) == [
-        "bot: the previous password is still valid, until revision 3 on app1 has ended, revision 2 on app1 has ended and app2 has answered"
+        "bot: the previous password stays valid until revision 3 on app1 has ended, revision 2 on app1 has ended and app2 has"
+        " answered; the next run after that revokes it"
     ]
 
 

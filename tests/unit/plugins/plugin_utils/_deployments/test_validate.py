@@ -493,7 +493,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "redis_key_prefix",
-            "'support-bot:' is also the prefix of 'support-bot', and Redis channels are not separated by database number; "
+            "'support-bot' has the same prefix 'support-bot:', and each would receive the other's events, even with different database numbers; "
             "remove the option, and each deployment has its own",
             "research",
         ),

@@ -34,7 +34,7 @@ class FakeDatabase:
     def __init__(
         self,
         existing: t.Mapping[str, str] | None = None,
-        schemas: t.Sequence[tuple[str, str, bool]] = (),
+        schemas: t.Sequence[tuple[str, str, bool, list[str]]] = (),
         needed: t.Sequence[tuple[str, str]] = (),
         fixed: str | None = None,
         path: str = "",
@@ -68,7 +68,7 @@ class FakeDatabase:
                 raise Denied
             self.existing[text.split('"')[1]] = "1.0"
         elif text.startswith("CREATE SCHEMA"):
-            self.schemas.append((text.split('"')[1], "postgres", True))
+            self.schemas.append((text.split('"')[1], "postgres", True, []))
 
     def fetchall(self) -> list[t.Any]:
         return list(self._rows)
@@ -114,7 +114,7 @@ def test_an_extension_with_a_schema_of_its_own() -> None:
     database = FakeDatabase(fixed="pg_catalog")
     create(database)
     assert database.done == ['CREATE EXTENSION IF NOT EXISTS "vector"']
-    safe = FakeDatabase(fixed="cron", schemas=[("cron", "postgres", True)])
+    safe = FakeDatabase(fixed="cron", schemas=[("cron", "postgres", True, [])])
     create(safe)
     assert safe.done == ['CREATE EXTENSION IF NOT EXISTS "vector"']
 
@@ -123,16 +123,22 @@ def test_an_extension_with_a_schema_of_its_own() -> None:
     ("database", "finding"),
     [
         (
-            FakeDatabase(schemas=[(OURS, "a", False)]),
-            f"its database has a schema '{OURS}', in which 'a' can create objects",
+            FakeDatabase(schemas=[(OURS, "a", False, [])]),
+            f"its database already has a schema '{OURS}', in which 'a' can create objects, so their code could run",
         ),
         (
-            FakeDatabase(fixed="cron", schemas=[("cron", "a", False)]),
+            FakeDatabase(fixed="cron", schemas=[("cron", "a", False, [])]),
             "the extension 'vector' is created in the schema 'cron', in which 'a' can create objects",
         ),
         (
-            FakeDatabase(needed=[("cube", "public")], schemas=[("public", "a", False)]),
-            "the extension 'cube', which 'vector' needs, is in the schema 'public', in which 'a' can create objects",
+            FakeDatabase(needed=[("cube", "public")], schemas=[("public", "a", False, [])]),
+            "'vector' needs the extension 'cube', which is in the schema 'public', in which 'a' can create objects",
+        ),
+        (
+            FakeDatabase(needed=[("cube", "public")], schemas=[("public", "postgres", True, ["PUBLIC", "b"])]),
+            "'vector' needs the extension 'cube', which is in the schema 'public', in which 'PUBLIC', 'b' can create objects, so"
+            " their code could run with the administrator's rights; ask an administrator to run in the database: REVOKE CREATE ON"
+            " SCHEMA public FROM PUBLIC, b;",
         ),
     ],
 )
@@ -146,8 +152,8 @@ def test_a_schema_that_the_deployment_controls(database: FakeDatabase, finding: 
 
 
 def test_schemas_that_are_safe_or_belong_to_nobody() -> None:
-    create(FakeDatabase(schemas=[(OURS, "postgres", True)]))
-    create(FakeDatabase(needed=[("cube", "public")], schemas=[("public", "postgres", True)]))
+    create(FakeDatabase(schemas=[(OURS, "postgres", True, [])]))
+    create(FakeDatabase(needed=[("cube", "public")], schemas=[("public", "postgres", True, [])]))
     create(FakeDatabase(needed=[("cube", "gone")]))
 
 

@@ -58,7 +58,7 @@ MESSAGES: dict[str, tuple[dict[str, t.Any], str, str, str]] = {
     "left": (
         {"db": 3, "keys": 7},
         "state",
-        "7 keys were written to its Redis database 3 while it was released",
+        "7 keys were written to its Redis database 3 while the deployment was being removed",
         "then run again",
     ),
     "foreign": (
