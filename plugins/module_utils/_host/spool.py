@@ -76,10 +76,10 @@ def _check_parent(parent: str, path: str) -> None:
     except FileNotFoundError:
         return
     if found.st_uid not in (0, os.geteuid()):
-        raise _refusal(path, f"its parent '{parent}' belongs to user id {found.st_uid}", parent)
+        raise _parent_refusal(path, parent, f"its parent '{parent}' belongs to user id {found.st_uid}")
     # In a sticky directory such as /tmp nobody else can rename or remove the user's own entries.
     if found.st_mode & (0o002 if _is_private(found.st_gid) else 0o022) and not found.st_mode & stat.S_ISVTX:
-        raise _refusal(path, f"others may write into its parent '{parent}'", parent)
+        raise _parent_refusal(path, parent, f"others may write into its parent '{parent}'")
 
 
 def _is_private(gid: int) -> bool:
@@ -95,10 +95,17 @@ def _is_private(gid: int) -> bool:
     return uid == gid == user.pw_gid and user.pw_name == group.gr_name and set(group.gr_mem) <= {user.pw_name}
 
 
-def _refusal(path: str, why: str, parent: str | None = None) -> SpoolError:
-    remedy = f"correct the owner and mode of '{parent}'" if parent else "remove it or correct its owner and mode"
+def _refusal(path: str, why: str) -> SpoolError:
     return SpoolError(
-        f"the directory '{path}' cannot be trusted: {why}; check what is there, then {remedy}{_another_place()}"
+        f"the directory '{path}' cannot be trusted: {why}; check what is there, then remove it or correct its "
+        f"owner and mode{_another_place()}"
+    )
+
+
+def _parent_refusal(path: str, parent: str, why: str) -> SpoolError:
+    return SpoolError(
+        f"the directory '{path}' cannot be trusted: {why}; check what is there, then correct the owner and mode of "
+        f"'{parent}'{_another_place()}"
     )
 
 

@@ -232,9 +232,10 @@ def _port_taken(
         program = context.listening.get(port)
         ours = by_port.get(port, []) if program in ENGINE_PROGRAMS else []
         shared = bool(ours) and bool(values["hostname"] or values["mount_prefix"])
-        if program is None or shared or any(name in listed for name in ours):
+        unlisted = [name for name in ours if name not in listed]
+        if program is None or shared or (ours and not unlisted):
             continue
-        owner = ours[0] if ours else None
+        owner = unlisted[0] if unlisted else None
         by = f"deployment '{owner}', which is not in the list" if owner else f"'{program}'"
         yield Problem(values["_label"], "port", f"port {port} of the host is taken by {by}", "choose a free port")
 

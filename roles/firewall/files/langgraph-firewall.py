@@ -287,10 +287,7 @@ def remove():
         if _MARK in (listing() or ()):
             done = nft("delete", "table", "inet", TABLE)
             if done.returncode != 0:
-                sys.exit(
-                    f"nft cannot remove the table inet langgraph: {done.stderr.strip()}; install the package nftables if it is"
-                    " missing, and run the play again"
-                )
+                sys.exit(f"nft cannot remove the table inet langgraph: {done.stderr.strip()}")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(STATE_DIR, "state.json"))
 

@@ -20,7 +20,7 @@ import yaml
 
 HOLE = "*"
 # What is raised or made with a text for people.
-ERRORS = re.compile(r"(Error|Refused|Fail|Unknown)$")
+ERRORS = re.compile(r"(Error|Refused|Fail|Unknown|Unavailable)$")
 # Functions whose argument is a message: name -> position, or keyword.
 CALLS: dict[str, int | str] = {
     "Problem": 2,
@@ -93,6 +93,9 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "roles/firewall/files/langgraph-firewall.py": re.compile("type ipv4_addr"),
     "module_utils/_common/ansible_module.py": re.compile("import importlib"),
     "module_utils/_rollout/plan.py": re.compile("is no longer kept|runs and does not serve|rollback from"),
+    "module_utils/_claims/postgres/extensions.py": re.compile(
+        "rename or drop|drop '|ask an administrator to run in the"
+    ),
     "module_utils/_claims/postgres/cluster.py": re.compile("SELECT pg_catalog"),
     "modules/postgres_cluster_info.py": re.compile("the library psycopg is|it returns no rows|there is no socket for"),
     "module_utils/_claims/postgres/plan.py": re.compile("the comment of the database"),

@@ -389,7 +389,7 @@ def test_a_failed_removal_is_reported(helper: t.Any, kernel: Kernel) -> None:
     helper.ensure()
     kernel.refuses = "Error: Operation not permitted\n"
     with pytest.raises(
-        SystemExit, match="^nft cannot remove the table inet langgraph: Error: Operation not permitted; install"
+        SystemExit, match="^nft cannot remove the table inet langgraph: Error: Operation not permitted$"
     ):
         helper.remove()
 

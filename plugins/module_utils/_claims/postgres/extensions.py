@@ -83,8 +83,13 @@ def create_extensions(inside: Connection, name: str, target: str, wanted: t.Mapp
         if fixed is None:
             _create_schema(inside, name, target, schemas)
         elif fixed in schemas:
-            what = f"the extension '{extension}' is created in the schema"
-            _require_safe(name, fixed, schemas, what, "rename or drop that schema as the deployment's role")
+            _require_safe(
+                name,
+                fixed,
+                schemas,
+                f"the extension '{extension}' is created in the schema",
+                "rename or drop that schema as the deployment's role",
+            )
         _create(inside, name, target, extension, None if fixed else SCHEMA)
     return _found(inside, wanted)
 
@@ -118,10 +123,16 @@ def _require_safe(name: str, schema: str, schemas: t.Mapping[str, _Schema], what
     if found.trusted:
         remedy = f"ask an administrator to run in the database: REVOKE CREATE ON SCHEMA {schema} FROM {', '.join(found.others)}"
     who = ", ".join(f"'{role}'" for role in (found.others if found.trusted else (found.owner, *found.others)))
-    finding = (
-        f"{what} '{schema}', in which {who} can create objects, so their code could run with the administrator's rights"
+    raise Refused(
+        [
+            Problem(
+                name,
+                "extensions",
+                f"{what} '{schema}', in which {who} can create objects, so their code could run with the administrator's rights",
+                f"{remedy}; new extensions go to '{SCHEMA}'",
+            )
+        ]
     )
-    raise Refused([Problem(name, "extensions", finding, f"{remedy}; new extensions go to '{SCHEMA}'")])
 
 
 def _create_schema(inside: Connection, name: str, target: str, schemas: t.Mapping[str, _Schema]) -> None:

@@ -127,6 +127,12 @@ def test_a_users_own_play_on_another_group() -> None:
     assert {item["address"] for item in plan(hosts, "data", FLEET)["listeners"]} == {"10.0.0.10"}
 
 
+def test_a_users_own_play_on_the_data_host() -> None:
+    """Without the group langgraph_hosts, every host of the play runs deployments."""
+    groups = {"langgraph_redis": ["one"], "langgraph_postgres": ["one"]}
+    assert [item["address"] for item in plan([host("one")], "one", groups)["listeners"]] == [GATEWAY, GATEWAY]
+
+
 def test_each_host_may_have_its_own_servers() -> None:
     own = [host(name, langgraph_redis_server=name, langgraph_postgres_server=name) for name in ("app1", "app2")]
     for name in ("app1", "app2"):

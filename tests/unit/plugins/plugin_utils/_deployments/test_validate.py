@@ -521,6 +521,14 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
             "port 8123 of the host is taken by deployment 'old-bot', which is not in the list; choose a free port",
         ),
     ),
+    "port taken by two deployments, of which one is not in the list": (
+        (BOT, {**OTHER, "hostname": "research.example.org"}),
+        {"listening": {8123: "haproxy"}, "deployed": {"research": 8123, "old-bot": 8123}},
+        line(
+            "port",
+            "port 8123 of the host is taken by deployment 'old-bot', which is not in the list; choose a free port",
+        ),
+    ),
     "image missing on the host": (
         (BOT,),
         {"images": {"research:1"}},
