@@ -146,6 +146,6 @@ def test_a_previous_key_that_is_none(test_host, group_vars, previous):
     done = test_host.play(langgraph_previous_secret_key=previous or group_vars["langgraph_secret_key"])
     assert done.returncode != 0
     assert (
-        "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself"
+        "langgraph_previous_secret_key is shorter than 32 characters, or the same as langgraph_secret_key"
         in done.stdout + done.stderr
     )

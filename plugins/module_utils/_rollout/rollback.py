@@ -109,10 +109,10 @@ def _refuse_stale_credentials(deployment: Deployment, target: Revision) -> None:
     own = _credentials.split(target.environment)[1]
     if deployment.credentials_file is None and own != deployment.credentials:
         finding = (
-            f"revision {target.number} was created with another address or password of Redis or Postgres, and the host has "
-            "the files of an earlier version of the collection"
+            f"revision {target.number} contains an old address or password of Redis or Postgres, because an earlier version of "
+            "the collection created it"
         )
-        raise Refused([Problem(deployment.name, "revision", finding, SITE_FIRST)])
+        raise Refused([Problem(deployment.name, "revision", finding, f"{SITE_FIRST}, then roll back again")])
 
 
 def _refuse_other_aes_key(name: str, target: Revision, serving: Revision) -> None:

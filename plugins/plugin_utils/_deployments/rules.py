@@ -123,8 +123,10 @@ def _credentials(values: Values) -> t.Iterator[Finding]:
         values["edition"],
     )
     if edition is None and not lite and not enterprise:
-        remedy = "set it, or 'langgraph_cloud_license_key', or 'edition: none' for an image without a licence check"
-        yield "langsmith_api_key", "the server needs a credential and has none", remedy
+        finding = (
+            "neither it nor 'langgraph_cloud_license_key' is set, and the LangGraph server does not start without one"
+        )
+        yield "langsmith_api_key", finding, "set one of them, or 'edition: none' for an image without a licence check"
     elif lite and enterprise and edition is None:
         remedy = "keep one, or set 'edition: enterprise' if the LangSmith key is for tracing"
         yield "langgraph_cloud_license_key", "is set together with 'langsmith_api_key'", remedy

@@ -144,7 +144,7 @@ def _with_env_file(
     for name in [name for name in variables if name in COMPUTED_VARIABLES]:
         del variables[name]
         finding = f"{printable(path)} sets {name}"
-        problems.append(Problem(label, "env_file", finding, f"remove the line: {COMPUTED_VARIABLES[name]}"))
+        problems.append(Problem(label, "env_file", finding, f"remove that line, as {COMPUTED_VARIABLES[name]}"))
     return _fold(merged, variables), problems
 
 

@@ -352,7 +352,9 @@ def main():
     """Run one of the three commands."""
     steps = {"apply": apply, "watch": watch, "remove": remove}
     if len(sys.argv) != 2 or sys.argv[1] not in steps:
-        sys.exit("usage: langgraph-firewall.py apply|watch|remove")
+        sys.exit(
+            "langgraph-firewall.py is run by langgraph-firewall.service; usage: langgraph-firewall.py apply|watch|remove"
+        )
     try:
         steps[sys.argv[1]]()
     except (OSError, ValueError) as error:

@@ -267,7 +267,9 @@ def main():
     """Run one of the four commands."""
     steps = {"prepare": prepare, "run": run, "wait": wait, "stop": stop}
     if len(sys.argv) != 3 or sys.argv[1] not in steps:
-        sys.exit("usage: langgraph-container.py prepare|run|wait|stop NAME.N")
+        sys.exit(
+            "langgraph-container.py is run by langgraph@NAME.N.service; usage: langgraph-container.py prepare|run|wait|stop NAME.N"
+        )
     steps[sys.argv[1]](Revision(sys.argv[2]))
 
 

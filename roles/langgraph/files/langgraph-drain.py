@@ -165,5 +165,5 @@ def drain(instance):
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: langgraph-drain.py NAME.N")
+        sys.exit("langgraph-drain.py is run by langgraph-drain@NAME.N.service; usage: langgraph-drain.py NAME.N")
     drain(sys.argv[1])

@@ -547,9 +547,9 @@ def test_a_fourth_password_waits_for_a_free_login(postgres_server: PostgresServe
     refused(
         claim(postgres_server, fourth),
         "password",
-        "both of its logins, 'a.b' and 'a.c'",
-        "another password",
-        "not all hosts" if in_use is None else "are in use",
+        "neither of its logins 'a.b' and 'a.c'",
+        "the wanted password",
+        "not all hosts" if in_use is None else "both are in use",
     )
     assert postgres_server.snapshot() == before
 

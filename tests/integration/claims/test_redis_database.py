@@ -84,7 +84,7 @@ def test_occupied_and_known_numbers_are_passed_over(redis_server: RedisServer) -
         (entries("a", redis_db=2), [], "redis_db", ["already has Redis database 1"]),
         (entries("b", redis_db=9), [("z", 9)], "redis_db", ["belongs to 'z'", "Postgres"]),
         (entries("a"), [("a", 4)], "name", ["records database 1", "records 4"]),
-        (entries("a"), [("a", 1), ("z", 1)], "known_claims", ["recorded for it and for 'z'"]),
+        (entries("a"), [("a", 1), ("z", 1)], "known_claims", ["recorded both for it and for 'z'"]),
         (entries("z"), [("z", 1)], "redis_db", ["belongs to 'a'"]),
         (entries("b", "b"), [], "name", ["twice"]),
         (entries("B"), [], "name", ["lower-case"]),

@@ -460,5 +460,5 @@ def test_stop_ignores_a_container_whose_client_has_ended(
 @pytest.mark.parametrize("words", [[], ["prepare"], ["remove", "bot.3"], ["prepare", "bot.3", "more"]])
 def test_anything_else_is_refused(helper: t.Any, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["langgraph-container.py", *words])
-    with pytest.raises(SystemExit, match=r"^usage: langgraph-container.py prepare\|run\|wait\|stop NAME.N$"):
+    with pytest.raises(SystemExit, match=r"; usage: langgraph-container.py prepare\|run\|wait\|stop NAME.N$"):
         helper.main()

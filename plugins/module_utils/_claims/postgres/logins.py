@@ -130,14 +130,14 @@ def _both_in_use(entry: Entry) -> Problem:
         return Problem(
             entry["name"],
             "password",
-            f"both of its logins, '{first}' and '{second}', have another password, and not all hosts have reported which one they use",
+            f"neither of its logins '{first}' and '{second}' has the wanted password, and not all hosts have reported which login they use",
             "run this again when all hosts respond, and remove hosts that no longer exist from the inventory; with the module"
             " alone, set logins_in_use",
         )
     return Problem(
         entry["name"],
         "password",
-        f"both of its logins, '{first}' and '{second}', have another password and are in use",
+        f"neither of its logins '{first}' and '{second}' has the wanted password, and both are in use",
         "wait until the older of its revisions has ended, or stop it, then run this again",
     )
 

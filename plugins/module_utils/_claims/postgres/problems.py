@@ -37,7 +37,7 @@ def entry_problems(entries: t.Sequence[Entry]) -> t.Iterator[Problem]:
                 name,
                 "redis_db",
                 f"Redis database {db} is also assigned to '{asked[db]}'",
-                "keep one of the two",
+                "give one of the two deployments another number",
             )
         for extension in entry.get("extensions") or ():
             if not EXTENSION.fullmatch(extension):

@@ -28,8 +28,9 @@ def single_db(server: Server, state: ServerState, allowed: bool) -> bool:
     if not allowed:
         why = "is in cluster mode and" if state.cluster else "is configured with one database and"
         raise ClaimError(
-            f"this Redis {why} has database 0 only, so deployments cannot get a database each. Use another Redis, or set"
-            " allow_shared_number to true; deployments are then separated by their key prefixes (REDIS_KEY_PREFIX) alone."
+            f"this Redis {why} has database 0 only, so deployments cannot get a database each. Use another Redis. The"
+            " module redis_database alone can share it, with allow_shared_number: true; deployments are then separated by their"
+            " key prefixes (REDIS_KEY_PREFIX) only."
         )
     return True
 

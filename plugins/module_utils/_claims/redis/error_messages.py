@@ -62,8 +62,8 @@ def _problem_from_code(item: t.Mapping[str, t.Any], databases: int) -> Problem:
         ),
         "twice": (
             "known_claims",
-            f"Redis database {db} is recorded for it and for {_listed(other)}",
-            "find out whose data it has and correct the comment of the other database",
+            f"Redis database {db} is recorded both for it and for {_listed(other)}",
+            "find out whose keys it has, and correct the comment of the Postgres role of the other deployment",
         ),
         "shared": (
             "name",

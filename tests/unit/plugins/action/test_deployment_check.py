@@ -272,11 +272,11 @@ REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
     ),
     "short-previous-key": (
         {"langgraph_deployments": [BOT], "langgraph_previous_secret_key": "planted-short-key"},
-        "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself; set it to the previous key",
+        "langgraph_previous_secret_key is shorter than 32 characters, or the same as langgraph_secret_key; set it to the previous key",
     ),
     "same-previous-key": (
         {"langgraph_deployments": [BOT], "langgraph_previous_secret_key": KEY},
-        "langgraph_previous_secret_key is shorter than 32 characters, or langgraph_secret_key itself; set it to the previous key",
+        "langgraph_previous_secret_key is shorter than 32 characters, or the same as langgraph_secret_key; set it to the previous key",
     ),
     "no-key": ({"langgraph_deployments": [BOT], "langgraph_secret_key": ""}, "langgraph_secret_key is shorter than 32"),
     "not-a-list": ({"langgraph_deployments": {"support-bot": BOT}}, "langgraph_deployments"),

@@ -338,7 +338,7 @@ def test_a_rollback_over_a_change_before_the_first_run_is_refused(earlier: Host)
     assert revision.content is not None
     write_earlier(earlier, 1, revision.content, {**OWN, **MOVED})
     store.write_outcome(str(earlier.folder), "bot", 1, {"result": "served", "schema": "16"})
-    with pytest.raises(Refused, match="revision 1 was created with another address or password of Redis or Postgres"):
+    with pytest.raises(Refused, match="revision 1 contains an old address or password of Redis or Postgres"):
         earlier.roll_back()
     assert earlier.calls == []
 

@@ -176,7 +176,7 @@ def test_credentials_that_are_outdated(file: str | None, own: str, refused: bool
         "bot", {**SETTINGS, "serving": 3}, revisions, None if file is None else parse_rendered(file)
     )
     if refused:
-        assert "was created with another address or password of Redis or Postgres" in refusal(deployment)
+        assert "contains an old address or password of Redis or Postgres" in refusal(deployment)
     else:
         assert back(deployment).credentials == parse_rendered(CREDENTIALS)
 

@@ -130,8 +130,8 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         bot(langsmith_api_key=...),
         line(
             "langsmith_api_key",
-            "the server needs a credential and has none; set it, or 'langgraph_cloud_license_key', "
-            "or 'edition: none' for an image without a licence check",
+            "neither it nor 'langgraph_cloud_license_key' is set, and the LangGraph server does not start without one; set one"
+            " of them, or 'edition: none' for an image without a licence check",
         ),
     ),
     "two credentials": (
@@ -608,7 +608,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {"env_files": {"bot.env": "DATABASE_URI=postgres://x\n"}},
         line(
             "env_file",
-            "bot.env sets DATABASE_URI; remove the line: the collection claims the Postgres database and sets it",
+            "bot.env sets DATABASE_URI; remove that line, as the collection claims the Postgres database and sets it",
         ),
     ),
     "env_file with an invalid number": (

@@ -91,17 +91,21 @@ def test_what_could_not_be_tried_is_left_as_it_is() -> None:
     [
         (
             None,
-            "not all hosts have reported which one they use",
+            "not all hosts have reported which login they use",
             "remove hosts that no longer exist from the inventory",
         ),
-        (["a.b", "a.c"], "have another password and are in use", "wait until the older of its revisions has ended"),
+        (
+            ["a.b", "a.c"],
+            "has the wanted password, and both are in use",
+            "wait until the older of its revisions has ended",
+        ),
     ],
 )
 def test_the_remedy_fits_what_is_known(in_use: list[str] | None, finding: str, remedy: str) -> None:
     state, wanted = state_of("closed", "old", "older"), entry(logins_in_use=in_use)
     (problem,) = login_problems([wanted], state, compare_passwords([wanted], state))
     assert (problem.deployment, problem.option) == ("a", "password")
-    assert "both of its logins, 'a.b' and 'a.c', have another password" in problem.finding
+    assert "neither of its logins 'a.b' and 'a.c' has the wanted password" in problem.finding
     assert finding in problem.finding
     assert remedy in problem.remedy
 

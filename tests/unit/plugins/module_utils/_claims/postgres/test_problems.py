@@ -66,7 +66,7 @@ def test_problems_of_the_list_itself(entries: list[dict[str, t.Any]], expected: 
 def test_messages_about_the_list() -> None:
     found = [*entry_problems([entry(redis_db=1), entry("b", redis_db=1, extensions=["X"])])]
     assert [str(problem) for problem in found] == [
-        "deployment 'b', option 'redis_db': Redis database 1 is also assigned to 'a'; keep one of the two",
+        "deployment 'b', option 'redis_db': Redis database 1 is also assigned to 'a'; give one of the two deployments another number",
         "deployment 'b', option 'extensions': 'X' is not the name of an extension; correct it",
     ]
 

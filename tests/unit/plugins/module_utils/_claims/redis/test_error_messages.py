@@ -34,8 +34,8 @@ MESSAGES: dict[str, tuple[dict[str, t.Any], str, str, str]] = {
     "twice": (
         {"db": 3, "other": ["b", "c"]},
         "known_claims",
-        "Redis database 3 is recorded for it and for 'b', 'c'",
-        "correct the comment of the other database",
+        "Redis database 3 is recorded both for it and for 'b', 'c'",
+        "correct the comment of the Postgres role of the other deployment",
     ),
     "shared": (
         {"db": 3, "other": "b"},
@@ -87,7 +87,7 @@ def test_each_code(code: str) -> None:
 
 def test_one_other_deployment_needs_no_list() -> None:
     answer = {"databases": 16, "problems": [{"name": "a", "code": "twice", "db": 3, "other": "b"}]}
-    assert "recorded for it and for b" in str(next(script_problems(answer, Owner("us"))))
+    assert "recorded both for it and for b" in str(next(script_problems(answer, Owner("us"))))
 
 
 def test_no_problem() -> None:

@@ -110,7 +110,7 @@ def test_codes_in_words() -> None:
     lines = [str(problem) for problem in script_problems(answer, Owner("us"))]
     assert "its Redis database 3 belongs to another inventory: its owner is them, ours is us" in lines[0]
     assert "its Postgres database 'a_b' belongs to another inventory" in lines[1]
-    assert "recorded for it and for 'x', 'y'" in lines[2]
+    assert "recorded both for it and for 'x', 'y'" in lines[2]
     with pytest.raises(ClaimError, match="2 servers at its address: u, v"):
         list(script_problems({"lost": ["u", "v"]}, Owner()))
 
