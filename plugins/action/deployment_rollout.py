@@ -59,7 +59,7 @@ def module_options(arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 def _with_credentials(deployment: t.Mapping[str, t.Any], redis: Service, postgres: Service) -> dict[str, t.Any]:
     """Return a deployment with its credentials instead of its passwords."""
     without = {key: value for key, value in deployment.items() if key not in PASSWORDS}
-    if deployment.get("state") == "absent":
+    if deployment.get("state") in ("stopped", "absent"):
         return without
     try:
         return {**without, "credentials": credentials(deployment, redis, postgres)}

@@ -29,7 +29,7 @@ options:
           - It names the Redis user, the Postgres database and role (with V(_) for V(-)), the unit
             C(langgraph@NAME.N.service) and the container C(langgraph-NAME.N) of its revision N.
           - It is the deployment's identity. Another name is another, empty deployment; the previous one continues to run until it
-            is listed with O(deployments[].state=absent).
+            is listed with O(deployments[].state=stopped).
         type: str
         required: true
       image:
@@ -83,10 +83,11 @@ options:
       state:
         description:
           - With V(present) the deployment runs.
-          - With V(absent) its containers are stopped and removed, background runs get their grace period and open streams are cut;
-            its databases and its claims stay. Only O(deployments[].name) is required then.
+          - With V(stopped) its containers are stopped; background runs get their grace period and open streams are cut. Its
+            revisions, its databases and its claims stay, and V(present) starts it again. Only O(deployments[].name) is required
+            then. The playbook C(selfhost.langgraph.remove) deletes a deployment with its data.
         type: str
-        choices: [present, absent]
+        choices: [present, stopped]
         default: present
       edition:
         description:

@@ -94,7 +94,7 @@ def deployment_table(
     for deployment in deployments:
         name = deployment["name"]
         revision = str(done.get(name, {}).get("revision") or "-")
-        if deployment["state"] == "absent":
+        if deployment["state"] == "stopped":
             rows.append((name, "-", "-", deployment["database"], "-", "-", "stopped"))
             continue
         answer = health.get(name)

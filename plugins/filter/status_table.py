@@ -56,7 +56,16 @@ def status_table(
     for deployment in deployments:
         for revision in deployment["revisions"]:
             rows.append(_row(deployment, revision, health.get(deployment["name"])))
-    return align(rows)
+    return [*align(rows), *(_stopped(deployment) for deployment in deployments if deployment.get("stopped"))]
+
+
+def _stopped(deployment: t.Mapping[str, t.Any]) -> str:
+    """Return the line on a stopped deployment: by whom, and what it keeps."""
+    numbers = ", ".join(str(revision["number"]) for revision in reversed(deployment["revisions"]))
+    return (
+        f"{deployment['name']} was stopped by {deployment['stopped'].get('by') or 'unknown'} at {deployment['stopped'].get('at')}; it"
+        f" keeps revisions {numbers or 'none'}, its Postgres database and its Redis database number"
+    )
 
 
 def _row(

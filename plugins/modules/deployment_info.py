@@ -109,6 +109,9 @@ deployments:
     rolled_back:
       description: From which revision, by whom and when it was rolled back to the one that serves; null if it was not.
       type: dict
+    stopped:
+      description: By whom and when it was stopped; null if it is not.
+      type: dict
     drain_seconds:
       description: The longest time in seconds that one of its revisions may take to end its runs when it is stopped.
       type: int

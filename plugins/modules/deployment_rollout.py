@@ -251,11 +251,11 @@ EXAMPLES = r"""
         credentials: "{{ research_agent_credentials }}"
         memory: 2g
 
-- name: Stop a deployment and remove it from the host, but keep its databases
+- name: Stop a deployment, and keep its revisions and its databases
   selfhost.langgraph.deployment_rollout:
     deployments:
       - name: support-bot
-        state: absent
+        state: stopped
 """
 
 RETURN = r"""
@@ -407,7 +407,7 @@ def main() -> None:
     """Read the options and hand over."""
     deployment = {
         "name": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "state": {"type": "str", "choices": ["present", "stopped", "absent"], "default": "present"},
         "image": {"type": "str"},
         "port": {"type": "int"},
         "bind_address": {"type": "str", "default": "127.0.0.1"},

@@ -82,7 +82,7 @@ def _ours(host: Host, results: dict[str, t.Any]) -> None:
     results["ours"]["tasks"] = tasks
     if len(set(tasks.values())) != 1:
         raise SystemExit(f"noop: the number of executed tasks depends on the number of deployments: {tasks}")
-    play("ours.yml", *_wanted(max(COUNTS), state="absent"), title="ours: remove all")
+    play("ours.yml", *_wanted(max(COUNTS), state="stopped"), title="ours: remove all")
 
 
 def _peer(host: Host, results: dict[str, t.Any]) -> None:

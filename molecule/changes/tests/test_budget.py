@@ -31,7 +31,7 @@ def test_a_fifth_deployment_and_one_of_five_leave_postgres_and_the_others_alone(
     before, containers = size(test_host), test_host.containers()
     try:
         with test_host.load(tmp_path, 8123) as load:
-            for fifth in ("absent", "present"):
+            for fifth in ("stopped", "present"):
                 done = test_host.site(langgraph_deployments=listed(group_vars, "present", "present", fifth))
                 assert done.returncode == 0, done.stdout
                 assert "which interrupts all deployments" not in done.stdout

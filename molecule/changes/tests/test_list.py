@@ -25,9 +25,9 @@ def test_a_third_deployment_affects_no_other(test_host, grown):
 
 
 @pytest.mark.essential("bookworm")
-def test_absent_stops_it_and_keeps_its_data(test_host, grown, group_vars):
+def test_stopped_keeps_its_revisions_and_its_data(test_host, grown, group_vars):
     containers = test_host.containers()
-    gone = [{**grown[0], "state": "absent"}, *grown[1:]]
+    gone = [{**grown[0], "state": "stopped"}, *grown[1:]]
     predicted = test_host.play("--check", langgraph_deployments=gone)
     done = test_host.play(langgraph_deployments=gone)
     assert done.returncode == 0, done.stdout
@@ -35,7 +35,8 @@ def test_absent_stops_it_and_keeps_its_data(test_host, grown, group_vars):
     assert "changed=1 " in predicted.stdout, predicted.stdout
     after = test_host.containers()
     assert after == {name: found for name, found in containers.items() if "a-third-one" not in name}
-    assert not test_host.host.file("/etc/langgraph/a-third-one").exists
+    assert test_host.revisions("a-third-one") == [1]
+    assert test_host.status()["a-third-one"]["stopped"]["by"]
     assert (
         test_host.host.run("systemctl list-unit-files --state=enabled 'langgraph@a-third-one*'").stdout.count(
             ".service"
@@ -47,6 +48,13 @@ def test_absent_stops_it_and_keeps_its_data(test_host, grown, group_vars):
     assert "a-third-one" in test_host.numbers()
     again = test_host.play(langgraph_deployments=gone)
     assert "changed=0 " in again.stdout
+    # The same revision starts again, and is stopped again.
+    back = test_host.play(langgraph_deployments=grown)
+    assert back.returncode == 0, back.stdout
+    assert "a-third-one: start (was stopped)" in back.stdout
+    assert test_host.revisions("a-third-one") == [1]
+    assert test_host.client("healthy", "5", "http://127.0.0.1:8125") < 5
+    assert test_host.play(langgraph_deployments=gone).returncode == 0
     # Its data can still be removed afterwards.
     assert test_host.remove("a-third-one", confirm="a-third-one").returncode == 0
     assert "a-third-one" not in test_host.numbers()

@@ -34,7 +34,7 @@ def entry(test_host, group_vars, encrypted):
     wanted = {**first, "name": NAME, "port": PORT, "env_file": str(encrypted), "env": {"BOTH": "inventory"}}
     del wanted["postgres_password"]
     yield wanted
-    gone = test_host.play(langgraph_deployments=[{**wanted, "state": "absent"}])
+    gone = test_host.play(langgraph_deployments=[{**wanted, "state": "stopped"}])
     assert gone.returncode == 0, gone.stdout
     removed = test_host.remove(NAME, confirm=NAME)
     assert removed.returncode == 0, removed.stdout

@@ -67,7 +67,7 @@ def test_another_inventory_is_refused_and_nothing_changes(test_host, group_vars,
     assert test_host.host.check_output("cat /etc/langgraph-redis/langgraph.conf") == redis
     refused(test_host.remove(NAME, **inventory), ours, theirs)
     refused(test_host.remove(NAME, confirm=NAME, **inventory), ours, theirs)
-    stopped = [{**item, "state": "absent"} for item in group_vars["langgraph_deployments"] if item["name"] == NAME]
+    stopped = [{**item, "state": "stopped"} for item in group_vars["langgraph_deployments"] if item["name"] == NAME]
     refused(test_host.play(langgraph_deployments=stopped, **inventory), ours, theirs)
     refused(test_host.rollback(NAME, **inventory), ours, theirs)
     assert test_host.client("healthy", "5", "http://127.0.0.1:8123") < 5

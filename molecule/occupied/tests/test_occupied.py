@@ -166,7 +166,7 @@ def test_an_upgrade(test_host):
 def test_a_removal(test_host):
     """Remove it with its data; its claims are released, and the shop's data is not affected."""
     wanted = [item for item in test_host.deployments if item["name"] != "support-bot"]
-    gone = [*wanted, {"name": "support-bot", "state": "absent", "image": "demo-agent:1", "port": 8123}]
+    gone = [*wanted, {"name": "support-bot", "state": "stopped", "image": "demo-agent:1", "port": 8123}]
     done = test_host.site(**test_host.options, langgraph_deployments=gone)
     assert done.returncode == 0, done.stdout
     done = test_host.remove("support-bot", **test_host.options, confirm="support-bot", langgraph_deployments=wanted)

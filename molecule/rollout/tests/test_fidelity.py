@@ -67,9 +67,9 @@ change("the same in other words")(
 )
 change("limits of the rollout", langgraph_drain_limit=30, langgraph_healthy_deadline=200)(lambda items: items)
 change("two at once")(lambda items: [{**items[0], "env": {"X": "1"}}, *items[1:-1], {**items[-1], "memory": "800m"}])
-change("renamed")(lambda items: [*items[:-1], {**items[-1], "state": "absent"}, {**items[-1], "name": f"{NAME}-too"}])
-change("removed")(lambda items: [*items[:-2], {**items[-1], "state": "absent"}])
-change("removed already")(lambda items: items)
+change("renamed")(lambda items: [*items[:-1], {**items[-1], "state": "stopped"}, {**items[-1], "name": f"{NAME}-too"}])
+change("stopped")(lambda items: [*items[:-2], {**items[-1], "state": "stopped"}])
+change("stopped already")(lambda items: items)
 
 
 def reported(done: t.Any) -> tuple[int, dict[str, str]]:
@@ -82,11 +82,14 @@ def reported(done: t.Any) -> tuple[int, dict[str, str]]:
 
 
 def seen(test_host: t.Any) -> dict[str, t.Any]:
-    """Return each deployment's serving container and public address."""
+    """Return the serving container and the public address of each deployment that is not stopped."""
     names = test_host.host.check_output("ls /etc/langgraph").split()
     keys = ("bind_address", "port", "hostname", "prefix", "tls")
+    settings = {name: test_host.settings(name) for name in names}
     return {
-        name: (test_host.container(name)["id"], *(test_host.settings(name).get(key) for key in keys)) for name in names
+        name: (test_host.container(name)["id"], *map(found.get, keys))
+        for name, found in settings.items()
+        if not found.get("stopped")
     }
 
 
@@ -95,7 +98,7 @@ def actual(before: dict[str, t.Any], after: dict[str, t.Any]) -> dict[str, str]:
     done = {}
     for name in before.keys() | after.keys():
         if name not in before or name not in after:
-            done[name] = "create" if name in after else "remove"
+            done[name] = "create" if name in after else "stop"
         elif before[name][0] != after[name][0]:
             done[name] = "roll"
         elif before[name] != after[name]:

@@ -120,7 +120,7 @@ def aes_key_problems(
     """
     for values in deployments:
         before = serving.get(str(values.get("name")))
-        if not before or values.get("state") == "absent" or values.get("accept_new_aes_key"):
+        if not before or values.get("state") == "stopped" or values.get("accept_new_aes_key"):
             continue
         key = values.get("langgraph_aes_key")
         if aes_fingerprint(key) != before:

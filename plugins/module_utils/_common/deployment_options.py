@@ -48,7 +48,7 @@ OPTIONS: dict[str, Option] = {
     "hostname": Option("str"),
     "tls": Option("bool", default=False),
     "may_reach": Option("list", default=()),
-    "state": Option("str", default="present", choices=("present", "absent")),
+    "state": Option("str", default="present", choices=("present", "stopped")),
     "edition": Option("str", choices=("lite", "enterprise", "none")),
     # Backing services
     "redis_db": Option("int", minimum=1),

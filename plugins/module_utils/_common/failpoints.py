@@ -10,6 +10,8 @@ from __future__ import annotations
 
 # Fail points of a rollout, in order.
 FAILPOINTS = ("written", "started", "healthy", "enabled", "routed", "switched", "recorded", "drained")
+# Fail points of a stop, in order.
+STOP_FAILPOINTS = ("stop_unrouted", "stop_recorded", "stop_stopped")
 # Fail points of a confirmed removal, in order: on the host, then in Postgres, then in Redis.
 REMOVAL_FAILPOINTS = (
     "remove_unrouted",

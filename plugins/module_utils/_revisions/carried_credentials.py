@@ -47,7 +47,8 @@ def _since(found: t.Mapping[str, Deployment], containers: t.Iterable[docker_engi
 
 
 def _entries(deployment: Deployment, wanted: t.Mapping[str, Variables] | None) -> list[dict[str, t.Any]]:
-    entries = _credentials.carried(deployment.revisions, (deployment.settings or {}).get("serving"))
+    serving = deployment.serving
+    entries = _credentials.carried(deployment.revisions, serving.number if serving else None)
     if wanted is None:
         return entries
     known = deployment.name in wanted

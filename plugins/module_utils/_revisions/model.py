@@ -28,7 +28,7 @@ ADDRESS = ("bind_address", "port", "hostname", "prefix", "tls")
 # Limits of a rollout; a change takes effect without restarting a container.
 LIMITS = ("healthy_deadline", "drain_limit", "may_reach")
 # The settings of a deployment that a play wants. deployment.json has them, and what a switch records in addition: "serving", the
-# number of the revision, "since", and after a rollback "rolled_back" (from, by, at).
+# number of the revision, "since", after a rollback "rolled_back" (from, by, at), and while it is stopped "stopped" (by, at).
 SETTINGS = ("proxy", *ADDRESS, *LIMITS)
 RUNNING = ("active", "activating", "reloading")
 # Where a server listens in its container.
@@ -127,7 +127,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The wanted state of one deployment. Without content it will be removed; ``revision`` rolls back to a kept one.
+    """The wanted state of one deployment. Without content it will be stopped (``stop``) or removed; ``revision`` rolls back to a kept one.
 
     ``credentials`` are the variables of its second environment file; empty: unknown.
     """
@@ -137,6 +137,7 @@ class Wanted:
     settings: t.Mapping[str, t.Any] = field(default_factory=dict)
     revision: int | None = None
     credentials: Variables = field(default_factory=dict)
+    stop: bool = False
 
 
 @dataclass(frozen=True)
@@ -242,11 +243,21 @@ class Deployment:
         """Return the current credentials; without a file, those of the serving revision."""
         if self.credentials_file is not None:
             return self.credentials_file
-        return _credentials.split(self.serving.environment if self.serving else None)[1]
+        return _credentials.split(self.last.environment if self.last else None)[1]
 
     @property
     def serving(self) -> Revision | None:
-        """Return the revision that clients reach."""
+        """Return the revision that clients reach; None if the deployment is stopped."""
+        return None if self.stopped else self.last
+
+    @property
+    def stopped(self) -> t.Mapping[str, t.Any] | None:
+        """Return by whom and when it was stopped; None if it is not."""
+        return (self.settings or {}).get("stopped")
+
+    @property
+    def last(self) -> Revision | None:
+        """Return the revision that serves, or that served until the deployment was stopped."""
         number = (self.settings or {}).get("serving")
         return next((revision for revision in self.revisions if revision.number == number), None)
 
@@ -334,12 +345,12 @@ def previous(deployment: Deployment) -> Revision | None:
 
 
 def to_prune(deployment: Deployment, keep: int) -> list[Revision]:
-    """Return the revisions that are not kept, do not serve and do not run.
+    """Return the revisions that are not kept, do not serve (or served last, if it is stopped) and do not run.
 
     Kept are the newest ``keep`` that have not failed, and as many failed ones that are newer than the oldest of them, so
     that a series of bad releases leaves a revision to roll back to.
     """
-    keep, serving = max(1, keep), deployment.serving
+    keep, last = max(1, keep), deployment.last
     newest = sorted(deployment.revisions, key=lambda revision: revision.number, reverse=True)
     good = [revision.number for revision in newest if revision.result != "failed"][:keep]
     oldest = min(good) if len(good) == keep else 0
@@ -347,7 +358,7 @@ def to_prune(deployment: Deployment, keep: int) -> list[Revision]:
     return [
         revision
         for revision in deployment.revisions
-        if revision.number not in (*good, *bad, serving.number if serving else None)
+        if revision.number not in (*good, *bad, last.number if last else None)
         and not revision.running
         and not revision.draining
     ]

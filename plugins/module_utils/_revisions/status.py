@@ -37,20 +37,22 @@ def describe(
 
     ``drains`` are the reports of its revisions' drains, by number; ``sessions`` counts the connections to an address and port.
     """
-    settings, serving = deployment.settings or {}, deployment.serving
-    record = (serving.record if serving else None) or {}
+    settings, serving, last = deployment.settings or {}, deployment.serving, deployment.last
+    record = (last.record if last else None) or {}
+    number = None if deployment.stopped else settings.get("serving")
     drain_seconds = [int((revision.record or {}).get("drain_seconds") or 0) for revision in deployment.revisions]
     return {
         "name": deployment.name,
-        **{key: settings.get(key) for key in ("proxy", *ADDRESS, "serving", "since", "rolled_back")},
+        **{key: settings.get(key) for key in ("proxy", *ADDRESS, "since", "rolled_back", "stopped")},
+        "serving": number,
         "image": record.get("image"),
         "image_id": record.get("image_id"),
         "drain_seconds": max(drain_seconds, default=0),
         "active": serving.active if serving else "inactive",
         "enabled": serving.enabled if serving else False,
-        "health": _health(deployment) if settings.get("serving") else None,
+        "health": _health(deployment) if number else None,
         "revisions": [
-            _revision(revision, settings.get("serving"), drains.get(revision.number), sessions)
+            _revision(revision, number, drains.get(revision.number), sessions)
             for revision in sorted(deployment.revisions, key=lambda item: item.number, reverse=True)
         ],
     }

@@ -82,6 +82,7 @@ class Rollout:
         systemd.enable([unit_name(step.name, host.revision(step).number) for step in steps if step.enable])
         self._revive()
         retire.remove(host, [step.name for step in steps if step.action == "remove"])
+        retire.stop(host, [step.name for step in steps if step.action == "stop"])
         # Steps that can fail, as on a full disk, run while everything still serves.
         with _on_a_full_disk():
             for step in steps:
@@ -111,11 +112,12 @@ class Rollout:
 
         The proxy is loaded for all deployments at once, from the record: clients must find a running server there.
         """
-        named, removed = self._host.named_by_proxy(), [s.name for s in self._steps if s.action == "remove"]
+        named = self._host.named_by_proxy()
+        ended = [step.name for step in self._steps if step.action in ("stop", "remove")]
         revived = []
         for name, deployment in self._host.deployments.items():
             settings, serving = deployment.settings or {}, deployment.serving
-            if serving is None or serving.running or name in removed or settings.get("proxy") != "haproxy":
+            if serving is None or serving.running or name in ended or settings.get("proxy") != "haproxy":
                 continue
             if is_at_wanted_endpoint(serving.endpoint, settings) and any(
                 n == name and number != serving.number for n, number in named
@@ -240,10 +242,11 @@ class Rollout:
         systemd.stop([drain_unit_name(name, revision.number)])
         if step.action == "roll":
             start.wait_for_capacity(deployment, revision.number, options.max_running)
-            if options.snapshot_dir and self._wanted[name].revision is None:
-                uri = _credentials.database_uri(self._wanted[name].credentials) or ""
-                dump = snapshot(options.snapshot_dir, name, revision, deployment.serving, uri, self._note_snapshot)
-                self._reports[name].snapshot = dump
+        # A stopped deployment may start again with another image.
+        if options.snapshot_dir and self._wanted[name].revision is None and deployment.last:
+            uri = _credentials.database_uri(self._wanted[name].credentials) or ""
+            dump = snapshot(options.snapshot_dir, name, revision, deployment.last, uri, self._note_snapshot)
+            self._reports[name].snapshot = dump
         if not revision.running:
             if revision.active == "deactivating":
                 # A revision that failed before may still be ending its runs.

@@ -125,13 +125,14 @@ class Cutover:
     def _settings(self, step: Step) -> dict[str, t.Any]:
         """Return the settings of the deployment as they will be recorded once the proxy has switched."""
         old = self._host.deployments[step.name].settings or {}
-        stays = old.get("serving") == step.revision and step.action in ("route", "keep", "wait")
+        same = old.get("serving") == step.revision
+        stays = same and step.action in ("route", "keep", "wait")
         since = old.get("since") if stays else self._host.now()
         wanted = self._wanted[step.name]
         record = {**wanted.settings, "serving": step.revision, "since": since}
-        if stays and "rolled_back" in old:
+        if same and "rolled_back" in old:
             record["rolled_back"] = old["rolled_back"]
-        elif wanted.revision is not None and not stays:
+        elif wanted.revision is not None and not same:
             record["rolled_back"] = {"from": old.get("serving"), "by": self._host.options.by, "at": since}
         return record
 

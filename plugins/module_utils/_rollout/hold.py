@@ -16,7 +16,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
 
 def undoes_rollback(wanted: Wanted, found: Deployment | None) -> bool:
     """Return whether a run would replace the content that a rollback has brought back."""
-    serving = found.serving if found else None
+    serving = found.last if found else None
     if found is None or serving is None or serving.content is None or wanted.content is None or not serving.intact:
         return False
     return bool((found.settings or {}).get("rolled_back")) and serving.content.apart != wanted.content.apart
@@ -24,7 +24,7 @@ def undoes_rollback(wanted: Wanted, found: Deployment | None) -> bool:
 
 def hold(wanted: Wanted, found: Deployment) -> Wanted:
     """Return the wanted state with the content that serves. Addresses, limits and credentials still follow the list."""
-    serving = found.serving
+    serving = found.last
     if serving is None or serving.content is None:
         return wanted
     content = serving.content.apart
@@ -36,7 +36,7 @@ def hold(wanted: Wanted, found: Deployment) -> Wanted:
 def rollback_warning(found: Deployment, *, held: bool) -> str:
     """Return the warning about a deployment whose rollback a run undoes, or holds."""
     record: dict[str, t.Any] = (found.settings or {}).get("rolled_back") or {}
-    serving = found.serving.number if found.serving else None
+    serving = found.last.number if found.last else None
     begin = (
         f"deployment '{found.name}' was rolled back from revision {record.get('from')} to {serving} by "
         f"{record.get('by') or 'unknown'} at {record.get('at')}"

@@ -162,6 +162,8 @@ def _wanted(deployment: t.Mapping[str, t.Any], images: _Images, params: t.Mappin
     name = deployment["name"]
     if deployment["state"] == "absent":
         return Wanted(name)
+    if deployment["state"] == "stopped":
+        return Wanted(name, stop=True)
     image_id = images.identify(deployment["image"])
     if image_id is None:
         finding = f"the host has no image '{deployment['image']}'"

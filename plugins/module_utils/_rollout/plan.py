@@ -28,8 +28,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
 )
 
 # create: the first revision. roll: a new one next to the old one, then the switch. restart: the same one, interrupted.
-# start, wait: the same one, which does not run yet. route: only the proxy. keep: nothing, or only settings. remove: everything.
-Action = t.Literal["create", "roll", "restart", "start", "wait", "route", "keep", "remove"]
+# start, wait: the same one, which does not run yet. route: only the proxy. keep: nothing, or only settings. stop: no container
+# runs, and everything is kept. remove: everything.
+Action = t.Literal["create", "roll", "restart", "start", "wait", "route", "keep", "stop", "remove"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,9 @@ def plan(wanted: t.Sequence[Wanted], found: t.Mapping[str, Deployment], keep: in
     steps = []
     for item in wanted:
         deployment = found.get(item.name) or Deployment(item.name)
+        if item.stop:
+            steps.append(_stop(deployment))
+            continue
         if item.content is None:
             # A run that was killed before it wrote a revision may have left files with secrets.
             steps.append(Step(item.name, "remove" if item.name in found else "keep"))
@@ -85,12 +89,14 @@ def interrupts(step: Step, wanted: Wanted, found: Deployment | None) -> bool:
     if step.action == "roll":
         settings = (found.settings if found else None) or {}
         return "none" in (settings.get("proxy"), wanted.settings.get("proxy"))
-    return step.action in ("restart", "start", "wait", "remove")
+    return step.action in ("restart", "start", "wait", "stop", "remove")
 
 
 def _step(wanted: Wanted, content: Content, found: Deployment) -> Step:
     if wanted.revision is not None:
         return _back(wanted, content, found, wanted.revision)
+    if found.stopped:
+        return _resume(wanted, content, found)
     serving = found.serving
     if serving is None or found.settings is None:
         return _new(wanted, "create", ("new",), content, found)
@@ -105,6 +111,25 @@ def _step(wanted: Wanted, content: Content, found: Deployment) -> Step:
         # No container changes: the credentials of an earlier version are taken over as they are.
         step = replace(step, write=True, reasons=(*step.reasons, "credentials file"))
     return step
+
+
+def _stop(found: Deployment) -> Step:
+    """Stop a deployment, or finish a stop that was killed; the present state counts, not only the record."""
+    busy = [revision.number for revision in found.revisions if revision.alive]
+    if not busy and (found.settings is None or found.stopped):
+        return Step(found.name, "keep")
+    reasons = (f"revision {number} runs or starts at boot" for number in busy) if found.stopped else ()
+    return Step(found.name, "stop", tuple(reasons))
+
+
+def _resume(wanted: Wanted, content: Content, found: Deployment) -> Step:
+    """Start a stopped deployment: with the revision that served last if it is the wanted one. It gets the current credentials."""
+    last = found.last
+    if last is not None and last.intact and last.content is not None and last.content.apart == content.apart:
+        leftovers = _leftovers(found, last.number)
+        return Step(wanted.name, "start", ("was stopped",), last.number, write=True, enable=True, leftovers=leftovers)
+    different = content_differences(last.content if last and last.intact else None, content)
+    return _new(wanted, "create", ("was stopped", *different), content, found)
 
 
 def _other_credentials(wanted: Wanted, found: Deployment) -> list[str]:

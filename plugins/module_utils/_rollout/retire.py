@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The end of revisions and deployments: drain revisions, remove deployments with all their files, prune old revisions."""
+"""The end of revisions and deployments: drain revisions, stop deployments, remove them with all their files, prune old revisions."""
 
 from __future__ import annotations
 
@@ -128,12 +128,38 @@ def remove(host: RolloutHost, names: t.Sequence[str]) -> None:
         host.forget(name)
 
 
+def stop(host: RolloutHost, names: t.Sequence[str]) -> None:
+    """Remove a deployment's route, record that it is stopped, then stop it. Its revisions, credentials and data stay.
+
+    The next run finishes a killed one. Containers are removed, because the next start creates them with the current credentials.
+    """
+    for name in names:
+        host.set_stopped(name)
+    if names:
+        # If the file cannot be written, as on a full disk, nothing is stopped.
+        host.try_load_proxy(but=reload.ProxyFileError)
+        failpoint("stop_unrouted")
+    store.write_settings(
+        host.options.config_dir,
+        {name: settings for name in names if (settings := host.deployments[name].settings) is not None},
+    )
+    failpoint("stop_recorded")
+    numbers = {name: [revision.number for revision in host.deployments[name].revisions] for name in names}
+    systemd.stop([drain_unit_name(name, number) for name in names for number in numbers[name]])
+    systemd.disable_now([unit_name(name, number) for name in names for number in numbers[name]])
+    for name in names:
+        failpoint("stop_stopped")
+        for number in numbers[name]:
+            docker_engine.remove_container(host.client, container_name(name, number))
+        host.set_ended(name)
+
+
 def prune(host: RolloutHost, steps: t.Sequence[Step]) -> None:
     """Remove revisions that are no longer kept, and images that only they needed."""
     deployments = store.read(host.options.config_dir, sorted(host.deployments))
     pruned: list[Revision] = []
     for step in steps:
-        if step.action == "remove" or step.name not in deployments:
+        if step.action in ("remove", "stop") or step.name not in deployments:
             continue
         for revision in to_prune(deployments[step.name], host.options.keep_revisions):
             _remove_revision(host, step.name, revision)

@@ -73,6 +73,9 @@ def back_to(deployment: Deployment, params: t.Mapping[str, t.Any], image_ids: t.
     name, number, serving = deployment.name, params["revision"], deployment.serving
     kept = ", ".join(str(revision.number) for revision in deployment.revisions if revision.served) or "none"
     choice = f"choose a kept revision that has served: {kept}"
+    if deployment.stopped:
+        remedy = "set 'state: present' and run the playbook site, then roll back"
+        raise Refused([Problem(name, "name", "it is stopped", remedy)])
     if deployment.settings is None or serving is None:
         raise Refused([Problem(name, "name", "it has no serving revision", SITE_FIRST)])
     target = deployment.get(number) if number is not None else previous(deployment)

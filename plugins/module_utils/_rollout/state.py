@@ -123,6 +123,18 @@ class RolloutHost:
         """Remove a deployment's settings: it has no route, and no revision serves."""
         self._deployments[name] = replace(self._deployments[name], settings=None)
 
+    def set_stopped(self, name: str) -> None:
+        """Record by whom and when a deployment is stopped: it has no route, and no revision serves until it is started again."""
+        deployment = self._deployments[name]
+        if deployment.settings is not None and not deployment.stopped:
+            self.set_settings(name, {**deployment.settings, "stopped": {"by": self.options.by, "at": self.now()}})
+
+    def set_ended(self, name: str) -> None:
+        """Set the state of all revisions of a deployment whose units were stopped."""
+        deployment = self._deployments[name]
+        ended = (replace(item, active="inactive", enabled=False, draining=False) for item in deployment.revisions)
+        self._deployments[name] = replace(deployment, revisions=tuple(ended))
+
     def forget(self, name: str) -> None:
         """Remove a deployment whose files were removed."""
         del self._deployments[name]

@@ -84,7 +84,7 @@ class Target(t.TypedDict):
 class CheckedDeployment(t.TypedDict):
     """A deployment with defaults and derived values. It contains secrets.
 
-    ``health`` is None if it is absent, ``build`` is the directory of its image. ``credential`` is the fingerprint of its two passwords.
+    ``health`` is None if it is stopped, ``build`` is the directory of its image. ``credential`` is the fingerprint of its two passwords.
     """
 
     name: str

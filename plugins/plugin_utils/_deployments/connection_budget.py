@@ -111,7 +111,7 @@ def _running(host: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
 
 
 def _runs(deployment: t.Any) -> bool:
-    return isinstance(deployment, t.Mapping) and deployment.get("state") != "absent"
+    return isinstance(deployment, t.Mapping) and deployment.get("state") != "stopped"
 
 
 def _number(written: t.Any) -> int | None:

@@ -77,7 +77,7 @@ class CheckContext:
 
 def shared_problems(checked: t.Sequence[Values], context: CheckContext) -> t.Iterator[Problem]:
     """Check the rules between deployments, and between them and the host."""
-    present = [values for values in checked if values["state"] != "absent"]
+    present = [values for values in checked if values["state"] != "stopped"]
     yield from _twice(checked, "name", "is the name of two deployments", "give each deployment a unique name")
     yield from _port_twice(present, context)
     yield from _without_proxy(present, context.proxy)
@@ -279,6 +279,6 @@ def image_problems(checked: t.Sequence[Values], images: t.Collection[str] | None
     if images is None:
         return
     for values in checked:
-        if values["state"] != "absent" and values["image"] and normal_reference(values["image"]) not in images:
+        if values["state"] != "stopped" and values["image"] and normal_reference(values["image"]) not in images:
             remedy = "load it there, list its archive in image_archives or its directory in image_builds, or set image_pull: always"
             yield Problem(values["_label"], "image", f"the host has no image '{printable(values['image'])}'", remedy)

@@ -109,7 +109,7 @@ def check_types(raw: t.Mapping[str, t.Any], label: str) -> tuple[dict[str, t.Any
     """Convert one deployment's options; ``label`` is its name in the problems.
 
     Returns the values of all known options and the problems. An option that is not set, or is null, has its default, or
-    None. A deployment with ``state: absent`` needs only its name.
+    None. A deployment with ``state: stopped`` needs only its name.
     """
     problems = [_unknown(label, str(key)) for key in raw if key not in OPTIONS]
     values: dict[str, t.Any] = {}
@@ -117,7 +117,7 @@ def check_types(raw: t.Mapping[str, t.Any], label: str) -> tuple[dict[str, t.Any
         given = raw.get(name)
         values[name] = option.default
         if given is None:
-            if option.required and (name == "name" or raw.get("state") != "absent"):
+            if option.required and (name == "name" or raw.get("state") != "stopped"):
                 problems.append(Problem(label, name, "is missing", f"set it to {_WORDS[option.kind]}"))
             continue
         if isinstance(given, str) and not given.strip():

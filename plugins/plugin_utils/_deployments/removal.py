@@ -123,7 +123,7 @@ def _part(host: Facts, name: str) -> Part:
         revisions=tuple(sorted(item["number"] for item in deployment.get("revisions", ()))),
         serves=deployment.get("serving") is not None,
         listed=any(
-            entry.get("name") == name and entry.get("state") != "absent"
+            entry.get("name") == name and entry.get("state") != "stopped"
             for entry in entries
             if isinstance(entry, t.Mapping)
         ),

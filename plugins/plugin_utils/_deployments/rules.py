@@ -56,7 +56,7 @@ def own_problems(values: Values) -> t.Iterator[Problem]:
 
 
 def name_problems(values: Values) -> t.Iterator[Problem]:
-    """Check a deployment with ``state: absent``: only its name is used."""
+    """Check a deployment with ``state: stopped``: only its name is used."""
     for option, finding, remedy in _name(values):
         yield Problem(values["_label"], option, finding, remedy)
 

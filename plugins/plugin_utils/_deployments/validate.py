@@ -96,6 +96,10 @@ def _check_one(entry: t.Any, position: int, context: CheckContext) -> tuple[dict
         return None, [Problem(f"entry {position}", "-", "is not a mapping", remedy)]
     label = _label(entry.get("name"), position)
     if entry.get("state") == "absent":
+        finding = "'absent' is not accepted any longer, because it kept the data"
+        remedy = "write 'state: stopped', which also keeps the revisions; the playbook remove deletes a deployment with its data"
+        return None, [Problem(label, "state", finding, remedy)]
+    if entry.get("state") == "stopped":
         values, problems = check_types(entry, label)
         return _with_rules(values, label, problems, name_problems)
     merged, problems = _with_env_file(entry, label, context)
@@ -203,7 +207,7 @@ def _complete(values: dict[str, t.Any], context: CheckContext) -> CheckedDeploym
         "redis": _redis(values),
         "postgres": _postgres(values, context),
         "rollout": _rollout(values),
-        "health": None if values["state"] == "absent" else _health(values, context),
+        "health": None if values["state"] == "stopped" else _health(values, context),
     }
 
 

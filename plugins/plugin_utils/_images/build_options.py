@@ -58,7 +58,7 @@ def builds_of_deployments(raw: t.Sequence[t.Any]) -> list[tuple[str, dict[str, t
     """Return the builds that deployments have as their option ``build``: name of the deployment and entry, each once."""
     found: list[tuple[str, dict[str, t.Any]]] = []
     for entry in raw:
-        if not isinstance(entry, t.Mapping) or entry.get("state") == "absent":
+        if not isinstance(entry, t.Mapping) or entry.get("state") == "stopped":
             continue
         image, directory = entry.get("image"), entry.get("build")
         if not (isinstance(image, str) and isinstance(directory, str) and image.strip() and directory.strip()):

@@ -312,7 +312,7 @@ BUILDS = [
     {**SECRETS, "image": "nobody:1", "directory": "app", "config": "pinned.json", "readable_build_args": ["TOKEN"]},
 ]
 GOOD = {
-    "good": {"langgraph_deployments": [BOT, OTHER, {"name": "gone", "state": "absent"}]},
+    "good": {"langgraph_deployments": [BOT, OTHER, {"name": "gone", "state": "stopped"}]},
     "good-builds": {
         "langgraph_deployments": [{**BOT, "log_level": "INFO"}, {**OTHER, "image": "r.example:5000/r:1"}],
         "image_builds": BUILDS,
@@ -322,7 +322,7 @@ GOOD = {
         "langgraph_deployments": [
             {**BOT, "build": "app"},
             {**BOT, "name": "twin", "port": 18125, "build": "app"},
-            {"name": "gone", "image": "gone:1", "build": "nowhere", "state": "absent"},
+            {"name": "gone", "image": "gone:1", "build": "nowhere", "state": "stopped"},
         ],
         "image_pull": "never",
     },

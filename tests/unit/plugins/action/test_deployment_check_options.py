@@ -33,7 +33,7 @@ def test_option(name: str) -> None:
     default = list(option.default) if isinstance(option.default, tuple) else option.default
     assert documented.get("default") == default
     assert documented.get("elements") == ("str" if option.kind == "list" else None)
-    # The image and the port of a deployment with state: absent are optional.
+    # The image and the port of a deployment with state: stopped are optional.
     assert documented.get("required", False) == (name == "name")
 
 

@@ -36,7 +36,15 @@ def test_variables_are_one_string_each() -> None:
 
 
 @pytest.mark.parametrize(
-    "deployments", ["bot", ["bot"], [{"name": "bot", "state": "absent"}], [{"name": "bot", "environment": "A=1"}], None]
+    "deployments",
+    [
+        "bot",
+        ["bot"],
+        [{"name": "bot", "state": "absent"}],
+        [{"name": "bot", "state": "stopped"}],
+        [{"name": "bot", "environment": "A=1"}],
+        None,
+    ],
 )
 def test_other_entries_are_left_to_the_module(deployments: t.Any) -> None:
     assert module_options({"deployments": deployments, "parallel": 3}) == {"deployments": deployments, "parallel": 3}

@@ -72,6 +72,7 @@ OLD, ROTATED, MOVED = (
 )
 # An entry of the module's option ``deployments``; others are made by bot().
 GONE = {"name": "bot", "state": "absent"}
+STOPPED = {"name": "bot", "state": "stopped"}
 # Where containers answer without a proxy, and the network behind one; what it gives first is FIRST.
 LOOPBACK, SUBNET, GATEWAY, FIRST = "127.0.0.1", "172.29.0.0/16", "172.29.0.1", "172.29.128.1"
 _BACKEND = re.compile(r"^backend (\S+) from \w+\n(?:    http-request.*\n)*    server revision-(\d+) (\S+):(\d+)$", re.M)

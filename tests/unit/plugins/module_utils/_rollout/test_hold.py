@@ -76,6 +76,14 @@ def test_a_held_deployment_still_follows_the_list_in_its_address(rolled: Host) -
     assert (found["serving"], found["port"], found["rolled_back"]["from"]) == (1, 8999, 2)
 
 
+def test_a_rollback_is_remembered_over_a_stop(rolled: Host) -> None:
+    rolled.converge({"name": "bot", "state": "stopped"})
+    result = rolled.converge(bot(**NEWER), hold_rollbacks=True)
+    assert (result["deployments"][0]["action"], record(rolled)["serving"]) == ("start", 1)
+    assert record(rolled)["rolled_back"]["from"] == 2
+    assert result["warnings"]
+
+
 def test_other_deployments_are_not_held(rolled: Host) -> None:
     other = {"name": "other", "port": 8200}
     rolled.converge(bot(**NEWER), bot(**other), hold_rollbacks=True)

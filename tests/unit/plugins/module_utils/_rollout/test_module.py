@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS, STOP_FAILPOINTS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._haproxy import reload
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, firewall, lock, systemd
@@ -33,7 +33,9 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rol
     FIRST,
     GONE,
     NEVER_HEALTHY,
+    ROTATED,
     SECRET,
+    STOPPED,
     Host,
     Killed,
     bot,
@@ -1116,6 +1118,91 @@ def test_files_without_a_revision_are_removed_too(host: Host) -> None:
     assert actions(host.converge(GONE)) == ["remove"]
     assert list(host.folder.iterdir()) == []
     assert host.converge(GONE)["changed"] is False
+
+
+# Stopped
+
+
+def test_stopped_and_started_again(host: Host) -> None:
+    """Its revisions stay, its port is free meanwhile, and the same revision starts again with the current credentials."""
+    host.converge(bot(), bot("two", port=8124))
+    host.converge(bot(image="bot:2"), bot("two", port=8124))
+    predicted = host.converge(STOPPED, check_mode=True)
+    result = host.converge(STOPPED)
+    assert (actions(result), result["failures"]) == (["stop"], [])
+    assert predicted["deployments"] == result["deployments"]
+    assert host.calls == [
+        ("proxy",),
+        ("stop", "drain bot.1", "drain bot.2"),
+        ("disable_now", "bot.1", "bot.2"),
+        ("rm", "langgraph-bot.1"),
+        ("rm", "langgraph-bot.2"),
+    ]
+    stopped = host.deployment()
+    assert [revision.number for revision in stopped.revisions] == [1, 2]
+    assert (stopped.serving, stopped.last and stopped.last.number) == (None, 2)
+    assert stopped.stopped
+    assert set(stopped.stopped) == {"by", "at"}
+    assert (host.answers(), host.answers("two"), host.running()) == (None, 1, [])
+    assert host.converge(STOPPED)["changed"] is False
+    host.reboot()
+    assert (host.answers(), host.answers("two")) == (None, 1)
+    # Another deployment may have its port.
+    assert host.converge(bot("three", port=8123))["failures"] == []
+    assert host.converge({**STOPPED, "name": "three"})["failures"] == []
+    started = host.converge(bot(image="bot:2", credentials=ROTATED))
+    assert (actions(started), started["failures"]) == (["start"], [])
+    assert started["deployments"][0]["reasons"] == ["was stopped"]
+    assert (host.answers(), host.unit(2).made_with) == (2, ROTATED)
+    assert host.deployment().stopped is None
+    assert host.converge(bot(image="bot:2", credentials=ROTATED))["changed"] is False
+
+
+def test_stopped_and_started_with_other_content(served: Host) -> None:
+    served.clients.clear()
+    served.converge(STOPPED)
+    result = served.converge(bot(image="bot:2"))
+    assert (actions(result), result["failures"]) == (["create"], [])
+    assert result["deployments"][0]["reasons"][:2] == ["was stopped", "image_id"]
+    assert (served.answers(), [revision.number for revision in served.deployment().revisions]) == (2, [1, 2])
+
+
+@pytest.mark.parametrize("where", [*range(1, 5), *STOP_FAILPOINTS])
+@pytest.mark.parametrize("then", ["stopped", "present"])
+def test_a_stop_is_finished_or_undone_after_a_kill(served: Host, where: str | int, then: str) -> None:
+    served.clients.clear()
+    served.kill_at_stage = where if isinstance(where, str) else None
+    served.kill_at_touch = where if isinstance(where, int) else None
+    with pytest.raises(Killed):
+        served.converge(STOPPED)
+    if then == "stopped":
+        assert served.converge(STOPPED)["failures"] == []
+        assert (served.answers(), served.running()) == (None, [])
+        assert served.converge(STOPPED)["changed"] is False
+    else:
+        assert served.converge(bot())["failures"] == []
+        assert (served.answers(), served.running()) == (1, [1])
+        assert served.converge(bot())["changed"] is False
+
+
+def test_what_never_ran_is_not_stopped(host: Host) -> None:
+    result = host.converge(STOPPED)
+    assert (actions(result), result["changed"]) == (["keep"], False)
+
+
+def test_a_stopped_deployment_is_not_rolled_back(served: Host) -> None:
+    served.clients.clear()
+    served.converge(bot(image="bot:2"))
+    served.converge(STOPPED)
+    with pytest.raises(Refused, match="it is stopped; set 'state: present' and run the playbook site, then roll back"):
+        served.roll_back()
+
+
+def test_a_stopped_deployment_can_be_removed(served: Host) -> None:
+    served.clients.clear()
+    served.converge(STOPPED)
+    assert actions(served.converge(GONE)) == ["remove"]
+    assert list(served.folder.iterdir()) == []
 
 
 # Back

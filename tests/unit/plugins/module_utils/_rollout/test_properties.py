@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import from_option
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS, STOP_FAILPOINTS
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import make_content
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout.module import read_host
@@ -47,8 +47,8 @@ def contents(*environments: dict[str, str]) -> st.SearchStrategy[dict[str, t.Any
     )
 
 
-# One deployment or two, which may exchange their ports at any time, or go.
-GONE = st.just({"state": "absent"})
+# One deployment or two, which may exchange their ports at any time, stop, or go.
+GONE = st.sampled_from([{"state": "absent"}, {"state": "stopped"}])
 
 
 def lists(contents: st.SearchStrategy[dict[str, t.Any]]) -> st.SearchStrategy[list[dict[str, t.Any]]]:
@@ -58,7 +58,7 @@ def lists(contents: st.SearchStrategy[dict[str, t.Any]]) -> st.SearchStrategy[li
 
 
 # (what happens, with what, where the module is killed)
-KILLS = st.none() | st.sampled_from(FAILPOINTS) | st.integers(1, 25)
+KILLS = st.none() | st.sampled_from([*FAILPOINTS, *STOP_FAILPOINTS]) | st.integers(1, 25)
 MODES = st.sampled_from(["haproxy", "haproxy", "none"])
 CONVERGE = st.tuples(st.just("converge"), st.tuples(lists(contents(EXITS, NEVER_HEALTHY)), MODES), KILLS)
 EVENTS = st.one_of(
@@ -125,6 +125,10 @@ def check(host: Host, wanted: list[dict[str, t.Any]]) -> None:
         name = item["name"]
         if item["state"] == "absent":
             assert (host.answers(name), host.running(name), (host.folder / name).exists()) == (None, [], False)
+            continue
+        if item["state"] == "stopped":
+            assert (host.answers(name), host.running(name)) == (None, [])
+            assert not any(revision.enabled for revision in host.deployment(name).revisions)
             continue
         deployment = host.deployment(name)
         serving = deployment.serving

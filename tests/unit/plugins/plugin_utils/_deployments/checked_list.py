@@ -14,7 +14,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.va
 LIST: list[dict[str, t.Any]] = [
     {"name": "support-bot", "image": "bot:1", "port": 8123, "edition": "none", "env": {"MODEL": "x"}, "tls": True}
     | {"hostname": "support.example.com", "mount_prefix": "/bot"},
-    {"name": "old", "state": "absent"},
+    {"name": "old", "state": "stopped"},
     {"name": "research", "image": "r:1", "port": 8124, "edition": "none", "postgres_password": "p@ss/word"},
 ]
 CHECKED = check_deployments(LIST, CheckContext("k" * 32))[0]

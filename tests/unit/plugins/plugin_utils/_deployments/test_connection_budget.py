@@ -158,6 +158,6 @@ def test_the_limits_of_all_roles_add_up_to_the_needed_connections() -> None:
 
 
 def test_replicas_on_several_hosts_share_the_connections_of_one_role() -> None:
-    one = {"langgraph_deployments": [{"name": "a"}, {"name": "b", "state": "absent"}]}
+    one = {"langgraph_deployments": [{"name": "a"}, {"name": "b", "state": "stopped"}]}
     two = {"langgraph_deployments": [{"name": "a", "langgraph_postgres_pool_max_size": 8}, {"name": "c"}, None]}
     assert connections_by_name([one, two, {}]) == {"a": 3 * (32 + 20), "c": 3 * 32}

@@ -61,7 +61,7 @@ def test_the_deleted_data_is_reported() -> None:
 
 def test_a_list_that_still_has_the_deployment_is_reported() -> None:
     mine = [{"name": "bot-a"}, "no mapping"]
-    gone = [{"name": "bot-a", "state": "absent"}]
+    gone = [{"name": "bot-a", "state": "stopped"}]
     found = removal_of(host("one", langgraph_deployments=mine), host("two", langgraph_deployments=gone), host("three"))
     assert found["done"].endswith(
         ". It is still in langgraph_deployments of one; remove it there, or the next run of site.yml creates it again, empty"

@@ -450,7 +450,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         ),
     ),
     "it may reach an absent deployment": (
-        (bot(may_reach=["research"]), {"name": "research", "state": "absent"}),
+        (bot(may_reach=["research"]), {"name": "research", "state": "stopped"}),
         {"deployed": {"research": 8124}},
         line(
             "may_reach",
@@ -477,6 +477,16 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         line(
             "port",
             "port 8123 of the host is taken by deployment 'old-bot', which is not in the list; choose a free port",
+        ),
+    ),
+    "a state of earlier versions": (
+        (BOT, {**OTHER, "state": "absent"}),
+        {},
+        line(
+            "state",
+            "'absent' is not accepted any longer, because it kept the data; write 'state: stopped', which also keeps the revisions;"
+            " the playbook remove deletes a deployment with its data",
+            "research",
         ),
     ),
     "two deployments with one number": (
@@ -658,14 +668,14 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
         },
     ),
     "port of an absent deployment": (
-        (BOT, {"name": "research", "state": "absent"}),
+        (BOT, {"name": "research", "state": "stopped"}),
         {"listening": {8123: "docker-proxy"}, "deployed": {"research": 8123}},
     ),
     "it may reach another one": ((bot(may_reach=["research"]), {**OTHER, "bind_address": "172.29.0.1"}), {}),
     "all of them are public": ((bot(may_reach=["research"]), OTHER), {"bind_address": "0.0.0.0"}),
     "it may reach one that is not listed": ((bot(may_reach=["old-bot"]),), {"deployed": {"old-bot": 8125}}),
-    "gone ones need their name alone": (({"name": "research", "state": "absent"},), {"images": set()}),
-    "gone ones keep no port": ((BOT, {**OTHER, "port": 8123, "state": "absent"}), {}),
+    "gone ones need their name alone": (({"name": "research", "state": "stopped"},), {"images": set()}),
+    "gone ones keep no port": ((BOT, {**OTHER, "port": 8123, "state": "stopped"}), {}),
     "longest name": ((bot(name="a" * 63),), {}),
     "image known under its long name": ((bot(image="docker.io/library/bot:1"),), {"images": {"bot:1"}}),
     "image without a tag": ((bot(image="bot"),), {"images": {"bot:latest"}}),
@@ -708,7 +718,7 @@ ALLOWED: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any]]] = {
     ),
     "same channels, by consent": ((bot(**FIXED_CHANNELS), {**OTHER, **FIXED_CHANNELS}), {}),
     "same channels as an absent deployment": (
-        (bot(redis_key_patterns=["lg:*"]), {**OTHER, "redis_key_patterns": ["lg:*"], "state": "absent"}),
+        (bot(redis_key_patterns=["lg:*"]), {**OTHER, "redis_key_patterns": ["lg:*"], "state": "stopped"}),
         {},
     ),
 }
@@ -881,7 +891,7 @@ def test_the_env_of_an_image_is_found_in_any_spelling(image: str) -> None:
 
 
 def test_only_deployments_with_that_image_get_its_env() -> None:
-    found = complete(BOT, OTHER, {"name": "gone", "state": "absent"}, image_envs={"support-bot:1": {"MODEL": "image"}})
+    found = complete(BOT, OTHER, {"name": "gone", "state": "stopped"}, image_envs={"support-bot:1": {"MODEL": "image"}})
     assert ["MODEL" in item["rollout"]["environment"] for item in found] == [True, False, False]
 
 
@@ -917,7 +927,7 @@ AES = "0123456789abcdef"
         (AES, None, {}, "it is missing, so data encrypted"),
         (AES, AES[::-1], {"accept_new_aes_key": True}, None),
         (AES, None, {"accept_new_aes_key": True}, None),
-        (AES, AES[::-1], {"state": "absent"}, None),
+        (AES, AES[::-1], {"state": "stopped"}, None),
     ],
 )
 def test_another_aes_key_is_refused(

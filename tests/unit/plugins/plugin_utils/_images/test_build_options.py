@@ -318,7 +318,7 @@ def test_builds_of_deployments() -> None:
         {**bot, "name": "twin"},
         {**bot, "name": "other", "build": "./other"},
         {"name": "pulled", "image": "pulled:1"},
-        {**bot, "name": "gone", "image": "gone:1", "state": "absent"},
+        {**bot, "name": "gone", "image": "gone:1", "state": "stopped"},
         {**bot, "name": "wrong", "build": ["./app"]},
         {"name": "nothing", "build": "./app"},
         "text",

@@ -149,7 +149,7 @@ def test_each_image_once_in_any_spelling() -> None:
 
 
 def test_absent_deployments_want_nothing() -> None:
-    listed = [{"name": "gone", "image": "", "state": "absent"}, {"name": "bot", "image": "x:1", "state": "present"}]
+    listed = [{"name": "gone", "image": "", "state": "stopped"}, {"name": "bot", "image": "x:1", "state": "present"}]
     assert wanted_images(listed, BARE) == deployments(bot="x:1")
 
 
