@@ -261,7 +261,9 @@ class Rollout:
     def _fail(self, step: Step, failure: dict[str, t.Any]) -> None:
         """Stop the failed revision and keep it for inspection; the old one continues to serve."""
         host, revision, serving = self._host, self._host.revision(step), self._host.serving(step)
-        fresh = step.action in ("create", "roll")
+        stopped = host.deployments[step.name].stopped
+        # A stopped deployment that does not start stays stopped.
+        fresh = step.action in ("create", "roll") or bool(stopped)
         # A killed run may have enabled the failed revision and routed clients to it.
         if fresh and (host.try_load_proxy() or (step.name, revision.number) not in host.named_by_proxy()):
             self._end_failed(step, revision)
@@ -271,7 +273,7 @@ class Rollout:
             # If it cannot be written, the next run tries the same revision again.
             with contextlib.suppress(OSError):
                 store.write_outcome(self._options.config_dir, step.name, revision.number, outcome)
-        if fresh and serving:
+        if fresh and (serving or stopped):
             store.drop_staged_credentials(self._options.config_dir, step.name)
         continues = step.action == "roll"
         if serving and self._endpoints.is_interrupted(step.name):

@@ -1185,6 +1185,17 @@ def test_a_stop_is_finished_or_undone_after_a_kill(served: Host, where: str | in
         assert served.converge(bot())["changed"] is False
 
 
+def test_a_stopped_deployment_that_does_not_start_stays_stopped(served: Host) -> None:
+    served.clients.clear()
+    served.converge(STOPPED)
+    result = served.converge(bot(credentials={**ROTATED, **EXITS}))
+    assert [failure["name"] for failure in result["failures"]] == ["bot"]
+    assert (served.running(), [item.enabled for item in served.deployment().revisions]) == ([], [False])
+    assert served.deployment().stopped
+    assert served.converge(bot())["failures"] == []
+    assert served.answers() == 1
+
+
 def test_what_never_ran_is_not_stopped(host: Host) -> None:
     result = host.converge(STOPPED)
     assert (actions(result), result["changed"]) == (["keep"], False)
