@@ -91,6 +91,7 @@ def test_a_deployment() -> None:
         "serving": 3,
         "since": AT.format(number=9),
         "rolled_back": None,
+        "stopped": None,
         "image": "bot:3",
         "image_id": "sha256:3",
         # Of the slowest that is kept: it may have to be stopped yet.

@@ -49,6 +49,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import
     apply,
     capacity,
     cutover,
+    retire,
     rollback,
     snapshot,
     start,
@@ -476,7 +477,7 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
     patch.setattr(_schema, "read", lambda _uri: host.schema)
     patch.setattr(snapshot, "take_snapshot", lambda _uri, path: host.dumps.append(path))
     clock = SimpleNamespace(time=lambda: 0.0, monotonic=lambda: host.clock, sleep=host.sleep)
-    for module in (apply, start, cutover):
+    for module in (apply, start, cutover, retire):
         patch.setattr(module, "failpoint", host.failpoint)
     for module in (apply, start, capacity):
         patch.setattr(module, "time", clock)

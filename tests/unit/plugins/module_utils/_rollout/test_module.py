@@ -1133,6 +1133,7 @@ def test_stopped_and_started_again(host: Host) -> None:
     assert predicted["deployments"] == result["deployments"]
     assert host.calls == [
         ("proxy",),
+        ("write", "bot/deployment.json"),
         ("stop", "drain bot.1", "drain bot.2"),
         ("disable_now", "bot.1", "bot.2"),
         ("rm", "langgraph-bot.1"),

@@ -128,6 +128,8 @@ def check(host: Host, wanted: list[dict[str, t.Any]]) -> None:
             continue
         if item["state"] == "stopped":
             assert (host.answers(name), host.running(name)) == (None, [])
+            if not (host.folder / name).exists():
+                continue
             assert not any(revision.enabled for revision in host.deployment(name).revisions)
             continue
         deployment = host.deployment(name)

@@ -100,8 +100,8 @@ ONE_DEPLOYMENT: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         line("bind_address", "'localhost' is not an IP address; set an address of the host"),
     ),
     "unknown state": (
-        bot(state="stopped"),
-        line("state", "'stopped' is unknown; choose one of present, absent"),
+        bot(state="halted"),
+        line("state", "'halted' is unknown; choose one of present, stopped"),
     ),
     "typo": (bot(prot=8125), line("prot", "is not an option of a deployment; did you mean 'port'?")),
     "typo in upper case": (
