@@ -92,3 +92,13 @@ def test_the_demo_has_the_same_layout() -> None:
     assert [item["edition"] for item in variables["langgraph_deployments"]] == ["none", "none"]
     groups = yaml.safe_load((demo / "inventory/groups.yml").read_text(encoding="utf-8"))
     assert groups["all"]["children"] == yaml.safe_load((EXAMPLE / EDITED[0]).read_text())["all"]["children"]
+
+
+def test_the_preview_of_the_demo_has_its_host() -> None:
+    """The inventory of the demo finds the secret key by the variable that noxfile.py sets."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (inventory,) = re.findall(r"^# ansible-playbook -i inventory -i (\S+) site\.yml", text, re.MULTILINE)
+    settings = (ROOT / "examples/demo" / inventory).read_text(encoding="utf-8")
+    used = re.findall(r"'ansible\.builtin\.env', '(\w+)'", settings)
+    assert used
+    assert [name for name in used if f"export {name}=$PWD" not in text] == []
