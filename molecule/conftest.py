@@ -183,6 +183,24 @@ class TestHost:
             process.wait(900)
         load.report = json.loads(load.file.read_text())
 
+    def nothing_lost(self, load: Load) -> None:
+        """Check that no request failed, no stream was cut, and every run succeeded exactly once.
+
+        The messages are strings: pytest prints them whole, and the end of a gate's log is often all that is kept.
+        """
+        assert load.failed == 0, str(load.errors)
+        streams, runs = load.report["streams"], load.report["runs"]
+        assert streams["cut"] == 0, str(streams)
+        assert runs["success"] == runs["asked"] > 0, self._history(runs)
+
+    def _history(self, runs: dict[str, t.Any]) -> str:
+        """Return what is known of lost runs: their results, and what the servers logged of the first one."""
+        lines = [f"{key}: {runs[key]}" for key in ("asked", "created", "statuses", "not_created", "lost_runs")]
+        for run in runs["lost_runs"][:1]:
+            logged = self.host.run("journalctl --unit 'langgraph@*' --output short-precise | grep -F %s", run["run"])
+            lines += [line[:280] for line in logged.stdout.splitlines()[-6:]]
+        return "\n".join(lines)
+
     def _in_network(self) -> list[str]:
         """Return the command that runs Python in the network of the host."""
         pid = subprocess.check_output(["docker", "inspect", "-f", "{{.State.Pid}}", self.name], text=True).strip()

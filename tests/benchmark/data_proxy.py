@@ -3,9 +3,10 @@
 
 """The cost of the data proxy: a Postgres query, a Redis command and a whole run, with and without it.
 
-Two deployments with one difference: the deployment ``direct`` uses a second address of the bridge, on which Redis and
-Postgres themselves listen during the benchmark. Each round measures both, one after the other, and the next round in the
-reverse order.
+Three deployments with one difference: the deployment ``direct`` uses a second address of the bridge, on which Redis and
+Postgres themselves listen during the benchmark, and ``relayed`` a third one, on which systemd-socket-proxyd listens: a program
+that does nothing but copy shows how much of the cost is any program's. Each round measures all of them, one after the other,
+and the next round in the reverse order.
 
 postgres, redis
     ``SELECT 1`` and ``GET`` over one connection, from inside the deployment's container.
@@ -14,6 +15,7 @@ run
 p50_ms, p99_ms
     Over all rounds. ``ratio`` is p50 with the data proxy divided by p50 without, as the median of the rounds; ``low`` and
     ``high`` are an interval that contains the true median in 19 of 20 cases (third from below, third from above).
+    ``relay_ratio`` is the same for the program that only copies.
 cpu_ms
     CPU milliseconds of the whole host per operation, including the client. The difference is the data proxy's share, and the
     difference of the two paths through the kernel.
@@ -31,14 +33,15 @@ import typing as t
 from _bench import BUILD, Host, play, say
 
 HOST = "selfhost-langgraph-bench"
-PROXIED, DIRECT = "proxied", "direct"
-PORTS = {PROXIED: 20000, DIRECT: 20001}
-SIDES = (PROXIED, DIRECT)
+PROXIED, RELAYED, DIRECT = "proxied", "relayed", "direct"
+PORTS = {PROXIED: 20000, RELAYED: 20001, DIRECT: 20002}
+SIDES = (PROXIED, RELAYED, DIRECT)
 ROUNDS = int(os.environ.get("SELFHOST_BENCH_ROUNDS", "12"))
 # Per round and side.
 COUNTS = {"postgres": 2000, "redis": 2000, "run": 30}
-# The second one is outside of their network, in which the firewall lets them reach the gateway alone.
-GATEWAY, SECOND = "172.29.0.1", "172.28.255.254"
+# The others are outside of their network, in which the firewall lets them reach the gateway alone.
+GATEWAY, SECOND, THIRD = "172.29.0.1", "172.28.255.254", "172.28.255.253"
+ADDRESSES = {PROXIED: GATEWAY, RELAYED: THIRD, DIRECT: SECOND}
 # Positions of the interval's ends in the sorted rounds.
 END = 2
 
@@ -77,9 +80,10 @@ for _number in range(count):
     times.append(1000 * (time.perf_counter() - begin))
 print(json.dumps(times))
 """
-# Let Redis and Postgres listen on the second address of the bridge, and point one deployment to it.
+# Let Redis and Postgres listen on the second address of the bridge, and the relays on the third; point a deployment to each.
 OPEN = f"""
 ip address replace {SECOND}/32 dev langgraph0
+ip address replace {THIRD}/32 dev langgraph0
 version=$(pg_lsclusters --no-header | awk '$2 == "langgraph" {{print $1}}')
 rules=$(runuser -u langgraph-postgres -- psql -h /run/langgraph-postgres -qAtX -d postgres -c 'SHOW hba_file')
 echo 'host all all 172.29.0.0/16 scram-sha-256' >>"$rules"
@@ -90,9 +94,14 @@ ask() {{ redis-cli -s /run/langgraph-redis/redis.sock --no-auth-warning --user l
   -a "$(cat /etc/langgraph-redis/admin.password)" "$@" >/dev/null; }}
 ask CONFIG SET bind {SECOND}
 ask CONFIG SET port 6379
+relay() {{ systemd-run --quiet --unit="bench-relay-$1" --socket-property="ListenStream={THIRD}:$1" \
+  --socket-property=NoDelay=yes $(ls /usr/lib/systemd/systemd-socket-proxyd /lib/systemd/systemd-socket-proxyd | head -n 1) "$2"; }}
+relay 5432 /run/langgraph-postgres/.s.PGSQL.5432
+relay 6379 /run/langgraph-redis/redis.sock
 sed -i 's/@{GATEWAY}:/@{SECOND}:/' /etc/langgraph/{DIRECT}/credentials
-timeout 200 systemctl restart 'langgraph@{DIRECT}.*'
-for port in {PORTS[PROXIED]} {PORTS[DIRECT]}; do
+sed -i 's/@{GATEWAY}:/@{THIRD}:/' /etc/langgraph/{RELAYED}/credentials
+timeout 200 systemctl restart 'langgraph@{DIRECT}.*' 'langgraph@{RELAYED}.*'
+for port in {" ".join(map(str, PORTS.values()))}; do
   until curl --fail --silent --max-time 5 "http://127.0.0.1:$port/ok?check_db=1" >/dev/null; do sleep 0.5; done
 done
 """
@@ -101,9 +110,9 @@ Times = dict[str, dict[str, list[list[float]]]]
 
 
 def run() -> dict[str, t.Any]:
-    """Measure both paths on one host, alternately."""
+    """Measure all paths on one host, alternately."""
     with Host(HOST) as host:
-        play("site.yml", *_wanted(), title="install everything, deploy 2")
+        play("site.yml", *_wanted(), title="install everything, deploy 3")
         host.run(OPEN, "let Redis and Postgres listen next to the data proxy")
         _refuse_one_way(host)
         host.settle()
@@ -125,14 +134,14 @@ def _wanted() -> tuple[str, str]:
         {"name": name, "image": "demo-agent:1", "port": port, "edition": "none", "langsmith_tracing": False}
         for name, port in PORTS.items()
     ]
-    services = [{"host": SECOND, "port": port} for port in (5432, 6379)]
+    services = [{"host": host, "port": port} for host in (SECOND, THIRD) for port in (5432, 6379)]
     path = BUILD / "bench-data-proxy.json"
     path.write_text(json.dumps({"langgraph_deployments": entries, "firewall_services": services}))
     return "--extra-vars", f"@{path}"
 
 
 def _refuse_one_way(host: Host) -> None:
-    """Check that both deployments use the intended path; otherwise the figures would be meaningless."""
+    """Check that all deployments use the intended path; otherwise the figures would be meaningless."""
     shown = host.run(
         "ss --tcp --numeric --no-header state established '( dport = :5432 or dport = :6379 )' || true", "the ways"
     )
@@ -140,7 +149,11 @@ def _refuse_one_way(host: Host) -> None:
         side: host.run(f"docker exec $(docker ps -qf name=langgraph-{side}) env", f"the addresses of {side}")
         for side in SIDES
     }
-    if SECOND in inside[PROXIED] or GATEWAY + ":" in inside[DIRECT] or f"{SECOND}:" not in inside[DIRECT]:
+    if any(
+        (f"@{address}:" in inside[side]) != (ADDRESSES[side] == address)
+        for side in SIDES
+        for address in ADDRESSES.values()
+    ):
         raise SystemExit(f"data_proxy: the deployments do not go the ways that are compared: {shown}")
 
 
@@ -157,7 +170,7 @@ def _ask(host: Host, what: str, side: str) -> list[float]:
             "sh",
             what,
         ]
-        program, words = ASK, [*words, GATEWAY if side == PROXIED else SECOND]
+        program, words = ASK, [*words, ADDRESSES[side]]
         program = program.replace("GATEWAY", GATEWAY).replace("KEY", repr(f"{PROXIED}:nothing"))
     done = subprocess.run(
         ["docker", "exec", "-i", host.name, *command, *words],
@@ -172,14 +185,16 @@ def _ask(host: Host, what: str, side: str) -> list[float]:
 
 
 def _figures(times: t.Mapping[str, list[list[float]]], cpu: t.Mapping[str, list[float]]) -> dict[str, t.Any]:
-    ratios = sorted(
-        statistics.median(one) / statistics.median(other) for one, other in zip(times[PROXIED], times[DIRECT])
+    ratios, relay_ratios = (
+        sorted(statistics.median(one) / statistics.median(other) for one, other in zip(times[side], times[DIRECT]))
+        for side in (PROXIED, RELAYED)
     )
     end = min(END, (len(ratios) - 1) // 2)
     figures: dict[str, t.Any] = {
         "ratio": round(statistics.median(ratios), 3),
         "low": round(ratios[end], 3),
         "high": round(ratios[-1 - end], 3),
+        "relay_ratio": round(statistics.median(relay_ratios), 3),
     }
     for side in SIDES:
         ordered = sorted(value for values in times[side] for value in values)

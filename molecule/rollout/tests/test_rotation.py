@@ -89,14 +89,6 @@ with concurrent.futures.ThreadPoolExecutor({self.CLIENTS}) as pool:
         self.asked = int(done.result().stdout)
 
 
-def nothing_lost(load: t.Any) -> None:
-    """Check that no request failed, no stream was cut, and every run succeeded."""
-    assert load.failed == 0, load.errors
-    assert load.report["streams"]["cut"] == 0, load.report["streams"]
-    assert load.report["runs"]["lost"] == 0, load.report["runs"]
-    assert load.report["runs"]["success"] == load.report["runs"]["asked"] > 0
-
-
 def drain_of(test_host: t.Any, number: int) -> dict[str, t.Any]:
     """Return the report of a revision's drain."""
     return json.loads(test_host.host.check_output(f"cat /etc/langgraph/{NAME}/revisions/{number}/drain.json"))
@@ -152,7 +144,7 @@ def test_rotation_under_load(test_host, agent, roll, tmp_path):
     assert done["play"].returncode == 0, done["play"].stdout
     print("connections before", at_first, "at most", crowd.most, "requests of the crowd", crowd.asked)
     print({name: figures["count"] for name, figures in load.report["phases"].items()}, load.report["streams"])
-    nothing_lost(load)
+    test_host.nothing_lost(load)
     assert crowd.most > at_first
     drain = drain_of(test_host, before)
     assert (drain["sessions_cut"], drain["runs"].get("lost", [])) == (0, [])

@@ -30,14 +30,6 @@ def report(test_host, title, load):
     print("attempts of the last checkpoint", runs["last_attempts"])
 
 
-def nothing_lost(load):
-    """Check that no request failed, no stream was cut, and every run succeeded exactly once."""
-    assert load.failed == 0, load.errors
-    assert load.report["streams"]["cut"] == 0, load.report["streams"]
-    assert load.report["runs"]["success"] == load.report["runs"]["asked"], load.report["runs"]
-    assert load.report["runs"]["lost"] == 0
-
-
 @pytest.mark.essential
 def test_upgrade_and_rollback_under_load(test_host, bot, roll, tmp_path):
     roll(bot(**MANY_JOBS))
@@ -58,7 +50,7 @@ def test_upgrade_and_rollback_under_load(test_host, bot, roll, tmp_path):
         load.mark("after").touch()
         time.sleep(PHASE_SECONDS)
     report(test_host, "upgrade", load)
-    nothing_lost(load)
+    test_host.nothing_lost(load)
     assert test_host.settings(NAME)["serving"] == before
     # The longest stream was on the previous revision, which was stopped only after it.
     test_host.drained(NAME, 240)

@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the selfhost.langgraph authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Change two things in the open runtime. The build fails if a file is not the one that the replacements were made for.
+"""Change three things in the open runtime. The build fails if a file is not the one that the replacements were made for.
 
 - It puts REDIS_KEY_PREFIX before every name in Redis, as the vendor's server is reported to do.
 - A stream no longer ends before its last messages are sent. The runtime waits half a second for a message and then asks
   the database for the run's status. What another replica publishes while it asks is lost if the run has ended by then.
+- A server that stops gives its runs back for as long as BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS allows, as the vendor documents.
+  The runtime has a fixed 5 seconds. With a database that is slower, runs stay "running" without a worker for minutes.
 
 Usage: patch_runtime.py DIRECTORY
 """
@@ -32,6 +34,13 @@ STREAMS = (
         1,
     ),
 )
+GRACE = (
+    (
+        r"^(SHUTDOWN_GRACE_PERIOD_SECS = )5$",
+        r'import os  # noqa: E402\n\n\1float(os.environ.get("BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS", "180"))',
+        1,
+    ),
+)
 
 
 def patched(text: str, replacements: tuple[tuple[str, str, int], ...]) -> str:
@@ -51,8 +60,9 @@ def main(directory: pathlib.Path) -> None:
     if found != expected:
         sys.exit(f"the runtime has {found} names in Redis instead of {expected}")
     (directory / "redis_stream.py").write_text(patched(names, NAMES), encoding="utf-8")
-    streams = (directory / "ops.py").read_text(encoding="utf-8")
-    (directory / "ops.py").write_text(patched(streams, STREAMS), encoding="utf-8")
+    for name, replacements in (("ops.py", STREAMS), ("queue.py", GRACE)):
+        text = (directory / name).read_text(encoding="utf-8")
+        (directory / name).write_text(patched(text, replacements), encoding="utf-8")
 
 
 if __name__ == "__main__":
