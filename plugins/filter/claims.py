@@ -66,7 +66,6 @@ RETURN = r"""
 _value:
   description:
     - C(redis) and C(postgres) are the options of the two modules. They contain passwords.
-    - C(live_addresses) are the addresses from which containers may connect; null if they are unknown.
     - C(retirable) are the names of deployments whose previous password is valid and that no revision uses any longer, and
       C(still_open) is one line per deployment whose previous password is valid. Both need O(redis) and O(postgres).
   type: dict

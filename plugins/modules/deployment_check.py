@@ -183,9 +183,6 @@ deployments:
     database:
       description: Its Postgres database, and the role that owns it.
       type: str
-    credential:
-      description: Fingerprint of its two passwords.
-      type: str
     redis:
       description: An entry of O(selfhost.langgraph.redis_database#module:databases).
       type: dict

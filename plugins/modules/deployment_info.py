@@ -35,8 +35,8 @@ options:
     default: []
   credentials:
     description:
-      - Whether to report the credentials in the containers, RV(carried) and RV(aes_keys). These are fingerprints. Derived
-        passwords cannot be guessed from them, but passwords that a person chose might be; so hide the result with C(no_log).
+      - Whether to report the logins of the containers and fingerprints of their keys, RV(carried) and RV(aes_keys). A key that a
+        person chose might be guessed from its fingerprint; so hide the result with C(no_log).
     type: bool
     default: false
   data_servers:
@@ -211,20 +211,15 @@ missing_libraries:
   type: list
   elements: str
 carried:
-  description: The credentials in the host's containers.
+  description: The logins of the host's containers.
   returned: O(credentials=true)
   type: dict
   contains:
     deployments:
       description:
-        - By deployment, each revision that runs, drains, serves or starts by itself, with its Postgres role (C(login)), the
-          fingerprint of its two passwords (C(credential)), and the pool size that its environment sets (C(pool)); null if it
-          sets none.
+        - By deployment, each revision that runs, drains, serves or starts by itself, with its Postgres role (C(login)), its
+          Redis user (C(user)), and the pool size that its environment sets (C(pool)); null if it sets none.
       type: dict
-    addresses:
-      description: Addresses of the host and of its containers.
-      type: list
-      elements: str
 aes_keys:
   description: Fingerprint of the AES key with which each deployment serves; null if it has none.
   returned: O(credentials=true)

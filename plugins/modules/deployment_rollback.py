@@ -90,18 +90,16 @@ deployments:
       snapshot: null
 carried:
   description:
-    - The credentials in the host's containers at the end. By deployment (C(deployments)), each revision that runs, drains, serves
-      or starts by itself, with its Postgres role, and whether its passwords are the current ones. In addition, the C(addresses)
-      of the host and of its containers. Null in check mode.
+    - The logins of the host's containers at the end. By deployment (C(deployments)), each revision that runs, drains, serves or
+      starts by itself, with its Postgres role, its Redis user, and the pool size that its environment sets. Null in check mode.
     - The filter P(selfhost.langgraph.claims#filter) takes it.
   returned: always
   type: dict
   sample:
-    addresses: [172.29.0.1, 172.29.0.2, 192.0.2.10]
     deployments:
       support-bot:
-        - {revision: 3, login: support_bot, current: false}
-        - {revision: 4, login: support_bot.b, current: true}
+        - {revision: 3, login: support_bot, user: support-bot, pool: null}
+        - {revision: 4, login: support_bot.b, user: support-bot.b, pool: "40"}
 problems:
   description: Why it was refused, as M(selfhost.langgraph.deployment_rollout) returns it.
   returned: failure, if the request was refused before anything was changed

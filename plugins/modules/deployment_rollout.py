@@ -63,10 +63,12 @@ options:
       state:
         description:
           - With V(present) the deployment runs.
+          - With V(stopped) its containers are stopped and removed, and its revisions and its claims stay. With V(present) again, the
+            same revision starts.
           - With V(absent) its containers are stopped and removed with their units and files. Background runs get their grace
             period; open streams are cut. Its databases and its images stay. Its dumps stay too, unless O(remove_dumps) is set.
         type: str
-        choices: [present, absent]
+        choices: [present, stopped, absent]
         default: present
       image:
         description:
@@ -319,18 +321,16 @@ deployments:
       snapshot: null
 carried:
   description:
-    - The credentials in the host's containers at the end. By deployment (C(deployments)), each revision that runs, drains, serves
-      or starts by itself, with its Postgres role, whether its passwords are the requested ones, and the pool size that its
-      environment sets. In addition, the C(addresses) of the host and of its containers. Null in check mode.
+    - The logins of the host's containers at the end. By deployment (C(deployments)), each revision that runs, drains, serves or
+      starts by itself, with its Postgres role, its Redis user, and the pool size that its environment sets. Null in check mode.
     - The filter P(selfhost.langgraph.claims#filter) takes it.
   returned: always
   type: dict
   sample:
-    addresses: [172.29.0.1, 172.29.0.2, 192.0.2.10]
     deployments:
       support-bot:
-        - {revision: 3, login: support_bot, current: false, pool: null}
-        - {revision: 4, login: support_bot.b, current: true, pool: "40"}
+        - {revision: 3, login: support_bot, user: support-bot, pool: null}
+        - {revision: 4, login: support_bot.b, user: support-bot.b, pool: "40"}
 problems:
   description: What has to be corrected, one entry per problem.
   returned: failure, if the request was refused before anything was changed

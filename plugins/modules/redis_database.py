@@ -45,7 +45,7 @@ options:
     required: true
     suboptions:
       name:
-        description: Name of the deployment, and of its Redis user.
+        description: Name of the deployment.
         type: str
         required: true
       state:
@@ -71,11 +71,16 @@ options:
       password:
         description:
           - Password of its user. Only its SHA-256 is sent and stored. Required unless O(manage_users=false).
+          - A deployment has two users, the second one with the name and C(.b). A changed password is given to the one that no
+            revision uses, and RV(databases.user) is the one to log in as. The previous password stays valid until
+            O(databases[].retire).
         type: str
-      previous_password:
+      users_in_use:
         description:
-          - A second valid password, which stays valid with O(databases[].retire=true).
-        type: str
+          - The users that running revisions log in as. They keep their passwords and are not deleted.
+          - If omitted, a user that exists counts as in use unless O(databases[].retire=true).
+        type: list
+        elements: str
       key_patterns:
         description:
           - Patterns of the keys that its user may use. The default is the name and C(:*).
@@ -96,20 +101,12 @@ options:
         default: false
       retire:
         description:
-          - Whether passwords other than O(databases[].password) and O(databases[].previous_password) are revoked.
-          - With V(false) the wanted password is added, and existing passwords stay valid, so that a revision that still
-            uses one of them can connect.
-          - Passwords of a user that existed before the claim are revoked in any case, unless O(known_claims) has the claim.
+          - Whether the user that has another password than O(databases[].password) is deleted, unless it is in
+            O(databases[].users_in_use). All its sessions end.
+          - With V(false) it stays, so that a revision that still uses it can connect.
+          - A user that existed before the claim is replaced in any case, unless O(known_claims) has the claim.
         type: bool
         default: false
-      sessions_since:
-        description:
-          - When the oldest running container of the deployment was created, in seconds since the epoch. If passwords are revoked
-            (O(databases[].retire)), sessions of the user that began earlier are closed. No running container has such a session,
-            so it was opened with a revoked password.
-          - A session must have begun at least ten seconds earlier, because the clocks of two hosts differ.
-          - If omitted, no session is closed because of its age.
-        type: int
       extra_commands:
         description:
           - Commands to allow beyond the usual ones, such as V(info). Commands that reach other databases, other clients or the
@@ -175,13 +172,6 @@ options:
     description: Whether to adopt claims of any owner, for example after the secret key was lost.
     type: bool
     default: false
-  live_addresses:
-    description:
-      - IP addresses from which running revisions may still be connected. If passwords are revoked (O(databases[].retire)),
-        connections of the user from all other addresses are closed. Connections to the server's socket have no address and stay.
-      - If omitted, no connection is closed because of its address.
-    type: list
-    elements: str
   allow_shared_number:
     description:
       - Whether deployments may share database 0 if the server has no other, as in cluster mode. They are then separated by their
@@ -226,17 +216,19 @@ databases:
       description: Its Redis database number.
       type: int
     user:
-      description: Its Redis user; null with O(manage_users=false).
+      description: The Redis user to log in as; null with O(manage_users=false).
       type: str
     changed:
       description: Whether anything changed for it.
       type: bool
     retiring:
-      description: Whether passwords other than the wanted ones are still valid.
-      type: bool
+      description: Users of it with another password, which stay for now.
+      type: list
+      elements: str
     retired:
-      description: Whether such passwords were revoked in this run.
-      type: bool
+      description: Users of it with another password that were deleted in this run.
+      type: list
+      elements: str
     clients:
       description: How many clients are connected as its user or to its database, with O(databases[].state=absent).
       type: int
@@ -252,7 +244,7 @@ databases:
       description: The number of C(keys) that were deleted.
       type: dict
   sample:
-    support-bot: {redis_db: 1, user: support-bot, changed: true}
+    support-bot: {redis_db: 1, user: support-bot, changed: true, retiring: [], retired: []}
 actions:
   description: The actions that were done, or in check mode would be done, in this order, with reasons.
   returned: success
@@ -260,7 +252,7 @@ actions:
   elements: dict
   sample:
     - {action: claim, name: support-bot, redis_db: 1, why: free}
-    - {action: create_user, name: support-bot, redis_db: 1, what: [user]}
+    - {action: create_user, name: support-bot, redis_db: 1, user: support-bot, what: [user]}
     - {action: save_users}
 number_limit:
   description: How many databases the server has, including the reserved 0.
@@ -316,13 +308,12 @@ def main() -> None:
         "confirm": {"type": "str"},
         "redis_db": {"type": "int"},
         "password": {"type": "str", "no_log": True},
-        "previous_password": {"type": "str", "no_log": True},
         "key_patterns": {"type": "list", "elements": "str", "no_log": False},
         "channel_patterns": {"type": "list", "elements": "str"},
         "extra_commands": {"type": "list", "elements": "str", "default": []},
         "shared_channels": {"type": "bool", "default": False},
         "retire": {"type": "bool", "default": False},
-        "sessions_since": {"type": "int"},
+        "users_in_use": {"type": "list", "elements": "str"},
     }
     module = UnloggedModule(
         argument_spec={
@@ -333,7 +324,6 @@ def main() -> None:
             "owner": {"type": "str"},
             "previous_owners": {"type": "list", "elements": "str", "default": []},
             "take_over": {"type": "bool", "default": False},
-            "live_addresses": {"type": "list", "elements": "str"},
             "allow_shared_number": {"type": "bool", "default": False},
             "manage_users": {"type": "bool", "default": True},
         },

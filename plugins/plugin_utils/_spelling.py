@@ -70,13 +70,13 @@ def _differing(one: str, two: str) -> int:
 def edit_distance(one: str, two: str) -> int:
     """Return how many insertions, deletions, replacements and transpositions of neighbours turn one string into the other."""
     before: list[int] = []
-    row = list(range(len(two) + 1))
+    above = list(range(len(two) + 1))
     for i, left in enumerate(one, start=1):
-        above, before, row = row, row if i == 1 else before, [i]
+        row = [i]
         for j, right in enumerate(two, start=1):
             best = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (left != right))
             if i > 1 and j > 1 and left == two[j - 2] and one[i - 2] == right:
                 best = min(best, before[j - 2] + 1)
             row.append(best)
-        before, row = above, row
-    return row[-1]
+        before, above = above, row
+    return above[-1]

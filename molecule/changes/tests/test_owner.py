@@ -36,13 +36,13 @@ def owners(test_host):
     return found
 
 
-def refused(done, theirs, ours):
+def refused(done, recorded, own):
     """Check for one line per deployment, with both owners and the remedy, and without any key."""
     text = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0, text
     found = REFUSED.search(text)
     assert found, text
-    assert found.groups() == (theirs, ours)
+    assert found.groups() == (recorded, own)
     assert "langgraph_previous_secret_key" in text
     assert OTHER_KEY not in text
 

@@ -9,6 +9,8 @@ import re
 
 import pytest
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import users_of
+
 NAME, PORT = "support-bot", 8123
 
 KEPT = 2
@@ -53,7 +55,8 @@ def test_ten_upgrades_leak_nothing(test_host, bot, roll):
     files = test_host.host.check_output(f"find /etc/langgraph/{NAME} -type f").splitlines()
     # Five files per revision, without drain.json of the serving one; and the files of the deployment.
     assert len(files) == 2 + KEPT * 5 - 1
-    sessions = test_host.redis("CLIENT", "LIST").count(f"user={NAME} ")
+    listed = test_host.redis("CLIENT", "LIST")
+    sessions = sum(listed.count(f"user={user} ") for user in users_of(NAME))
     assert 0 < sessions < 30
     rows = test_host.sql(
         "postgres", f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{test_host.database(NAME)}'"

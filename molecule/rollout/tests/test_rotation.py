@@ -95,12 +95,12 @@ def drain_of(test_host: t.Any, number: int) -> dict[str, t.Any]:
 
 
 def valid_credentials(test_host: t.Any) -> tuple[list[str], int]:
-    """Return the enabled logins in Postgres, and the number of passwords in Redis."""
+    """Return the enabled logins in Postgres, and the number of users in Redis."""
     logins = (
         f"SELECT rolname FROM pg_authid WHERE rolname LIKE '{DATABASE}%' AND rolcanlogin AND rolpassword IS NOT NULL"
     )
-    user = json.loads(test_host.redis("--json", "ACL", "GETUSER", NAME))
-    return test_host.sql("postgres", logins).split(), len(user["passwords"])
+    users = [user for user in test_host.redis("ACL", "USERS").split() if user in (NAME, f"{NAME}.b")]
+    return test_host.sql("postgres", logins).split(), len(users)
 
 
 def plant_session(test_host: t.Any, credentials: str) -> None:

@@ -18,7 +18,6 @@ import typing as t
 from urllib.parse import unquote, urlsplit
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import Variables, render
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import credential_fingerprint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 
 DATABASE, REDIS = "DATABASE_URI", "REDIS_URI"
@@ -26,7 +25,7 @@ POOL = "LANGGRAPH_POSTGRES_POOL_MAX_SIZE"
 # The variables that are kept out of revisions; the only ones with an address or a password of a service.
 SERVICE_VARIABLES = (DATABASE, REDIS)
 # The keys of note(), as recorded in slot.json.
-NOTED = ("credentials", "credential", "login")
+NOTED = ("credentials", "login", "user")
 
 
 def split(environment: Variables | None) -> tuple[dict[str, str], dict[str, str]]:
@@ -47,8 +46,8 @@ def note(credentials: Variables) -> dict[str, str]:
         return {}
     return {
         "credentials": digest(credentials),
-        "credential": fingerprint(credentials),
         "login": login(credentials) or "",
+        "user": user(credentials) or "",
     }
 
 
@@ -63,10 +62,9 @@ def login(credentials: Variables) -> str | None:
     return unquote(urlsplit(uri).username or "") or None if uri else None
 
 
-def fingerprint(credentials: Variables) -> str:
-    """Return the fingerprint of the two passwords, independent of the addresses."""
-    redis, postgres = (urlsplit(credentials.get(name, "")).password or "" for name in (REDIS, DATABASE))
-    return credential_fingerprint(unquote(redis), unquote(postgres))
+def user(credentials: Variables) -> str | None:
+    """Return the Redis user with which a container logs in."""
+    return unquote(urlsplit(credentials.get(REDIS, "")).username or "") or None
 
 
 def differences(old: Variables, new: Variables) -> list[str]:
@@ -88,7 +86,7 @@ def _secret(uri: str | None) -> str:
 
 
 def carried(revisions: t.Iterable[t.Any], serving: int | None) -> list[dict[str, t.Any]]:
-    """Return the revisions that use a credential, with its fingerprint, its login and the size of its pool, if set.
+    """Return the revisions that use a credential, with its Postgres role, its Redis user and the size of its pool.
 
     These are the revisions that run or may start by themselves, such as the serving one even while it is down.
     """
@@ -96,7 +94,7 @@ def carried(revisions: t.Iterable[t.Any], serving: int | None) -> list[dict[str,
         {
             "revision": revision.number,
             "login": revision.login,
-            "credential": revision.credential,
+            "user": revision.user,
             "pool": (revision.environment or {}).get(POOL),
         }
         for revision in revisions

@@ -58,13 +58,3 @@ def aes_fingerprints(deployment: str, key: str | None, secret_keys: t.Iterable[s
     message = "\0".join(("selfhost.langgraph", "aes", deployment, key or "")).encode()
     digests = [hmac.new(secret.encode(), message, hashlib.sha256).digest() for secret in secret_keys if key and secret]
     return [_text(digest[:_OWNER_BYTES]) for digest in digests]
-
-
-def credential_fingerprint(redis_password: str, postgres_password: str) -> str:
-    """Return the fingerprint of a deployment's two passwords, 22 characters of the URL-safe alphabet.
-
-    It shows whether a container has the wanted passwords. Only root can read it, because passwords that a person chose
-    could be guessed from it.
-    """
-    message = "\0".join(("selfhost.langgraph", "credential", redis_password, postgres_password))
-    return base64.urlsafe_b64encode(hashlib.sha256(message.encode()).digest()[:16]).decode().rstrip("=")

@@ -14,7 +14,11 @@ from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, overlap
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import channel_patterns, user_of
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import (
+    channel_patterns,
+    deployment_of,
+    user_of,
+)
 
 # A channel pattern that marks a Redis user as one that may share its channels. It is stored with the user itself, so that
 # it also applies to deployments of another play, and is removed with the user.
@@ -32,14 +36,16 @@ class Listener:
 
 
 def listeners_of(users: t.Iterable[str], leave_out: t.Collection[str]) -> t.Iterator[Listener]:
-    """Parse the users of a server (``ACL LIST``) except ``leave_out``; users that are off count, as they may be on later.
+    """Parse the users of a server (``ACL LIST``) except those of the deployments ``leave_out``.
+
+    Users that are off count, as they may be on later.
 
     A user with all channels is an administrator and is skipped, unless it is the user of a deployment.
     """
     for line in users:
         name, rights = user_of(str(line))
         patterns = channel_patterns(rights)
-        if name in leave_out or ("*" in patterns and "+select|" not in line):
+        if deployment_of(name) in leave_out or ("*" in patterns and "+select|" not in line):
             continue
         yield Listener(name, tuple(sorted(patterns - {SHARED_MARK})), SHARED_MARK in patterns, listed=False)
 

@@ -14,6 +14,18 @@ from collections import defaultdict
 
 _PATTERN_SIGNS = ("&", "~", "%")
 _SELECT = re.compile(r"\+select\|([0-9]+)")
+# A deployment's name has no dot, so its second user has no other deployment's name.
+_SECOND = ".b"
+
+
+def users_of(name: str) -> tuple[str, str]:
+    """Return the names of a deployment's two users, which alternate when the password changes."""
+    return name, name + _SECOND
+
+
+def deployment_of(user: str) -> str:
+    """Return the deployment whose user this is, provided that it is the user of a deployment."""
+    return user[: -len(_SECOND)] if user.endswith(_SECOND) else user
 
 
 def user_of(line: str) -> tuple[str, list[str]]:
@@ -47,10 +59,11 @@ def channel_patterns(rights: t.Collection[str]) -> set[str]:
 
 
 def numbers_of_users(lines: t.Iterable[str]) -> dict[int, list[str]]:
-    """Map database numbers to the names of the users that are restricted to them; unrestricted users are left out."""
+    """Map database numbers to the deployments or users that are restricted to them; unrestricted users are left out."""
     found: dict[int, list[str]] = defaultdict(list)
     for line in lines:
-        name, rights = user_of(line)
+        user, rights = user_of(line)
+        name = deployment_of(user)
         for match in filter(None, (_SELECT.fullmatch(word) for word in rights)):
             if name not in found[int(match[1])]:
                 found[int(match[1])].append(name)

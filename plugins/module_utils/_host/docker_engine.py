@@ -12,7 +12,6 @@ import os
 import time
 import traceback
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import content_of
 
@@ -43,34 +42,6 @@ def connect() -> Client:
     except docker.errors.DockerException as error:
         raise EngineError(f"the Docker engine does not answer on its socket: {error}") from error
     return client
-
-
-@dataclass(frozen=True)
-class Container:
-    """A running container: its name, when it was created (seconds since the epoch), its IP addresses in each network."""
-
-    name: str
-    created: int
-    addresses: tuple[str, ...]
-
-
-def running_containers(client: Client, label: str) -> list[Container]:
-    """Return the running containers that have a label."""
-    try:
-        listed = client.containers(filters={"label": label})
-    except (docker.errors.DockerException, OSError) as error:
-        raise EngineError(f"the Docker engine cannot list its containers: {error}") from error
-    return [
-        Container(item["Names"][0].lstrip("/"), int(item["Created"]), tuple(sorted(set(_addresses(item)))))
-        for item in listed
-    ]
-
-
-def _addresses(listed: t.Mapping[str, t.Any]) -> t.Iterator[str]:
-    for network in listed["NetworkSettings"]["Networks"].values():
-        for key in ("IPAddress", "GlobalIPv6Address"):
-            if network.get(key):
-                yield network[key]
 
 
 def image_ids(client: Client) -> dict[str, str]:

@@ -206,14 +206,14 @@ class Revision:
         return self._noted.get("credentials")
 
     @property
-    def credential(self) -> str | None:
-        """Return the fingerprint of the passwords."""
-        return self._noted.get("credential")
-
-    @property
     def login(self) -> str | None:
         """Return the Postgres role."""
         return self._noted.get("login")
+
+    @property
+    def user(self) -> str | None:
+        """Return the Redis user; earlier versions did not record it."""
+        return self._noted.get("user")
 
     @property
     def served(self) -> bool:

@@ -246,11 +246,10 @@ def carry_out(
     if params["wait_for_drain"] and not check_mode:
         rollout.wait_for_drains()
     changed = any(step.changed for step in steps)
-    credentials = {item.name: item.credentials for item in wanted}
     # If nothing was changed and nothing waited for, the first reading is current.
     deployments = read_host(params["config_dir"]) if not check_mode and (changed or params["wait_for_drain"]) else found
     return {
-        "carried": None if check_mode else carried(deployments, credentials),
+        "carried": None if check_mode else carried(deployments),
         "changed": (bool(wanted) and interrupted) or changed,
         "deployments": [result_entry(report, item, found.get(item.name)) for report, item in zip(reports, wanted)],
         "failures": [report.failure for report in reports if report.failure],

@@ -25,8 +25,8 @@ class RedisDatabase(t.TypedDict):
 class RedisClaim(RedisDatabase):
     """The same with what the containers of all hosts use."""
 
+    users_in_use: list[str] | None
     retire: bool
-    sessions_since: int | None
 
 
 class PostgresDatabase(t.TypedDict):
@@ -84,7 +84,7 @@ class Target(t.TypedDict):
 class CheckedDeployment(t.TypedDict):
     """A deployment with defaults and derived values. It contains secrets.
 
-    ``health`` is None if it is stopped, ``build`` is the directory of its image. ``credential`` is the fingerprint of its two passwords.
+    ``health`` is None if it is stopped, ``build`` is the directory of its image.
     """
 
     name: str
@@ -92,7 +92,6 @@ class CheckedDeployment(t.TypedDict):
     image: str | None
     build: str | None
     database: str
-    credential: str
     redis: RedisDatabase
     postgres: PostgresDatabase
     rollout: Rollout

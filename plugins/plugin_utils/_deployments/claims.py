@@ -25,12 +25,11 @@ class Claims(t.TypedDict):
     """The option ``databases`` of redis_database and that of postgres_database, and what is known of previous passwords.
 
     ``retirable`` are deployments whose previous password nothing uses any longer, ``still_open`` one line per deployment whose
-    previous password is still valid. ``live_addresses``: see rotation.py.
+    previous password is still valid.
     """
 
     redis: list[RedisClaim]
     postgres: list[PostgresClaim]
-    live_addresses: list[str] | None
     retirable: list[str]
     still_open: list[str]
 
@@ -54,18 +53,14 @@ def claims(
     return {
         "redis": [_redis(item, use) for item in present(deployments)],
         "postgres": [_postgres(item, use, redis) for item in present(deployments)],
-        "live_addresses": rotation.live_addresses(use),
         "retirable": rotation.retirable(deployments, use, *results),
         "still_open": rotation.still_open(deployments, use, *results),
     }
 
 
 def _redis(deployment: CheckedDeployment, use: rotation.Use) -> RedisClaim:
-    return {
-        **deployment["redis"],
-        "retire": rotation.is_alone(deployment, use),
-        "sessions_since": rotation.sessions_since(deployment["name"], use),
-    }
+    users = rotation.users_in_use(deployment["name"], use)
+    return {**deployment["redis"], "users_in_use": users, "retire": users is not None}
 
 
 def _postgres(deployment: CheckedDeployment, use: rotation.Use, redis: Facts) -> PostgresClaim:

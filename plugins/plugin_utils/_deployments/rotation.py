@@ -46,17 +46,17 @@ def logins_in_use(name: str, use: Use) -> list[str] | None:
 
     It is also unknown if a revision has lost the files that contain the role.
     """
-    logins = {entry["login"] for _host, entry in _entries(name, use)}
-    if not _all_answered(use) or not all(logins):
-        return None
-    return sorted(logins)
+    return _in_use(name, use, "login")
 
 
-def is_alone(deployment: CheckedDeployment, use: Use) -> bool:
-    """Return whether the wanted passwords are known to be the only ones in use."""
-    if not _all_answered(use):
-        return False
-    return all(_is_wanted(entry, deployment) for _host, entry in _entries(deployment["name"], use))
+def users_in_use(name: str, use: Use) -> list[str] | None:
+    """Return the same for the users in Redis."""
+    return _in_use(name, use, "user")
+
+
+def _in_use(name: str, use: Use, key: str) -> list[str] | None:
+    found = {entry[key] for _host, entry in _entries(name, use)}
+    return sorted(found) if _all_answered(use) and all(found) else None
 
 
 def fits_limit(deployment: CheckedDeployment, use: Use) -> bool:
@@ -75,24 +75,6 @@ def fits_limit(deployment: CheckedDeployment, use: Use) -> bool:
 def _size(pool: t.Any) -> int:
     """Return the connections of a revision with this pool size; an invalid size means the default."""
     return pool_connections(int(pool) if str(pool or "").isdecimal() else None)
-
-
-def live_addresses(use: Use) -> list[str] | None:
-    """Return the addresses from which containers may connect; None if they are unknown."""
-    if not _all_answered(use):
-        return None
-    return sorted({address for carried in use.values() for address in (carried or {}).get("addresses", ())})
-
-
-def sessions_since(name: str, use: Use) -> int | None:
-    """Return when the oldest running container of a deployment was created, on any host, in seconds since the epoch.
-
-    None if that is unknown, or if the deployment runs nowhere.
-    """
-    if not _all_answered(use):
-        return None
-    known = [(carried or {}).get("since", {}).get(name) for carried in use.values()]
-    return min((since for since in known if since is not None), default=None)
 
 
 def retirable(
@@ -141,18 +123,13 @@ def _blockers(
     """Return the events that must happen before a previous password can be revoked, for users."""
     name = deployment["name"]
     logins = postgres.get(name, {}).get("retiring") or ()
-    hashes = redis.get(name, {}).get("retiring")
+    users = redis.get(name, {}).get("retiring") or ()
     in_use = [
         f"revision {entry['revision']} on {host} has ended"
         for host, entry in _entries(name, use)
-        if entry["login"] in logins or (hashes and not _is_wanted(entry, deployment))
+        if entry["login"] in logins or entry["user"] in users
     ]
     return [*in_use, *(f"{host} has answered" for host, carried in use.items() if carried is None)]
-
-
-def _is_wanted(entry: t.Mapping[str, t.Any], deployment: CheckedDeployment) -> bool:
-    """Return whether a revision uses the wanted passwords: by the rollout's own result, else by their fingerprint."""
-    return bool(entry["current"] if "current" in entry else entry["credential"] == deployment["credential"])
 
 
 def _entries(name: str, use: Use) -> t.Iterator[tuple[str, t.Mapping[str, t.Any]]]:

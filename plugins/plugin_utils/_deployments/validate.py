@@ -33,7 +33,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import (
     aes_fingerprints,
-    credential_fingerprint,
     derive_password,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
@@ -203,7 +202,6 @@ def _complete(values: dict[str, t.Any], context: CheckContext) -> CheckedDeploym
         "image": values["image"],
         "build": values["build"],
         "database": identifier(values["name"]),
-        "credential": credential_fingerprint(values["redis_password"], values["postgres_password"]),
         "redis": _redis(values),
         "postgres": _postgres(values, context),
         "rollout": _rollout(values),

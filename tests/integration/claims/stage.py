@@ -48,7 +48,7 @@ class Stage:
 
     def known(self) -> list[dict[str, t.Any]]:
         """Call postgres_database_info."""
-        params = {**POSTGRES_DEFAULTS, **self.postgres_login, "sizes": False}
+        params = {**POSTGRES_DEFAULTS, **self.postgres_login, "sizes": False, "names": []}
         with postgres_connection.connect(params) as connection:
             claims: list[dict[str, t.Any]] = inspect(connection, params, False)["claims"]
         return claims
@@ -57,7 +57,7 @@ class Stage:
         self, names: t.Sequence[str], known: list[dict[str, t.Any]], owner: str | None = OWNER
     ) -> dict[str, int]:
         """Call redis_database."""
-        empty = {"redis_db": None, "previous_password": None, "key_patterns": None, "channel_patterns": None}
+        empty = {"redis_db": None, "users_in_use": None, "key_patterns": None, "channel_patterns": None}
         entries = [
             {
                 "name": name,
@@ -72,7 +72,7 @@ class Stage:
         ]
         params = {**REDIS_DEFAULTS, **self.redis_login, "databases": entries, "known_claims": known}
         params |= {"manage_users": True, "allow_shared_number": False, "address": ADDRESS, "owner": owner}
-        params |= {"previous_owners": [], "take_over": False, "live_addresses": None}
+        params |= {"previous_owners": [], "take_over": False}
         server = redis_connection.connect(params)
         result = redis_module.ensure(server, params, False)
         server.close()

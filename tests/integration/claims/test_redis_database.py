@@ -233,37 +233,85 @@ def test_drift_is_cured(redis_server: RedisServer, what: str) -> None:
     redis_server.admin().execute_command("ACL", "SETUSER", "a", DRIFT.get(what, "+select|7"))
     for check in (True, False):
         result = claim(redis_server, entries("a", "b"), check)
-        change = {"action": "change_user", "name": "a", "redis_db": 1}
+        change = {"action": "change_user", "name": "a", "redis_db": 1, "user": "a"}
         assert result["actions"][0] == {**change, "what": ["commands" if what == "redis_db" else what]}
         assert not result["databases"]["b"]["changed"]
     assert not claim(redis_server, entries("a", "b"))["changed"]
 
 
 def test_rotation_has_two_valid_passwords(redis_server: RedisServer) -> None:
+    """Both are valid until the first is retired; then all its sessions end, also those that somebody else has opened."""
     claim(redis_server, entries("a"))
-    result = claim(redis_server, [{"name": "a", "password": "new-one", "previous_password": f"{SECRET}-a"}])
-    assert result["actions"][0]["what"] == ["password"]
-    assert not claim(redis_server, [{"name": "a", "password": "new-one", "previous_password": f"{SECRET}-a"}])[
-        "changed"
-    ]
-    for password in ("new-one", f"{SECRET}-a"):
-        assert redis_server.client("a", password, 1).ping()
-    kept = claim(redis_server, [{"name": "a", "password": "new-one"}])
-    assert (kept["changed"], kept["databases"]["a"]["retiring"], kept["databases"]["a"]["retired"]) == (
-        False,
-        True,
-        False,
-    )
-    assert redis_server.client("a", f"{SECRET}-a", 1).ping()
-    wanted = [{"name": "a", "password": "new-one", "retire": True}]
-    planned = claim(redis_server, wanted, check=True)
-    assert redis_server.client("a", f"{SECRET}-a", 1).ping()
-    done = claim(redis_server, wanted)
-    assert planned["actions"] == done["actions"]
-    assert (done["databases"]["a"]["retiring"], done["databases"]["a"]["retired"]) == (False, True)
+    old = f"{SECRET}-a"
+    early = redis_server.client("a", old, 1).connection_pool.get_connection()
+    wanted = [{"name": "a", "password": "new-one", "users_in_use": ["a"], "retire": True}]
+    result = claim(redis_server, wanted)
+    assert [action["action"] for action in result["actions"]] == ["create_user", "save_users"]
+    found = result["databases"]["a"]
+    assert (found["user"], found["retiring"], found["retired"]) == ("a.b", ["a"], [])
     assert not claim(redis_server, wanted)["changed"]
+    late = redis_server.client("a", old, 1).connection_pool.get_connection()
+    new = redis_server.client("a.b", "new-one", 1).connection_pool.get_connection()
+    drained = [{**wanted[0], "users_in_use": ["a.b"]}]
+    planned = claim(redis_server, drained, check=True)
+    assert redis_server.client("a", old, 1).ping()
+    done = claim(redis_server, drained)
+    assert planned["actions"] == done["actions"]
+    assert (done["databases"]["a"]["retiring"], done["databases"]["a"]["retired"]) == ([], ["a"])
+    assert not claim(redis_server, drained)["changed"]
+    for session in (early, late):
+        with pytest.raises(Exception, match=r"closed|reset|Broken pipe"):
+            session.send_command("PING")
+            session.read_response()
+    new.send_command("PING")
+    assert new.read_response()
     with pytest.raises(redis.AuthenticationError):
-        redis_server.client("a", f"{SECRET}-a", 1).ping()
+        redis_server.client("a", old, 1).ping()
+    # The next one is the first user again.
+    third = claim(redis_server, [{**drained[0], "password": "third"}])["databases"]["a"]
+    assert (third["user"], third["retiring"]) == ("a", ["a.b"])
+
+
+def test_a_password_that_no_revision_ever_used_is_replaced_with_its_sessions(redis_server: RedisServer) -> None:
+    claim(redis_server, entries("a"))
+    session = redis_server.client("a", f"{SECRET}-a", 1).connection_pool.get_connection()
+    result = claim(redis_server, [{"name": "a", "password": "new-one", "users_in_use": []}])
+    assert result["databases"]["a"]["user"] == "a"
+    with pytest.raises(Exception, match=r"closed|reset|Broken pipe"):
+        session.send_command("PING")
+        session.read_response()
+    assert redis_server.client("a", "new-one", 1).ping()
+
+
+def test_both_users_in_use_are_kept(redis_server: RedisServer) -> None:
+    claim(redis_server, entries("a"))
+    claim(redis_server, [{"name": "a", "password": "new-one", "users_in_use": ["a"]}])
+    before = redis_server.admin().acl_list()
+    for in_use in (["a", "a.b"], None):
+        third = [{"name": "a", "password": "third", "users_in_use": in_use}]
+        refused(
+            claim(redis_server, third), "password", "neither of its Redis users 'a' and 'a.b' has the wanted password"
+        )
+    assert redis_server.admin().acl_list() == before
+
+
+def test_a_user_with_two_passwords_of_an_earlier_version(redis_server: RedisServer) -> None:
+    """A rotation was under way when the collection was upgraded: the revisions of both passwords go on, and then the user goes."""
+    claim(redis_server, entries("a"))
+    redis_server.admin().execute_command("ACL", "SETUSER", "a", ">an-older-one")
+    wanted = {**entries("a")[0], "users_in_use": ["a"], "retire": True}
+    found = claim(redis_server, [wanted])["databases"]["a"]
+    assert (found["user"], found["retiring"]) == ("a.b", ["a"])
+    for user, password in (("a", "an-older-one"), ("a", f"{SECRET}-a"), ("a.b", f"{SECRET}-a")):
+        assert redis_server.client(user, password, 1).ping()
+    assert claim(redis_server, [{**wanted, "users_in_use": ["a.b"]}])["databases"]["a"]["retired"] == ["a"]
+
+
+def test_a_second_user_of_somebody_else_is_refused(redis_server: RedisServer) -> None:
+    redis_server.admin().execute_command("ACL", "SETUSER", "a.b", "on", ">theirs", "~*", "+@all")
+    before = redis_server.admin().acl_list()
+    refused(claim(redis_server, entries("a")), "name", "ACL DELUSER a.b")
+    assert (redis_server.admin().acl_list(), redis_server.record()) == (before, {})
 
 
 def test_the_clear_password_never_travels(redis_server: RedisServer) -> None:

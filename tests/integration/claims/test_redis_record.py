@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-import os
-import time
 import typing as t
 import uuid
 
 import pytest
-import redis
-from servers import ROOTFS, RedisServer, run_module
+from servers import RedisServer, run_module
 from test_redis_database import CLAIMS, absent, claim, entries, numbers, refused
 
 OURS, THEIRS = "ours-ours-ours-ours-01", "theirs-theirs-theirs-1"
@@ -183,65 +180,3 @@ def test_release_goes_through_many_keys_in_steps(redis_server: RedisServer) -> N
     result = claim(redis_server, [*absent("a", confirm="a"), *absent("b", confirm="b")])
     assert {name: item["lost"]["keys"] for name, item in result["databases"].items()} == {"a": 30_000, "b": 30_000}
     assert redis_server.admin(1).dbsize() == redis_server.admin(2).dbsize() == 0
-
-
-def test_sessions_from_elsewhere_end_with_their_password(redis_server: RedisServer) -> None:
-    claim(redis_server, entries("a"))
-    old = redis_server.client("a", "a-password-of-the-deployment-a", 1)
-    assert old.ping()
-    wanted = [{"name": "a", "password": "new-one"}]
-    claim(redis_server, wanted)
-    connection = old.connection_pool.get_connection()
-    claim(redis_server, [{**wanted[0], "retire": True}], live_addresses=["127.0.0.1"])
-    connection.send_command("PING")
-    assert connection.read_response()
-    claim(redis_server, entries("a"))
-    done = claim(redis_server, [{**wanted[0], "retire": True}], live_addresses=["172.29.0.9"])
-    assert [action["action"] for action in done["actions"] if action["action"] != "save_users"] == [
-        "change_user",
-        "end_sessions",
-    ]
-    with pytest.raises(Exception, match=r"closed|reset"):
-        connection.read_response()
-    assert not [field for field in redis_server.admin().hkeys(CLAIMS) if field.startswith(":ending")]
-
-
-def test_sessions_through_the_socket_end_by_their_age() -> None:
-    """Sessions of the data proxy have no address, and include those of serving revisions: none is older than these."""
-    place = f"/tmp/claims-{os.getpid()}.sock"
-    server = RedisServer(options=("--unixsocket", place))
-    try:
-        claim(server, entries("a"))
-        path = os.path.join(ROOTFS, place.lstrip("/"))
-        client = redis.Redis(unix_socket_path=path, username="a", password="a-password-of-the-deployment-a", db=1)
-        connection = client.connection_pool.get_connection()
-        distant = server.client("a", "a-password-of-the-deployment-a", 1).connection_pool.get_connection()
-        now = int(time.time())
-        retired = {"name": "a", "password": "new-one", "retire": True, "sessions_since": now + 9}
-        claim(server, [retired], live_addresses=["172.29.0.9"])
-        connection.send_command("PING")
-        assert connection.read_response()
-        with pytest.raises(Exception, match=r"closed|reset"):
-            distant.read_response()
-        # Without addresses, as with a managed service: a session that began before the oldest container.
-        done = claim(server, [{**retired, "password": "newer", "sessions_since": now + 60}])
-        assert [action["action"] for action in done["actions"] if action["action"] != "save_users"] == [
-            "change_user",
-            "end_sessions",
-        ]
-        with pytest.raises(Exception, match=r"closed|reset"):
-            connection.read_response()
-    finally:
-        server.stop()
-
-
-def test_sessions_that_a_killed_run_left_end_later(redis_server: RedisServer) -> None:
-    claim(redis_server, entries("a"))
-    connection = redis_server.client("a", "a-password-of-the-deployment-a", 1).connection_pool.get_connection()
-    redis_server.admin().hset(CLAIMS, ":ending:a", "1")
-    for check in (True, False):
-        done = claim(redis_server, entries("a", retire=True), check, live_addresses=["172.29.0.9"])
-        assert done["actions"] == [{"action": "end_sessions", "name": "a"}]
-    with pytest.raises(Exception, match=r"closed|reset"):
-        connection.read_response()
-    assert not claim(redis_server, entries("a", retire=True), live_addresses=["172.29.0.9"])["changed"]

@@ -92,7 +92,9 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "plugin_utils/_images/build_options.py": re.compile("of strings"),
     "roles/firewall/files/langgraph-firewall.py": re.compile("type ipv4_addr"),
     "module_utils/_common/ansible_module.py": re.compile("import importlib"),
-    "module_utils/_rollout/plan.py": re.compile("is no longer kept|runs and does not serve|rollback from|runs or starts at boot"),
+    "module_utils/_rollout/plan.py": re.compile(
+        "is no longer kept|runs and does not serve|rollback from|runs or starts at boot"
+    ),
     "module_utils/_claims/postgres/extensions.py": re.compile(
         "rename or drop|drop '|ask an administrator to run in the"
     ),

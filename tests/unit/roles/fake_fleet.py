@@ -54,7 +54,7 @@ HOST = {
     "missing_libraries": [],
     "listening": {},
     "sockets": [],
-    "carried": {"deployments": {}, "addresses": []},
+    "carried": {"deployments": {}},
     "aes_keys": {},
 }
 ENGINE = {"images": {}, "architecture": "amd64", "root": "/var/lib/docker", "free": 10**12, "certificates": {}}

@@ -49,7 +49,7 @@ def fleet(tmp_path: Path) -> Fleet:
         "postgres_database": {
             "databases": {name: {"database": name, "role": name, "login": name, "retiring": None} for name in names}
         },
-        "deployment_rollout": {"deployments": [], "carried": {"deployments": {}, "addresses": []}},
+        "deployment_rollout": {"deployments": [], "carried": {"deployments": {}}},
         "health": {"health": {}},
     }
     return found

@@ -53,7 +53,7 @@ def fleet(tmp_path: Path) -> Fleet:
         },
         "deployment_rollout": {
             "deployments": [{"name": "bot", "changed": False, "revision": 1}],
-            "carried": {"deployments": {}, "addresses": []},
+            "carried": {"deployments": {}},
         },
     }
     return found

@@ -12,24 +12,20 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY, UNSAVED_KEY
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import UNSAVED_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ServerState
-
-# Prefix of the fields of the record that name users whose sessions with an old password must end.
-ENDING = ":ending:"
 
 
 def change_users(
-    server: Server, state: ServerState, commands: t.Sequence[tuple[str, ...]], save: bool, ending: t.Iterable[str] = ()
+    server: Server, state: ServerState, commands: t.Sequence[tuple[str, ...]], save: bool
 ) -> list[str] | None:
     """Change users and save them in one transaction, so that a crash cannot leave unsaved users.
 
-    If saving fails (a full disk), a key remains that makes the next run save again. Users whose sessions end afterwards
-    (``ending``) are recorded in the same way. Return all users as of that transaction, or None if they may not be listed.
+    If saving fails (a full disk), a key remains that makes the next run save again. Return all users as of that transaction,
+    or None if they may not be listed.
     """
     # In a cluster most nodes cannot store these keys.
     batch: list[tuple[str, ...]] = [] if state.cluster else [("SET", UNSAVED_KEY, "1")]
-    batch += [("HSET", CLAIMS_KEY, ENDING + name, "1") for name in ([] if state.cluster else ending)]
     # A managed service that hides its configuration stores users by its own means, and may forbid ACL SAVE.
     apart = state.acl_file is None
     batch += [*commands, *([("ACL", "SAVE")] if save and not apart else []), ("ACL", "LIST")]

@@ -16,7 +16,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.p
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import literal, readable
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import key_patterns, user_of
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import (
+    deployment_of,
+    key_patterns,
+    user_of,
+)
 
 
 def single_db(server: Server, state: ServerState, allowed: bool) -> bool:
@@ -38,7 +42,9 @@ def single_db(server: Server, state: ServerState, allowed: bool) -> bool:
 def overlap_problems(entries: t.Sequence[Entry], users: t.Iterable[str]) -> t.Iterator[Problem]:
     """Find deployments whose key patterns overlap with those of others, in the list or on the server."""
     names = {entry["name"] for entry in entries}
-    prefixes = [(literal(pattern), name) for name, pattern in _patterns_of_users(users) if name not in names]
+    prefixes = [
+        (literal(pattern), name) for name, pattern in _patterns_of_users(users) if deployment_of(name) not in names
+    ]
     for entry in entries:
         prefixes += [(literal(pattern), entry["name"]) for pattern in own_patterns(entry, "key_patterns")]
     prefixes.sort()

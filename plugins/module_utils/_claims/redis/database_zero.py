@@ -16,7 +16,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis i
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import matcher
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import key_patterns, user_of
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import (
+    deployment_of,
+    key_patterns,
+    user_of,
+    users_of,
+)
 
 Owned = t.Callable[[str], t.Optional[str]]  # noqa: UP045 - Python 3.8
 
@@ -28,12 +33,15 @@ def owner_of_key(names: t.Collection[str], state: ServerState) -> Owned:
     may write is its own only if no other user can have written it.
     """
     users = dict(user_of(line) for line in state.rules or ())
-    mine = {name: matcher(key_patterns(users.get(name, ()))) for name in names}
+    mine = {
+        name: matcher([pattern for user in users_of(name) for pattern in key_patterns(users.get(user, ()))])
+        for name in names
+    }
     others = matcher(
         [
             pattern
             for name, rights in users.items()
-            if name not in {*names, state.me} and not (name == "default" and "off" in rights)
+            if deployment_of(name) not in names and name != state.me and not (name == "default" and "off" in rights)
             for pattern in key_patterns(rights)
         ]
     )

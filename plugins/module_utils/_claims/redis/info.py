@@ -17,6 +17,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.r
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.release import connected, count
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.scripts import INSPECT_SCRIPT
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import read_state
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import users_of
 
 
 def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) -> dict[str, t.Any]:
@@ -35,7 +36,7 @@ def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) ->
             "redis_db": int(item["db"]),
             "key_count": keys.get(int(item["db"]), 0),
             "clients": None if clients is None else count(clients, item["name"], int(item["db"])),
-            "user": None if isinstance(users, Exception) else item["name"] in users,
+            "user": None if isinstance(users, Exception) else not set(users).isdisjoint(users_of(item["name"])),
             "owner": item.get("owner"),
         }
         for item in answer["claims"] or ()

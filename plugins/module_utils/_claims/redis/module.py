@@ -26,6 +26,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.c
     connect,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.error_messages import script_problems
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import login_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import (
     Plan,
     entry_problems,
@@ -49,6 +50,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.s
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import redis_channels
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import users_of
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -58,7 +60,7 @@ Params = t.Mapping[str, t.Any]
 
 def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]:
     """Bring claims and users to the wanted state, or report what would be done."""
-    names = [entry["name"] for entry in params["databases"]]
+    names = [user for entry in params["databases"] for user in users_of(entry["name"])]
     entries: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "present"]
     leaving: list[Entry] = [entry for entry in params["databases"] if entry["state"] == "absent"]
     manage_users: bool = params["manage_users"]
@@ -69,6 +71,8 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
     shared = cluster.single_db(server, state, params["allow_shared_number"])
     if shared:
         raise_for_problems(cluster.overlap_problems(entries, state.rules or ()))
+    if manage_users:
+        raise_for_problems(login_problems(entries, state))
     sharing_channels = users.check_channels(entries, state) if manage_users else []
     releases = _release.plan_release(server, leaving, state, params)
     answer = claim(server, entries, state, params, dry=check_mode or state.no_users is not None, shared=shared)
@@ -77,16 +81,13 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
     if state.no_users is not None and not check_mode:
         # No user has to be changed, so the claims can be made.
         answer = claim(server, entries, state, params, dry=False, shared=shared)
-    live = params["live_addresses"]
-    ending = users.to_end(plan, state, entries, live)
-    plan.actions += [{"action": "end_sessions", "name": name} for name in sorted(ending)]
-    others = _plans_of_other_nodes(server, entries, answer, state, names) if state.cluster and manage_users else []
+    others = _plans_of_other_nodes(server, entries, answer, plan, names) if state.cluster and manage_users else []
     not_durable = None
     if not check_mode:
         not_durable = _make_durable(server.home, state, bool(answer["writes"]))
-        users.apply(server, plan, state, entries, ending, live)
+        users.apply(server, plan, state, entries)
         for node, node_plan, node_state in others:
-            users.apply(node, node_plan, node_state, entries, users.to_end(node_plan, node_state, entries, live), live)
+            users.apply(node, node_plan, node_state, entries)
         released = _release.apply_release(server, releases, state, params, [other[0] for other in others])
         not_durable = not_durable or (released and _make_durable(server.home, state, True)) or None
     for _node, node_plan, _state in others:
@@ -138,14 +139,15 @@ def _make_durable(server: Server, state: ServerState, written: bool) -> str | No
 
 
 def _plans_of_other_nodes(
-    server: Server, entries: list[Entry], answer: t.Mapping[str, t.Any], state: ServerState, names: t.Sequence[str]
+    server: Server, entries: list[Entry], answer: t.Mapping[str, t.Any], plan: Plan, names: t.Sequence[str]
 ) -> list[tuple[Server, Plan, ServerState]]:
-    """Plan the users of the other nodes of a cluster; each node has its own. Claims are not per node."""
+    """Plan the users of the other nodes of a cluster; each node has its own. Claims and logins are not per node."""
+    chosen = {name: login.user for name, login in plan.logins.items()}
     plans = []
     for node in cluster.other_nodes(server):
         node_state = read_state(node, names)
         node_answer = {**answer, "fresh": [], "adopted": [], "marks": False, "reset": resets_of(answer)}
-        plans.append((node, make_plan(entries, node_answer, node_state, True), node_state))
+        plans.append((node, make_plan(entries, node_answer, node_state, True, chosen), node_state))
     return plans
 
 

@@ -20,12 +20,13 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.a
     pattern_findings,
     user_patterns,
 )
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import Login, choose, closing
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import RESET
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import name_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_channels import SHARED_MARK
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import numbers_of_users
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import numbers_of_users, users_of
 
 
 @dataclass
@@ -37,9 +38,14 @@ class Plan:
     users: list[tuple[User, list[str]]] = field(default_factory=list)
     actions: list[dict[str, t.Any]] = field(default_factory=list)
     save: bool = False
-    retired: set[str] = field(default_factory=set)  # deployments whose other passwords end
-    retiring: set[str] = field(default_factory=set)  # deployments with passwords in addition to the wanted ones
+    replaced: set[str] = field(default_factory=set)  # existing users that get another password: their sessions end
+    logins: dict[str, Login] = field(default_factory=dict)  # by deployment
     reset: set[str] = field(default_factory=set)  # users that existed before the claim: their passwords are not ours
+
+    @property
+    def deleted(self) -> list[str]:
+        """Return the users that are deleted, and not created again: their sessions end too."""
+        return [user for login in self.logins.values() for user in login.retire]
 
 
 def entry_problems(entries: t.Sequence[Entry], manage_users: bool) -> t.Iterator[Problem]:
@@ -86,7 +92,7 @@ def known_dbs(claims: t.Iterable[Entry], server: str | None = None) -> dict[str,
 def state_problems(entries: t.Sequence[Entry], state: ServerState) -> t.Iterator[Problem]:
     """Find deployments that have the name of the user we are logged in as."""
     for entry in entries:
-        if entry["name"] == state.me:
+        if state.me in users_of(entry["name"]):
             yield Problem(entry["name"], "name", "this is the administrator's user in Redis", "choose another name")
 
 
@@ -98,8 +104,8 @@ def script_input(
         {
             "name": entry["name"],
             "db": entry.get("redis_db"),
-            "foreign": _is_foreign(entry["name"], state),
-            "leftover": state.users.get(entry["name"]) is not None,
+            "foreign": any(_is_foreign(user, state) for user in users_of(entry["name"])),
+            "leftover": any(state.users.get(user) is not None for user in users_of(entry["name"])),
         }
         for entry in entries
     ]
@@ -135,9 +141,16 @@ def _is_foreign(name: str, state: ServerState) -> bool:
 
 
 def make_plan(
-    entries: t.Sequence[Entry], answer: t.Mapping[str, t.Any], state: ServerState, manage_users: bool
+    entries: t.Sequence[Entry],
+    answer: t.Mapping[str, t.Any],
+    state: ServerState,
+    manage_users: bool,
+    chosen: t.Mapping[str, str] | None = None,
 ) -> Plan:
-    """Compute what the users of the claimed databases lack, and list all changes."""
+    """Compute what the users of the claimed databases lack, and list all changes; problems must have been ruled out before.
+
+    ``chosen`` are the users to log in as, by deployment, if another node of a cluster has decided that.
+    """
     plan = Plan(
         dbs={name: int(db) for name, db in (answer["dbs"] or {}).items()},
         fresh={item["name"]: item for item in answer["fresh"] or ()},
@@ -155,26 +168,30 @@ def make_plan(
         if name in adopted:
             plan.actions.append({"action": "set_owner", "name": name, "redis_db": plan.dbs[name]})
         if manage_users:
-            _plan_user(entry, plan, state)
-    if manage_users and state.acl_file != "" and (plan.users or state.unsaved):
+            _plan_user(entry, plan, state, (chosen or {}).get(name))
+    if manage_users and state.acl_file != "" and (plan.users or plan.deleted or state.unsaved):
         plan.save = True
         plan.actions.append({"action": "save_users"})
     return plan
 
 
-def _plan_user(entry: Entry, plan: Plan, state: ServerState) -> None:
-    current = state.users.get(entry["name"])
-    if entry["name"] in plan.reset:
-        entry = {**entry, "retire": True}
-    user = wanted_user(entry, plan.dbs[entry["name"]], current)
+def _plan_user(entry: Entry, plan: Plan, state: ServerState, chosen: str | None) -> None:
+    name = entry["name"]
+    if name in plan.reset:
+        entry = {**entry, "retire": True, "users_in_use": []}
+    login = closing(entry, state, chosen) if chosen else choose(entry, state) or Login(name)
+    plan.logins[name] = login
+    current = state.users.get(login.user)
+    user = wanted_user(entry, plan.dbs[name], login.user)
     what = differences(user, current, state.sets)
-    others = set((current or {}).get("passwords") or ()) - wanted_hashes(entry)
-    if others:
-        (plan.retired if entry.get("retire") else plan.retiring).add(user.name)
+    common = {"name": name, "redis_db": user.db}
     if what:
         plan.users.append((user, what))
         action = "create_user" if current is None else "change_user"
-        plan.actions.append({"action": action, "name": user.name, "redis_db": user.db, "what": what})
+        plan.actions.append({"action": action, **common, "user": user.name, "what": what})
+    if "password" in what:
+        plan.replaced.add(user.name)
+    plan.actions += [{"action": "delete_user", **common, "user": other} for other in login.retire]
 
 
 def resets_of(answer: t.Mapping[str, t.Any]) -> list[str]:
@@ -182,22 +199,12 @@ def resets_of(answer: t.Mapping[str, t.Any]) -> list[str]:
     return [item["name"] for item in answer["fresh"] or () if item.get("reset")]
 
 
-def wanted_hashes(entry: Entry) -> frozenset[str]:
-    """Return the SHA-256 hashes of the passwords in an entry."""
-    passwords = [entry["password"], *filter(None, [entry.get("previous_password")])]
-    return frozenset(password_hash(password) for password in passwords)
-
-
-def wanted_user(entry: Entry, db: int, current: t.Mapping[str, t.Any] | None = None) -> User:
-    """Return the wanted user of a deployment; database 0 is assigned only if the server has no other.
-
-    Existing passwords are kept until they are retired, because a running revision may still connect with one.
-    """
-    kept = () if entry.get("retire") else (current or {}).get("passwords") or ()
+def wanted_user(entry: Entry, db: int, login: str) -> User:
+    """Return the user ``login`` of a deployment as wanted; database 0 is assigned only if the server has no other."""
     return User(
-        name=entry["name"],
+        name=login,
         db=db or None,
-        hashes=wanted_hashes(entry) | frozenset(kept),
+        hashes=frozenset([password_hash(entry["password"])]),
         keys=frozenset(own_patterns(entry, "key_patterns")),
         channels=frozenset(
             [*own_patterns(entry, "channel_patterns"), *([SHARED_MARK] if shares_channels(entry) else [])]
@@ -218,10 +225,10 @@ def own_patterns(entry: Entry, option: str) -> list[str]:
 
 
 def patterns_of(entry: Entry, state: ServerState) -> list[str]:
-    """Return the patterns of all keys that a deployment may have created: those in its entry, and those of its user."""
+    """Return the patterns of all keys that a deployment may have created: those in its entry, and those of its users."""
     named = entry.get("key_patterns")
-    user = state.users.get(entry["name"])
-    existing = sorted(user_patterns(user.get("keys"), "~")) if user and is_ours(user, state.sets) else []
+    users = [user for name in users_of(entry["name"]) if (user := state.users.get(name)) and is_ours(user, state.sets)]
+    existing = sorted({pattern for user in users for pattern in user_patterns(user.get("keys"), "~")})
     if named is None and entry.get("state") == "absent" and existing:
         return existing
     return [*own_patterns(entry, "key_patterns"), *existing]

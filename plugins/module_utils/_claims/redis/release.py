@@ -30,6 +30,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.s
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.release import ReleaseBase
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import failpoint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import users_of
 
 
 @dataclass
@@ -41,22 +42,21 @@ class Release(ReleaseBase):
     db: int | None
     keys: int
     clients: int
-    user: bool
+    users: tuple[str, ...]  # its users that this collection made
     patterns: tuple[str, ...] = ()  # patterns of its keys; keys of others are never deleted
     strange_keys: int = 0  # keys of others in its database
 
     @property
     def needed(self) -> bool:
         """Return whether anything of it is left."""
-        return self.db is not None or self.user
+        return self.db is not None or bool(self.users)
 
     def actions(self) -> list[dict[str, t.Any]]:
         """List the actions, in their order."""
         if not (self.confirmed and self.needed):
             return []
         found: list[dict[str, t.Any]] = []
-        if self.user:
-            found.append({"action": "delete_user", "name": self.name})
+        found += [{"action": "delete_user", "name": self.name, "user": user} for user in self.users]
         if self.db is not None:
             found.append({"action": "release", "name": self.name, "redis_db": self.db, "keys": self.keys})
         return found
@@ -65,7 +65,7 @@ class Release(ReleaseBase):
         """Return its entry of the module's result."""
         return {
             "redis_db": self.db if self.kept else None,
-            "user": self.name if self.kept and self.user else None,
+            "user": self.users[0] if self.kept and self.users else None,
             "strange_keys": self.strange_keys,
             **self.outcome({"keys": self.keys}),
         }
@@ -91,7 +91,7 @@ def plan_release(
     clients = connected(server)
     releases = []
     for entry in entries:
-        name, user = entry["name"], state.users.get(entry["name"])
+        name = entry["name"]
         db = found.get(name)
         releases.append(
             Release(
@@ -100,7 +100,7 @@ def plan_release(
                 db=db,
                 keys=0,
                 clients=count(clients, name, db),
-                user=user is not None and is_ours(user, state.sets),
+                users=tuple(user for user, ours in _existing(name, state) if ours),
                 patterns=tuple(patterns_of(entry, state)),
             )
         )
@@ -111,13 +111,21 @@ def plan_release(
     return releases
 
 
+def _existing(name: str, state: ServerState) -> t.Iterator[tuple[str, bool]]:
+    """Yield the users of a deployment that exist, and whether this collection made each."""
+    for user in users_of(name):
+        found = state.users.get(user)
+        if found is not None:
+            yield user, is_ours(found, state.sets)
+
+
 def _own_databases(releases: t.Iterable[Release]) -> dict[int, tuple[str, ...]]:
     return {release.db: release.patterns for release in releases if release.db}
 
 
 def _using_database_zero(releases: t.Iterable[Release]) -> list[str]:
     """Return those whose user can write in database 0, although it is not theirs."""
-    return [release.name for release in releases if release.user and release.db != 0]
+    return [release.name for release in releases if release.users and release.db != 0]
 
 
 def _count_own(server: Server, releases: t.Sequence[Release], state: ServerState) -> list[Problem]:
@@ -172,12 +180,13 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
 def _user_problems(releases: t.Iterable[Release], state: ServerState) -> t.Iterator[Problem]:
     """Find users that would remain; they could use a database that belongs to somebody else later."""
     for release in releases:
-        if release.confirmed and release.db is not None and not release.user and state.users.get(release.name):
+        others = [user for user, ours in _existing(release.name, state) if not ours]
+        if release.confirmed and release.db is not None and others:
             yield Problem(
                 release.name,
                 "state",
                 "its Redis user has rules that this collection did not write, and would remain",
-                f"claim it again, or remove the user with ACL DELUSER {release.name}, then release it",
+                f"claim it again, or remove the user with ACL DELUSER {others[0]}, then release it",
             )
 
 
@@ -190,8 +199,9 @@ def connected(server: Server) -> list[dict[str, str]]:
 
 
 def count(clients: t.Iterable[t.Mapping[str, str]], name: str, db: int | None) -> int:
-    """Count the clients that are connected as a user or to a database."""
-    return sum(client.get("user") == name or (bool(db) and client.get("db") == str(db)) for client in clients)
+    """Count the clients that are connected as a user of a deployment or to its database."""
+    users = users_of(name)
+    return sum(client.get("user") in users or (bool(db) and client.get("db") == str(db)) for client in clients)
 
 
 def apply_release(
@@ -208,7 +218,7 @@ def apply_release(
     going = [release for release in releases if release.actions()]
     if not going:
         return False
-    users = [release.name for release in going if release.user]
+    users = [user for release in going for user in release.users]
     everywhere = [server, *nodes]
     _switch_users(everywhere, users, "off")
     failpoint("release_users_off")

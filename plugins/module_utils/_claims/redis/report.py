@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import User
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import Login
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 
@@ -23,12 +24,13 @@ def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.A
     databases = {
         entry["name"]: {
             "redis_db": plan.dbs[entry["name"]],
-            "user": entry["name"] if users else None,
+            "user": login.user if users else None,
             "changed": entry["name"] in touched,
-            "retiring": entry["name"] in plan.retiring,
-            "retired": entry["name"] in plan.retired,
+            "retiring": list(login.retiring),
+            "retired": list(login.retire),
         }
         for entry in entries
+        for login in [plan.logins.get(entry["name"], Login(entry["name"]))]
     }
     return {
         "changed": bool(plan.actions),
@@ -55,6 +57,9 @@ def diff_of(plan: Plan, releases: t.Iterable[t.Any] = ()) -> dict[str, t.Any]:
         for part in ("password", "key_patterns", "channel_patterns", "commands") if new else what:
             before.setdefault(user.name, {})[part] = None if new else "(previous)"
             after.setdefault(user.name, {})[part] = _diff_value(user, part)
+    for name in plan.deleted:
+        before.setdefault(name, {})["enabled"] = True
+        after[name] = None
     return {"before": before, "after": after}
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine, tcp_ports
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import tcp_ports
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.carried_credentials import carried
-from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import container_name
 from ansible_collections.selfhost.langgraph.plugins.module_utils._rollout import snapshot
 from ansible_collections.selfhost.langgraph.plugins.module_utils._server import schema as _schema
 from ansible_collections.selfhost.langgraph.plugins.modules.deployment_info import (
@@ -83,47 +82,18 @@ def test_libraries_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert missing_libraries() == ["psycopg"]
 
 
-def test_what_containers_carry(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp_ports, "addresses", lambda: ["192.0.2.1"])
-    containers = [
-        docker_engine.Container(container_name("three", 2), 1_700_000_100, ("172.29.0.3",)),
-        docker_engine.Container(container_name("three", 1), 1_700_000_000, ("172.29.0.2", "fd00::2")),
-        docker_engine.Container("langgraph-of-somebody", 5, ()),
-    ]
-    monkeypatch.setattr(
-        docker_engine,
-        "running_containers",
-        lambda _client, label: containers if label == "selfhost.langgraph.config" else [],
-    )
+def test_what_containers_carry(host: Host) -> None:
     for credentials in (OLD, ROTATED):
         host.converge(bot("three", port=8125, image="bot:3", credentials=credentials))
-    found = carried(read(str(host.folder)))
-    assert found["addresses"] == ["192.0.2.1", "172.29.0.2", "172.29.0.3", "fd00::2"]
-    assert found["since"] == {"three": 1_700_000_000}
-    assert [(item["revision"], item["login"]) for item in found["deployments"]["three"]] == [(1, "bot"), (2, "bot.b")]
-    assert len({item["credential"] for item in found["deployments"]["three"]}) == 2
-    shown = carried(read(str(host.folder)), {"three": ROTATED})["deployments"]["three"]
-    assert shown == [
-        {"revision": 1, "login": "bot", "current": False, "pool": None},
-        {"revision": 2, "login": "bot.b", "current": True, "pool": None},
+    assert carried(read(str(host.folder)))["deployments"]["three"] == [
+        {"revision": 1, "login": "bot", "user": "bot", "pool": None},
+        {"revision": 2, "login": "bot.b", "user": "bot.b", "pool": None},
     ]
-    # One that the run was not about may have other passwords than those that another host wants.
-    unlisted = carried(read(str(host.folder)), {})["deployments"]["three"]
-    assert [item["current"] for item in unlisted] == [False, False]
     host.finish_drains()
     assert [item["revision"] for item in carried(read(str(host.folder)))["deployments"]["three"]] == [2]
     # One that serves is started again by the next run, whatever stopped it.
     host.unit(2, "three").active, host.unit(2, "three").enabled = "failed", False
     assert [item["revision"] for item in carried(read(str(host.folder)))["deployments"]["three"]] == [2]
-
-
-def test_without_an_engine_nothing_is_carried_from_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
-        raise docker_engine.EngineError
-
-    monkeypatch.setattr(docker_engine, "connect", refuse)
-    monkeypatch.setattr(tcp_ports, "addresses", lambda: ["192.0.2.1"])
-    assert carried({}) == {"deployments": {}, "since": {}, "addresses": ["192.0.2.1"]}
 
 
 def test_the_aes_key_of_what_serves(host: Host) -> None:

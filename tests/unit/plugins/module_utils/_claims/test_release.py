@@ -19,7 +19,7 @@ def in_postgres(confirmed: bool, **more: t.Any) -> postgres.Release:
 
 
 def in_redis(confirmed: bool, **more: t.Any) -> redis.Release:
-    found: dict[str, t.Any] = {"db": 3, "keys": 7, "clients": 2, "user": True, "strange_keys": 1}
+    found: dict[str, t.Any] = {"db": 3, "keys": 7, "clients": 2, "users": ("a-bot",), "strange_keys": 1}
     return redis.Release("a-bot", confirmed, **{**found, **more})
 
 
@@ -70,7 +70,7 @@ def test_with_one_nothing_is_left() -> None:
 def test_what_does_not_exist_changes_nothing(confirmed: bool) -> None:
     for release in (
         in_postgres(confirmed, role=False, database=False, logins=()),
-        in_redis(confirmed, db=None, user=False),
+        in_redis(confirmed, db=None, users=()),
     ):
         assert (release.actions(), release.result()["changed"], release.warning()) == ([], False, None)
 
@@ -80,8 +80,8 @@ def test_what_a_killed_release_has_left_is_finished() -> None:
     assert [action["action"] for action in role.actions()] == ["drop_role"]
     assert in_postgres(False, database=False).result()["database"] is None
     assert in_postgres(False, role=False).result()["role"] is None
-    number = in_redis(True, user=False)
+    number = in_redis(True, users=())
     assert [action["action"] for action in number.actions()] == ["release"]
-    assert in_redis(False, user=False).result()["user"] is None
+    assert in_redis(False, users=()).result()["user"] is None
     # Database 0 is one too, of a server that has no other.
-    assert [action["action"] for action in in_redis(True, db=0, user=False).actions()] == ["release"]
+    assert [action["action"] for action in in_redis(True, db=0, users=()).actions()] == ["release"]

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import credential_fingerprint
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import (
     MOVED,
     OLD,
@@ -36,18 +35,20 @@ def test_the_digest_is_that_of_the_file() -> None:
 
 def test_a_note_opens_nothing() -> None:
     found = _credentials.note(OLD)
-    assert (found["login"], found["credential"]) == ("bot", credential_fingerprint("one", "one"))
+    assert (found["login"], found["user"]) == ("bot", "bot")
     assert found["credentials"] == _credentials.digest(OLD)
     assert "one" not in str(found)
     assert tuple(found) == _credentials.NOTED
     assert _credentials.note({}) == {}
 
 
-def test_the_fingerprint_is_of_the_passwords_as_they_were_given() -> None:
-    uris = {"DATABASE_URI": "postgres://a:p%40ss%2Fword@db/a", "REDIS_URI": "redis://a:x%3Ay@r/1"}
-    assert _credentials.fingerprint(uris) == credential_fingerprint("x:y", "p@ss/word")
-    assert _credentials.fingerprint(MOVED) == _credentials.fingerprint(OLD)
-    assert _credentials.fingerprint({"REDIS_URI": "redis://r/1"}) == credential_fingerprint("", "")
+def test_logins_as_they_were_given() -> None:
+    uris = {"DATABASE_URI": "postgres://a%2Db:p%40ss%2Fword@db/a", "REDIS_URI": "redis://a%2Eb:x%3Ay@r/1"}
+    assert (_credentials.login(uris), _credentials.user(uris)) == ("a-b", "a.b")
+    assert (_credentials.login({}), _credentials.user({})) == (None, None)
+    # A managed Redis without users.
+    assert _credentials.user({"REDIS_URI": "redis://:p@r/1"}) is None
+    assert _credentials.note({"REDIS_URI": "redis://:p@r/1"})["user"] == ""
 
 
 def changed(credentials: dict[str, str], before: str, after: str) -> dict[str, str]:

@@ -7,9 +7,11 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import (
     channel_patterns,
+    deployment_of,
     key_patterns,
     numbers_of_users,
     user_of,
+    users_of,
 )
 
 LINE = "user (a) on #abc ~x) %R~y ~+select|7 resetchannels &(c) -@all +select|3 (~z) resetchannels -@all +select|4) (%W~w &d +get)"
@@ -38,3 +40,11 @@ def test_numbers_to_which_users_are_held(line: str, numbers: dict[int, list[str]
 
 def test_two_users_of_one_number() -> None:
     assert numbers_of_users(["user b on +select|1", "user a on +select|1"]) == {1: ["b", "a"]}
+    # The two users of one deployment.
+    assert numbers_of_users(["user b on +select|1", "user b.b on +select|1"]) == {1: ["b"]}
+
+
+def test_whose_user_it_is() -> None:
+    for name in ("a", "a-b", "b"):
+        assert [deployment_of(user) for user in users_of(name)] == [name, name]
+    assert deployment_of("default") == "default"

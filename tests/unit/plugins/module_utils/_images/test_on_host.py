@@ -29,7 +29,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker_engine, "engine", lambda _client: {"architecture": "arm64", "root": "/srv/docker"})
     monkeypatch.setattr(docker_engine, "image_ids", lambda _client: dict(IDS))
     monkeypatch.setattr(docker_engine, "content", lambda _client, image: CONTENTS[image])
-    monkeypatch.setattr(disk, "free_bytes", lambda path: len(path))
+    monkeypatch.setattr(disk, "free_bytes", len)
 
 
 def test_references_and_contents(engine: None) -> None:

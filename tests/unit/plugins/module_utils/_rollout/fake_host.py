@@ -67,7 +67,7 @@ EXITS, NEVER_HEALTHY = {"MODE": "exits"}, {"MODE": "never-healthy"}
 OLD, ROTATED, MOVED = (
     {
         "DATABASE_URI": f"postgres://{login}:{password}@db:5432/bot?sslmode=prefer",
-        "REDIS_URI": f"redis://bot:{password}@{redis}/1",
+        "REDIS_URI": f"redis://{login}:{password}@{redis}/1",
     }
     for login, password, redis in (("bot", "one", "r:6379"), ("bot.b", "two", "r:6379"), ("bot", "one", "r:6380"))
 )
@@ -314,7 +314,8 @@ class Host:
         return variables(current)
 
     def _healthy(self, name: str, number: int) -> bool:
-        return not NEVER_HEALTHY.items() <= self._environment(name, number).items()
+        environment = self._environment(name, number)
+        return any(environment.get(key) != value for key, value in NEVER_HEALTHY.items())
 
     def wait_until_stable(self, url: str, _seconds: float, _deadline: float) -> Answer:
         asked = urlsplit(url)
@@ -463,7 +464,6 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
     patch.setattr(docker_engine, "network", lambda _client, name: host.network(name))
     patch.setattr(docker_engine, "remove_container", lambda _client, name: host.remove_container(name))
     patch.setattr(docker_engine, "remove_image", lambda _client, image_id: host.remove_image(image_id))
-    patch.setattr(docker_engine, "running_containers", lambda _client, _label: [])
     patch.setattr(systemd, "unit_states", host.states)
     patch.setattr(systemd, "journal", lambda _unit, _lines, _since=None: host.journal)
     for verb in ("enable", "disable", "disable_now", "stop", "start", "reset_failed"):

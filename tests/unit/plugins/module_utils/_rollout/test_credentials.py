@@ -16,7 +16,6 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common import credentials as _credentials
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_file import render
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.failpoints import FAILPOINTS
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import credential_fingerprint
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import Content
@@ -216,21 +215,21 @@ def test_no_message_shows_a_password(served: Host) -> None:
 # What the rollout says of passwords in use
 
 
-def carried(result: dict[str, t.Any]) -> list[tuple[int, bool]]:
-    return [(entry["revision"], entry["current"]) for entry in result["carried"]["deployments"]["bot"]]
+def carried(result: dict[str, t.Any]) -> list[tuple[int, str]]:
+    return [(entry["revision"], entry["user"]) for entry in result["carried"]["deployments"]["bot"]]
 
 
 def test_what_is_in_use_at_the_end(served: Host) -> None:
     assert served.converge(bot(credentials=ROTATED), check_mode=True)["carried"] is None
-    assert carried(served.converge(bot(credentials=ROTATED))) == [(1, False), (2, True)]
-    assert carried(served.converge(bot(credentials=ROTATED))) == [(1, False), (2, True)]
-    assert carried(served.converge(bot(credentials=ROTATED), wait_for_drain=True)) == [(2, True)]
+    assert carried(served.converge(bot(credentials=ROTATED))) == [(1, "bot"), (2, "bot.b")]
+    assert carried(served.converge(bot(credentials=ROTATED))) == [(1, "bot"), (2, "bot.b")]
+    assert carried(served.converge(bot(credentials=ROTATED), wait_for_drain=True)) == [(2, "bot.b")]
 
 
 def test_a_rotation_that_fails_leaves_the_old_one_in_use(served: Host) -> None:
     result = served.converge(bot(credentials={**ROTATED, **EXITS}))
     assert result["failures"]
-    assert carried(result) == [(1, False)]
+    assert carried(result) == [(1, "bot")]
 
 
 def test_a_drain_that_a_killed_run_has_begun_is_waited_for(served: Host) -> None:
@@ -238,7 +237,7 @@ def test_a_drain_that_a_killed_run_has_begun_is_waited_for(served: Host) -> None
     with pytest.raises(Killed):
         served.converge(bot(credentials=ROTATED))
     assert served.draining() == [1]
-    assert carried(served.converge(bot(credentials=ROTATED), wait_for_drain=True)) == [(2, True)]
+    assert carried(served.converge(bot(credentials=ROTATED), wait_for_drain=True)) == [(2, "bot.b")]
 
 
 # Nothing but credentials
@@ -313,7 +312,7 @@ def test_it_is_taken_over_without_another_container(earlier: Host) -> None:
     assert earlier.converge(bot(image="bot:2", credentials=OLD))["changed"] is False
     serving = earlier.deployment().serving
     assert serving is not None
-    assert (serving.login, serving.credential) == ("bot", credential_fingerprint("one", "one"))
+    assert (serving.login, serving.user) == ("bot", "bot")
 
 
 def test_its_revisions_are_gone_back_to_over_a_rotation(earlier: Host) -> None:

@@ -31,12 +31,12 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.plugin_utils._dep
 REDIS = {"databases": NUMBERS, "server": "uuid", "address": "db:6379"}
 
 
-def claimed(use: dict[str, t.Any] | None = None, *results: t.Any, deployments: t.Any = CHECKED) -> Claims:
+def claimed(use: dict[str, t.Any] | None = None, *results: t.Any, deployments: t.Any = None) -> Claims:
     """The claims of app1 if hosts use these credentials."""
     hosts = [{"inventory_hostname": name, "checked": {"carried": carried}} for name, carried in (use or {}).items()]
     hosts = hosts or [{"inventory_hostname": "app1"}]
     groups = {"langgraph_redis": ["db"], "langgraph_postgres": ["db"]}
-    return claims(deployments, hosts, "checked", "app1", groups, *results)
+    return claims(deployments or CHECKED, hosts, "checked", "app1", groups, *results)
 
 
 def test_redis_databases() -> None:
@@ -78,14 +78,14 @@ def test_a_claim_has_the_options_of_its_module(which: t.Literal["redis", "postgr
     assert {key for entry in given for key in entry} == type_.__required_keys__
 
 
-BOT: t.Any = {**CHECKED[0], "name": "bot", "credential": "new"}
+BOT: t.Any = {**CHECKED[0], "name": "bot"}
 
 
-@pytest.mark.parametrize(("use", "logins", "alone", "blockers"), CASES.values(), ids=CASES)
-def test_passwords_in_use(use: dict[str, t.Any], logins: list[str] | None, alone: bool, blockers: list[str]) -> None:
-    results = ({"databases": {"bot": {"retiring": True}}}, {"databases": {"bot": {"retiring": ["bot"]}}})
+@pytest.mark.parametrize(("use", "logins", "blockers"), CASES.values(), ids=CASES)
+def test_passwords_in_use(use: dict[str, t.Any], logins: list[str] | None, blockers: list[str]) -> None:
+    results = ({"databases": {"bot": {"retiring": ["bot"]}}}, {"databases": {"bot": {"retiring": ["bot"]}}})
     found = claimed(use, *results, deployments=[BOT])
-    assert found["redis"][0]["retire"] is alone
+    assert (found["redis"][0]["users_in_use"], found["redis"][0]["retire"]) == (logins, logins is not None)
     assert (found["postgres"][0]["logins_in_use"], found["postgres"][0]["retire"]) == (logins, logins is not None)
     # Without an answer of any host, app1 itself blocks the revocation.
     assert found["retirable"] == ([] if blockers or not use else ["bot"])
@@ -93,9 +93,6 @@ def test_passwords_in_use(use: dict[str, t.Any], logins: list[str] | None, alone
     assert claimed(use, {}, {}, deployments=[BOT])["still_open"] == []
 
 
-def test_what_running_containers_need_stays() -> None:
-    use = {"app1": {**in_use(OLD, NEW, addresses=["10.0.0.1"]), "since": {"bot": 20}}}
-    found = claimed(use, deployments=[BOT])
-    assert (found["redis"][0]["sessions_since"], found["live_addresses"]) == (20, ["10.0.0.1"])
+def test_the_connection_limit_is_that_of_what_runs() -> None:
+    found = claimed({"app1": in_use(OLD, NEW)}, deployments=[BOT])
     assert found["postgres"][0]["lower_connection_limit"] is True
-    assert claimed({**use, "app2": None}, deployments=[BOT])["live_addresses"] is None

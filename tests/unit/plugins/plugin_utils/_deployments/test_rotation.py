@@ -12,50 +12,48 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import rotation
 
-BOT: t.Any = {"name": "bot", "credential": "new"}
+BOT: t.Any = {"name": "bot"}
 OPEN_POSTGRES = {"bot": {"retiring": ["bot"]}}
-OPEN_REDIS = {"bot": {"retiring": True}}
+OPEN_REDIS = {"bot": {"retiring": ["bot"]}}
 CLOSED = {"bot": {"retiring": []}}
 
 
-def in_use(*entries: tuple[int, str, str], addresses: t.Sequence[str] = ()) -> dict[str, t.Any]:
-    """Return the credentials that a host's containers use: number, login and credential of each revision of bot."""
-    keys = ("revision", "login", "credential")
-    return {"deployments": {"bot": [dict(zip(keys, entry)) for entry in entries]}, "addresses": list(addresses)}
+def in_use(*entries: tuple[int, str, str]) -> dict[str, t.Any]:
+    """Return the credentials that a host's containers use: number, login and user of each revision of bot."""
+    keys = ("revision", "login", "user")
+    return {"deployments": {"bot": [dict(zip(keys, entry)) for entry in entries]}}
 
 
-NEW, OLD = (4, "bot.b", "new"), (3, "bot", "old")
-# Credentials by host -> logins in use, whether only the wanted passwords are in use, what blocks the revocation.
-CASES: dict[str, tuple[dict[str, t.Any], list[str] | None, bool, list[str]]] = {
-    "nothing is known": ({}, None, False, []),
-    "first run": ({"app1": {"deployments": {}, "addresses": []}}, [], True, []),
-    "before it": ({"app1": in_use(OLD)}, ["bot"], False, ["revision 3 on app1 has ended"]),
-    "one drains": ({"app1": in_use(OLD, NEW)}, ["bot", "bot.b"], False, ["revision 3 on app1 has ended"]),
-    "drained": ({"app1": in_use(NEW)}, ["bot.b"], True, []),
+NEW, OLD = (4, "bot.b", "bot.b"), (3, "bot", "bot")
+# Credentials by host -> logins in use, what blocks the revocation.
+CASES: dict[str, tuple[dict[str, t.Any], list[str] | None, list[str]]] = {
+    "nothing is known": ({}, None, []),
+    "first run": ({"app1": {"deployments": {}}}, [], []),
+    "before it": ({"app1": in_use(OLD)}, ["bot"], ["revision 3 on app1 has ended"]),
+    "one drains": ({"app1": in_use(OLD, NEW)}, ["bot", "bot.b"], ["revision 3 on app1 has ended"]),
+    "drained": ({"app1": in_use(NEW)}, ["bot.b"], []),
     "another host drains": (
         {"app1": in_use(NEW), "app2": in_use(OLD, NEW)},
         ["bot", "bot.b"],
-        False,
         ["revision 3 on app2 has ended"],
     ),
-    "both drained": ({"app1": in_use(NEW), "app2": in_use(NEW)}, ["bot.b"], True, []),
-    "another host is down": ({"app1": in_use(NEW), "app2": None}, None, False, ["app2 has answered"]),
-    "a host without it": ({"app1": in_use(NEW), "app2": {"deployments": {}, "addresses": []}}, ["bot.b"], True, []),
+    "both drained": ({"app1": in_use(NEW), "app2": in_use(NEW)}, ["bot.b"], []),
+    "another host is down": ({"app1": in_use(NEW), "app2": None}, None, ["app2 has answered"]),
+    "a host without it": ({"app1": in_use(NEW), "app2": {"deployments": {}}}, ["bot.b"], []),
 }
 
 
 @pytest.mark.parametrize("login", [None, ""])
 def test_a_revision_without_a_recorded_login(login: str | None) -> None:
     """It may use any login, so none is free."""
-    use = {"app1": in_use(NEW, (3, login, None))}  # type: ignore[arg-type]
+    use = {"app1": in_use(NEW, (3, login, login))}  # type: ignore[arg-type]
     assert rotation.logins_in_use("bot", use) is None
-    assert rotation.is_alone(BOT, use) is False
+    assert rotation.users_in_use("bot", use) is None
 
 
-@pytest.mark.parametrize(("use", "logins", "alone", "blockers"), CASES.values(), ids=CASES)
-def test_use(use: dict[str, t.Any], logins: list[str] | None, alone: bool, blockers: list[str]) -> None:
-    assert rotation.logins_in_use("bot", use) == logins
-    assert rotation.is_alone(BOT, use) is alone
+@pytest.mark.parametrize(("use", "logins", "blockers"), CASES.values(), ids=CASES)
+def test_use(use: dict[str, t.Any], logins: list[str] | None, blockers: list[str]) -> None:
+    assert rotation.logins_in_use("bot", use) == rotation.users_in_use("bot", use) == logins
     until = f" until {blockers[0]}; the next run after that" if blockers else "; the next run"
     for postgres, redis in ((OPEN_POSTGRES, OPEN_REDIS), (OPEN_POSTGRES, CLOSED), (CLOSED, OPEN_REDIS)):
         assert rotation.still_open([BOT], use, postgres, redis) == [
@@ -67,7 +65,7 @@ def test_use(use: dict[str, t.Any], logins: list[str] | None, alone: bool, block
 
 
 def test_all_blockers_are_reported() -> None:
-    use = {"app1": in_use(OLD, (2, "bot", "old"), NEW), "app2": None}
+    use = {"app1": in_use(OLD, (2, "bot", "bot"), NEW), "app2": None}
     assert rotation.still_open([BOT], use, OPEN_POSTGRES, CLOSED) == [
         "bot: the previous password stays valid until revision 3 on app1 has ended, revision 2 on app1 has ended and app2 has"
         " answered; the next run after that revokes it"
@@ -75,33 +73,9 @@ def test_all_blockers_are_reported() -> None:
 
 
 def test_a_revision_that_uses_only_the_redis_password_blocks_only_redis() -> None:
-    use = {"app1": in_use((3, "bot.b", "old"), NEW)}
+    use = {"app1": in_use((3, "bot.b", "bot"), NEW)}
     assert rotation.retirable([BOT], use, OPEN_POSTGRES, CLOSED) == ["bot"]
     assert rotation.retirable([BOT], use, CLOSED, OPEN_REDIS) == []
-
-
-@pytest.mark.parametrize(("use", "logins", "alone", "_blockers"), CASES.values(), ids=CASES)
-def test_the_same_from_the_result_of_the_rollout(
-    use: dict[str, t.Any], logins: list[str] | None, alone: bool, _blockers: list[str]
-) -> None:
-    """It contains no fingerprint, only whether the credential is the wanted one."""
-    shown = {
-        host: in_use
-        and {
-            **in_use,
-            "deployments": {
-                name: [
-                    {"revision": entry["revision"], "login": entry["login"], "current": entry["credential"] == "new"}
-                    for entry in entries
-                ]
-                for name, entries in in_use["deployments"].items()
-            },
-        }
-        for host, in_use in use.items()
-    }
-    assert (rotation.logins_in_use("bot", shown), rotation.is_alone(BOT, shown)) == (logins, alone)
-    for postgres, redis in ((OPEN_POSTGRES, CLOSED), (CLOSED, OPEN_REDIS)):
-        assert rotation.still_open([BOT], shown, postgres, redis) == rotation.still_open([BOT], use, postgres, redis)
 
 
 def test_registered_results_of_hosts() -> None:
@@ -132,25 +106,10 @@ def test_a_service_in_another_spelling_is_the_same() -> None:
     assert rotation.credentials_in_use(hosts, "checked", "app1", {}) == {"app1": None, "app2": None}
 
 
-def test_sessions_of_the_oldest_container_on_any_host() -> None:
-    use = {"app1": {**in_use(NEW), "since": {"bot": 20}}, "app2": {**in_use(NEW), "since": {"bot": 10, "other": 5}}}
-    assert rotation.sessions_since("bot", use) == 10
-    assert rotation.sessions_since("nobody", use) is None
-    assert rotation.sessions_since("bot", {**use, "app3": None}) is None
-    assert rotation.sessions_since("bot", {}) is None
-
-
-def test_addresses_of_all_hosts() -> None:
-    use = {"app1": in_use(addresses=["10.0.0.1", "172.29.0.2"]), "app2": in_use(addresses=["10.0.0.2", "172.29.0.2"])}
-    assert rotation.live_addresses(use) == ["10.0.0.1", "10.0.0.2", "172.29.0.2"]
-    assert rotation.live_addresses({**use, "app3": None}) is None
-    assert rotation.live_addresses({}) is None
-
-
 def sized(*pools: str | None) -> dict[str, t.Any]:
     """Return a host that runs revisions with these pool sizes."""
     entries = [{"revision": number, "login": "bot", "pool": pool} for number, pool in enumerate(pools, 1)]
-    return {"deployments": {"bot": entries}, "addresses": []}
+    return {"deployments": {"bot": entries}}
 
 
 # Revisions by host -> whether a limit of 96 may replace a higher one, with a pool size of 20.

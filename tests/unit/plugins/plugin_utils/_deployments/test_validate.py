@@ -952,7 +952,7 @@ def test_generation_changes_both_passwords_and_nothing_else() -> None:
         if first[part][key] != second[part][key]
     }
     assert changed == {"redis.password", "postgres.password", "rollout.redis_password", "rollout.postgres_password"}
-    assert [key for key in first if first[key] != second[key]] == ["credential", "redis", "postgres", "rollout"]
+    assert [key for key in first if first[key] != second[key]] == ["redis", "postgres", "rollout"]
 
 
 NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)

@@ -97,6 +97,7 @@ def entry(name: str, *patterns: str) -> dict[str, t.Any]:
         ([entry("a")], ["user other on allkeys +@all"], []),
         ([entry("a")], ["user other on ~a:* +@all +select|3"], []),
         ([entry("a")], ["user a on ~a:* +@all"], []),
+        ([entry("a")], ["user a.b on ~a:* +@all"], []),
         # Others among themselves are not our concern.
         ([entry("a")], ["user x on ~z:* +@all", "user y on ~z:* +@all"], []),
     ],

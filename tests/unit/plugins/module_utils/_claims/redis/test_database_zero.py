@@ -51,6 +51,11 @@ def test_what_somebody_else_may_have_written_stays(line: str) -> None:
     assert (owner("a:1"), owner("x:1")) == ("a", None)
 
 
+def test_the_second_user_of_a_deployment_is_not_somebody_else() -> None:
+    owner = owner_of_key(["a"], state([*USERS, "user a.b on #abc ~x:* ~z:* -@all +select|1"]))
+    assert [owner(key) for key in ("x:1", "z:1", "y:1")] == ["a", "a", None]
+
+
 def test_our_own_keys_stay_whatever_the_patterns() -> None:
     owner = owner_of_key(["a"], state(["user a on ~* -@all +select|1"]))
     assert (owner("selfhost.langgraph:claims"), owner("z")) == (None, "a")

@@ -51,7 +51,7 @@ def inspect(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]
 
 
 def test_claims_in_order_with_their_use(inspect: t.Callable[..., dict[str, t.Any]]) -> None:
-    clients = "user=b db=0\nuser=x db=2\nuser=x db=1"
+    clients = "user=b.b db=0\nuser=x db=2\nuser=x db=1"
     assert inspect(clients, ["b", "default"]) == {
         "changed": False,
         "claims": [

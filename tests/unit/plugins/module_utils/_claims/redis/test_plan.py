@@ -16,6 +16,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.a
     password_hash,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.error_messages import script_problems
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import Login
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import (
     entry_problems,
     known_dbs,
@@ -46,33 +47,9 @@ def state(**users: dict[str, t.Any] | None) -> ServerState:
     return ServerState("8.0", False, 16, "", False, False, False, "admin", SETS, users)
 
 
-def test_passwords_stay_until_they_are_retired() -> None:
-    old, new = password_hash("old"), password_hash("new")
-    assert wanted_user(ENTRY, 1, user("old")).hashes == {old, new}
-    assert wanted_user({**ENTRY, "retire": True}, 1, user("old")).hashes == {new}
-    assert wanted_user({**ENTRY, "retire": True, "previous_password": "old"}, 1, user("old", "older")).hashes == {
-        old,
-        new,
-    }
-
-
-@pytest.mark.parametrize(
-    ("entry", "retiring", "retired"),
-    [
-        (ENTRY, {"a"}, set()),
-        ({**ENTRY, "retire": True}, set(), {"a"}),
-        ({**ENTRY, "previous_password": "old"}, set(), set()),
-    ],
-)
-def test_what_is_said_of_passwords(entry: dict[str, t.Any], retiring: set[str], retired: set[str]) -> None:
-    answer = {"dbs": {"a": 1}, "fresh": [], "databases": 16}
-    plan = make_plan([entry], answer, state(a=user("old", "new", keys="~a:*")), True)
-    assert (plan.retiring, plan.retired) == (retiring, retired)
-
-
 def test_consent_is_kept_with_the_user() -> None:
-    assert wanted_user(ENTRY, 1).channels == {"a:*"}
-    shared = wanted_user({**ENTRY, "shared_channels": True, "channel_patterns": ["lg:*"]}, 1)
+    assert wanted_user(ENTRY, 1, "a").channels == {"a:*"}
+    shared = wanted_user({**ENTRY, "shared_channels": True, "channel_patterns": ["lg:*"]}, 1, "a")
     assert shared.channels == {"lg:*", SHARED_MARK}
 
 
@@ -83,6 +60,8 @@ def test_patterns_that_keys_may_have() -> None:
     assert patterns_of(gone, state()) == ["a:*"]
     assert patterns_of(gone, state(a=user())) == ["x:*"]
     assert patterns_of({**gone, "key_patterns": ["lg:*"]}, state(a=user())) == ["lg:*", "x:*"]
+    both = {"a": user(), "a.b": user(keys="~y:*")}
+    assert patterns_of(gone, state(**both)) == ["x:*", "y:*"]
     # The user of somebody else has no patterns of ours.
     assert patterns_of(gone, state(a=user(commands="+@all", keys="~*"))) == ["a:*"]
 
@@ -183,6 +162,7 @@ def test_messages_about_the_list_name_the_other_deployment_and_the_remedy() -> N
 
 def test_the_administrators_name_is_refused() -> None:
     assert places(state_problems([entry("admin"), entry()], state())) == [("admin", "name")]
+    assert places(state_problems([entry("a")], replace(state(), me="a.b"))) == [("a", "name")]
 
 
 def test_input_of_the_claims_script() -> None:
@@ -249,7 +229,7 @@ def test_a_plan_for_what_is_complete_is_empty() -> None:
     plan = make_plan([entry()], answer(), before, True)
     assert (plan.actions, plan.users, plan.save) == ([], [], False)
     assert (plan.dbs, plan.fresh, plan.reset) == ({"a": 1, "b": 2}, {}, set())
-    assert (plan.retired, plan.retiring) == (set(), set())
+    assert plan.logins == {"a": Login("a")}
 
 
 def test_a_new_claim_creates_a_user_and_saves_it() -> None:
@@ -258,10 +238,10 @@ def test_a_new_claim_creates_a_user_and_saves_it() -> None:
     assert plan.actions == [
         {"action": "mark_server"},
         {"action": "claim", "name": "a", "redis_db": 1, "why": "free"},
-        {"action": "create_user", "name": "a", "redis_db": 1, "what": ["user"]},
+        {"action": "create_user", "name": "a", "redis_db": 1, "user": "a", "what": ["user"]},
         {"action": "save_users"},
     ]
-    assert plan.users == [(wanted_user(entry(), 1), ["user"])]
+    assert plan.users == [(wanted_user(entry(), 1, "a"), ["user"])]
     assert plan.save
     assert plan.fresh == {"a": fresh[0]}
 
@@ -279,7 +259,7 @@ def test_a_changed_user_and_another_owner() -> None:
     users["b"]["commands"] = users["b"]["commands"].replace("|1", "|2")
     plan = make_plan([entry(), entry("b")], found, replace(state(**users), acl_file=None), True)
     assert plan.actions == [
-        {"action": "change_user", "name": "a", "redis_db": 1, "what": ["enabled"]},
+        {"action": "change_user", "name": "a", "redis_db": 1, "user": "a", "what": ["enabled"]},
         {"action": "set_owner", "name": "b", "redis_db": 2},
         {"action": "save_users"},
     ]
@@ -320,11 +300,17 @@ def test_users_are_saved_if_they_change_or_an_earlier_run_could_not(
 def test_passwords_of_a_user_that_nobody_claimed_end(found: dict[str, t.Any], fields: frozenset[str]) -> None:
     """They are somebody else's, although the entry does not ask to retire any."""
     old = user("old", "p", keys="~a:*")
-    plan = make_plan([entry(), entry("b", password="q")], found, replace(state(a=old, b=None), fields=fields), True)
+    plan = make_plan(
+        [entry(), entry("b", password="q")],
+        found,
+        replace(state(**{"a": old, "a.b": user("q"), "b": None}), fields=fields),
+        True,
+    )
     assert plan.reset == {"a"}
-    assert (plan.retired, plan.retiring) == ({"a"}, set())
     (changed, what), _new = plan.users
     assert (changed.hashes, what) == (frozenset({password_hash("p")}), ["password"])
+    # Sessions that were opened with them end.
+    assert (plan.replaced, plan.deleted) == ({"a"}, ["a.b"])
 
 
 def test_what_the_script_answers_may_be_empty_or_text() -> None:
@@ -337,22 +323,21 @@ def test_what_the_script_answers_may_be_empty_or_text() -> None:
 
 def test_a_wanted_user_in_full() -> None:
     wanted = entry(
-        previous_password="q",
         key_patterns=["x:*"],
         channel_patterns=[],
         shared_channels=False,
         extra_commands=["info"],
     )
-    assert wanted_user(wanted, 3) == User(
-        name="a",
+    assert wanted_user(wanted, 3, "a.b") == User(
+        name="a.b",
         db=3,
-        hashes=frozenset({password_hash("p"), password_hash("q")}),
+        hashes=frozenset({password_hash("p")}),
         keys=frozenset({"x:*"}),
         channels=frozenset(),
         extra=("info",),
     )
     # The only database of a cluster is not assigned to a user.
-    assert wanted_user(entry(), 0).db is None
+    assert wanted_user(entry(), 0, "a").db is None
 
 
 def test_patterns_of_an_entry() -> None:

@@ -107,7 +107,7 @@ def release(name: str = "a", **changes: t.Any) -> Release:
         "db": 1,
         "keys": 2,
         "clients": 0,
-        "user": True,
+        "users": ("a",),
         "patterns": (f"{name}:*",),
     }
     return Release(name, **{**usual, **changes})
@@ -117,11 +117,11 @@ def release(name: str = "a", **changes: t.Any) -> Release:
     ("changes", "needed", "actions"),
     [
         ({}, True, ["delete_user", "release"]),
-        ({"user": False}, True, ["release"]),
+        ({"users": ()}, True, ["release"]),
         ({"db": None}, True, ["delete_user"]),
         # The only database of a cluster has the number 0.
-        ({"db": 0, "user": False}, True, ["release"]),
-        ({"db": None, "user": False}, False, []),
+        ({"db": 0, "users": ()}, True, ["release"]),
+        ({"db": None, "users": ()}, False, []),
         ({"confirmed": False}, True, []),
     ],
 )
@@ -134,7 +134,7 @@ def test_actions(changes: dict[str, t.Any], needed: bool, actions: list[str]) ->
 
 def test_actions_in_full() -> None:
     assert release().actions() == [
-        {"action": "delete_user", "name": "a"},
+        {"action": "delete_user", "name": "a", "user": "a"},
         {"action": "release", "name": "a", "redis_db": 1, "keys": 2},
     ]
 
@@ -145,11 +145,11 @@ def test_actions_in_full() -> None:
         ({}, {"redis_db": None, "user": None, "changed": True, "lost": {"keys": 2}}),
         ({"confirmed": False}, {"redis_db": 1, "user": "a", "changed": False, "would_lose": {"keys": 2}}),
         (
-            {"confirmed": False, "user": False},
+            {"confirmed": False, "users": ()},
             {"redis_db": 1, "user": None, "changed": False, "would_lose": {"keys": 2}},
         ),
         (
-            {"confirmed": False, "db": None, "user": False, "keys": 0},
+            {"confirmed": False, "db": None, "users": (), "keys": 0},
             {"redis_db": None, "user": None, "changed": False, "would_lose": {"keys": 0}},
         ),
     ],
@@ -164,7 +164,7 @@ def test_a_warning_says_what_was_kept_and_how_to_release_it() -> None:
         " 'confirm: a' to delete the keys, its user and its claim."
     )
     assert release().warning() is None
-    assert release(confirmed=False, db=None, user=False).warning() is None
+    assert release(confirmed=False, db=None, users=()).warning() is None
 
 
 def test_a_plan_reads_what_exists() -> None:
@@ -174,11 +174,12 @@ def test_a_plan_reads_what_exists() -> None:
         {"name": "b", "state": "absent"},
         {"name": "c", "state": "absent", "confirm": "c"},
     ]
-    found = plan_release(t.cast("t.Any", server), entries, state(a=user("a"), b=user("b", 2), c=None), PARAMS)
+    users = {"a": user("a"), "b.b": user("b", 2), "c": None}
+    found = plan_release(t.cast("t.Any", server), entries, state(**users), PARAMS)
     assert found == [
-        Release("a", False, 1, 2, 1, True, ("a:*",), 0),
-        Release("b", False, 2, 1, 1, True, ("b:*",), 1),
-        Release("c", True, None, 0, 0, False, ("c:*",), 0),
+        Release("a", False, 1, 2, 1, ("a",), ("a:*",), 0),
+        Release("b", False, 2, 1, 1, ("b.b",), ("b:*",), 1),
+        Release("c", True, None, 0, 0, (), ("c:*",), 0),
     ]
     assert server.done == []
     assert server.asked[0]["wanted"] == ["a", "b", "c"]
@@ -228,7 +229,7 @@ def test_a_confirmation_is_the_name() -> None:
 
 
 def test_clients_count_by_user_or_by_database() -> None:
-    clients = [{"user": "a", "db": "5"}, {"user": "b", "db": "1"}, {"user": "a", "db": "1"}, {"user": "c", "db": "0"}]
+    clients = [{"user": "a", "db": "5"}, {"user": "b", "db": "1"}, {"user": "a.b", "db": "1"}, {"user": "c", "db": "0"}]
     assert count(clients, "a", 1) == 3
     assert count(clients, "a", None) == 2
     # Every connection starts in database 0.
@@ -255,7 +256,7 @@ def test_a_server_that_hides_its_clients_releases_nothing() -> None:
 
 def test_users_are_locked_out_before_keys_go_and_the_claim_goes_last() -> None:
     server = FakeRedis({1: {"a:1"}, 2: {"b:1"}}, record={"a": 1, "b": 2})
-    going = [release(), release("b", db=2, user=False), release("c", confirmed=False)]
+    going = [release(), release("b", db=2, users=()), release("c", confirmed=False)]
     assert apply_release(t.cast("t.Any", server), going, state(a=user("a")), PARAMS) is True
     assert server.done == [
         ("ACL", "SETUSER", "a", "off"),
@@ -324,7 +325,7 @@ def test_keys_that_a_user_has_left_in_database_zero() -> None:
     assert server.dbs == {0: zero - {"a:early"}, 1: set()}
     # Without a user of ours nothing there is known to be its own.
     stranger = FakeRedis({0: zero, 1: {"a:1"}}, record={"a": 1})
-    apply_release(t.cast("t.Any", stranger), [release(user=False)], before, PARAMS)
+    apply_release(t.cast("t.Any", stranger), [release(users=())], before, PARAMS)
     assert stranger.dbs == {0: zero, 1: set()}
     assert stranger.done == [("unlink", 1, "a:1"), ("free", "a")]
 
@@ -361,7 +362,7 @@ def test_a_user_that_would_remain(
             plan_release(t.cast("t.Any", server), entries, state(a=found), PARAMS)
     else:
         (planned,) = plan_release(t.cast("t.Any", server), entries, state(a=found), PARAMS)
-        assert planned.user == (found is not None and found != THEIRS)
+        assert planned.users == (("a",) if found is not None and found != THEIRS else ())
 
 
 def test_keys_and_clients_on_all_masters_of_a_cluster() -> None:
@@ -388,3 +389,27 @@ def test_keys_in_database_zero_of_a_deployment_without_a_claim_are_not_its_own()
     server = FakeRedis({0: {"c:1"}})
     (found,) = plan_release(t.cast("t.Any", server), [{"name": "c", "state": "absent"}], state(c=None), PARAMS)
     assert (found.db, found.keys, found.needed) == (None, 0, False)
+
+
+def test_both_users_go() -> None:
+    """A revision that drains when its deployment is removed used the other one."""
+    server = FakeRedis({0: {"a:2"}, 1: {"a:1"}}, record={"a": 1})
+    entries = [{"name": "a", "state": "absent", "confirm": "a"}]
+    before = replace(state(**{"a": user("a"), "a.b": user("a")}), rules=[*RULES, "user a.b on ~a:* +@all +select|1"])
+    (found,) = plan_release(t.cast("t.Any", server), entries, before, PARAMS)
+    assert (found.users, found.keys) == (("a", "a.b"), 2)
+    apply_release(t.cast("t.Any", server), [found], before, PARAMS)
+    assert [words for words in server.done if words[0] == "ACL"] == [
+        ("ACL", "SETUSER", "a", "off"),
+        ("ACL", "SETUSER", "a.b", "off"),
+        ("ACL", "DELUSER", "a", "a.b"),
+        ("ACL", "SAVE"),
+    ]
+    assert server.dbs == {0: set(), 1: set()}
+
+
+def test_a_second_user_of_somebody_else_would_remain() -> None:
+    entries = [{"name": "a", "state": "absent", "confirm": "a"}]
+    users = {"a": user("a"), "a.b": THEIRS}
+    with pytest.raises(Refused, match="remove the user with ACL DELUSER a.b, then release it"):
+        plan_release(t.cast("t.Any", FakeRedis(record={"a": 1})), entries, state(**users), PARAMS)

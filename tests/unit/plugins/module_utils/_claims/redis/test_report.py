@@ -11,6 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import CommandSets, User
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import Login
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.release import Release
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.report import (
@@ -53,14 +54,13 @@ def test_result_of_a_plan() -> None:
         dbs={"a": 1, "b": 2},
         fresh={},
         actions=[{"action": "mark_server"}, {"action": "claim", "name": "a", "redis_db": 1}],
-        retired={"a"},
-        retiring={"b"},
+        logins={"a": Login("a.b", retire=("a",)), "b": Login("b", retiring=("b.b",))},
     )
     assert result_of([{"name": "a"}, {"name": "b"}], plan, answer(), True) == {
         "changed": True,
         "databases": {
-            "a": {"redis_db": 1, "user": "a", "changed": True, "retiring": False, "retired": True},
-            "b": {"redis_db": 2, "user": "b", "changed": False, "retiring": True, "retired": False},
+            "a": {"redis_db": 1, "user": "a.b", "changed": True, "retiring": [], "retired": ["a"]},
+            "b": {"redis_db": 2, "user": "b", "changed": False, "retiring": ["b.b"], "retired": []},
         },
         "actions": plan.actions,
         "number_limit": 16,
@@ -112,9 +112,14 @@ def test_diff_of_a_changed_user_has_only_what_changes() -> None:
     assert diff_of(Plan(dbs={}, fresh={})) == {"before": {}, "after": {}}
 
 
+def test_diff_of_a_deleted_user() -> None:
+    plan = Plan(dbs={"a": 1}, fresh={}, logins={"a": Login("a.b", retire=("a",))})
+    assert diff_of(plan) == {"before": {"a": {"enabled": True}}, "after": {"a": None}}
+
+
 def test_diff_of_releases_has_only_those_that_happen() -> None:
-    gone = Release("a", confirmed=True, db=1, keys=7, clients=0, user=True)
-    kept = Release("b", confirmed=False, db=2, keys=7, clients=0, user=True)
+    gone = Release("a", confirmed=True, db=1, keys=7, clients=0, users=("a",))
+    kept = Release("b", confirmed=False, db=2, keys=7, clients=0, users=("a",))
     assert diff_of(Plan(dbs={}, fresh={}), [gone, kept]) == {
         "before": {"a": {"redis_db": 1, "keys": 7}},
         "after": {"a": None},

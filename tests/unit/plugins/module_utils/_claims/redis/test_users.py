@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Users of Redis: which are set, what happens if two runs meet, and whose sessions end."""
+"""Users of Redis: which are set and deleted, and what happens if two runs meet."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, Refused
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import CommandSets, User
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import Login
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.users import (
     apply,
     check_channels,
     require_user_rights,
-    to_end,
 )
 
 STATE = ServerState("8.0", False, 16, "/x", False, False, False, "admin", CommandSets({}), {}, rules=[])
@@ -56,21 +56,14 @@ class FakeServer:
                 return self.replies[key]
         return [] if command[:2] == ("ACL", "LIST") else "OK"
 
-    @property
-    def killed(self) -> list[str]:
-        """Return the ids of the ended sessions."""
-        return [command[3] for command in self.done if command[:2] == ("CLIENT", "KILL")]
-
 
 def run(
     server: FakeServer,
     wanted: Plan,
     state: ServerState = STATE,
     entries: t.Sequence[dict[str, t.Any]] = ({"name": "a"},),
-    addresses: t.Sequence[str] | None = None,
 ) -> None:
-    ending = to_end(wanted, state, entries, addresses)
-    apply(t.cast("t.Any", server), wanted, state, entries, ending, addresses)
+    apply(t.cast("t.Any", server), wanted, state, entries)
 
 
 def test_channels_in_the_list_and_on_the_server_are_compared() -> None:
@@ -79,7 +72,9 @@ def test_channels_in_the_list_and_on_the_server_are_compared() -> None:
         check_channels([entry(channel_patterns=["lg:*"])], theirs)
     assert check_channels([entry()], theirs) == []
     # The user on the server is that of the entry itself.
-    assert check_channels([entry("b")], theirs) == []
+    assert check_channels([entry("b", channel_patterns=["lg:*"])], theirs) == []
+    second = replace(STATE, rules=["user b.b on ~b:* resetchannels &lg:* +@all"])
+    assert check_channels([entry("b", channel_patterns=["lg:*"])], second) == []
     both = [
         entry(channel_patterns=["lg:*"], shared_channels=True),
         entry("c", channel_patterns=["lg:*"], shared_channels=True),
@@ -155,86 +150,28 @@ def test_marks_of_reset_passwords_go_at_the_end() -> None:
     assert shared.done == []
 
 
-@pytest.mark.parametrize(
-    ("retired", "fields", "addresses", "since", "expected"),
-    [
-        (set(), (), ["10.0.0.1"], {}, set()),
-        ({"a"}, (), ["10.0.0.1"], {}, {"a"}),
-        ({"a"}, (), [], {}, {"a"}),
-        # Neither the addresses of running containers nor their age are known.
-        ({"a"}, (), None, {}, set()),
-        ({"a", "b"}, (), None, {"a": 1}, {"a"}),
-        # An earlier run was killed before it ended them.
-        (set(), (":ending:b", ":reset:c", "d"), ["10.0.0.1"], {}, {"b"}),
-        ({"a"}, (":ending:b",), ["10.0.0.1"], {}, {"a", "b"}),
-    ],
-)
-def test_whose_sessions_end(
-    retired: set[str],
-    fields: t.Sequence[str],
-    addresses: list[str] | None,
-    since: dict[str, int],
-    expected: set[str],
-) -> None:
-    entries = [{"name": name, "sessions_since": since.get(name)} for name in ("a", "b")]
-    state = replace(STATE, fields=frozenset(fields))
-    assert to_end(plan(retired=retired), state, entries, addresses) == expected
+def test_a_user_that_nothing_uses_is_deleted_with_its_sessions() -> None:
+    server = FakeServer()
+    run(server, plan(A, logins={"a": Login("a", retire=("a.b",)), "c": Login("c.b", retire=("c",))}))
+    assert server.atomic == [["SET selfhost.langgraph:acl-unsaved", "ACL DELUSER", "ACL SETUSER", "ACL LIST"]]
+    assert ("ACL", "DELUSER", "a.b", "c") in server.done
 
 
-CLIENTS = """id=1 addr=10.0.0.1:500 user=a age=5
-id=2 addr=10.0.0.9:500 user=a age=5
-id=3 addr=[::1]:500 user=a age=5
-id=4 addr=/run/redis.sock:0 user=a age=5
-id=5 addr=10.0.0.9:500 user=b age=5
-id=6 addr=10.0.0.1:500 user=a age=500
-id=7 addr=10.0.0.9:500 age=500"""
+def test_a_user_that_gets_another_password_loses_its_sessions_in_the_same_step() -> None:
+    server = FakeServer()
+    run(server, plan(A, replaced={"a"}))
+    (commands,) = [server.done[: len(server.atomic[0])]]
+    assert commands[1:3] == [("ACL", "DELUSER", "a"), SET_A]
 
 
-@pytest.mark.parametrize(
-    ("addresses", "since", "killed"),
-    [
-        (["10.0.0.1"], None, ["2", "3"]),
-        (["10.0.0.1", "::1"], None, ["2"]),
-        ([], None, ["1", "2", "3", "6"]),
-        # Time is 1000, so sessions began at 995 and 500; clocks may differ by ten seconds.
-        (None, 990, ["6"]),
-        (None, 1005, ["6"]),
-        (None, 1006, ["1", "2", "3", "4", "6"]),
-        (None, 510, []),
-        (None, 511, ["6"]),
-        (["10.0.0.1"], 990, ["2", "3", "6"]),
-    ],
-)
-def test_sessions_that_no_running_container_can_have_end(
-    addresses: list[str] | None, since: int | None, killed: list[str]
-) -> None:
-    server = FakeServer(CLIENT_LIST=CLIENTS, TIME=["1000", "5"])
-    run(server, plan(retired={"a"}), entries=[{"name": "a", "sessions_since": since}], addresses=addresses)
-    assert server.killed == killed
-    assert ("HDEL", RECORD, ":ending:a") in server.done
+def test_a_deleted_user_comes_back_if_this_run_yields() -> None:
+    before = replace(STATE, rules=["user a.b on ~a:* +get"])
+    server = FakeServer(ACL_LIST=["user other on resetchannels &a:* +@all"])
+    with pytest.raises(Refused):
+        run(server, plan(A, logins={"a": Login("a", retire=("a.b",))}), before, [entry()])
+    assert ("ACL", "SETUSER", "a.b", "reset", "on", "~a:*", "+get") in server.done
 
 
-def test_a_client_without_an_age_and_a_server_without_a_clock_are_left_alone() -> None:
-    entries = [{"name": "a", "sessions_since": 2000}]
-    server = FakeServer(CLIENT_LIST="id=1 addr=10.0.0.1:5 user=a", TIME=["1000", "5"])
-    run(server, plan(retired={"a"}), entries=entries)
-    assert server.killed == []
-    server = FakeServer(CLIENT_LIST=CLIENTS, TIME=RuntimeError("no"))
-    run(server, plan(retired={"a"}), entries=entries)
-    assert server.killed == []
-
-
-def test_sessions_that_must_end_and_cannot() -> None:
-    for reply in (
-        {"CLIENT_LIST": RuntimeError("NOPERM")},
-        {"CLIENT_KILL": RuntimeError("NOPERM"), "CLIENT_LIST": CLIENTS},
-    ):
-        with pytest.raises(ClaimError, match="does not permit ending the sessions of a revoked password .NOPERM."):
-            run(FakeServer(TIME=["1000", "5"], **reply), plan(retired={"a"}), addresses=[])
-
-
-def test_users_whose_sessions_end_are_recorded_with_the_change() -> None:
-    server = FakeServer(CLIENT_LIST="", TIME=["1000", "5"])
-    run(server, plan(A, retired={"a"}), addresses=[])
-    assert server.done.index(("HSET", RECORD, ":ending:a", "1")) < server.done.index(SET_A)
-    assert server.done[-1] == ("HDEL", RECORD, ":ending:a")
+def test_rights_are_needed_to_delete_a_user() -> None:
+    with pytest.raises(ClaimError, match="does not permit managing users"):
+        require_user_rights(plan(logins={"a": Login("a", retire=("a.b",))}), replace(STATE, no_users="NOPERM"))
