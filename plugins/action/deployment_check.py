@@ -18,11 +18,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deploym
     MINIMUM_RUNNING_REVISIONS,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import (
-    MINIMUM_KEY_LENGTH,
-    owner_fingerprint,
-    previous_owners,
-)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
     connections_by_name,
@@ -35,6 +30,11 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.da
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import (
     CheckContext,
     channel_warnings,
+)
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.passwords import (
+    MINIMUM_KEY_LENGTH,
+    owner_fingerprint,
+    previous_owners,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import (

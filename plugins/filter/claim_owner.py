@@ -43,7 +43,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import owner_fingerprint
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.passwords import owner_fingerprint
 
 
 def claim_owner(secret_key: str, environment: str) -> str:

@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import owner_fingerprint
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.passwords import owner_fingerprint
 
 NAME = "support-bot"
 OTHER_KEY = "PLANTED-another-inventory-has-this-secret-key"

@@ -31,10 +31,6 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_fil
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import (
-    aes_fingerprints,
-    derive_password,
-)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.checked import (
     CheckedDeployment,
@@ -56,6 +52,10 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.li
     shared_problems,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.option_types import check_types
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.passwords import (
+    aes_fingerprints,
+    derive_password,
+)
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.rules import name_problems, own_problems
 
 

@@ -52,7 +52,7 @@ def fleet(tmp_path: Path) -> Fleet:
             "databases": {"bot": {"database": "bot", "role": "bot", "login": "bot", "retiring": None}}
         },
         "deployment_rollout": {
-            "deployments": [{"name": "bot", "changed": False, "revision": 1}],
+            "deployments": [{"name": "bot", "action": "keep", "changed": False, "revision": 1}],
             "carried": {"deployments": {}},
         },
     }

@@ -10,10 +10,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import aes_fingerprints
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments import checked
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.claims import Claims, claims
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.list_rules import CheckContext
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.passwords import aes_fingerprints
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.validate import check_deployments
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.modules.helper import arguments, problems
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.plugin_utils._deployments.checked_list import (

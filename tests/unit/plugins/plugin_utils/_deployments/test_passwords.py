@@ -11,7 +11,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.passwords import (
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.passwords import (
     aes_fingerprints,
     derive_password,
     owner_fingerprint,
