@@ -78,8 +78,8 @@ def test_the_password_of_a_leftover_user_ends(redis_server: RedisServer, remembe
     """It stays if Postgres records that the user is ours."""
     claim(redis_server, entries("a"), owner=THEIRS)
     redis_server.restart(keep_data=False)
-    claim(redis_server, [{"name": "a", "password": "another"}], owner=OURS, known_claims=remembered)
-    assert redis_server.client("a", "another", 1).ping()
+    found = claim(redis_server, [{"name": "a", "password": "another"}], owner=OURS, known_claims=remembered)
+    assert redis_server.client(found["databases"]["a"]["user"], "another", 1).ping()
     if remembered:
         assert redis_server.client("a", f"{SECRET}-a", 1).ping()
         return

@@ -33,10 +33,12 @@ class Login:
 def choose(entry: Entry, state: ServerState) -> Login | None:
     """Return the user that has the wanted password only, else one that no revision uses; None if both are in use.
 
-    ``entry["users_in_use"]`` are the users that revisions log in as; None if that is unknown.
+    ``entry["users_in_use"]`` are the users that revisions log in as; None if that is unknown. A user that needs no password is
+    closed at once, whoever uses it.
     """
     names = users_of(entry["name"])
     candidates = [user for user in names if _fits(entry, state.users.get(user))]
+    candidates += [user for user in names if _is_open(state.users.get(user))]
     candidates += [user for user in names if not _used(user, entry, state)]
     if not candidates:
         return None
@@ -47,15 +49,20 @@ def closing(entry: Entry, state: ServerState, login: str) -> Login:
     """Return the same with the other user of a deployment that logs in as ``login``: whether it goes now or stays."""
     others = [user for user in users_of(entry["name"]) if user != login and state.users.get(user) is not None]
     in_use = entry.get("users_in_use") or ()
-    retire = tuple(user for user in others if entry.get("retire") and user not in in_use)
+    unused = [user for user in others if entry.get("retire") and user not in in_use]
+    retire = tuple(user for user in others if user in unused or _is_open(state.users.get(user)))
     return Login(login, retire, tuple(user for user in others if user not in retire))
 
 
 def _fits(entry: Entry, user: t.Mapping[str, t.Any] | None) -> bool:
     """Return whether a user has the wanted password, and no other one."""
-    if user is None or "nopass" in (user.get("flags") or ()):
+    if user is None or _is_open(user):
         return False
     return set(user.get("passwords") or ()) == {password_hash(entry["password"])}
+
+
+def _is_open(user: t.Mapping[str, t.Any] | None) -> bool:
+    return user is not None and "nopass" in (user.get("flags") or ())
 
 
 def _used(user: str, entry: Entry, state: ServerState) -> bool:

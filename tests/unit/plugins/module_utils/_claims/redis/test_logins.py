@@ -41,7 +41,7 @@ def entry(**options: t.Any) -> dict[str, t.Any]:
     return {"name": "a", "password": "new", **options}
 
 
-NEW, OLD = user("new"), user("old")
+NEW, OLD, OPEN = user("new"), user("old"), user(flags=["on", "nopass"])
 # Users on the server, options -> the result.
 CASES: dict[str, tuple[ServerState, dict[str, t.Any], Login | None]] = {
     "first claim": (state(), {}, Login("a")),
@@ -64,7 +64,12 @@ CASES: dict[str, tuple[ServerState, dict[str, t.Any], Login | None]] = {
     "use unknown, to retire": (state(OLD, NEW), {"retire": True}, Login("a.b", retire=("a",))),
     # Redis does not report which password opened a session, so a user with two passwords is replaced.
     "two passwords": (state(user("new", "old")), {"users_in_use": ["a"]}, Login("a.b", retiring=("a",))),
-    "no password needed": (state(user("new", flags=["on", "nopass"])), {}, Login("a.b", retiring=("a",))),
+    "no password needed": (state(OPEN), {"users_in_use": ["a"]}, Login("a")),
+    "no password needed while it drains": (
+        state(OPEN, NEW),
+        {"users_in_use": ["a", "a.b"]},
+        Login("a.b", retire=("a",)),
+    ),
     "off": (state(user("new", flags=["off"])), {}, Login("a")),
 }
 
