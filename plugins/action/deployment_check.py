@@ -225,7 +225,9 @@ class ActionModule(ActionBase):
             previous_secret_key=options["previous_secret_key"],
             env_files={path: self._content(path, task_vars) for path in paths if path and isinstance(path, str)},
             listening={int(port): program for port, program in host["listening"].items()},
-            deployed={item["name"]: item["port"] for item in host["deployments"] if item["port"]},
+            deployed={
+                item["name"]: item["port"] for item in host["deployments"] if item["port"] and not _is_stopped(item)
+            },
             images=expected if options["image_pull"] == "never" else None,
             image_envs={name: build.get("env", {}) for name, build in built.items() if build["merge_env"]},
             max_connections=options["max_connections"],
@@ -250,6 +252,12 @@ class ActionModule(ActionBase):
                 return file.read()
         except (AnsibleError, OSError, UnicodeDecodeError):
             return None
+
+
+def _is_stopped(deployment: t.Mapping[str, t.Any]) -> bool:
+    """Return whether a deployment is stopped, and no killed run has left a revision that runs."""
+    left = {"running", "starting", "draining"} & {revision["state"] for revision in deployment["revisions"]}
+    return bool(deployment.get("stopped")) and not left
 
 
 def _data_proxy_lines(

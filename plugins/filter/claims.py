@@ -18,7 +18,7 @@ description:
     O(selfhost.langgraph.deployment_info#module:credentials=true). A host without a registered result has not answered, and
     counts as using the previous passwords.
   - Hosts that share neither Redis nor Postgres with O(host) are left out.
-positional: hosts, register, host, groups, redis, postgres
+positional: hosts, register, host, groups, redis, postgres, recorded
 options:
   _input:
     description: The RV(selfhost.langgraph.deployment_check#module:deployments) of M(selfhost.langgraph.deployment_check).
@@ -49,6 +49,13 @@ options:
   postgres:
     description: The result of M(selfhost.langgraph.postgres_database), once it has run.
     type: dict
+  recorded:
+    description:
+      - The RV(selfhost.langgraph.postgres_database_info#module:claims) of M(selfhost.langgraph.postgres_database_info). A stopped
+        deployment is claimed only if it is one of them, so that its claim follows a change of the owner.
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""

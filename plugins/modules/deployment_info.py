@@ -101,7 +101,10 @@ deployments:
       description: Whether the proxy uses TLS.
       type: bool
     serving:
-      description: Number of the revision that serves.
+      description: Number of the revision that serves; null if the deployment is stopped.
+      type: int
+    last:
+      description: Number of the revision that serves, or served until the deployment was stopped.
       type: int
     since:
       description: When it began to serve.
@@ -217,11 +220,12 @@ carried:
   contains:
     deployments:
       description:
-        - By deployment, each revision that runs, drains, serves or starts by itself, with its Postgres role (C(login)), its
-          Redis user (C(user)), and the pool size that its environment sets (C(pool)); null if it sets none.
+        - By deployment, each revision that runs, drains, serves or starts by itself, with its Postgres roles (C(logins)),
+          its Redis users (C(users)), and the pool size that its environment sets (C(pool)); null if it sets none. The roles and
+          users are those of its container and those that a restart would use.
       type: dict
 aes_keys:
-  description: Fingerprint of the AES key with which each deployment serves; null if it has none.
+  description: Fingerprint of the AES key with which each deployment serves, or served until it was stopped; null if it has none.
   returned: O(credentials=true)
   type: dict
 refused_by:
@@ -264,11 +268,10 @@ def read(config_dir: str) -> dict[str, Deployment]:
 
 
 def aes_keys(found: t.Mapping[str, Deployment]) -> dict[str, str | None]:
-    """Return the fingerprint of the AES key of each serving deployment."""
-    serving = {name: deployment.serving for name, deployment in found.items()}
+    """Return the fingerprint of the AES key with which each deployment serves, or served until it was stopped."""
     return {
         name: _credentials.aes_fingerprint((revision.environment or {}).get("LANGGRAPH_AES_KEY"))
-        for name, revision in serving.items()
+        for name, revision in ((name, deployment.last) for name, deployment in found.items())
         if revision is not None
     }
 

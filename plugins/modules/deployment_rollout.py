@@ -322,15 +322,16 @@ deployments:
 carried:
   description:
     - The logins of the host's containers at the end. By deployment (C(deployments)), each revision that runs, drains, serves or
-      starts by itself, with its Postgres role, its Redis user, and the pool size that its environment sets. Null in check mode.
+      starts by itself, with its Postgres roles, its Redis users, and the pool size that its environment sets. The roles and users
+      are those of its container and those that a restart would use. Null in check mode.
     - The filter P(selfhost.langgraph.claims#filter) takes it.
   returned: always
   type: dict
   sample:
     deployments:
       support-bot:
-        - {revision: 3, login: support_bot, user: support-bot, pool: null}
-        - {revision: 4, login: support_bot.b, user: support-bot.b, pool: "40"}
+        - {revision: 3, logins: [support_bot, support_bot.b], users: [support-bot, support-bot.b], pool: null}
+        - {revision: 4, logins: [support_bot.b], users: [support-bot.b], pool: "40"}
 problems:
   description: What has to be corrected, one entry per problem.
   returned: failure, if the request was refused before anything was changed

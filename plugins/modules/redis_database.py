@@ -70,14 +70,21 @@ options:
         type: int
       password:
         description:
-          - Password of its user. Only its SHA-256 is sent and stored. Required unless O(manage_users=false).
+          - Password of its user. Only its SHA-256 is sent and stored. Required unless O(manage_users=false) or
+            O(databases[].manage_user=false).
           - A deployment has two users, the second one with the name and C(.b). A changed password is given to the one that no
             revision uses, and RV(databases.user) is the one to log in as. The previous password stays valid until
             O(databases[].retire).
         type: str
+      manage_user:
+        description:
+          - Whether its users are changed. V(false) is for a deployment that does not run. It then needs no password.
+        type: bool
+        default: true
       users_in_use:
         description:
-          - The users that running revisions log in as. They keep their passwords and are not deleted.
+          - The users that running revisions log in as, that of the newest revision first. They keep their passwords and are not
+            deleted, unless one needs no password. One that is missing is created again.
           - If omitted, a user that exists counts as in use unless O(databases[].retire=true).
         type: list
         elements: str
@@ -314,6 +321,7 @@ def main() -> None:
         "shared_channels": {"type": "bool", "default": False},
         "retire": {"type": "bool", "default": False},
         "users_in_use": {"type": "list", "elements": "str"},
+        "manage_user": {"type": "bool", "default": True},
     }
     module = UnloggedModule(
         argument_spec={

@@ -36,7 +36,7 @@ class Listener:
 
 
 def listeners_of(users: t.Iterable[str], leave_out: t.Collection[str]) -> t.Iterator[Listener]:
-    """Parse the users of a server (``ACL LIST``) except those of the deployments ``leave_out``.
+    """Parse the users of a server (``ACL LIST``) except ``leave_out``; both users of a deployment have its name.
 
     Users that are off count, as they may be on later.
 
@@ -45,9 +45,10 @@ def listeners_of(users: t.Iterable[str], leave_out: t.Collection[str]) -> t.Iter
     for line in users:
         name, rights = user_of(str(line))
         patterns = channel_patterns(rights)
-        if deployment_of(name) in leave_out or ("*" in patterns and "+select|" not in line):
+        if name in leave_out or ("*" in patterns and "+select|" not in line):
             continue
-        yield Listener(name, tuple(sorted(patterns - {SHARED_MARK})), SHARED_MARK in patterns, listed=False)
+        own = tuple(sorted(patterns - {SHARED_MARK}))
+        yield Listener(deployment_of(name), own, SHARED_MARK in patterns, listed=False)
 
 
 def overlapping_pairs(patterns: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:

@@ -59,11 +59,10 @@ def channel_patterns(rights: t.Collection[str]) -> set[str]:
 
 
 def numbers_of_users(lines: t.Iterable[str]) -> dict[int, list[str]]:
-    """Map database numbers to the deployments or users that are restricted to them; unrestricted users are left out."""
+    """Map database numbers to the names of the users that are restricted to them; unrestricted users are left out."""
     found: dict[int, list[str]] = defaultdict(list)
     for line in lines:
-        user, rights = user_of(line)
-        name = deployment_of(user)
+        name, rights = user_of(line)
         for match in filter(None, (_SELECT.fullmatch(word) for word in rights)):
             if name not in found[int(match[1])]:
                 found[int(match[1])].append(name)

@@ -15,13 +15,28 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.mode
 
 
 def carried(found: t.Mapping[str, Deployment]) -> dict[str, t.Any]:
-    """Return by deployment the Postgres role and the Redis user of each revision that uses credentials."""
+    """Return by deployment the Postgres roles (``logins``) and the Redis users (``users``) of each revision that uses credentials.
+
+    Each has those of its container, and those of the current credentials, with which a restart would create the container again.
+    None stands for an unknown one.
+    """
     return {"deployments": {name: list(_entries(item)) for name, item in found.items()}}
 
 
 def _entries(deployment: Deployment) -> t.Iterator[dict[str, t.Any]]:
-    serving = deployment.serving
+    serving, current = deployment.serving, deployment.credentials
     for entry in _credentials.carried(deployment.revisions, serving.number if serving else None):
-        # Earlier versions recorded the role only; the user always had the deployment's name.
-        earlier = entry["user"] is None and entry["login"]
-        yield {**entry, "user": deployment.name} if earlier else entry
+        login, user = entry["login"] or None, entry["user"]
+        if user is None and login:
+            # Earlier versions recorded the role only; the user always had the deployment's name.
+            user = deployment.name
+        yield {
+            "revision": entry["revision"],
+            "logins": _distinct(login, _credentials.login(current) if current else login),
+            "users": _distinct(user or None, _credentials.user(current) if current else user or None),
+            "pool": entry["pool"],
+        }
+
+
+def _distinct(*names: str | None) -> list[str | None]:
+    return list(dict.fromkeys(names))

@@ -45,6 +45,7 @@ def describe(
         "name": deployment.name,
         **{key: settings.get(key) for key in ("proxy", *ADDRESS, "since", "rolled_back", "stopped")},
         "serving": number,
+        "last": settings.get("serving"),
         "image": record.get("image"),
         "image_id": record.get("image_id"),
         "drain_seconds": max(drain_seconds, default=0),

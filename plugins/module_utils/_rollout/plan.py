@@ -86,6 +86,8 @@ def plan(wanted: t.Sequence[Wanted], found: t.Mapping[str, Deployment], keep: in
 
 def interrupts(step: Step, wanted: Wanted, found: Deployment | None) -> bool:
     """Return whether clients are refused for a while: the container itself has the public port, or it does not run."""
+    if found is not None and found.stopped:
+        return False
     if step.action == "roll":
         settings = (found.settings if found else None) or {}
         return "none" in (settings.get("proxy"), wanted.settings.get("proxy"))
@@ -125,11 +127,21 @@ def _stop(found: Deployment) -> Step:
 def _resume(wanted: Wanted, content: Content, found: Deployment) -> Step:
     """Start a stopped deployment: with the revision that served last if it is the wanted one. It gets the current credentials."""
     last = found.last
-    if last is not None and last.intact and last.content is not None and last.content.apart == content.apart:
+    same = last is not None and last.intact and last.content is not None and last.content.apart == content.apart
+    if last is not None and same and not _runs_with_others(last, wanted):
         leftovers = _leftovers(found, last.number)
         return Step(wanted.name, "start", ("was stopped",), last.number, write=True, enable=True, leftovers=leftovers)
-    different = content_differences(last.content if last and last.intact else None, content)
+    different = (
+        ["credentials"] if same else content_differences(last.content if last and last.intact else None, content)
+    )
     return _new(wanted, "create", ("was stopped", *different), content, found)
+
+
+def _runs_with_others(revision: Revision, wanted: Wanted) -> bool:
+    """Return whether a revision, which a killed stop has left, runs with other credentials than the wanted ones."""
+    return bool(wanted.credentials and revision.alive) and revision.credentials != _credentials.digest(
+        wanted.credentials
+    )
 
 
 def _other_credentials(wanted: Wanted, found: Deployment) -> list[str]:
@@ -154,7 +166,7 @@ def _is_begun(begun: Revision, has: Content, wanted: Wanted, content: Content) -
     """Return whether a revision that has not served is the wanted one; if its container runs, the credentials must match too."""
     if begun.served or not begun.intact or has.apart != content.apart:
         return False
-    return not (wanted.credentials and begun.alive) or begun.credentials == _credentials.digest(wanted.credentials)
+    return not _runs_with_others(begun, wanted)
 
 
 def _same(wanted: Wanted, found: Deployment, serving: Revision, changes: tuple[str, ...]) -> Step:

@@ -38,7 +38,7 @@ def result_entry(report: Report, wanted: Wanted, found: Deployment | None) -> di
         "revision": step.revision,
         "image_id": wanted.content.image_id if wanted.content else None,
         "image_digest": (wanted.content.digest or None) if wanted.content else None,
-        "image_change": image_change(found.serving.content if found and found.serving else None, wanted.content),
+        "image_change": image_change(found.last.content if found and found.last else None, wanted.content),
         "runs": report.runs,
         "snapshot": report.snapshot,
     }
@@ -47,11 +47,16 @@ def result_entry(report: Report, wanted: Wanted, found: Deployment | None) -> di
 def diff_of(wanted: Wanted, found: Deployment | None) -> dict[str, str]:
     """Return one entry of the module's diff."""
     header = f"deployment {wanted.name}"
-    old = found.serving.content if found and found.serving else None
+    old = found.last.content if found and found.last else None
     settings, before = (found.settings, found.credentials) if found else (None, {})
+    new, wanted_settings, after = wanted.content, wanted.settings, wanted.credentials
+    if wanted.stop:
+        # Everything is kept.
+        new, wanted_settings, after = old, settings or {}, before
+    stopped = "stopped\n"
     return {
         "before_header": header,
         "after_header": header,
-        "before": masked(old, settings, wanted.content, "before", (before, wanted.credentials)),
-        "after": masked(wanted.content, wanted.settings, old, "after", (wanted.credentials, before)),
+        "before": masked(old, settings, new, "before", (before, after)) + (stopped if found and found.stopped else ""),
+        "after": masked(new, wanted_settings, old, "after", (after, before)) + (stopped if wanted.stop and old else ""),
     }

@@ -159,7 +159,7 @@ def prune(host: RolloutHost, steps: t.Sequence[Step]) -> None:
     deployments = store.read(host.options.config_dir, sorted(host.deployments))
     pruned: list[Revision] = []
     for step in steps:
-        if step.action in ("remove", "stop") or step.name not in deployments:
+        if step.action == "remove" or step.name not in deployments or deployments[step.name].stopped:
             continue
         for revision in to_prune(deployments[step.name], host.options.keep_revisions):
             _remove_revision(host, step.name, revision)

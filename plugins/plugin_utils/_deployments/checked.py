@@ -27,6 +27,7 @@ class RedisClaim(RedisDatabase):
 
     users_in_use: list[str] | None
     retire: bool
+    manage_user: bool
 
 
 class PostgresDatabase(t.TypedDict):

@@ -15,7 +15,6 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.ch
     CheckedDeployment,
     PostgresClaim,
     RedisClaim,
-    present,
 )
 
 Facts = t.Mapping[str, t.Any]
@@ -42,17 +41,21 @@ def claims(
     groups: t.Mapping[str, t.Sequence[str]],
     redis: Facts | None = None,
     postgres: Facts | None = None,
+    recorded: t.Iterable[Facts] = (),
 ) -> Claims:
-    """Return the claims of ``host``.
+    """Return the claims of ``host``: of the deployments that run, and of stopped ones that already have a claim.
 
     ``hosts`` are the variables of each host that may run a deployment, ``register`` the variable in which a task of each has
     registered what its containers use. ``redis`` and ``postgres`` are the results of the two modules, once they have run.
+    ``recorded`` are the claims that Postgres records.
     """
     use, redis = rotation.credentials_in_use(hosts, register, host, groups), redis or {}
+    names = {claim["name"] for claim in recorded}
+    claimed = [item for item in deployments if item["state"] == "present" or item["name"] in names]
     results = (postgres or {}).get("databases") or {}, redis.get("databases") or {}
     return {
-        "redis": [_redis(item, use) for item in present(deployments)],
-        "postgres": [_postgres(item, use, redis) for item in present(deployments)],
+        "redis": [_redis(item, use) for item in claimed],
+        "postgres": [_postgres(item, use, redis) for item in claimed],
         "retirable": rotation.retirable(deployments, use, *results),
         "still_open": rotation.still_open(deployments, use, *results),
     }
@@ -60,13 +63,17 @@ def claims(
 
 def _redis(deployment: CheckedDeployment, use: rotation.Use) -> RedisClaim:
     users = rotation.users_in_use(deployment["name"], use)
-    return {**deployment["redis"], "users_in_use": users, "retire": users is not None}
+    stopped = deployment["state"] == "stopped"
+    return {**deployment["redis"], "users_in_use": users, "retire": users is not None, "manage_user": not stopped}
 
 
 def _postgres(deployment: CheckedDeployment, use: rotation.Use, redis: Facts) -> PostgresClaim:
     logins = rotation.logins_in_use(deployment["name"], use)
+    # An entry of a stopped deployment may consist of its name only.
+    stopped = {"password": None, "aes_keys": deployment["postgres"]["aes_keys"] or None}
     return {
         **deployment["postgres"],
+        **(stopped if deployment["state"] == "stopped" else {}),
         "lower_connection_limit": rotation.fits_limit(deployment, use),
         "logins_in_use": logins,
         "retire": logins is not None,

@@ -42,21 +42,22 @@ def _all_answered(use: Use) -> bool:
 
 
 def logins_in_use(name: str, use: Use) -> list[str] | None:
-    """Return the Postgres roles that revisions of a deployment use on all hosts; None if that is unknown.
+    """Return the Postgres roles that revisions of a deployment use on all hosts, that of the newest revision first.
 
-    It is also unknown if a revision has lost the files that contain the role.
+    None if that is unknown, also if a revision has lost the files that contain the role.
     """
-    return _in_use(name, use, "login")
+    return _in_use(name, use, "logins")
 
 
 def users_in_use(name: str, use: Use) -> list[str] | None:
     """Return the same for the users in Redis."""
-    return _in_use(name, use, "user")
+    return _in_use(name, use, "users")
 
 
 def _in_use(name: str, use: Use, key: str) -> list[str] | None:
-    found = {entry[key] for _host, entry in _entries(name, use)}
-    return sorted(found) if _all_answered(use) and all(found) else None
+    newest = sorted((entry for _host, entry in _entries(name, use)), key=lambda entry: -int(entry["revision"]))
+    found = list(dict.fromkeys(item for entry in newest for item in entry[key]))
+    return found if _all_answered(use) and all(found) else None
 
 
 def fits_limit(deployment: CheckedDeployment, use: Use) -> bool:
@@ -127,7 +128,7 @@ def _blockers(
     in_use = [
         f"revision {entry['revision']} on {host} has ended"
         for host, entry in _entries(name, use)
-        if entry["login"] in logins or entry["user"] in users
+        if set(entry["logins"]) & set(logins) or set(entry["users"]) & set(users)
     ]
     return [*in_use, *(f"{host} has answered" for host, carried in use.items() if carried is None)]
 

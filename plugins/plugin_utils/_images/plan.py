@@ -90,15 +90,15 @@ def make_needs(
 
 
 def from_no_registry(deployments: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, str]:
-    """Return reference -> id of the images that serve on a host and were built or copied rather than pulled.
+    """Return reference -> id of the images that serve on a host, or served last, and were built or copied rather than pulled.
 
     No registry has them. An image of the same name at Docker Hub belongs to somebody else.
     """
     found = {}
     for deployment in deployments:
-        serving = next((item for item in deployment["revisions"] if item["number"] == deployment["serving"]), None)
-        if serving and serving["image"] and not serving["image_digest"]:
-            found[normal_reference(serving["image"])] = serving["image_id"]
+        last = next((item for item in deployment["revisions"] if item["number"] == deployment["last"]), None)
+        if last and last["image"] and not last["image_digest"]:
+            found[normal_reference(last["image"])] = last["image_id"]
     return found
 
 

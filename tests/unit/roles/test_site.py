@@ -214,6 +214,7 @@ def described(name: str) -> dict[str, t.Any]:
     return {
         "name": name,
         "serving": 1,
+        "last": 1,
         "stopped": False,
         "since": "now",
         "tls": False,

@@ -138,7 +138,7 @@ def _both_in_use(entry: Entry) -> Problem:
         entry["name"],
         "password",
         f"neither of its logins '{first}' and '{second}' has the wanted password, and both are in use",
-        "wait until the older of its revisions has ended, or stop it, then run this again",
+        "run this with the previous password once more, wait until the older of its revisions has ended, then change it",
     )
 
 

@@ -194,6 +194,9 @@ def _plan_claim_comment(
         if need.entry.get(option) is not None:
             claim_comment[key] = need.entry[option]
     if owner is not None:
+        if claim_comment.get("owner") not in (None, owner) and need.entry.get("aes_keys") is None:
+            # Its fingerprint was made with another secret key, so it could never match again.
+            claim_comment.pop("aes", None)
         claim_comment["owner"] = owner
     if need.entry.get("aes_keys") is not None:
         claim_comment.pop("aes", None)

@@ -39,11 +39,16 @@ def single_db(server: Server, state: ServerState, allowed: bool) -> bool:
     return True
 
 
-def overlap_problems(entries: t.Sequence[Entry], users: t.Iterable[str]) -> t.Iterator[Problem]:
-    """Find deployments whose key patterns overlap with those of others, in the list or on the server."""
+def overlap_problems(
+    entries: t.Sequence[Entry], users: t.Iterable[str], changed: t.Collection[str]
+) -> t.Iterator[Problem]:
+    """Find deployments whose key patterns overlap with those of others, in the list or on the server.
+
+    ``changed`` are the users on the server that get the patterns of the list, or are deleted.
+    """
     names = {entry["name"] for entry in entries}
     prefixes = [
-        (literal(pattern), name) for name, pattern in _patterns_of_users(users) if deployment_of(name) not in names
+        (literal(pattern), deployment_of(user)) for user, pattern in _patterns_of_users(users) if user not in changed
     ]
     for entry in entries:
         prefixes += [(literal(pattern), entry["name"]) for pattern in own_patterns(entry, "key_patterns")]

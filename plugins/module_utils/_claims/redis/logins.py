@@ -31,32 +31,46 @@ class Login:
 
 
 def choose(entry: Entry, state: ServerState) -> Login | None:
-    """Return the user that has the wanted password only, else one that no revision uses; None if both are in use.
+    """Return the user that gets the wanted password, or has it already; None if both are in use with other passwords.
 
-    ``entry["users_in_use"]`` are the users that revisions log in as; None if that is unknown. A user that needs no password is
-    closed at once, whoever uses it.
+    ``entry["users_in_use"]`` are the users that revisions log in as, that of the newest revision first; None if that is unknown.
+    A user that needs no password is closed at once, whoever uses it. One that is in use and was lost is created again, so that
+    the revision that uses it can log in.
     """
-    names = users_of(entry["name"])
+    names, in_use = own_users(entry, state), entry.get("users_in_use") or ()
     candidates = [user for user in names if _fits(entry, state.users.get(user))]
     candidates += [user for user in names if _is_open(state.users.get(user))]
+    candidates += [user for user in in_use if user in names and state.users.get(user) is None]
     candidates += [user for user in names if not _used(user, entry, state)]
-    if not candidates:
-        return None
-    return closing(entry, state, candidates[0])
+    return closing(entry, state, candidates[0]) if candidates else None
 
 
 def closing(entry: Entry, state: ServerState, login: str) -> Login:
     """Return the same with the other user of a deployment that logs in as ``login``: whether it goes now or stays."""
-    others = [user for user in users_of(entry["name"]) if user != login and state.users.get(user) is not None]
+    others = [user for user in own_users(entry, state) if user != login and state.users.get(user) is not None]
     in_use = entry.get("users_in_use") or ()
     unused = [user for user in others if entry.get("retire") and user not in in_use]
     retire = tuple(user for user in others if user in unused or _is_open(state.users.get(user)))
     return Login(login, retire, tuple(user for user in others if user not in retire))
 
 
+def changed_users(entry: Entry, state: ServerState) -> list[str]:
+    """Return the users of a deployment that get the wanted rights, or are deleted."""
+    login = choose(entry, state)
+    return [] if login is None else [login.user, *login.retire]
+
+
+def own_users(entry: Entry, state: ServerState) -> list[str]:
+    """Return the names of a deployment's users, without a second one that somebody else has made."""
+    first, second = users_of(entry["name"])
+    found = state.users.get(second)
+    theirs = found is not None and not is_ours(found, state.sets) and not _fits(entry, found)
+    return [first] if theirs else [first, second]
+
+
 def _fits(entry: Entry, user: t.Mapping[str, t.Any] | None) -> bool:
     """Return whether a user has the wanted password, and no other one."""
-    if user is None or _is_open(user):
+    if user is None or _is_open(user) or not entry.get("password"):
         return False
     return set(user.get("passwords") or ()) == {password_hash(entry["password"])}
 
@@ -74,23 +88,24 @@ def _used(user: str, entry: Entry, state: ServerState) -> bool:
 
 
 def login_problems(entries: t.Iterable[Entry], state: ServerState) -> t.Iterator[Problem]:
-    """Find deployments whose two users are in use with other passwords, and those whose second user somebody else made."""
+    """Find deployments of which no user can get the wanted password."""
     for entry in entries:
-        name = entry["name"]
-        first, second = users_of(name)
-        found = state.users.get(second)
-        if found is not None and not is_ours(found, state.sets) and not _fits(entry, found):
-            yield Problem(
-                name,
-                "name",
-                f"the Redis user '{second}' has rules that this collection did not write",
-                f"rename that user, or remove it with ACL DELUSER {second}",
-            )
-        elif choose(entry, state) is None:
-            yield _both_in_use(entry, first, second)
+        if choose(entry, state) is None:
+            yield _both_in_use(entry) if len(own_users(entry, state)) > 1 else _foreign(entry["name"])
 
 
-def _both_in_use(entry: Entry, first: str, second: str) -> Problem:
+def _foreign(name: str) -> Problem:
+    second = users_of(name)[1]
+    return Problem(
+        name,
+        "password",
+        f"the Redis user '{second}' has rules that this collection did not write, and the new password needs a user of that name",
+        f"create that user under another name, then remove it with ACL DELUSER {second}",
+    )
+
+
+def _both_in_use(entry: Entry) -> Problem:
+    first, second = users_of(entry["name"])
     if entry.get("users_in_use") is None:
         return Problem(
             entry["name"],
@@ -104,5 +119,5 @@ def _both_in_use(entry: Entry, first: str, second: str) -> Problem:
         entry["name"],
         "password",
         f"neither of its Redis users '{first}' and '{second}' has the wanted password, and both are in use",
-        "wait until the older of its revisions has ended, or stop it, then run this again",
+        "run this with the previous password once more, wait until the older of its revisions has ended, then change it",
     )

@@ -26,10 +26,14 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.c
     connect,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.error_messages import script_problems
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import login_problems
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import (
+    changed_users,
+    login_problems,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import (
     Plan,
     entry_problems,
+    has_user,
     make_plan,
     patterns_of,
     resets_of,
@@ -70,10 +74,11 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
     raise_for_problems(state_problems(params["databases"], state))
     shared = cluster.single_db(server, state, params["allow_shared_number"])
     if shared:
-        raise_for_problems(cluster.overlap_problems(entries, state.rules or ()))
-    if manage_users:
-        raise_for_problems(login_problems(entries, state))
-    sharing_channels = users.check_channels(entries, state) if manage_users else []
+        changed = {user for entry in entries for user in changed_users(entry, state)}
+        raise_for_problems(cluster.overlap_problems(entries, state.rules or (), changed))
+    with_users = [entry for entry in entries if manage_users and has_user(entry)]
+    raise_for_problems(login_problems(with_users, state))
+    sharing_channels = users.check_channels(with_users, state)
     releases = _release.plan_release(server, leaving, state, params)
     answer = claim(server, entries, state, params, dry=check_mode or state.no_users is not None, shared=shared)
     plan = make_plan(entries, answer, state, manage_users)
@@ -85,9 +90,9 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
     not_durable = None
     if not check_mode:
         not_durable = _make_durable(server.home, state, bool(answer["writes"]))
-        users.apply(server, plan, state, entries)
+        users.apply(server, plan, state, with_users)
         for node, node_plan, node_state in others:
-            users.apply(node, node_plan, node_state, entries)
+            users.apply(node, node_plan, node_state, with_users)
         released = _release.apply_release(server, releases, state, params, [other[0] for other in others])
         not_durable = not_durable or (released and _make_durable(server.home, state, True)) or None
     for _node, node_plan, _state in others:

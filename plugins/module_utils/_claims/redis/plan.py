@@ -20,7 +20,12 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.a
     pattern_findings,
     user_patterns,
 )
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import Login, choose, closing
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import (
+    Login,
+    choose,
+    closing,
+    own_users,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import RESET
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import name_problems
@@ -63,8 +68,13 @@ def entry_problems(entries: t.Sequence[Entry], manage_users: bool) -> t.Iterator
                     "choose another one",
                 )
             asked.setdefault(db, name)
-        if manage_users and entry.get("state", "present") == "present":
+        if manage_users and entry.get("state", "present") == "present" and has_user(entry):
             yield from _user_problems(entry)
+
+
+def has_user(entry: Entry) -> bool:
+    """Return whether the users of a deployment are to be changed, which do not matter while it is stopped."""
+    return bool(entry.get("manage_user", True))
 
 
 def _user_problems(entry: Entry) -> t.Iterator[Problem]:
@@ -104,8 +114,8 @@ def script_input(
         {
             "name": entry["name"],
             "db": entry.get("redis_db"),
-            "foreign": any(_is_foreign(user, state) for user in users_of(entry["name"])),
-            "leftover": any(state.users.get(user) is not None for user in users_of(entry["name"])),
+            "foreign": _is_foreign(entry["name"], state),
+            "leftover": any(state.users.get(user) is not None for user in own_users(entry, state)),
         }
         for entry in entries
     ]
@@ -167,7 +177,7 @@ def make_plan(
             plan.actions.append({"action": "claim", "name": name, "redis_db": plan.dbs[name], "why": why})
         if name in adopted:
             plan.actions.append({"action": "set_owner", "name": name, "redis_db": plan.dbs[name]})
-        if manage_users:
+        if manage_users and has_user(entry):
             _plan_user(entry, plan, state, (chosen or {}).get(name))
     if manage_users and state.acl_file != "" and (plan.users or plan.deleted or state.unsaved):
         plan.save = True

@@ -141,10 +141,10 @@ local function others_of(name, db)
   return others
 end
 
--- Return a user of another name that may select a database.
+-- Return a user of another deployment, or of somebody else, that may select a database.
 local function other_user(name, db)
   for _, user in ipairs(users_of[db] or {}) do
-    if user ~= name then return user end
+    if user ~= name and user ~= name .. '.b' then return user end
   end
 end
 

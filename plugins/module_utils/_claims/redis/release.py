@@ -180,7 +180,8 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
 def _user_problems(releases: t.Iterable[Release], state: ServerState) -> t.Iterator[Problem]:
     """Find users that would remain; they could use a database that belongs to somebody else later."""
     for release in releases:
-        others = [user for user, ours in _existing(release.name, state) if not ours]
+        # A second user of somebody else has no right to the database.
+        others = [user for user, ours in _existing(release.name, state) if user == release.name and not ours]
         if release.confirmed and release.db is not None and others:
             yield Problem(
                 release.name,

@@ -105,19 +105,27 @@ def read_state(server: Server, names: t.Sequence[str]) -> ServerState:
     )
 
 
+# What users are changed and revoked with.
+_NEEDED = ("SETUSER", "DELUSER")
+
+
 def _no_users(server: Server, me: Reply, sets: CommandSets) -> str | None:
     """Return why we may not change users, before anything is claimed; None also if that is unknown and must be tried."""
     if not isinstance(me, str):
         return None
-    dry, myself = server.pipeline([("ACL", "DRYRUN", me, "ACL", "SETUSER", "x"), ("ACL", "GETUSER", me)])
-    if isinstance(dry, str):
-        return None if dry == "OK" else dry
-    if "not found" in str(dry):
-        return str(dry)  # a server without this command
+    *dry, myself = server.pipeline(
+        [*(("ACL", "DRYRUN", me, "ACL", word, "x") for word in _NEEDED), ("ACL", "GETUSER", me)]
+    )
+    answers = [reply for reply in dry if isinstance(reply, str)]
+    if len(answers) == len(_NEEDED):
+        return next((reply for reply in answers if reply != "OK"), None)
+    if "not found" in str(dry[0]):
+        return str(dry[0])  # a server without this command
     if isinstance(myself, Exception) or myself is None:
         return None
     allowed = sets.allowed(str(as_mapping(myself).get("commands")))
-    return None if {"acl|setuser", "acl"} & allowed else f"'{me}' may not run ACL SETUSER"
+    missing = [word for word in _NEEDED if not {f"acl|{word.lower()}", "acl"} & allowed]
+    return f"'{me}' may not run ACL {missing[0]}" if missing else None
 
 
 def _setting(reply: Reply, name: str) -> str | None:

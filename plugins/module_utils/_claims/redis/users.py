@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, raise_for_problems
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.apply import change_users
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import changed_users
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import (
     Plan,
     own_patterns,
@@ -30,17 +31,21 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_c
 OPTIONS = ("channel_patterns", "shared_channels")
 
 
-def _channels(entries: t.Sequence[Entry], rules: t.Iterable[str]) -> tuple[list[Problem], list[str]]:
+def _channels(
+    entries: t.Sequence[Entry], rules: t.Iterable[str], state: ServerState
+) -> tuple[list[Problem], list[str]]:
+    # A user that keeps its rights for a while, until its revision has drained, still counts.
+    changed = [user for entry in entries for user in changed_users(entry, state)]
     own = [
         Listener(entry["name"], tuple(own_patterns(entry, "channel_patterns")), shares_channels(entry))
         for entry in entries
     ]
-    return channel_findings([*own, *listeners_of(rules, {entry["name"] for entry in entries})], OPTIONS)
+    return channel_findings([*own, *listeners_of(rules, set(changed))], OPTIONS)
 
 
 def check_channels(entries: t.Sequence[Entry], state: ServerState) -> list[str]:
     """Refuse channels that overlap with those of others in the list or on the server; return the deployments that may."""
-    problems, together = _channels(entries, state.rules or ())
+    problems, together = _channels(entries, state.rules or (), state)
     raise_for_problems(problems)
     return together
 
@@ -62,14 +67,14 @@ def apply(server: Server, plan: Plan, state: ServerState, entries: t.Sequence[En
     commands += [("ACL", "SETUSER", user.name, *user.rules()) for user, _what in plan.users]
     if commands or plan.save:
         rules = change_users(server, state, commands, plan.save)
-        problems = [] if rules is None else _channels(entries, rules)[0]
+        problems = [] if rules is None else _channels(entries, rules, state)[0]
         if problems:
             # Another run created a user at the same time. It saw ours or we saw its; the later one yields.
             changed = [*(user.name for user, _what in plan.users), *plan.deleted]
             change_users(server, state, [_undo(name, state) for name in changed], plan.save)
             raise_for_problems(problems)
-    if plan.reset and not state.cluster:
-        server.pipeline([("HDEL", CLAIMS_KEY, RESET + name) for name in sorted(plan.reset)])
+    if plan.reset:
+        server.home.pipeline([("HDEL", CLAIMS_KEY, RESET + name) for name in sorted(plan.reset)])
 
 
 def _undo(name: str, state: ServerState) -> tuple[str, ...]:

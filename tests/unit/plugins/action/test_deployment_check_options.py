@@ -80,3 +80,19 @@ def test_the_action_accepts_the_documented_options() -> None:
 
 def test_the_module_contains_only_documentation() -> None:
     assert not [name for name, value in vars(module).items() if inspect.isroutine(value)]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "states", "expected"),
+    [
+        ({"by": "me"}, ["stopped", "failed"], True),
+        ({"by": "me"}, [], True),
+        # A killed stop has left it.
+        ({"by": "me"}, ["stopped", "running"], False),
+        ({"by": "me"}, ["draining"], False),
+        (None, ["stopped"], False),
+    ],
+)
+def test_a_stopped_deployment_has_no_port(stopped: t.Any, states: list[str], expected: bool) -> None:
+    found = {"name": "bot", "stopped": stopped, "revisions": [{"state": state} for state in states]}
+    assert action._is_stopped(found) is expected

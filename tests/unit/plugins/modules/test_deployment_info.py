@@ -86,8 +86,8 @@ def test_what_containers_carry(host: Host) -> None:
     for credentials in (OLD, ROTATED):
         host.converge(bot("three", port=8125, image="bot:3", credentials=credentials))
     assert carried(read(str(host.folder)))["deployments"]["three"] == [
-        {"revision": 1, "login": "bot", "user": "bot", "pool": None},
-        {"revision": 2, "login": "bot.b", "user": "bot.b", "pool": None},
+        {"revision": 1, "logins": ["bot", "bot.b"], "users": ["bot", "bot.b"], "pool": None},
+        {"revision": 2, "logins": ["bot.b"], "users": ["bot.b"], "pool": None},
     ]
     host.finish_drains()
     assert [item["revision"] for item in carried(read(str(host.folder)))["deployments"]["three"]] == [2]
@@ -101,3 +101,6 @@ def test_the_aes_key_of_what_serves(host: Host) -> None:
     keys = aes_keys(read(str(host.folder)))
     assert (keys["bot"], len(keys["three"] or "")) == (None, 16)
     assert "0123456789abcdef" not in str(keys)
+    # Its revisions are kept, so another key is refused too.
+    host.converge({"name": "three", "state": "stopped"})
+    assert aes_keys(read(str(host.folder)))["three"] == keys["three"]

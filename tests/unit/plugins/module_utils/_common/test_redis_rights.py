@@ -40,8 +40,6 @@ def test_numbers_to_which_users_are_held(line: str, numbers: dict[int, list[str]
 
 def test_two_users_of_one_number() -> None:
     assert numbers_of_users(["user b on +select|1", "user a on +select|1"]) == {1: ["b", "a"]}
-    # The two users of one deployment.
-    assert numbers_of_users(["user b on +select|1", "user b.b on +select|1"]) == {1: ["b"]}
 
 
 def test_whose_user_it_is() -> None:

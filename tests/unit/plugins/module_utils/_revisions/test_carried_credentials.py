@@ -26,19 +26,20 @@ def revision(number: int, credentials: Variables, **more: t.Any) -> Revision:
 
 
 FOUND = {
-    "bot": Deployment("bot", {"serving": 2}, (revision(1, OLD, draining=True), revision(2, NEW, active="active"))),
+    "bot": Deployment("bot", {"serving": 2}, (revision(1, OLD, draining=True), revision(2, NEW, active="active")), NEW),
     "idle": Deployment("idle", {"serving": 1}, (revision(1, OLD),)),
 }
 
 
 def test_logins_of_what_runs_or_serves() -> None:
+    """The draining revision would log in with the current credentials after a restart."""
     assert carried(FOUND) == {
         "deployments": {
             "bot": [
-                {"revision": 1, "login": "bot", "user": "bot", "pool": "20"},
-                {"revision": 2, "login": "bot.b", "user": "bot.b", "pool": "20"},
+                {"revision": 1, "logins": ["bot", "bot.b"], "users": ["bot", "bot.b"], "pool": "20"},
+                {"revision": 2, "logins": ["bot.b"], "users": ["bot.b"], "pool": "20"},
             ],
-            "idle": [{"revision": 1, "login": "bot", "user": "bot", "pool": "20"}],
+            "idle": [{"revision": 1, "logins": ["bot"], "users": ["bot"], "pool": "20"}],
         }
     }
 
@@ -47,16 +48,19 @@ def test_an_earlier_version_recorded_no_user() -> None:
     """It was always that of the deployment's name."""
     old = {key: value for key, value in _credentials.note(OLD).items() if key != "user"}
     found = {"a-bot": Deployment("a-bot", {"serving": 1}, (Revision(1, environment={}, endpoint=old),))}
-    assert [item["user"] for item in carried(found)["deployments"]["a-bot"]] == ["a-bot"]
+    assert [item["users"] for item in carried(found)["deployments"]["a-bot"]] == [["a-bot"]]
 
 
 def test_a_revision_that_has_lost_its_files() -> None:
     bare = {"bot": Deployment("bot", {"serving": 1}, (Revision(1),))}
-    assert carried(bare)["deployments"]["bot"] == [{"revision": 1, "login": None, "user": None, "pool": None}]
+    assert carried(bare)["deployments"]["bot"] == [{"revision": 1, "logins": [None], "users": [None], "pool": None}]
+    known = {"bot": Deployment("bot", {"serving": 1}, (Revision(1),), NEW)}
+    (entry,) = carried(known)["deployments"]["bot"]
+    assert (entry["logins"], entry["users"]) == ([None, "bot.b"], [None, "bot.b"])
 
 
 def test_a_managed_redis_without_users() -> None:
     """Its login is not the deployment's, so it is unknown which of its users would be free."""
     credentials = {**OLD, "REDIS_URI": "redis://:p@r/1"}
-    found = {"bot": Deployment("bot", {"serving": 1}, (revision(1, credentials),))}
-    assert [item["user"] for item in carried(found)["deployments"]["bot"]] == [""]
+    found = {"bot": Deployment("bot", {"serving": 1}, (revision(1, credentials),), credentials)}
+    assert [item["users"] for item in carried(found)["deployments"]["bot"]] == [[None]]

@@ -24,6 +24,7 @@ SETTINGS: dict[str, t.Any] = {
     "prefix": "/bot",
     "tls": True,
     "serving": 3,
+    "last": 3,
     "since": AT.format(number=9),
 }
 
@@ -89,6 +90,7 @@ def test_a_deployment() -> None:
         "name": "bot",
         **{key: SETTINGS[key] for key in ("proxy", "bind_address", "port", "hostname", "prefix", "tls")},
         "serving": 3,
+        "last": 3,
         "since": AT.format(number=9),
         "rolled_back": None,
         "stopped": None,

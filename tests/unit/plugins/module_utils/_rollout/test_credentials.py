@@ -216,7 +216,7 @@ def test_no_message_shows_a_password(served: Host) -> None:
 
 
 def carried(result: dict[str, t.Any]) -> list[tuple[int, str]]:
-    return [(entry["revision"], entry["user"]) for entry in result["carried"]["deployments"]["bot"]]
+    return [(entry["revision"], entry["users"][0]) for entry in result["carried"]["deployments"]["bot"]]
 
 
 def test_what_is_in_use_at_the_end(served: Host) -> None:

@@ -1169,7 +1169,7 @@ def test_stopped_and_started_with_other_content(served: Host) -> None:
 
 
 @pytest.mark.parametrize("where", [*range(1, 5), *STOP_FAILPOINTS])
-@pytest.mark.parametrize("then", ["stopped", "present"])
+@pytest.mark.parametrize("then", ["stopped", "present", "rotated"])
 def test_a_stop_is_finished_or_undone_after_a_kill(served: Host, where: str | int, then: str) -> None:
     served.clients.clear()
     served.kill_at_stage = where if isinstance(where, str) else None
@@ -1180,6 +1180,13 @@ def test_a_stop_is_finished_or_undone_after_a_kill(served: Host, where: str | in
         assert served.converge(STOPPED)["failures"] == []
         assert (served.answers(), served.running()) == (None, [])
         assert served.converge(STOPPED)["changed"] is False
+    elif then == "rotated":
+        assert served.converge(bot(credentials=ROTATED))["failures"] == []
+        served.clients.clear()
+        served.finish_drains()
+        (running,) = served.running()
+        assert (served.answers(), served.unit(running).made_with) == (running, ROTATED)
+        assert served.converge(bot(credentials=ROTATED))["changed"] is False
     else:
         assert served.converge(bot())["failures"] == []
         assert (served.answers(), served.running()) == (1, [1])
@@ -1195,6 +1202,16 @@ def test_a_stopped_deployment_that_does_not_start_stays_stopped(served: Host) ->
     assert served.deployment().stopped
     assert served.converge(bot())["failures"] == []
     assert served.answers() == 1
+
+
+def test_a_stopped_deployment_keeps_its_revisions_whatever_is_kept(host: Host) -> None:
+    """Also one that drained when it was stopped, and was therefore still there."""
+    for number in range(1, 4):
+        host.converge(bot(image=f"bot:{number}"))
+    host.converge(STOPPED)
+    for _again in range(2):
+        assert host.converge(STOPPED, keep_revisions=1)["changed"] is False
+        assert [revision.number for revision in host.deployment().revisions] == [1, 2, 3]
 
 
 def test_what_never_ran_is_not_stopped(host: Host) -> None:

@@ -90,6 +90,19 @@ def test_a_diff_of_what_is_new_and_of_what_goes() -> None:
     assert "REDIS_URI=********\n" in removed["before"]
 
 
+def test_a_diff_of_a_stop_and_of_a_start() -> None:
+    """Everything is kept."""
+    stopped = Deployment("bot", {**SETTINGS, "stopped": {"by": "me", "at": "now"}}, FOUND.revisions, FOUND.credentials)
+    stop = diff_of(Wanted("bot", stop=True), FOUND)
+    assert stop["after"] == f"{stop['before']}stopped\n"
+    assert diff_of(Wanted("bot", stop=True), None)["after"] == ""
+    start = diff_of(Wanted("bot", content(), SETTINGS, credentials=FOUND.credentials), stopped)
+    assert start["before"] == f"{start['after']}stopped\n"
+    for step in (Step("bot", "start", revision=2, write=True), Step("bot", "create", revision=3, new=True)):
+        shown = entry(step, found=stopped)
+        assert (shown["interrupts"], shown["image_change"]) == (False, "one to two")
+
+
 def test_a_host_without_a_serving_revision_has_only_settings() -> None:
     shown = diff_of(NEW, Deployment("bot", SETTINGS, ()))
     assert '"port": 8123' in shown["before"]

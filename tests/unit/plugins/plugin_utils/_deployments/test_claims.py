@@ -93,6 +93,21 @@ def test_passwords_in_use(use: dict[str, t.Any], logins: list[str] | None, block
     assert claimed(use, {}, {}, deployments=[BOT])["still_open"] == []
 
 
+def test_a_stopped_deployment_is_claimed_if_it_has_a_claim() -> None:
+    """Its records follow a change of the owner. Its users, password and AES key stay, as its entry may lack what they need."""
+    context = CheckContext("k" * 32)
+    stopped = check_deployments([{"name": "idle", "state": "stopped"}, LIST[0]], context)[0]
+    assert [item["name"] for item in claimed(deployments=stopped)["redis"]] == [LIST[0]["name"]]
+    recorded = [{"name": "idle", "redis_db": 7}, {"name": "of-another-list"}]
+    found = claims(stopped, [{"inventory_hostname": "app1"}], "checked", "app1", {}, REDIS, recorded=recorded)
+    (redis, running), (postgres, _other) = found["redis"], found["postgres"]
+    assert (redis["name"], redis["manage_user"], running["manage_user"]) == ("idle", False, True)
+    assert (postgres["name"], postgres["password"], postgres["aes_keys"]) == ("idle", None, None)
+    given = check_deployments([{"name": "idle", "state": "stopped", "langgraph_aes_key": "a" * 32}], context)[0]
+    (entry,) = claims(given, [], "checked", "app1", {}, REDIS, recorded=recorded)["postgres"]
+    assert entry["aes_keys"]
+
+
 def test_the_connection_limit_is_that_of_what_runs() -> None:
     found = claimed({"app1": in_use(OLD, NEW)}, deployments=[BOT])
     assert found["postgres"][0]["lower_connection_limit"] is True

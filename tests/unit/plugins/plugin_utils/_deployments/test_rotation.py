@@ -20,8 +20,8 @@ CLOSED = {"bot": {"retiring": []}}
 
 def in_use(*entries: tuple[int, str, str]) -> dict[str, t.Any]:
     """Return the credentials that a host's containers use: number, login and user of each revision of bot."""
-    keys = ("revision", "login", "user")
-    return {"deployments": {"bot": [dict(zip(keys, entry)) for entry in entries]}}
+    found = [{"revision": number, "logins": [login], "users": [user]} for number, login, user in entries]
+    return {"deployments": {"bot": found}}
 
 
 NEW, OLD = (4, "bot.b", "bot.b"), (3, "bot", "bot")
@@ -30,11 +30,11 @@ CASES: dict[str, tuple[dict[str, t.Any], list[str] | None, list[str]]] = {
     "nothing is known": ({}, None, []),
     "first run": ({"app1": {"deployments": {}}}, [], []),
     "before it": ({"app1": in_use(OLD)}, ["bot"], ["revision 3 on app1 has ended"]),
-    "one drains": ({"app1": in_use(OLD, NEW)}, ["bot", "bot.b"], ["revision 3 on app1 has ended"]),
+    "one drains": ({"app1": in_use(OLD, NEW)}, ["bot.b", "bot"], ["revision 3 on app1 has ended"]),
     "drained": ({"app1": in_use(NEW)}, ["bot.b"], []),
     "another host drains": (
         {"app1": in_use(NEW), "app2": in_use(OLD, NEW)},
-        ["bot", "bot.b"],
+        ["bot.b", "bot"],
         ["revision 3 on app2 has ended"],
     ),
     "both drained": ({"app1": in_use(NEW), "app2": in_use(NEW)}, ["bot.b"], []),
@@ -62,6 +62,15 @@ def test_use(use: dict[str, t.Any], logins: list[str] | None, blockers: list[str
         assert rotation.retirable([BOT], use, postgres, redis) == ([] if blockers else ["bot"])
     assert rotation.still_open([BOT], use, CLOSED, CLOSED) == rotation.still_open([BOT], use, {}, {}) == []
     assert rotation.retirable([BOT], use, CLOSED, {}) == []
+
+
+def test_the_login_of_the_newest_revision_comes_first_and_that_of_a_restart_counts() -> None:
+    use = {"app1": in_use(OLD, NEW), "app2": in_use((9, "bot.c", "bot"))}
+    assert rotation.logins_in_use("bot", use) == ["bot.c", "bot.b", "bot"]
+    assert rotation.users_in_use("bot", use) == ["bot", "bot.b"]
+    use["app1"]["deployments"]["bot"][0]["users"].append("more")
+    assert rotation.users_in_use("bot", use) == ["bot", "bot.b", "more"]
+    assert rotation.retirable([BOT], use, CLOSED, {"bot": {"retiring": ["more"]}}) == []
 
 
 def test_all_blockers_are_reported() -> None:
@@ -108,7 +117,9 @@ def test_a_service_in_another_spelling_is_the_same() -> None:
 
 def sized(*pools: str | None) -> dict[str, t.Any]:
     """Return a host that runs revisions with these pool sizes."""
-    entries = [{"revision": number, "login": "bot", "pool": pool} for number, pool in enumerate(pools, 1)]
+    entries = [
+        {"revision": number, "logins": ["bot"], "users": ["bot"], "pool": pool} for number, pool in enumerate(pools, 1)
+    ]
     return {"deployments": {"bot": entries}}
 
 

@@ -90,7 +90,12 @@ def test_source_of_an_image(image: str, pull: str) -> None:
 def serving(image: str, number: int, image_digest: str | None = None) -> dict[str, t.Any]:
     """Return a deployment as deployment_info reports it, with a failed newer revision."""
     revision = {"number": 3, "image": image, "image_id": image_id(number), "image_digest": image_digest}
-    return {"name": "bot", "serving": 3, "revisions": [{**revision, "number": 4, "image": "other:1"}, revision]}
+    return {
+        "name": "bot",
+        "serving": 3,
+        "last": 3,
+        "revisions": [{**revision, "number": 4, "image": "other:1"}, revision],
+    }
 
 
 LISTED = {"name": "bot", "image": "bot:1", "state": "present"}
@@ -99,8 +104,12 @@ KEPT: dict[str, tuple[dict[str, t.Any], str]] = {
     "was pulled": (serving("bot:1", 1, digest("bot", 1)), "registry"),
     "now has another id on the host": (serving("bot:1", 2), "registry"),
     "another name serves": (serving("bot:2", 1), "registry"),
-    "nothing serves": ({"name": "bot", "serving": None, "revisions": []}, "registry"),
-    "the files of the serving revision are missing": ({"name": "bot", "serving": 9, "revisions": []}, "registry"),
+    "nothing serves": ({"name": "bot", "serving": None, "last": None, "revisions": []}, "registry"),
+    "it is stopped": ({**serving("bot:1", 1), "serving": None}, "host"),
+    "the files of the serving revision are missing": (
+        {"name": "bot", "serving": 9, "last": 9, "revisions": []},
+        "registry",
+    ),
 }
 
 

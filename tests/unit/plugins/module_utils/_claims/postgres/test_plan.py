@@ -324,6 +324,12 @@ def test_an_aes_key_of_a_lost_secret_key_cannot_be_compared() -> None:
     assert not list(state_problems([entry], state, Owner(OURS, take_over=True)))
     (need,) = plan_of([entry], state).needs
     assert (need.claim_comment or {}).get("aes") == "two"
+    # Of a stopped deployment the key may be unknown; a fingerprint of another owner would never match again.
+    unknown = {**entry, "password": None, "aes_keys": None}
+    (need,) = make_plan([unknown], state, owner=OURS).needs
+    assert need.claim_comment == {"deployment": "a", "owner": OURS}
+    (need,) = make_plan([unknown], state, owner=THEIRS).needs
+    assert need.claim_comment is None
 
 
 # The role's limit, the wanted limit, whether it may be lowered -> whether it changes.

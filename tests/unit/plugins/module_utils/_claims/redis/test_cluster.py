@@ -72,7 +72,9 @@ def test_a_server_that_hides_its_configuration_is_tried() -> None:
 
 
 def overlaps(entries: list[dict[str, t.Any]], *users: str) -> list[tuple[str, str]]:
-    found = overlap_problems(entries, users)
+    found = overlap_problems(
+        entries, users, {name for entry in entries for name in (entry["name"], f"{entry['name']}.b")}
+    )
     return sorted((problem.deployment, problem.finding.split("'")[1]) for problem in found)
 
 
@@ -109,7 +111,7 @@ def test_key_patterns_that_overlap(
 
 
 def test_the_message_names_the_place() -> None:
-    (problem,) = overlap_problems([entry("a", "x:*"), entry("b", "x:y:*")], [])
+    (problem,) = overlap_problems([entry("a", "x:*"), entry("b", "x:y:*")], [], ())
     assert str(problem) == (
         "deployment 'b', option 'key_patterns': its key pattern overlaps with that of 'a' in the shared database 0, at"
         " 'x:y:'; give each deployment a prefix of its own"

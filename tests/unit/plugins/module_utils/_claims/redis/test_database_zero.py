@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import CommandSets
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import CommandSets, User
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.database_zero import owner_of_key
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ServerState
 
@@ -51,9 +53,14 @@ def test_what_somebody_else_may_have_written_stays(line: str) -> None:
     assert (owner("a:1"), owner("x:1")) == ("a", None)
 
 
-def test_the_second_user_of_a_deployment_is_not_somebody_else() -> None:
-    owner = owner_of_key(["a"], state([*USERS, "user a.b on #abc ~x:* ~z:* -@all +select|1"]))
+def test_the_second_user_of_a_deployment() -> None:
+    rules = [*USERS, "user a.b on #abc ~x:* ~z:* -@all +select|1"]
+    ours = {"flags": ["on"], "commands": " ".join(User("a", 1, *[frozenset()] * 3).commands())}
+    owner = owner_of_key(["a"], replace(state(rules), users={"a.b": ours}))
     assert [owner(key) for key in ("x:1", "z:1", "y:1")] == ["a", "a", None]
+    # The one of somebody else has keys of its own.
+    owner = owner_of_key(["a"], replace(state(rules), users={"a.b": {"flags": ["on"], "commands": "+@all"}}))
+    assert [owner(key) for key in ("x:1", "z:1", "a:1")] == [None, None, "a"]
 
 
 def test_our_own_keys_stay_whatever_the_patterns() -> None:

@@ -321,6 +321,14 @@ def test_what_the_script_answers_may_be_empty_or_text() -> None:
     assert resets_of({"fresh": [{"name": "a", "reset": True}, {"name": "b"}]}) == ["a"]
 
 
+def test_a_deployment_that_does_not_run_needs_no_user() -> None:
+    idle = {"name": "a", "manage_user": False}
+    assert list(entry_problems([idle], True)) == []
+    plan = make_plan([idle], answer([{"name": "a", "how": "restored"}], adopted=[{"name": "a"}]), state(a=None), True)
+    assert [action["action"] for action in plan.actions] == ["claim", "set_owner"]
+    assert (plan.users, plan.deleted) == ([], [])
+
+
 def test_a_wanted_user_in_full() -> None:
     wanted = entry(
         key_patterns=["x:*"],

@@ -408,8 +408,8 @@ def test_both_users_go() -> None:
     assert server.dbs == {0: set(), 1: set()}
 
 
-def test_a_second_user_of_somebody_else_would_remain() -> None:
+def test_a_second_user_of_somebody_else_stays() -> None:
     entries = [{"name": "a", "state": "absent", "confirm": "a"}]
     users = {"a": user("a"), "a.b": THEIRS}
-    with pytest.raises(Refused, match="remove the user with ACL DELUSER a.b, then release it"):
-        plan_release(t.cast("t.Any", FakeRedis(record={"a": 1})), entries, state(**users), PARAMS)
+    (planned,) = plan_release(t.cast("t.Any", FakeRedis(record={"a": 1})), entries, state(**users), PARAMS)
+    assert planned.users == ("a",)

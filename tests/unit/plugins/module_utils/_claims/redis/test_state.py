@@ -41,7 +41,7 @@ class FakeServer:
             "ACL_LIST": ["user admin on +@all"],
             "HKEYS": ["a", ":server"],
             "ACL_CAT_read": ["get"],
-            "ACL_CAT_admin": ["acl|setuser"],
+            "ACL_CAT_admin": ["acl|setuser", "acl|deluser"],
             "ACL_CAT": ValueError("unknown category"),
             "ACL_DRYRUN": "OK",
             **replies,
@@ -70,7 +70,7 @@ def test_a_usual_server() -> None:
     assert state.rules == ["user admin on +@all"]
     assert state.fields == frozenset({"a", ":server"})
     assert (state.users, state.no_users, state.append_only) == ({}, None, True)
-    assert state.sets.allowed("+@read +@admin") == {"get", "acl|setuser"}
+    assert state.sets.allowed("+@read +@admin") == {"get", "acl|setuser", "acl|deluser"}
 
 
 def test_users_and_categories_are_read_in_one_round_trip() -> None:
@@ -81,7 +81,7 @@ def test_users_and_categories_are_read_in_one_round_trip() -> None:
     assert first[-2:] == ["ACL GETUSER a", "ACL GETUSER b"]
     assert len(first) == 9 + len(CATEGORIES) + 2
     # Whether we may change users is asked only if there are any to change.
-    assert second == ["ACL DRYRUN admin ACL SETUSER x", "ACL GETUSER admin"]
+    assert second == ["ACL DRYRUN admin ACL SETUSER x", "ACL DRYRUN admin ACL DELUSER x", "ACL GETUSER admin"]
     plain = FakeServer()
     read_state(t.cast("t.Any", plain), [])
     assert len(plain.trips) == 1

@@ -12,7 +12,11 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import ClaimError, Refused
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import CommandSets, User
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import (
+    CommandSets,
+    User,
+    password_hash,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import Login
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ServerState
@@ -41,6 +45,7 @@ class FakeServer:
 
     def __init__(self, **replies: t.Any) -> None:
         self.replies = replies
+        self.home = self
         self.done: list[tuple[t.Any, ...]] = []
         self.atomic: list[list[str]] = []
 
@@ -73,8 +78,20 @@ def test_channels_in_the_list_and_on_the_server_are_compared() -> None:
     assert check_channels([entry()], theirs) == []
     # The user on the server is that of the entry itself.
     assert check_channels([entry("b", channel_patterns=["lg:*"])], theirs) == []
-    second = replace(STATE, rules=["user b.b on ~b:* resetchannels &lg:* +@all"])
-    assert check_channels([entry("b", channel_patterns=["lg:*"])], second) == []
+
+
+def test_a_user_that_stays_for_a_while_still_listens() -> None:
+    """Its revision drains, or somebody has its password."""
+    rules = ["user a on ~a:* resetchannels &lg:* +@all", "user a.b on ~a:* resetchannels &a:* +@all"]
+    old = {"flags": ["on"], "passwords": ["x"], "commands": "+@all", "keys": "~a:*"}
+    new = {**old, "passwords": [password_hash("p")]}
+    draining = replace(STATE, rules=rules, users={"a": old, "a.b": new})
+    listed = [entry("a", users_in_use=["a.b", "a"], retire=True), entry("c", channel_patterns=["lg:*"])]
+    with pytest.raises(Refused, match="deployment 'c', option 'channel_patterns'"):
+        check_channels(listed, draining)
+    # Its own deployment's channels are no problem, and it is deleted once nothing uses it.
+    assert check_channels([{**listed[0], "channel_patterns": ["lg:*"]}], draining) == []
+    assert check_channels([{**listed[0], "users_in_use": ["a.b"]}, listed[1]], draining) == []
     both = [
         entry(channel_patterns=["lg:*"], shared_channels=True),
         entry("c", channel_patterns=["lg:*"], shared_channels=True),
@@ -145,9 +162,11 @@ def test_marks_of_reset_passwords_go_at_the_end() -> None:
     server = FakeServer()
     run(server, plan(reset={"b", "a"}))
     assert server.done == [("HDEL", RECORD, ":reset:a"), ("HDEL", RECORD, ":reset:b")]
-    shared = FakeServer()
+    # In a cluster another node may have the record.
+    shared, home = FakeServer(), FakeServer()
+    shared.home = home
     run(shared, plan(reset={"a"}), replace(STATE, cluster=True))
-    assert shared.done == []
+    assert (shared.done, home.done) == ([], [("HDEL", RECORD, ":reset:a")])
 
 
 def test_a_user_that_nothing_uses_is_deleted_with_its_sessions() -> None:
