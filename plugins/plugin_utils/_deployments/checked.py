@@ -31,13 +31,13 @@ class RedisClaim(RedisDatabase):
 
 
 class PostgresDatabase(t.TypedDict):
-    """An entry of the option ``databases`` of postgres_database."""
+    """An entry of the option ``databases`` of postgres_database; None leaves what the server has."""
 
     name: str
-    password: str
+    password: str | None
     connection_limit: int
     extensions: list[str]
-    aes_keys: list[str]
+    aes_keys: list[str] | None
     accept_new_aes_key: bool
 
 

@@ -69,11 +69,12 @@ def _redis(deployment: CheckedDeployment, use: rotation.Use) -> RedisClaim:
 
 def _postgres(deployment: CheckedDeployment, use: rotation.Use, redis: Facts) -> PostgresClaim:
     logins = rotation.logins_in_use(deployment["name"], use)
-    # An entry of a stopped deployment may consist of its name only.
-    stopped = {"password": None, "aes_keys": deployment["postgres"]["aes_keys"] or None}
+    stopped, keys = deployment["state"] == "stopped", deployment["postgres"]["aes_keys"]
     return {
         **deployment["postgres"],
-        **(stopped if deployment["state"] == "stopped" else {}),
+        # An entry of a stopped deployment may consist of its name only.
+        "password": None if stopped else deployment["postgres"]["password"],
+        "aes_keys": (keys or None) if stopped else keys,
         "lower_connection_limit": rotation.fits_limit(deployment, use),
         "logins_in_use": logins,
         "retire": logins is not None,
