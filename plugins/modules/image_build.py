@@ -107,6 +107,12 @@ options:
     description: The CLI on the build host. A name is searched next to the Python interpreter, then on the path.
     type: str
     default: langgraph
+  keep:
+    description:
+      - How many builds of each repository the build host keeps, C(NAME) of C(NAME:TAG). After a build, older images that this module
+        has built are removed, except those with another name, those in a container, and those that kept revisions need.
+    type: int
+    default: 5
   config_dir:
     description: Directory of the deployments on the build host, if it has any. An image that they need is not removed.
     type: path
@@ -151,6 +157,12 @@ images:
     architecture:
       description: Architecture that it is built for.
       type: str
+pruned:
+  description: Names of the earlier builds that were removed.
+  returned: success, if the module ran on the build host
+  type: list
+  elements: str
+  sample: [support-bot:1.3.9]
 spool:
   description: Directory on the build host to which application directories are shipped; null if nothing has to be shipped.
   returned: success
@@ -171,8 +183,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._images import 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 
 
-def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, dict[str, t.Any]]:
-    """Validate and build the missing images whose directory is available, and return every image.
+def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> tuple[dict[str, dict[str, t.Any]], list[str]]:
+    """Validate and build the missing images whose directory is available; return every image, and the names of pruned ones.
 
     Check mode validates them too. Raises BuildError, EngineError.
     """
@@ -182,14 +194,12 @@ def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, d
     missing = [build for build in params["builds"] if build["image"] not in images]
     there = [build for build in missing if build["path"]]
     if not there:
-        return images | {build["image"]: image_build.result_entry(build["image"], None, "build") for build in missing}
+        return images | _to_build(missing), []
     cli = image_build.program(params["program"])
     with image_build.source_directories(there) as directories:
         bases = {build["image"]: image_build.validate(cli, build, directories[build["image"]]) for build in there}
         if check_mode:
-            return images | {
-                build["image"]: image_build.result_entry(build["image"], None, "build") for build in missing
-            }
+            return images | _to_build(missing), []
         for build in there:
             name = build["image"]
             before = docker_engine.inspect_image(client, name)
@@ -197,7 +207,11 @@ def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, d
             images[name] = image_build.result_entry(name, made, "build")
             if before and before["Id"] != made.get("Id"):
                 image_build.forget(client, before["Id"], kept_images(params["config_dir"]))
-    return images
+    return images, image_build.prune(client, list(images), params["keep"], kept_images(params["config_dir"]))
+
+
+def _to_build(builds: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
+    return {build["image"]: image_build.result_entry(build["image"], None, "build") for build in builds}
 
 
 def kept_images(config_dir: str) -> set[str]:
@@ -228,13 +242,14 @@ def main() -> None:
             "builds": {"type": "list", "elements": "dict", "required": True, "options": build},
             "images": {"type": "list", "elements": "str"},
             "program": {"type": "str", "default": "langgraph"},
+            "keep": {"type": "int", "default": 5},
             "config_dir": {"type": "path", "default": "/etc/langgraph"},
         },
         supports_check_mode=True,
     )
     require(module, ("docker", docker_engine.DOCKER_IMPORT_ERROR))
     try:
-        images = build_all(module.params, check_mode=module.check_mode)
+        images, pruned = build_all(module.params, check_mode=module.check_mode)
         waits = any(
             images[build["image"]]["action"] == "build" and not build["path"] for build in module.params["builds"]
         )
@@ -248,7 +263,7 @@ def main() -> None:
     changed = any(image["action"] == "build" for image in images.values())
     # Nothing in it is secret. Masking would garble ids and names if a build argument is as short as "1".
     module.no_log_values = set()
-    module.exit_json(changed=changed, images=images, spool=spool, invocation={})
+    module.exit_json(changed=changed, images=images, pruned=pruned, spool=spool, invocation={})
 
 
 if __name__ == "__main__":

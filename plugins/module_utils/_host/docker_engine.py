@@ -47,14 +47,18 @@ def connect() -> Client:
 def image_ids(client: Client) -> dict[str, str]:
     """Map every reference that the host can run (NAME:TAG, NAME@DIGEST, the id itself) to the image id, in one call."""
     ids: dict[str, str] = {}
-    try:
-        images = client.images()
-    except (docker.errors.DockerException, OSError) as error:
-        raise EngineError(f"the Docker engine cannot list its images: {error}") from error
-    for image in images:
+    for image in images(client):
         for reference in (*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ()), image["Id"]):
             ids[reference] = image["Id"]
     return ids
+
+
+def images(client: Client) -> list[dict[str, t.Any]]:
+    """Return the images as the engine lists them, with ``Id``, ``RepoTags``, ``Labels`` and ``Created``. Raises EngineError."""
+    try:
+        return list(client.images())
+    except (docker.errors.DockerException, OSError) as error:
+        raise EngineError(f"the Docker engine cannot list its images: {error}") from error
 
 
 def network(client: Client, name: str) -> tuple[str, set[str]]:

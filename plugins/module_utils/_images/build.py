@@ -21,7 +21,10 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import (
+    normal_reference,
+    repository_of,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
@@ -304,6 +307,37 @@ def forget(client: docker_engine.Client, image_id: str, kept: t.Collection[str])
     """Remove the previous image of a name, unless it has another name or is in ``kept`` because a revision needs it."""
     if image_id not in kept:
         docker_engine.remove_image(client, image_id)
+
+
+def prune(
+    client: docker_engine.Client, built_now: t.Collection[str], keep: int, needed: t.Collection[str]
+) -> list[str]:
+    """Remove earlier builds of the same repositories; return their names. Images in ``needed`` and in containers stay."""
+    candidates = outdated(docker_engine.images(client), built_now, keep, needed)
+    return [name for name in candidates if docker_engine.remove_image(client, name)]
+
+
+def outdated(
+    images: t.Iterable[t.Mapping[str, t.Any]], built_now: t.Collection[str], keep: int, needed: t.Collection[str]
+) -> list[str]:
+    """Return the names of the images to remove, so that each repository in ``built_now`` keeps its ``keep`` newest builds.
+
+    ``images`` are those of the engine. Only images of this module count, and none to which somebody has added another name.
+    """
+    current = [normal_reference(name) for name in built_now]
+    earlier: dict[str, list[tuple[int, str]]] = {repository_of(name): [] for name in current}
+    for image in images:
+        names = list(image.get("RepoTags") or [])
+        if SOURCE_LABEL not in (image.get("Labels") or {}) or len(names) != 1 or image["Id"] in needed:
+            continue
+        name = normal_reference(names[0])
+        if repository_of(name) in earlier and name not in current:
+            earlier[repository_of(name)].append((int(image["Created"]), names[0]))
+    found = []
+    for repository, builds in earlier.items():
+        kept = max(0, keep - sum(repository_of(name) == repository for name in current))
+        found += [name for _created, name in sorted(builds, reverse=True)[kept:]]
+    return found
 
 
 def result_entry(image: str, found: t.Mapping[str, t.Any] | None, action: str) -> dict[str, t.Any]:

@@ -27,7 +27,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._images.build i
     BuildError,
     built,
     make,
+    outdated,
     program,
+    prune,
     source_directories,
     validate,
 )
@@ -712,7 +714,7 @@ def test_short_values_of_build_arguments_do_not_garble_what_it_returns(tmp_path:
         "from ansible_collections.selfhost.langgraph.plugins.modules import image_build\n"
         "basic._ANSIBLE_ARGS = sys.argv[1].encode()\n"
         "basic._ANSIBLE_PROFILE = 'legacy'\n"
-        "image_build.build_all = lambda _params, check_mode: json.loads(sys.argv[2])\n"
+        "image_build.build_all = lambda _params, check_mode: (json.loads(sys.argv[2]), [])\n"
         "image_build.main()\n"
     )
     command = [sys.executable, "-c", code, json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), json.dumps(answer)]
@@ -726,3 +728,50 @@ def test_short_values_of_build_arguments_do_not_garble_what_it_returns(tmp_path:
     found = json.loads(done.stdout)
     assert found["images"] == answer, done.stderr
     assert "1.4" not in json.dumps(found.get("invocation", {}))
+
+
+def listed(name: str, created: int, **more: t.Any) -> dict[str, t.Any]:
+    """Return an image as the engine lists it; Docker Hub's name in front is left out there."""
+    image: dict[str, t.Any] = {
+        "Id": f"sha256:{name}",
+        "RepoTags": [name],
+        "Labels": {SOURCE_LABEL: "x"},
+        "Created": created,
+    }
+    return {**image, **more}
+
+
+def test_earlier_builds_that_are_pruned() -> None:
+    images = [
+        listed("bot:1", 1),
+        listed("bot:3", 3),
+        listed("bot:2", 2),
+        listed("bot:4", 4),
+        # Those of other repositories, of somebody else, with another name, without one, and what a kept revision needs.
+        listed("other:1", 0),
+        listed("r.example.com/bot:1", 0),
+        listed("bot:by-hand", 0, Labels=None),
+        listed("bot:0", 0, RepoTags=["bot:0", "bot:stable"]),
+        listed("bot:none", 0, RepoTags=None),
+        listed("bot:needed", 0),
+    ]
+    needed = ["sha256:bot:needed"]
+    assert outdated(images, ["docker.io/library/bot:4"], 2, needed) == ["bot:2", "bot:1"]
+    assert outdated(images, ["bot:4"], 4, needed) == []
+    assert outdated(images, ["bot:4", "bot:3"], 3, needed) == ["bot:1"]
+    assert outdated(images, ["bot:4"], 0, needed) == ["bot:3", "bot:2", "bot:1"]
+    assert outdated(images, ["r.example.com/bot:2", "new:1"], 1, needed) == ["r.example.com/bot:1"]
+
+
+def test_pruned_is_what_the_engine_has_removed() -> None:
+    client = Client()
+    client.images = lambda **_how: [listed("bot:1", 1), listed("bot:2", 2)]  # type: ignore[method-assign]
+    removed: list[str] = []
+
+    def remove_image(name: str) -> None:
+        if name == "bot:1":
+            raise docker_engine.docker.errors.APIError("a container uses it")
+        removed.append(name)
+
+    client.remove_image = remove_image  # type: ignore[attr-defined]
+    assert prune(t.cast("t.Any", client), ["bot:3"], 1, []) == removed == ["bot:2"]
