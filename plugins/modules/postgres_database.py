@@ -72,6 +72,12 @@ options:
             alternate, and the role itself is closed. If none has this password, a login that no revision uses gets it, and
             RV(databases.login) is the one to log in as. The previous password stays valid until O(databases[].retire).
         type: str
+      manage_login:
+        description:
+          - Whether its logins and its database are created and changed. V(false) is for a deployment that does not run; then only
+            what is recorded of it changes.
+        type: bool
+        default: true
       logins_in_use:
         description:
           - Roles that revisions of the deployment log in as, on all hosts. Only a login that is not in this list gets a new
@@ -274,6 +280,7 @@ def main() -> None:
         "redis_server": {"type": "str"},
         "redis_address": {"type": "str"},
         "logins_in_use": {"type": "list", "elements": "str"},
+        "manage_login": {"type": "bool", "default": True},
         "retire": {"type": "bool", "default": False},
         "aes_keys": {"type": "list", "elements": "str", "no_log": False},
         "accept_new_aes_key": {"type": "bool", "default": False, "no_log": False},

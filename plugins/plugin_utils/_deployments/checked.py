@@ -45,6 +45,7 @@ class PostgresClaim(PostgresDatabase):
     """The same with what the containers of all hosts use, and the claim in Redis that Postgres records."""
 
     lower_connection_limit: bool
+    manage_login: bool
     logins_in_use: list[str] | None
     retire: bool
     redis_db: int | None

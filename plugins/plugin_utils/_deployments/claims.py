@@ -75,6 +75,7 @@ def _postgres(deployment: CheckedDeployment, use: rotation.Use, redis: Facts) ->
         # An entry of a stopped deployment may consist of its name only.
         "password": None if stopped else deployment["postgres"]["password"],
         "aes_keys": (keys or None) if stopped else keys,
+        "manage_login": not stopped,
         "lower_connection_limit": rotation.fits_limit(deployment, use),
         "logins_in_use": logins,
         "retire": logins is not None,

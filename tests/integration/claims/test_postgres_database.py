@@ -675,3 +675,15 @@ def test_a_search_path_that_somebody_chose_stays(postgres_server: PostgresServer
     postgres_server.query("ALTER DATABASE a SET search_path = mine, public")
     assert not claim(postgres_server, entries("a", extensions=["ltree"])).get("failed")
     assert postgres_server.query("SHOW search_path", database="a") == [("mine, public",)]
+
+
+def test_the_claim_of_a_stopped_deployment_follows_the_owner(postgres_server: PostgresServer) -> None:
+    """Otherwise a changed secret key would lock its inventory out of it. Its logins and its database stay as they are."""
+    claim(postgres_server, entries("a"), owner="old")
+    stopped = [{"name": "a", "manage_login": False, "connection_limit": 7}]
+    for check in (True, False):
+        done = claim(postgres_server, stopped, check, owner="new", previous_owners=["old"])
+        assert [action["action"] for action in done["actions"]] == ["remember"]
+    assert not claim(postgres_server, stopped, owner="new")["changed"]
+    assert claim(postgres_server, stopped, owner="old").get("failed")
+    assert claim(postgres_server, entries("a"), owner="new")["actions"] == []

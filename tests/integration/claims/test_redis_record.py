@@ -180,3 +180,16 @@ def test_release_goes_through_many_keys_in_steps(redis_server: RedisServer) -> N
     result = claim(redis_server, [*absent("a", confirm="a"), *absent("b", confirm="b")])
     assert {name: item["lost"]["keys"] for name, item in result["databases"].items()} == {"a": 30_000, "b": 30_000}
     assert redis_server.admin(1).dbsize() == redis_server.admin(2).dbsize() == 0
+
+
+def test_the_claim_of_a_stopped_deployment_follows_the_owner(redis_server: RedisServer) -> None:
+    """Otherwise a changed secret key would lock its inventory out of it. Its user stays as it is."""
+    claim(redis_server, entries("a", key_patterns=["x:*"]), owner=THEIRS)
+    before = redis_server.admin().acl_list()
+    stopped = [{"name": "a", "manage_user": False}]
+    for check in (True, False):
+        done = claim(redis_server, stopped, check, owner=OURS, previous_owners=[THEIRS])
+        assert done["actions"] == [{"action": "set_owner", "name": "a", "redis_db": 1}]
+    assert (redis_server.record()["a"], redis_server.admin().acl_list()) == (f"1 {OURS}", before)
+    assert not claim(redis_server, stopped, owner=OURS)["changed"]
+    refused(claim(redis_server, stopped, owner=THEIRS), "name", "belongs to another inventory")

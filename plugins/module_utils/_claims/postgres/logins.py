@@ -76,6 +76,11 @@ def logins_of(name: str) -> tuple[str, str, str]:
     return (identifier(name), *acting_logins(name))
 
 
+def has_login(entry: Entry) -> bool:
+    """Return whether the logins and the database of a deployment are to be changed; while it is stopped, only its claim is."""
+    return bool(entry.get("manage_login", True))
+
+
 def is_open(role: str, state: ServerState) -> bool:
     """Return whether a login as that role is possible; only a superuser sees whether it has a password."""
     found = state.roles.get(role)

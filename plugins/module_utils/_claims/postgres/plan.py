@@ -18,6 +18,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
     Named,
     choose,
     compare_passwords,
+    has_login,
     is_open,
     logins_of,
 )
@@ -113,6 +114,10 @@ def _need(entry: Entry, state: ServerState, fitting: Fitting, owner: str | None)
     target, *acting = names = logins_of(entry["name"])
     need = Need(entry["name"], entry, choose(entry, state, fitting) or Logins(target))
     role, database = state.roles.get(target), state.databases.get(target)
+    if not has_login(entry):
+        if role is not None and database is not None:
+            _plan_claim_comment(need, role, database, state, owner)
+        return need
     if role is None:
         need.create_role = True
     else:
@@ -187,7 +192,8 @@ def _plan_claim_comment(
         (role.claim_comment if role else None) or (database.claim_comment if database and role is None else None) or {}
     )
     had = {} if database is None else dict(old.get("extensions") or {})
-    need.extensions = [name for name in need.entry.get("extensions") or () if name not in had]
+    wanted = (need.entry.get("extensions") or ()) if has_login(need.entry) else ()
+    need.extensions = [name for name in wanted if name not in had]
     claim_comment = {**old, "deployment": need.name}
     options = {"redis_db": "redis_number", "redis_server": "redis_server", "redis_address": "redis_address"}
     for option, key in options.items():

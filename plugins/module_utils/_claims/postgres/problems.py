@@ -12,7 +12,11 @@ import re
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import Owner
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import Entry, logins_of
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.logins import (
+    Entry,
+    has_login,
+    logins_of,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import (
     Database,
     Role,
@@ -55,7 +59,7 @@ def state_problems(entries: t.Sequence[Entry], state: ServerState, owner: Owner)
         yield from _redis_db_problems(entry, state, claims_by_db)
         yield from _aes_key_problems(entry, state, owner)
         for extension in entry.get("extensions") or ():
-            if extension not in state.extensions:
+            if extension not in state.extensions and has_login(entry):
                 yield Problem(
                     entry["name"],
                     "extensions",
@@ -81,7 +85,7 @@ def ownership_problems(entry: Entry, state: ServerState, owner: Owner) -> t.Iter
     else:
         found = (remembered(name, state) or {}).get("owner")
         yield from filter(None, [owner.problem(name, f"Postgres database '{target}'", found)])
-    if role is None and not entry.get("password") and entry.get("state", "present") == "present":
+    if role is None and not entry.get("password") and entry.get("state", "present") == "present" and has_login(entry):
         yield Problem(name, "password", "a new role needs a password", "set one")
 
 

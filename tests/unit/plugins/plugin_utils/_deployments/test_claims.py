@@ -100,9 +100,10 @@ def test_a_stopped_deployment_is_claimed_if_it_has_a_claim() -> None:
     assert [item["name"] for item in claimed(deployments=stopped)["redis"]] == [LIST[0]["name"]]
     recorded = [{"name": "idle", "redis_db": 7}, {"name": "of-another-list"}]
     found = claims(stopped, [{"inventory_hostname": "app1"}], "checked", "app1", {}, REDIS, recorded=recorded)
-    (redis, running), (postgres, _other) = found["redis"], found["postgres"]
+    (redis, running), (postgres, other) = found["redis"], found["postgres"]
     assert (redis["name"], redis["manage_user"], running["manage_user"]) == ("idle", False, True)
     assert (postgres["name"], postgres["password"], postgres["aes_keys"]) == ("idle", None, None)
+    assert (postgres["manage_login"], other["manage_login"]) == (False, True)
     given = check_deployments([{"name": "idle", "state": "stopped", "langgraph_aes_key": "a" * 32}], context)[0]
     (entry,) = claims(given, [], "checked", "app1", {}, REDIS, recorded=recorded)["postgres"]
     assert entry["aes_keys"]

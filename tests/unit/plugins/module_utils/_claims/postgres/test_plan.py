@@ -324,12 +324,24 @@ def test_an_aes_key_of_a_lost_secret_key_cannot_be_compared() -> None:
     assert not list(state_problems([entry], state, Owner(OURS, take_over=True)))
     (need,) = plan_of([entry], state).needs
     assert (need.claim_comment or {}).get("aes") == "two"
-    # Of a stopped deployment the key may be unknown; a fingerprint of another owner would never match again.
-    unknown = {**entry, "password": None, "aes_keys": None}
-    (need,) = make_plan([unknown], state, owner=OURS).needs
-    assert need.claim_comment == {"deployment": "a", "owner": OURS}
-    (need,) = make_plan([unknown], state, owner=THEIRS).needs
-    assert need.claim_comment is None
+
+
+def test_of_a_stopped_deployment_only_the_record_changes() -> None:
+    """Its entry may consist of its name only. A fingerprint of a key under another owner would never match again."""
+    claim_comment = encode_claim_comment({"deployment": "a", "owner": THEIRS, "aes": "one"})
+    role = Role("a", False, *[False] * 5, 36, False, None, claim_comment)
+    state = state_of([role], [Database("a", "a", True, True, claim_comment)])
+    entry = {"name": "a", "manage_login": False, "connection_limit": 96, "extensions": ["none"], "redis_db": 3}
+    assert not list(state_problems([entry], state, Owner(OURS, (THEIRS,))))
+    (need,) = make_plan([entry], state, owner=OURS).needs
+    assert need.claim_comment == {"deployment": "a", "owner": OURS, "redis_number": 3}
+    assert [action["action"] for action in need.actions()] == ["remember"]
+    (need,) = make_plan([{**entry, "redis_db": None}], state, owner=THEIRS).needs
+    assert need.actions() == []
+    # What is lost is created again when it runs.
+    (need,) = make_plan([entry], state_of([], []), owner=OURS).needs
+    assert need.actions() == []
+    assert not list(state_problems([entry], state_of([], []), Owner(OURS)))
 
 
 # The role's limit, the wanted limit, whether it may be lowered -> whether it changes.
