@@ -131,7 +131,9 @@ def test_rotation_under_load(test_host, agent, roll, tmp_path):
             )
         )
         rotation.start()
-        assert test_host.wait_until(lambda: test_host.settings(NAME)["serving"] != before, 120)
+        switched = test_host.wait_until(lambda: test_host.settings(NAME)["serving"] != before or "play" in done, 120)
+        assert switched, "no switch after 120 s"
+        assert test_host.settings(NAME)["serving"] != before, done["play"].stdout
         # Somebody else has the old password, too, and is younger than the new revision.
         plant_session(test_host, old, "late")
         # The old revision drains; its pool must still be able to open connections with its own login.
