@@ -221,4 +221,7 @@ def test_another_secret_key(test_host, agent, roll):
     assert valid_credentials(test_host)[1] == 1
     # Restore the key of the other tests.
     back = {"langgraph_previous_secret_key": keys["langgraph_secret_key"]}
+    # In one run: the claims that it has adopted are revoked in the same run.
+    rotated = test_host.rotate(NAME, langgraph_deployments=agent(), **back)
+    assert rotated.returncode == 0, rotated.stdout
     assert test_host.play(langgraph_deployments=agent(), **back).returncode == 0
