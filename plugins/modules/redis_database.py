@@ -78,7 +78,8 @@ options:
         type: str
       manage_user:
         description:
-          - Whether its users are changed. V(false) is for a deployment that does not run. It then needs no password.
+          - Whether its users are changed. V(false) is for a deployment that does not run. It then needs no password, no database is
+            claimed or restored for it, and only the owner of its claim changes.
         type: bool
         default: true
       users_in_use:
@@ -220,7 +221,7 @@ databases:
   type: dict
   contains:
     redis_db:
-      description: Its Redis database number.
+      description: Its Redis database number; null if it has none and O(databases[].manage_user=false).
       type: int
     user:
       description: The Redis user to log in as; null with O(manage_users=false).

@@ -131,7 +131,9 @@ def test_rotation_under_load(test_host, agent, roll, tmp_path):
             )
         )
         rotation.start()
-        assert test_host.wait_until(lambda: test_host.settings(NAME)["serving"] != before, 120)
+        switched = test_host.wait_until(lambda: test_host.settings(NAME)["serving"] != before or "play" in done, 120)
+        assert switched, "no switch after 120 s"
+        assert test_host.settings(NAME)["serving"] != before, done["play"].stdout
         # Somebody else has the old password, too, and is younger than the new revision.
         plant_session(test_host, old, "late")
         # The old revision drains; its pool must still be able to open connections with its own login.
@@ -219,4 +221,7 @@ def test_another_secret_key(test_host, agent, roll):
     assert valid_credentials(test_host)[1] == 1
     # Restore the key of the other tests.
     back = {"langgraph_previous_secret_key": keys["langgraph_secret_key"]}
+    # In one run: the claims that it has adopted are revoked in the same run.
+    rotated = test_host.rotate(NAME, langgraph_deployments=agent(), **back)
+    assert rotated.returncode == 0, rotated.stdout
     assert test_host.play(langgraph_deployments=agent(), **back).returncode == 0

@@ -69,6 +69,7 @@ def _redis(deployment: CheckedDeployment, use: rotation.Use) -> RedisClaim:
 
 def _postgres(deployment: CheckedDeployment, use: rotation.Use, redis: Facts) -> PostgresClaim:
     logins = rotation.logins_in_use(deployment["name"], use)
+    number = (redis.get("databases") or {}).get(deployment["name"], {}).get("redis_db")
     stopped, keys = deployment["state"] == "stopped", deployment["postgres"]["aes_keys"]
     return {
         **deployment["postgres"],
@@ -79,7 +80,8 @@ def _postgres(deployment: CheckedDeployment, use: rotation.Use, redis: Facts) ->
         "lower_connection_limit": rotation.fits_limit(deployment, use),
         "logins_in_use": logins,
         "retire": logins is not None,
-        "redis_db": (redis.get("databases") or {}).get(deployment["name"], {}).get("redis_db"),
-        "redis_server": redis.get("server"),
-        "redis_address": redis.get("address"),
+        # If this Redis has no number of a stopped deployment, the record of the one that has its data stays.
+        "redis_db": number,
+        "redis_server": redis.get("server") if number is not None or not stopped else None,
+        "redis_address": redis.get("address") if number is not None or not stopped else None,
     }

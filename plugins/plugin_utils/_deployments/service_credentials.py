@@ -28,8 +28,8 @@ def credentials(deployment: t.Mapping[str, t.Any], redis: Service, postgres: Ser
     """
     name, database = deployment["name"], identifier(deployment["name"])
     claim, login = redis["databases"][name], postgres["databases"].get(name, {}).get("login") or database
-    user, password = name, deployment["redis_password"]
-    if claim.get("user", name) is None:
+    user, password = claim.get("user", name), deployment["redis_password"]
+    if user is None:
         # A managed Redis without ACL has only one login.
         user, password = _login(redis.get("admin_uri") or "")
     return {

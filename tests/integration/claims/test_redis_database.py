@@ -307,11 +307,15 @@ def test_a_user_with_two_passwords_of_an_earlier_version(redis_server: RedisServ
     assert claim(redis_server, [{**wanted, "users_in_use": ["a.b"]}])["databases"]["a"]["retired"] == ["a"]
 
 
-def test_a_second_user_of_somebody_else_is_refused(redis_server: RedisServer) -> None:
+def test_a_second_user_of_somebody_else_is_never_touched(redis_server: RedisServer) -> None:
+    """It prevents only a rotation, which needs a user of that name."""
     redis_server.admin().execute_command("ACL", "SETUSER", "a.b", "on", ">theirs", "~*", "+@all")
-    before = redis_server.admin().acl_list()
-    refused(claim(redis_server, entries("a")), "name", "ACL DELUSER a.b")
-    assert (redis_server.admin().acl_list(), redis_server.record()) == (before, {})
+    theirs = redis_server.admin().acl_getuser("a.b")
+    assert claim(redis_server, entries("a", retire=True))["databases"]["a"]["user"] == "a"
+    rotated = [{"name": "a", "password": "new-one", "users_in_use": ["a"], "retire": True}]
+    refused(claim(redis_server, rotated), "password", "'a.b' has rules that this collection did not write")
+    assert claim(redis_server, absent("a", confirm="a"))["databases"]["a"]["changed"]
+    assert (redis_server.admin().acl_getuser("a.b"), redis_server.record()) == (theirs, {})
 
 
 def test_the_clear_password_never_travels(redis_server: RedisServer) -> None:

@@ -193,3 +193,15 @@ def test_the_claim_of_a_stopped_deployment_follows_the_owner(redis_server: Redis
     assert (redis_server.record()["a"], redis_server.admin().acl_list()) == (f"1 {OURS}", before)
     assert not claim(redis_server, stopped, owner=OURS)["changed"]
     refused(claim(redis_server, stopped, owner=THEIRS), "name", "belongs to another inventory")
+
+
+def test_nothing_is_claimed_or_restored_for_a_stopped_deployment(redis_server: RedisServer) -> None:
+    """Another Redis, or one that has lost its data: its number stays reserved, and no number is used for it."""
+    old = claim(redis_server, entries("a", "b"), owner=OURS, address=HERE)
+    redis_server.restart(keep_data=False)
+    wanted = [{"name": "a", "manage_user": False}, *entries("b", "c")]
+    done = claim(redis_server, wanted, owner=OURS, address=HERE, known_claims=known(old, owner=OURS))
+    assert numbers(done) == {"a": None, "b": 2, "c": 3}
+    assert "a" not in redis_server.record()
+    elsewhere = [{**item, "redis_server": "another"} for item in known(old, owner=OURS)]
+    assert numbers(claim(redis_server, wanted, owner=OURS, known_claims=elsewhere)) == {"a": None, "b": 2, "c": 3}

@@ -199,15 +199,19 @@ def _plan_claim_comment(
     for option, key in options.items():
         if need.entry.get(option) is not None:
             claim_comment[key] = need.entry[option]
+    keys = need.entry.get("aes_keys")
+    if not has_login(need.entry) and old.get("aes") not in (keys or ()):
+        # Another key is refused only when the deployment runs.
+        keys = None
     if owner is not None:
-        if claim_comment.get("owner") not in (None, owner) and need.entry.get("aes_keys") is None:
+        if claim_comment.get("owner") not in (None, owner) and keys is None:
             # Its fingerprint was made with another secret key, so it could never match again.
             claim_comment.pop("aes", None)
         claim_comment["owner"] = owner
-    if need.entry.get("aes_keys") is not None:
+    if keys is not None:
         claim_comment.pop("aes", None)
-        if need.entry["aes_keys"]:
-            claim_comment["aes"] = need.entry["aes_keys"][0]
+        if keys:
+            claim_comment["aes"] = keys[0]
     extensions = {**had, **{name: state.extensions[name] for name in need.extensions}}
     claim_comment.pop("extensions", None)
     if extensions:

@@ -57,7 +57,8 @@ def state_problems(entries: t.Sequence[Entry], state: ServerState, owner: Owner)
     for entry in entries:
         yield from ownership_problems(entry, state, owner)
         yield from _redis_db_problems(entry, state, claims_by_db)
-        yield from _aes_key_problems(entry, state, owner)
+        if has_login(entry):
+            yield from _aes_key_problems(entry, state, owner)
         for extension in entry.get("extensions") or ():
             if extension not in state.extensions and has_login(entry):
                 yield Problem(

@@ -35,7 +35,7 @@ def inspect(server: Server, params: t.Mapping[str, t.Any], _check_mode: bool) ->
             "name": item["name"],
             "redis_db": int(item["db"]),
             "key_count": keys.get(int(item["db"]), 0),
-            "clients": None if clients is None else count(clients, item["name"], int(item["db"])),
+            "clients": None if clients is None else count(clients, users_of(item["name"]), int(item["db"])),
             "user": None if isinstance(users, Exception) else not set(users).isdisjoint(users_of(item["name"])),
             "owner": item.get("owner"),
         }

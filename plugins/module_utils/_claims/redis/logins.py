@@ -64,8 +64,13 @@ def own_users(entry: Entry, state: ServerState) -> list[str]:
     """Return the names of a deployment's users, without a second one that somebody else has made."""
     first, second = users_of(entry["name"])
     found = state.users.get(second)
-    theirs = found is not None and not is_ours(found, state.sets) and not _fits(entry, found)
-    return [first] if theirs else [first, second]
+    used = second in (entry.get("users_in_use") or ()) or _fits(entry, found)
+    return [first, second] if found is None or used or was_ours(found, state) else [first]
+
+
+def was_ours(user: t.Mapping[str, t.Any], state: ServerState) -> bool:
+    """Return whether a user of the second name is a deployment's, even if somebody has changed its rights since."""
+    return is_ours(user, state.sets) or "+select|" in str(user.get("commands"))
 
 
 def _fits(entry: Entry, user: t.Mapping[str, t.Any] | None) -> bool:

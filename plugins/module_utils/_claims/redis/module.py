@@ -93,6 +93,7 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
         users.apply(server, plan, state, with_users)
         for node, node_plan, node_state in others:
             users.apply(node, node_plan, node_state, with_users)
+        users.forget_resets(server, plan)
         released = _release.apply_release(server, releases, state, params, [other[0] for other in others])
         not_durable = not_durable or (released and _make_durable(server.home, state, True)) or None
     for _node, node_plan, _state in others:

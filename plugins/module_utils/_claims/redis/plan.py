@@ -113,7 +113,8 @@ def script_input(
     wanted = [
         {
             "name": entry["name"],
-            "db": entry.get("redis_db"),
+            "db": entry.get("redis_db") if has_user(entry) else None,
+            "idle": not has_user(entry),
             "foreign": _is_foreign(entry["name"], state),
             "leftover": any(state.users.get(user) is not None for user in own_users(entry, state)),
         }
@@ -166,7 +167,10 @@ def make_plan(
         fresh={item["name"]: item for item in answer["fresh"] or ()},
     )
     marked = {name[len(RESET) :] for name in state.fields if name.startswith(RESET)}
-    plan.reset = {entry["name"] for entry in entries} & {*answer.get("reset", resets_of(answer)), *marked}
+    plan.reset = {entry["name"] for entry in entries if has_user(entry)} & {
+        *answer.get("reset", resets_of(answer)),
+        *marked,
+    }
     adopted = {item["name"] for item in answer.get("adopted") or ()}
     if answer.get("marks"):
         plan.actions.append({"action": "mark_server"})

@@ -23,6 +23,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.a
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.apply import change_users
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.error_messages import script_problems
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import was_ours
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import patterns_of, record_input
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.scripts import RELEASE_SCRIPT
@@ -93,14 +94,15 @@ def plan_release(
     for entry in entries:
         name = entry["name"]
         db = found.get(name)
+        users = tuple(user for user, ours in _existing(name, state) if ours)
         releases.append(
             Release(
                 name=name,
                 confirmed=entry.get("confirm") is not None,
                 db=db,
                 keys=0,
-                clients=count(clients, name, db),
-                users=tuple(user for user, ours in _existing(name, state) if ours),
+                clients=count(clients, (name, *users), db),
+                users=users,
                 patterns=tuple(patterns_of(entry, state)),
             )
         )
@@ -149,7 +151,7 @@ def _count_shared(server: Server, releases: t.Iterable[Release], state: ServerSt
         clients = [client for node in nodes[1:] for client in connected(node)]
         for release in sharing:
             release.keys = cluster.sweep(nodes, release.patterns, delete=False)
-            release.clients += count(clients, release.name, None)
+            release.clients += count(clients, (release.name, *release.users), None)
 
 
 def _masters(server: Server, state: ServerState) -> list[Server]:
@@ -180,8 +182,11 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
 def _user_problems(releases: t.Iterable[Release], state: ServerState) -> t.Iterator[Problem]:
     """Find users that would remain; they could use a database that belongs to somebody else later."""
     for release in releases:
-        # A second user of somebody else has no right to the database.
-        others = [user for user, ours in _existing(release.name, state) if user == release.name and not ours]
+        others = [
+            user
+            for user, ours in _existing(release.name, state)
+            if not ours and (user == release.name or was_ours(state.users[user] or {}, state))
+        ]
         if release.confirmed and release.db is not None and others:
             yield Problem(
                 release.name,
@@ -199,9 +204,8 @@ def connected(server: Server) -> list[dict[str, str]]:
     return [dict(word.partition("=")[::2] for word in line.split()) for line in str(reply).splitlines()]
 
 
-def count(clients: t.Iterable[t.Mapping[str, str]], name: str, db: int | None) -> int:
-    """Count the clients that are connected as a user of a deployment or to its database."""
-    users = users_of(name)
+def count(clients: t.Iterable[t.Mapping[str, str]], users: t.Collection[str], db: int | None) -> int:
+    """Count the clients that are connected as one of these users or to a database."""
     return sum(client.get("user") in users or (bool(db) and client.get("db") == str(db)) for client in clients)
 
 
@@ -225,7 +229,7 @@ def apply_release(
     failpoint("release_users_off")
     clients = [client for node in everywhere for client in connected(node)]
     for release in going:
-        release.clients = count(clients, release.name, release.db)
+        release.clients = count(clients, (release.name, *release.users), release.db)
     late = list(_client_problems(going))
     if late:
         _switch_users(everywhere, users, "on")

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import User
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import Login
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Plan
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Plan, has_user
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 
 HIDDEN = "(hidden)"
@@ -23,8 +23,8 @@ def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.A
     touched = {action["name"] for action in plan.actions if "name" in action}
     databases = {
         entry["name"]: {
-            "redis_db": plan.dbs[entry["name"]],
-            "user": login.user if users else None,
+            "redis_db": plan.dbs.get(entry["name"]),
+            "user": login.user if users and has_user(entry) else None,
             "changed": entry["name"] in touched,
             "retiring": list(login.retiring),
             "retired": list(login.retire),

@@ -57,6 +57,7 @@ local function share_database()
     local name = wanted.name
     local current = claimed[name] or remembered[name]
     if is_of_other_inventory(name) then
+    elseif wanted.idle and not claimed[name] then
     elseif current and current ~= 0 then add_problem(name, 'range', current)
     elseif not current and wanted.foreign then add_problem(name, 'foreign')
     else
@@ -75,6 +76,9 @@ for _, wanted in ipairs(input.wanted) do
   local name, asked = wanted.name, non_null(wanted.db)
   local current = claimed[name] or remembered[name]
   if is_of_other_inventory(name) then
+  elseif wanted.idle then
+    -- Nothing is claimed or restored for what does not run.
+    if claimed[name] and not (remembered[name] and remembered[name] ~= claimed[name]) then assign(name, claimed[name]) end
   elseif claimed[name] and remembered[name] and claimed[name] ~= remembered[name] then
     add_problem(name, 'disagree', claimed[name], remembered[name])
   elseif current and asked and asked ~= current then

@@ -73,6 +73,10 @@ def apply(server: Server, plan: Plan, state: ServerState, entries: t.Sequence[En
             changed = [*(user.name for user, _what in plan.users), *plan.deleted]
             change_users(server, state, [_undo(name, state) for name in changed], plan.save)
             raise_for_problems(problems)
+
+
+def forget_resets(server: Server, plan: Plan) -> None:
+    """Remove the marks of users that existed before the claim, once they have been replaced on all nodes."""
     if plan.reset:
         server.home.pipeline([("HDEL", CLAIMS_KEY, RESET + name) for name in sorted(plan.reset)])
 

@@ -104,6 +104,8 @@ def test_a_stopped_deployment_is_claimed_if_it_has_a_claim() -> None:
     assert (redis["name"], redis["manage_user"], running["manage_user"]) == ("idle", False, True)
     assert (postgres["name"], postgres["password"], postgres["aes_keys"]) == ("idle", None, None)
     assert (postgres["manage_login"], other["manage_login"]) == (False, True)
+    # Another Redis: the record of the one that has its data stays.
+    assert (postgres["redis_db"], postgres["redis_server"], postgres["redis_address"]) == (None, None, None)
     given = check_deployments([{"name": "idle", "state": "stopped", "langgraph_aes_key": "a" * 32}], context)[0]
     (entry,) = claims(given, [], "checked", "app1", {}, REDIS, recorded=recorded)["postgres"]
     assert entry["aes_keys"]

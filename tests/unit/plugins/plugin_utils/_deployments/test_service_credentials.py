@@ -30,6 +30,11 @@ def test_each_deployment_has_its_own_database_number_and_database() -> None:
     assert two["REDIS_URI"].endswith("/7")
 
 
+def test_the_user_is_the_one_that_redis_database_returned() -> None:
+    redis = {**REDIS, "databases": {"support-bot": {**NUMBERS["support-bot"], "user": "support-bot.b"}}}
+    assert credentials(BOT, redis, POSTGRES)["REDIS_URI"].startswith("redis://support-bot.b:")
+
+
 def test_the_login_is_the_one_that_postgres_database_returned() -> None:
     postgres = {**POSTGRES, "databases": {"support-bot": {"login": "support_bot.b"}}}
     uri = credentials(BOT, REDIS, postgres)["DATABASE_URI"]

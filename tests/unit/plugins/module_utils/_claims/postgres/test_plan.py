@@ -338,6 +338,15 @@ def test_of_a_stopped_deployment_only_the_record_changes() -> None:
     assert [action["action"] for action in need.actions()] == ["remember"]
     (need,) = make_plan([{**entry, "redis_db": None}], state, owner=THEIRS).needs
     assert need.actions() == []
+    # A key in its entry is recorded for the new owner if it is the one of before, and refused only when it runs.
+    (need,) = make_plan([{**entry, "aes_keys": ["new", "one"]}], state, owner=OURS).needs
+    assert (need.claim_comment or {})["aes"] == "new"
+    other = {**entry, "aes_keys": ["two"]}
+    assert not list(state_problems([other], state, Owner(OURS, (THEIRS,))))
+    (need,) = make_plan([other], state, owner=OURS).needs
+    assert "aes" not in (need.claim_comment or {})
+    (need,) = make_plan([{**other, "redis_db": None}], state, owner=THEIRS).needs
+    assert need.actions() == []
     # What is lost is created again when it runs.
     (need,) = make_plan([entry], state_of([], []), owner=OURS).needs
     assert need.actions() == []

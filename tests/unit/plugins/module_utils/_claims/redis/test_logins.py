@@ -127,6 +127,10 @@ def test_a_second_user_of_somebody_else_is_never_touched() -> None:
     (problem,) = login_problems([rotated], state(OLD, THEIRS))
     assert "the Redis user 'a.b' has rules that this collection did not write" in problem.finding
     assert "ACL DELUSER a.b" in problem.remedy
+    # Ours, although somebody has changed its rights: the one that revisions use, and one that may select a database.
+    assert choose(entry(users_in_use=["a.b"], retire=True), state(NEW, THEIRS)) == Login("a", retiring=("a.b",))
+    altered = user("old", commands="-@all +get +select|3")
+    assert choose(entry(users_in_use=["a"], retire=True), state(NEW, altered)) == Login("a", retire=("a.b",))
     # One with the wanted password is ours, although somebody has changed its rights.
     assert choose(entry(), state(None, user("new", commands="+@all"))) == Login("a.b")
 

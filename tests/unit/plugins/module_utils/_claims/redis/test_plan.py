@@ -192,9 +192,9 @@ def test_input_of_the_claims_script() -> None:
         "take_over": True,
         "held": [{"db": 3, "names": ["a"]}],
         "wanted": [
-            {"name": "a", "db": 3, "foreign": False, "leftover": True},
-            {"name": "b", "db": None, "foreign": True, "leftover": True},
-            {"name": "c", "db": None, "foreign": False, "leftover": False},
+            {"name": "a", "db": 3, "idle": False, "foreign": False, "leftover": True},
+            {"name": "b", "db": None, "idle": False, "foreign": True, "leftover": True},
+            {"name": "c", "db": None, "idle": False, "foreign": False, "leftover": False},
         ],
         "checked": [],
         "dry": True,

@@ -230,11 +230,11 @@ def test_a_confirmation_is_the_name() -> None:
 
 def test_clients_count_by_user_or_by_database() -> None:
     clients = [{"user": "a", "db": "5"}, {"user": "b", "db": "1"}, {"user": "a.b", "db": "1"}, {"user": "c", "db": "0"}]
-    assert count(clients, "a", 1) == 3
-    assert count(clients, "a", None) == 2
+    assert count(clients, ("a", "a.b"), 1) == 3
+    assert count(clients, ("a", "a.b"), None) == 2
     # Every connection starts in database 0.
-    assert count(clients, "a", 0) == 2
-    assert count([], "a", 1) == 0
+    assert count(clients, ("a", "a.b"), 0) == 2
+    assert count([], ("a",), 1) == 0
 
 
 def test_lines_of_clients() -> None:
@@ -413,3 +413,23 @@ def test_a_second_user_of_somebody_else_stays() -> None:
     users = {"a": user("a"), "a.b": THEIRS}
     (planned,) = plan_release(t.cast("t.Any", FakeRedis(record={"a": 1})), entries, state(**users), PARAMS)
     assert planned.users == ("a",)
+
+
+def test_an_altered_second_user_of_ours_would_remain() -> None:
+    entries = [{"name": "a", "state": "absent", "confirm": "a"}]
+    altered = {**THEIRS, "commands": "-@all +get +select|1"}
+    with pytest.raises(Refused, match="ACL DELUSER a.b"):
+        plan_release(
+            t.cast("t.Any", FakeRedis(record={"a": 1})), entries, state(**{"a": user("a"), "a.b": altered}), PARAMS
+        )
+
+
+def test_clients_of_a_second_user_of_somebody_else_do_not_count() -> None:
+    server = FakeRedis({1: []}, [[line("a.b")]], {"a": 1})
+    (planned,) = plan_release(
+        t.cast("t.Any", server),
+        [{"name": "a", "state": "absent", "confirm": "a"}],
+        state(**{"a": user("a"), "a.b": THEIRS}),
+        PARAMS,
+    )
+    assert planned.clients == 0
