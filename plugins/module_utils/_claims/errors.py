@@ -38,6 +38,31 @@ def confirm_problems(entries: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[P
             )
 
 
+def logins_in_use_problem(
+    name: str, logins: tuple[str, str], *, kinds: str, kind: str, reported: bool, alone: str
+) -> Problem:
+    """Return the problem of a new password for which neither of a deployment's two logins is free.
+
+    ``kinds`` and ``kind`` are what the service calls them, ``reported`` is whether all hosts have reported which they use, and
+    ``alone`` is what to do if the module is called directly.
+    """
+    first, second = logins
+    if not reported:
+        return Problem(
+            name,
+            "password",
+            f"neither of its {kinds} '{first}' and '{second}' has the wanted password, and not all hosts have reported which {kind} they use",
+            "run this again when all hosts respond, and remove hosts that no longer exist from the inventory; with the module"
+            f" alone, {alone}",
+        )
+    return Problem(
+        name,
+        "password",
+        f"neither of its {kinds} '{first}' and '{second}' has the wanted password, and both are in use",
+        "run this with the previous password once more, wait until the older of its revisions has ended, then change it",
+    )
+
+
 def raise_for_problems(problems: t.Iterable[Problem]) -> None:
     """Raise Refused if there is any problem."""
     found = list(problems)

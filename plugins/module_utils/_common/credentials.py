@@ -85,23 +85,6 @@ def _secret(uri: str | None) -> str:
     return urlsplit(uri or "").netloc.rpartition("@")[0]
 
 
-def carried(revisions: t.Iterable[t.Any], serving: int | None) -> list[dict[str, t.Any]]:
-    """Return the revisions that use a credential, with its Postgres role, its Redis user and the size of its pool.
-
-    These are the revisions that run or may start by themselves, such as the serving one even while it is down.
-    """
-    return [
-        {
-            "revision": revision.number,
-            "login": revision.login,
-            "user": revision.user,
-            "pool": (revision.environment or {}).get(POOL),
-        }
-        for revision in revisions
-        if revision.alive or revision.number == serving
-    ]
-
-
 def aes_fingerprint(key: str | None) -> str | None:
     """Return a fingerprint that is long enough to detect another AES key; None if there is no key."""
     if not key:

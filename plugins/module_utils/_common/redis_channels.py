@@ -104,13 +104,23 @@ def _refusal(here: Listener, pattern: str, there: Listener, other: str, options:
     )
 
 
+def _one_each(holders: t.Iterable[Listener]) -> list[Listener]:
+    """Return one listener for each of the first two names; a deployment has its name more than once while it rotates."""
+    first: dict[str, Listener] = {}
+    for holder in holders:
+        first.setdefault(holder.name, holder)
+        if len(first) == 2:
+            break
+    return list(first.values())
+
+
 class _Others:
     """The first owners of a pattern, by whether they share it."""
 
     def __init__(self, holders: t.Sequence[Listener]) -> None:
-        self._all = holders[:2]
-        self._sharing = [holder for holder in holders if holder.shared][:2]
-        self._strict = [holder for holder in holders if not holder.shared][:2]
+        self._all = _one_each(holders)
+        self._sharing = _one_each(holder for holder in holders if holder.shared)
+        self._strict = _one_each(holder for holder in holders if not holder.shared)
 
     def not_sharing_with(self, here: Listener) -> Listener | None:
         candidates = self._strict if here.shared else self._all

@@ -24,7 +24,7 @@ def users_of(name: str) -> tuple[str, str]:
 
 
 def deployment_of(user: str) -> str:
-    """Return the deployment whose user this is, provided that it is the user of a deployment."""
+    """Return the deployment to which one of its two users belongs; other names are returned without the suffix too."""
     return user[: -len(_SECOND)] if user.endswith(_SECOND) else user
 
 

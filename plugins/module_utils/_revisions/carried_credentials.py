@@ -24,17 +24,20 @@ def carried(found: t.Mapping[str, Deployment]) -> dict[str, t.Any]:
 
 
 def _entries(deployment: Deployment) -> t.Iterator[dict[str, t.Any]]:
+    """Yield the revisions that run or may start by themselves, such as the serving one even while it is down."""
     serving, current = deployment.serving, deployment.credentials
-    for entry in _credentials.carried(deployment.revisions, serving.number if serving else None):
-        login, user = entry["login"] or None, entry["user"]
-        if user is None and login:
+    for revision in deployment.revisions:
+        if not (revision.alive or revision == serving):
+            continue
+        login, user = revision.login or None, revision.user or None
+        if revision.user is None and login:
             # Earlier versions recorded the role only; the user always had the deployment's name.
             user = deployment.name
         yield {
-            "revision": entry["revision"],
+            "revision": revision.number,
             "logins": _distinct(login, _credentials.login(current) if current else login),
-            "users": _distinct(user or None, _credentials.user(current) if current else user or None),
-            "pool": entry["pool"],
+            "users": _distinct(user, _credentials.user(current) if current else user),
+            "pool": (revision.environment or {}).get(_credentials.POOL),
         }
 
 

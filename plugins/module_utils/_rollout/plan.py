@@ -127,13 +127,12 @@ def _stop(found: Deployment) -> Step:
 def _resume(wanted: Wanted, content: Content, found: Deployment) -> Step:
     """Start a stopped deployment: with the revision that served last if it is the wanted one. It gets the current credentials."""
     last = found.last
-    same = last is not None and last.intact and last.content is not None and last.content.apart == content.apart
+    old = last.content if last is not None and last.intact else None
+    same = old is not None and old.apart == content.apart
     if last is not None and same and not _runs_with_others(last, wanted):
         leftovers = _leftovers(found, last.number)
         return Step(wanted.name, "start", ("was stopped",), last.number, write=True, enable=True, leftovers=leftovers)
-    different = (
-        ["credentials"] if same else content_differences(last.content if last and last.intact else None, content)
-    )
+    different = ["credentials"] if same else content_differences(old, content)
     return _new(wanted, "create", ("was stopped", *different), content, found)
 
 

@@ -89,7 +89,7 @@ def retirable(
     ``postgres`` and ``redis`` are the ``databases`` that the claim modules returned.
     """
     found = [item for item in deployments if _is_open(item["name"], postgres, redis)]
-    return [item["name"] for item in found if not _blockers(item, use, postgres, redis)]
+    return [item["name"] for item in found if not _blockers(item["name"], use, postgres, redis)]
 
 
 def still_open(
@@ -103,7 +103,7 @@ def still_open(
     for deployment in deployments:
         if not _is_open(deployment["name"], postgres, redis):
             continue
-        blockers = _blockers(deployment, use, postgres, redis)
+        blockers = _blockers(deployment["name"], use, postgres, redis)
         until = f" until {_listed(blockers)}; the next run after that" if blockers else "; the next run"
         lines.append(f"{deployment['name']}: the previous password stays valid{until} revokes it")
     return lines
@@ -116,13 +116,12 @@ def _is_open(
 
 
 def _blockers(
-    deployment: CheckedDeployment,
+    name: str,
     use: Use,
     postgres: t.Mapping[str, t.Mapping[str, t.Any]],
     redis: t.Mapping[str, t.Mapping[str, t.Any]],
 ) -> list[str]:
     """Return the events that must happen before a previous password can be revoked, for users."""
-    name = deployment["name"]
     logins = postgres.get(name, {}).get("retiring") or ()
     users = redis.get(name, {}).get("retiring") or ()
     in_use = [

@@ -103,6 +103,7 @@ NOT_MESSAGES: dict[str, re.Pattern[str]] = {
     "module_utils/_claims/postgres/plan.py": re.compile("the comment of the database"),
     "module_utils/_haproxy/config.py": re.compile("Written by|http-request"),
     "module_utils/_claims/redis/acl.py": re.compile("asking bgrewriteaof|caching getname"),
+    "module_utils/_claims/redis/logins.py": re.compile("set users_in_use"),
     "module_utils/_claims/redis/durable.py": re.compile("no fsync in time"),
     "module_utils/_claims/redis/instance.py": re.compile("is claimed by"),
     "module_utils/_claims/redis/record.py": re.compile("local key"),

@@ -19,6 +19,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import logins_in_use_problem
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.scram import matches
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import NAME_LENGTH, identifier
@@ -130,20 +131,13 @@ def login_problems(entries: t.Sequence[Entry], state: ServerState, fitting: Fitt
 
 
 def _both_in_use(entry: Entry) -> Problem:
-    first, second = acting_logins(entry["name"])
-    if entry.get("logins_in_use") is None:
-        return Problem(
-            entry["name"],
-            "password",
-            f"neither of its logins '{first}' and '{second}' has the wanted password, and not all hosts have reported which login they use",
-            "run this again when all hosts respond, and remove hosts that no longer exist from the inventory; with the module"
-            " alone, set logins_in_use",
-        )
-    return Problem(
+    return logins_in_use_problem(
         entry["name"],
-        "password",
-        f"neither of its logins '{first}' and '{second}' has the wanted password, and both are in use",
-        "run this with the previous password once more, wait until the older of its revisions has ended, then change it",
+        acting_logins(entry["name"]),
+        kinds="logins",
+        kind="login",
+        reported=entry.get("logins_in_use") is not None,
+        alone="set logins_in_use",
     )
 
 

@@ -42,7 +42,7 @@ def single_db(server: Server, state: ServerState, allowed: bool) -> bool:
 def overlap_problems(
     entries: t.Sequence[Entry], users: t.Iterable[str], changed: t.Collection[str]
 ) -> t.Iterator[Problem]:
-    """Find deployments whose key patterns overlap with those of others, in the list or on the server.
+    """Report the key patterns that two deployments of the list share, or one of the list and a user of the server.
 
     ``changed`` are the users on the server that get the patterns of the list, or are deleted.
     """

@@ -13,14 +13,13 @@ from collections import Counter
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import NAMESPACE
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import keys as _keys
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import is_ours
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import made_users
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_globs import matcher
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.redis_rights import (
     key_patterns,
     user_of,
-    users_of,
 )
 
 Owned = t.Callable[[str], t.Optional[str]]  # noqa: UP045 - Python 3.8
@@ -34,7 +33,7 @@ def owner_of_key(names: t.Collection[str], state: ServerState) -> Owned:
     """
     users = dict(user_of(line) for line in state.rules or ())
     # A user of the second name may be somebody else's.
-    own = {name: [user for user in users_of(name) if user == name or _is_ours(user, state)] for name in names}
+    own = {name: {name, *made_users(name, state)} for name in names}
     mine = {
         name: matcher([pattern for user in own[name] for pattern in key_patterns(users.get(user, ()))])
         for name in names
@@ -57,11 +56,6 @@ def owner_of_key(names: t.Collection[str], state: ServerState) -> Owned:
         return next((name for name, matches in mine.items() if matches(key) and not others(key)), None)
 
     return owner
-
-
-def _is_ours(user: str, state: ServerState) -> bool:
-    found = state.users.get(user)
-    return found is not None and is_ours(found, state.sets)
 
 
 def sweep(server: Server, names: t.Collection[str], state: ServerState, delete: bool) -> Counter[str]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors import logins_in_use_problem
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import is_ours, password_hash
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem
@@ -28,6 +29,11 @@ class Login:
     user: str  # the user to log in as
     retire: tuple[str, ...] = ()  # users to delete now
     retiring: tuple[str, ...] = ()  # users with another password that stay for a while
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Return the users that get the wanted rights, or are deleted."""
+        return (self.user, *self.retire)
 
 
 def choose(entry: Entry, state: ServerState) -> Login | None:
@@ -54,10 +60,10 @@ def closing(entry: Entry, state: ServerState, login: str) -> Login:
     return Login(login, retire, tuple(user for user in others if user not in retire))
 
 
-def changed_users(entry: Entry, state: ServerState) -> list[str]:
-    """Return the users of a deployment that get the wanted rights, or are deleted."""
-    login = choose(entry, state)
-    return [] if login is None else [login.user, *login.retire]
+def changed_users(entries: t.Iterable[Entry], state: ServerState) -> set[str]:
+    """Return the users that get the wanted rights, or are deleted."""
+    logins = (choose(entry, state) for entry in entries)
+    return {user for login in logins if login is not None for user in login.changed}
 
 
 def own_users(entry: Entry, state: ServerState) -> list[str]:
@@ -66,6 +72,12 @@ def own_users(entry: Entry, state: ServerState) -> list[str]:
     found = state.users.get(second)
     used = second in (entry.get("users_in_use") or ()) or _fits(entry, found)
     return [first, second] if found is None or used or was_ours(found, state) else [first]
+
+
+def made_users(name: str, state: ServerState) -> dict[str, dict[str, t.Any]]:
+    """Return the users of a deployment on the server that this collection made, by name."""
+    found = {user: state.users.get(user) for user in users_of(name)}
+    return {user: rights for user, rights in found.items() if rights is not None and is_ours(rights, state.sets)}
 
 
 def was_ours(user: t.Mapping[str, t.Any], state: ServerState) -> bool:
@@ -110,19 +122,11 @@ def _foreign(name: str) -> Problem:
 
 
 def _both_in_use(entry: Entry) -> Problem:
-    first, second = users_of(entry["name"])
-    if entry.get("users_in_use") is None:
-        return Problem(
-            entry["name"],
-            "password",
-            f"neither of its Redis users '{first}' and '{second}' has the wanted password, and not all hosts have reported"
-            " which user they use",
-            "run this again when all hosts respond, and remove hosts that no longer exist from the inventory; with the module"
-            " alone, set users_in_use, or set retire: true to end their sessions",
-        )
-    return Problem(
+    return logins_in_use_problem(
         entry["name"],
-        "password",
-        f"neither of its Redis users '{first}' and '{second}' has the wanted password, and both are in use",
-        "run this with the previous password once more, wait until the older of its revisions has ended, then change it",
+        users_of(entry["name"]),
+        kinds="Redis users",
+        kind="user",
+        reported=entry.get("users_in_use") is not None,
+        alone="set users_in_use, or set retire: true to end their sessions",
     )

@@ -74,8 +74,7 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
     raise_for_problems(state_problems(params["databases"], state))
     shared = cluster.single_db(server, state, params["allow_shared_number"])
     if shared:
-        changed = {user for entry in entries for user in changed_users(entry, state)}
-        raise_for_problems(cluster.overlap_problems(entries, state.rules or (), changed))
+        raise_for_problems(cluster.overlap_problems(entries, state.rules or (), changed_users(entries, state)))
     with_users = [entry for entry in entries if manage_users and has_user(entry)]
     raise_for_problems(login_problems(with_users, state))
     sharing_channels = users.check_channels(with_users, state)
@@ -98,7 +97,7 @@ def ensure(server: Server, params: Params, check_mode: bool) -> dict[str, t.Any]
         not_durable = not_durable or (released and _make_durable(server.home, state, True)) or None
     for _node, node_plan, _state in others:
         plan.actions += [action for action in node_plan.actions if action not in plan.actions]
-    result = result_of(entries, plan, answer, manage_users)
+    result = result_of(entries, plan, answer)
     warnings = warnings_of(state, answer, manage_users) + cluster.warnings_of(shared)
     warnings += redis_channels.warnings_of(sharing_channels)
     warnings += durable.warnings_of(not_durable)

@@ -24,6 +24,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.l
     Login,
     choose,
     closing,
+    made_users,
     own_users,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import RESET
@@ -43,9 +44,13 @@ class Plan:
     users: list[tuple[User, list[str]]] = field(default_factory=list)
     actions: list[dict[str, t.Any]] = field(default_factory=list)
     save: bool = False
-    replaced: set[str] = field(default_factory=set)  # existing users that get another password: their sessions end
     logins: dict[str, Login] = field(default_factory=dict)  # by deployment
     reset: set[str] = field(default_factory=set)  # users that existed before the claim: their passwords are not ours
+
+    @property
+    def replaced(self) -> set[str]:
+        """Return the existing users that get another password: their sessions end."""
+        return {user.name for user, what in self.users if "password" in what}
 
     @property
     def deleted(self) -> list[str]:
@@ -203,8 +208,6 @@ def _plan_user(entry: Entry, plan: Plan, state: ServerState, chosen: str | None)
         plan.users.append((user, what))
         action = "create_user" if current is None else "change_user"
         plan.actions.append({"action": action, **common, "user": user.name, "what": what})
-    if "password" in what:
-        plan.replaced.add(user.name)
     plan.actions += [{"action": "delete_user", **common, "user": other} for other in login.retire]
 
 
@@ -241,7 +244,7 @@ def own_patterns(entry: Entry, option: str) -> list[str]:
 def patterns_of(entry: Entry, state: ServerState) -> list[str]:
     """Return the patterns of all keys that a deployment may have created: those in its entry, and those of its users."""
     named = entry.get("key_patterns")
-    users = [user for name in users_of(entry["name"]) if (user := state.users.get(name)) and is_ours(user, state.sets)]
+    users = made_users(entry["name"], state).values()
     existing = sorted({pattern for user in users for pattern in user_patterns(user.get("keys"), "~")})
     if named is None and entry.get("state") == "absent" and existing:
         return existing

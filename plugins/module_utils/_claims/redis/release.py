@@ -19,11 +19,10 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.errors 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.owner import owner_of
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import cluster, database_zero
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis import keys as _keys
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import is_ours
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.apply import change_users
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.connection import Server
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.error_messages import script_problems
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import was_ours
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import made_users, was_ours
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import patterns_of, record_input
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.record import CLAIMS_KEY
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.scripts import RELEASE_SCRIPT
@@ -93,32 +92,23 @@ def plan_release(
     releases = []
     for entry in entries:
         name = entry["name"]
-        db = found.get(name)
-        users = tuple(user for user, ours in _existing(name, state) if ours)
         releases.append(
             Release(
                 name=name,
                 confirmed=entry.get("confirm") is not None,
-                db=db,
+                db=found.get(name),
                 keys=0,
-                clients=count(clients, (name, *users), db),
-                users=users,
+                clients=0,
+                users=tuple(made_users(name, state)),
                 patterns=tuple(patterns_of(entry, state)),
             )
         )
+    _count_clients(releases, clients)
     _count_shared(server, releases, state)
     raise_for_problems(
         [*_client_problems(releases), *_user_problems(releases, state), *_count_own(server, releases, state)]
     )
     return releases
-
-
-def _existing(name: str, state: ServerState) -> t.Iterator[tuple[str, bool]]:
-    """Yield the users of a deployment that exist, and whether this collection made each."""
-    for user in users_of(name):
-        found = state.users.get(user)
-        if found is not None:
-            yield user, is_ours(found, state.sets)
 
 
 def _own_databases(releases: t.Iterable[Release]) -> dict[int, tuple[str, ...]]:
@@ -184,8 +174,9 @@ def _user_problems(releases: t.Iterable[Release], state: ServerState) -> t.Itera
     for release in releases:
         others = [
             user
-            for user, ours in _existing(release.name, state)
-            if not ours and (user == release.name or was_ours(state.users[user] or {}, state))
+            for user in users_of(release.name)
+            if user not in release.users and (found := state.users.get(user))
+            if user == release.name or was_ours(found, state)
         ]
         if release.confirmed and release.db is not None and others:
             yield Problem(
@@ -209,6 +200,11 @@ def count(clients: t.Iterable[t.Mapping[str, str]], users: t.Collection[str], db
     return sum(client.get("user") in users or (bool(db) and client.get("db") == str(db)) for client in clients)
 
 
+def _count_clients(releases: t.Iterable[Release], clients: t.Sequence[t.Mapping[str, str]]) -> None:
+    for release in releases:
+        release.clients = count(clients, (release.name, *release.users), release.db)
+
+
 def apply_release(
     server: Server,
     releases: t.Sequence[Release],
@@ -228,8 +224,7 @@ def apply_release(
     _switch_users(everywhere, users, "off")
     failpoint("release_users_off")
     clients = [client for node in everywhere for client in connected(node)]
-    for release in going:
-        release.clients = count(clients, (release.name, *release.users), release.db)
+    _count_clients(going, clients)
     late = list(_client_problems(going))
     if late:
         _switch_users(everywhere, users, "on")

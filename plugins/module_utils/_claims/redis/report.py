@@ -11,26 +11,25 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.acl import User
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.logins import Login
-from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Plan, has_user
+from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.plan import Plan
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.redis.state import Entry, ServerState
 
 HIDDEN = "(hidden)"
 
 
-def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.Any], users: bool) -> dict[str, t.Any]:
+def result_of(entries: t.Sequence[Entry], plan: Plan, answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the outcome, as described in the module's RETURN section."""
     touched = {action["name"] for action in plan.actions if "name" in action}
     databases = {
         entry["name"]: {
             "redis_db": plan.dbs.get(entry["name"]),
-            "user": login.user if users and has_user(entry) else None,
+            "user": login.user if login else None,
             "changed": entry["name"] in touched,
-            "retiring": list(login.retiring),
-            "retired": list(login.retire),
+            "retiring": list(login.retiring if login else ()),
+            "retired": list(login.retire if login else ()),
         }
         for entry in entries
-        for login in [plan.logins.get(entry["name"], Login(entry["name"]))]
+        for login in [plan.logins.get(entry["name"])]
     }
     return {
         "changed": bool(plan.actions),

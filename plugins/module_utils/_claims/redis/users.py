@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""The users of the deployments: check and set them, and delete those whose password is retired."""
+"""Check, set and delete the Redis users of deployments."""
 
 from __future__ import annotations
 
@@ -32,20 +32,19 @@ OPTIONS = ("channel_patterns", "shared_channels")
 
 
 def _channels(
-    entries: t.Sequence[Entry], rules: t.Iterable[str], state: ServerState
+    entries: t.Sequence[Entry], rules: t.Iterable[str], changed: t.Collection[str]
 ) -> tuple[list[Problem], list[str]]:
     # A user that keeps its rights for a while, until its revision has drained, still counts.
-    changed = [user for entry in entries for user in changed_users(entry, state)]
     own = [
         Listener(entry["name"], tuple(own_patterns(entry, "channel_patterns")), shares_channels(entry))
         for entry in entries
     ]
-    return channel_findings([*own, *listeners_of(rules, set(changed))], OPTIONS)
+    return channel_findings([*own, *listeners_of(rules, changed)], OPTIONS)
 
 
 def check_channels(entries: t.Sequence[Entry], state: ServerState) -> list[str]:
     """Refuse channels that overlap with those of others in the list or on the server; return the deployments that may."""
-    problems, together = _channels(entries, state.rules or (), state)
+    problems, together = _channels(entries, state.rules or (), changed_users(entries, state))
     raise_for_problems(problems)
     return together
 
@@ -67,11 +66,12 @@ def apply(server: Server, plan: Plan, state: ServerState, entries: t.Sequence[En
     commands += [("ACL", "SETUSER", user.name, *user.rules()) for user, _what in plan.users]
     if commands or plan.save:
         rules = change_users(server, state, commands, plan.save)
-        problems = [] if rules is None else _channels(entries, rules, state)[0]
+        changed = {user for login in plan.logins.values() for user in login.changed}
+        problems = [] if rules is None else _channels(entries, rules, changed)[0]
         if problems:
             # Another run created a user at the same time. It saw ours or we saw its; the later one yields.
-            changed = [*(user.name for user, _what in plan.users), *plan.deleted]
-            change_users(server, state, [_undo(name, state) for name in changed], plan.save)
+            names = [*(user.name for user, _what in plan.users), *plan.deleted]
+            change_users(server, state, [_undo(name, state) for name in names], plan.save)
             raise_for_problems(problems)
 
 

@@ -43,6 +43,9 @@ def lg(name: str, shared: bool = False, listed: bool = True, *patterns: str) -> 
         ([lg("a", True), lg("b", False, False)], ["a"], []),
         ([lg("a", True), lg("b", True, False)], [], ["a", "b"]),
         ([lg("a", False, False), lg("b", False, False)], [], []),
+        # The other user of a, which has its name, is not the only other one.
+        ([lg("a"), lg("a", False, False), lg("b", False, False)], ["a"], []),
+        ([lg("a", True), lg("a", True, False), lg("b", True, False)], [], ["a", "b"]),
         ([Listener("a", ("x:*",), False), Listener("b", ("*:events",), False)], ["a", "b"], []),
         ([Listener("a", ("x:*", "x:y"), False)], [], []),
     ],

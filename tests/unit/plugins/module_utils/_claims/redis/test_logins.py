@@ -154,6 +154,6 @@ def test_a_lost_user_that_revisions_use_is_created_again(
 
 def test_users_that_a_run_changes() -> None:
     draining = entry(users_in_use=["a.b", "a"], retire=True)
-    assert changed_users(draining, state(OLD, NEW)) == ["a.b"]
-    assert changed_users(entry(users_in_use=["a.b"], retire=True), state(OLD, NEW)) == ["a.b", "a"]
-    assert changed_users(draining, state(OLD, user("older"))) == []
+    assert changed_users([draining], state(OLD, NEW)) == {"a.b"}
+    assert changed_users([entry(users_in_use=["a.b"], retire=True)], state(OLD, NEW)) == {"a.b", "a"}
+    assert changed_users([draining], state(OLD, user("older"))) == set()

@@ -56,7 +56,7 @@ def test_result_of_a_plan() -> None:
         actions=[{"action": "mark_server"}, {"action": "claim", "name": "a", "redis_db": 1}],
         logins={"a": Login("a.b", retire=("a",)), "b": Login("b", retiring=("b.b",))},
     )
-    assert result_of([{"name": "a"}, {"name": "b"}], plan, answer(), True) == {
+    assert result_of([{"name": "a"}, {"name": "b"}], plan, answer()) == {
         "changed": True,
         "databases": {
             "a": {"redis_db": 1, "user": "a.b", "changed": True, "retiring": [], "retired": ["a"]},
@@ -68,7 +68,7 @@ def test_result_of_a_plan() -> None:
 
 
 def test_result_without_changes_and_without_users() -> None:
-    found = result_of([{"name": "a"}], Plan(dbs={"a": 1}, fresh={}), answer(), False)
+    found = result_of([{"name": "a"}], Plan(dbs={"a": 1}, fresh={}), answer())
     assert found["changed"] is False
     assert found["databases"]["a"]["user"] is None
     assert found["databases"]["a"]["changed"] is False

@@ -182,7 +182,7 @@ def test_a_user_that_nothing_uses_is_deleted_with_its_sessions() -> None:
 
 def test_a_user_that_gets_another_password_loses_its_sessions_in_the_same_step() -> None:
     server = FakeServer()
-    run(server, plan(A, replaced={"a"}))
+    run(server, Plan(dbs={"a": 1}, fresh={}, users=[(A, ["password"])]))
     (commands,) = [server.done[: len(server.atomic[0])]]
     assert commands[1:3] == [("ACL", "DELUSER", "a"), SET_A]
 
