@@ -109,10 +109,17 @@ options:
     default: langgraph
   keep:
     description:
-      - How many builds of each repository the build host keeps, C(NAME) of C(NAME:TAG). After a build, older images that this module
-        has built are removed, except those with another name, those in a container, and those that kept revisions need.
+      - How many builds of each repository the build host keeps, C(NAME) of C(NAME:TAG); at least 1. After a build, older ones are
+        removed, except those that O(builds) or O(keep_names) has, those in a container, and those that kept revisions need.
+      - Only images that this module has built count, and none that you have derived from one, renamed, or given another name.
+      - A user who may not read O(config_dir) cannot find out what revisions need, so nothing is removed.
     type: int
     default: 5
+  keep_names:
+    description: Names of images that stay, besides those of O(builds). The role C(langgraph) passes those of all its deployments.
+    type: list
+    elements: str
+    default: []
   config_dir:
     description: Directory of the deployments on the build host, if it has any. An image that they need is not removed.
     type: path
@@ -158,7 +165,7 @@ images:
       description: Architecture that it is built for.
       type: str
 pruned:
-  description: Names of the earlier builds that were removed.
+  description: Names of the earlier builds that were removed, in check mode of those that would be.
   returned: success, if the module ran on the build host
   type: list
   elements: str
@@ -193,30 +200,41 @@ def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> tuple[dict[
     images = {name: image_build.result_entry(name, image, "keep") for name, image in found.items() if image is not None}
     missing = [build for build in params["builds"] if build["image"] not in images]
     there = [build for build in missing if build["path"]]
-    if not there:
-        return images | _to_build(missing), []
-    cli = image_build.program(params["program"])
-    with image_build.source_directories(there) as directories:
-        bases = {build["image"]: image_build.validate(cli, build, directories[build["image"]]) for build in there}
-        if check_mode:
-            return images | _to_build(missing), []
-        for build in there:
-            name = build["image"]
-            before = docker_engine.inspect_image(client, name)
-            made = image_build.make(client, cli, build, directories[name], bases[name])
-            images[name] = image_build.result_entry(name, made, "build")
-            if before and before["Id"] != made.get("Id"):
-                image_build.forget(client, before["Id"], kept_images(params["config_dir"]))
-    return images, image_build.prune(client, list(images), params["keep"], kept_images(params["config_dir"]))
+    images |= {build["image"]: image_build.result_entry(build["image"], None, "build") for build in missing}
+    if there:
+        cli = image_build.program(params["program"])
+        with image_build.source_directories(there) as directories:
+            bases = {build["image"]: image_build.validate(cli, build, directories[build["image"]]) for build in there}
+            for build in there if not check_mode else ():
+                name = build["image"]
+                before = docker_engine.inspect_image(client, name)
+                made = image_build.make(client, cli, build, directories[name], bases[name])
+                images[name] = image_build.result_entry(name, made, "build")
+                needed = kept_images(params["config_dir"])
+                if before and before["Id"] != made.get("Id") and needed is not None:
+                    image_build.forget(client, before["Id"], needed)
+    # The first of two calls only finds out which directories the build host needs.
+    if not missing or not (there or check_mode):
+        return images, []
+    old = _outdated(client, params, list(images))
+    return images, old if check_mode else image_build.prune(client, old)
 
 
-def _to_build(builds: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
-    return {build["image"]: image_build.result_entry(build["image"], None, "build") for build in builds}
+def _outdated(client: docker_engine.Client, params: t.Mapping[str, t.Any], built_now: t.Collection[str]) -> list[str]:
+    needed = kept_images(params["config_dir"])
+    if needed is None:
+        return []
+    return image_build.outdated(
+        docker_engine.images(client), built_now, params["keep"], params["keep_names"], needed
+    )
 
 
-def kept_images(config_dir: str) -> set[str]:
-    """Return the ids of the images that kept revisions of the host's deployments need."""
-    deployments = store.read(config_dir, store.deployment_names(config_dir)).values()
+def kept_images(config_dir: str) -> set[str] | None:
+    """Return the ids of the images that kept revisions of the host's deployments need; None if the user may not read them."""
+    try:
+        deployments = store.read(config_dir, store.deployment_names(config_dir)).values()
+    except PermissionError:
+        return None
     return {item.content.image_id for deployment in deployments for item in deployment.revisions if item.content}
 
 
@@ -243,6 +261,7 @@ def main() -> None:
             "images": {"type": "list", "elements": "str"},
             "program": {"type": "str", "default": "langgraph"},
             "keep": {"type": "int", "default": 5},
+            "keep_names": {"type": "list", "elements": "str", "default": []},
             "config_dir": {"type": "path", "default": "/etc/langgraph"},
         },
         supports_check_mode=True,

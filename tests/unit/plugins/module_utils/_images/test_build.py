@@ -23,6 +23,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._host import sp
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import build as image_build
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images.build import (
     BASE_LABEL,
+    NAME_LABEL,
     SOURCE_LABEL,
     BuildError,
     built,
@@ -33,6 +34,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._images.build i
     source_directories,
     validate,
 )
+from ansible_collections.selfhost.langgraph.plugins.modules import image_build as module
 from ansible_collections.selfhost.langgraph.plugins.modules.image_build import kept_images
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import Host, bot
 
@@ -475,6 +477,7 @@ def test_an_image_gets_its_name_when_it_is_complete(tmp_path: Path, programs: t.
         "--network=none",
         f"--label={SOURCE_LABEL}={SOURCE}",
         f"--label={BASE_LABEL}=base:3 sha256:base",
+        f"--label={NAME_LABEL}=bot:1",
         "--build-arg=A",
     ]
     assert SECRET not in " ".join(command)
@@ -677,7 +680,7 @@ def test_images_that_kept_revisions_need_are_not_forgotten(host: Host) -> None:
     for image_id in ("sha256:1", "sha256:2", "sha256:3"):
         image_build.forget(None, image_id, kept_images(str(host.folder)))
     assert host.calls == [("rmi", "sha256:3")]
-    image_build.forget(None, "sha256:4", kept_images("/no/such/folder"))
+    image_build.forget(None, "sha256:4", kept_images("/no/such/folder") or ())
     assert host.calls[1:] == [("rmi", "sha256:4")]
 
 
@@ -735,7 +738,7 @@ def listed(name: str, created: int, **more: t.Any) -> dict[str, t.Any]:
     image: dict[str, t.Any] = {
         "Id": f"sha256:{name}",
         "RepoTags": [name],
-        "Labels": {SOURCE_LABEL: "x"},
+        "Labels": {NAME_LABEL: name},
         "Created": created,
     }
     return {**image, **more}
@@ -747,25 +750,28 @@ def test_earlier_builds_that_are_pruned() -> None:
         listed("bot:3", 3),
         listed("bot:2", 2),
         listed("bot:4", 4),
-        # Those of other repositories, of somebody else, with another name, without one, and what a kept revision needs.
+        # Those of other repositories, of somebody else, with another name, without one, renamed, derived from one, what the list has
+        # and what a kept revision needs.
         listed("other:1", 0),
         listed("r.example.com/bot:1", 0),
         listed("bot:by-hand", 0, Labels=None),
         listed("bot:0", 0, RepoTags=["bot:0", "bot:stable"]),
         listed("bot:none", 0, RepoTags=None),
+        listed("bot:renamed", 0, Labels={NAME_LABEL: "bot:5"}),
+        listed("bot:debug", 0, Labels={SOURCE_LABEL: "x", NAME_LABEL: "bot:1"}),
+        listed("bot:listed", 0),
         listed("bot:needed", 0),
     ]
-    needed = ["sha256:bot:needed"]
-    assert outdated(images, ["docker.io/library/bot:4"], 2, needed) == ["bot:2", "bot:1"]
-    assert outdated(images, ["bot:4"], 4, needed) == []
-    assert outdated(images, ["bot:4", "bot:3"], 3, needed) == ["bot:1"]
-    assert outdated(images, ["bot:4"], 0, needed) == ["bot:3", "bot:2", "bot:1"]
-    assert outdated(images, ["r.example.com/bot:2", "new:1"], 1, needed) == ["r.example.com/bot:1"]
+    stay = (["docker.io/bot:listed"], ["sha256:bot:needed"])
+    assert outdated(images, ["docker.io/library/bot:4"], 2, *stay) == ["bot:2", "bot:1"]
+    assert outdated(images, ["bot:4"], 4, *stay) == []
+    assert outdated(images, ["bot:4", "bot:3"], 3, *stay) == ["bot:1"]
+    assert outdated(images, ["bot:4"], 1, *stay) == ["bot:3", "bot:2", "bot:1"]
+    assert outdated(images, ["r.example.com/bot:2", "new:1"], 1, *stay) == ["r.example.com/bot:1"]
 
 
 def test_pruned_is_what_the_engine_has_removed() -> None:
     client = Client()
-    client.images = lambda **_how: [listed("bot:1", 1), listed("bot:2", 2)]  # type: ignore[method-assign]
     removed: list[str] = []
 
     def remove_image(name: str) -> None:
@@ -774,4 +780,18 @@ def test_pruned_is_what_the_engine_has_removed() -> None:
         removed.append(name)
 
     client.remove_image = remove_image  # type: ignore[attr-defined]
-    assert prune(t.cast("t.Any", client), ["bot:3"], 1, []) == removed == ["bot:2"]
+    assert prune(t.cast("t.Any", client), ["bot:1", "bot:2"]) == removed == ["bot:2"]
+
+
+def test_nothing_is_removed_if_the_user_may_not_read_what_revisions_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(_path: str) -> t.NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", unreadable)
+    assert kept_images("/etc/langgraph") is None
+    client = Client()
+    client.images = lambda **_how: [listed("bot:1", 1)]  # type: ignore[method-assign]
+    params = {"config_dir": "/etc/langgraph", "keep": 1, "keep_names": []}
+    assert module._outdated(t.cast("t.Any", client), params, ["bot:2"]) == []
+    monkeypatch.undo()
+    assert module._outdated(t.cast("t.Any", client), {**params, "config_dir": "/no/such"}, ["bot:2"]) == ["bot:1"]
