@@ -196,6 +196,7 @@ def _complete(values: dict[str, t.Any], context: CheckContext) -> CheckedDeploym
         "redis_key_prefix": values["redis_key_prefix"] or default_prefix(values["name"]),
         **{f"{purpose}_password": _password(values, purpose, context) for purpose in ("redis", "postgres")},
     }
+    environment = _variables(values)
     return {
         "name": values["name"],
         "state": values["state"],
@@ -203,8 +204,8 @@ def _complete(values: dict[str, t.Any], context: CheckContext) -> CheckedDeploym
         "build": values["build"],
         "database": identifier(values["name"]),
         "redis": _redis(values),
-        "postgres": _postgres(values, context),
-        "rollout": _rollout(values),
+        "postgres": _postgres(values, environment, context),
+        "rollout": _rollout(values, environment),
         "health": None if values["state"] == "stopped" else _health(values, context),
     }
 
@@ -225,7 +226,9 @@ def _redis(values: t.Mapping[str, t.Any]) -> RedisDatabase:
     }
 
 
-def _postgres(values: t.Mapping[str, t.Any], context: CheckContext) -> PostgresDatabase:
+def _postgres(
+    values: t.Mapping[str, t.Any], environment: t.Mapping[str, str], context: CheckContext
+) -> PostgresDatabase:
     name, keys = values["name"], (context.secret_key, context.previous_secret_key)
     size = pool_connections(values["langgraph_postgres_pool_max_size"])
     return {
@@ -237,12 +240,12 @@ def _postgres(values: t.Mapping[str, t.Any], context: CheckContext) -> PostgresD
             context.connections.get(name, 0),
         ),
         "extensions": list(values["extensions"]),
-        "aes_keys": aes_fingerprints(name, _variables(values).get("LANGGRAPH_AES_KEY"), keys),
+        "aes_keys": aes_fingerprints(name, environment.get("LANGGRAPH_AES_KEY"), keys),
         "accept_new_aes_key": values["accept_new_aes_key"],
     }
 
 
-def _rollout(values: t.Mapping[str, t.Any]) -> Rollout:
+def _rollout(values: t.Mapping[str, t.Any], environment: dict[str, str]) -> Rollout:
     return {
         "name": values["name"],
         "state": values["state"],
@@ -253,7 +256,7 @@ def _rollout(values: t.Mapping[str, t.Any]) -> Rollout:
         "prefix": values["mount_prefix"],
         "tls": values["tls"],
         "may_reach": sorted(set(values["may_reach"])),
-        "environment": _variables(values),
+        "environment": environment,
         "redis_password": values["redis_password"],
         "postgres_password": values["postgres_password"],
         "drain_seconds": values["bg_job_shutdown_grace_period_secs"],
