@@ -278,12 +278,12 @@ def aes_keys(found: t.Mapping[str, Deployment]) -> dict[str, str | None]:
 
 def deployments(config_dir: str, found: t.Mapping[str, Deployment]) -> list[dict[str, t.Any]]:
     """Describe the host's deployments, sorted by name."""
-    described = []
+    described, sessions = [], tcp_ports.session_counter()
     for name, deployment in found.items():
         numbers = [revision.number for revision in deployment.revisions]
         drains = store.read_drains(config_dir, name, numbers)
         if deployment.settings is not None or deployment.revisions:
-            described.append(status.describe(_with_dumps_that_are_there(deployment), drains, tcp_ports.sessions))
+            described.append(status.describe(_with_dumps_that_are_there(deployment), drains, sessions))
     return described
 
 
