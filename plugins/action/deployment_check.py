@@ -108,7 +108,7 @@ class ActionModule(ActionBase):
         if previous and (len(previous) < MINIMUM_KEY_LENGTH or previous == options["secret_key"]):
             raise AnsibleActionFail(
                 f"langgraph_previous_secret_key is shorter than {MINIMUM_KEY_LENGTH} characters, or the same as langgraph_secret_key; "
-                "set it to the previous key, or remove it if there was none"
+                "set it to the previous key, or remove it if the key has not changed"
             )
         if options["proxy"] != "none" and options["max_running_revisions"] < MINIMUM_RUNNING_REVISIONS:
             raise AnsibleActionFail(

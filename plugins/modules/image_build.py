@@ -224,9 +224,7 @@ def _outdated(client: docker_engine.Client, params: t.Mapping[str, t.Any], built
     needed = kept_images(params["config_dir"])
     if needed is None:
         return []
-    return image_build.outdated(
-        docker_engine.images(client), built_now, params["keep"], params["keep_names"], needed
-    )
+    return image_build.outdated(docker_engine.images(client), built_now, params["keep"], params["keep_names"], needed)
 
 
 def kept_images(config_dir: str) -> set[str] | None:

@@ -146,7 +146,10 @@ def _owners(inodes: set[str]) -> dict[str, str]:
             break
         found = _sockets_of(process) & inodes
         if found:
-            with contextlib.suppress(OSError), open(f"/proc/{process}/comm", encoding="utf-8", errors="replace") as file:
+            with (
+                contextlib.suppress(OSError),
+                open(f"/proc/{process}/comm", encoding="utf-8", errors="replace") as file,
+            ):
                 owners = {**dict.fromkeys(found, file.read().strip()), **owners}
     return owners
 

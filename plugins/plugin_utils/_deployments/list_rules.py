@@ -124,7 +124,9 @@ def _port_twice(present: t.Sequence[Values], context: CheckContext) -> t.Iterato
             yield Problem(label, "port", finding, "change the port, hostname or mount_prefix of one of them")
         elif _listener(values, context) != _listener(other, context):
             finding = f"port {port} has a different bind_address or tls for '{other['_label']}'"
-            yield Problem(label, "port", finding, "deployments on one port must share both")
+            yield Problem(
+                label, "port", finding, "give both the same bind_address and tls, or one of them another port"
+            )
         taken.setdefault(place, label)
 
 

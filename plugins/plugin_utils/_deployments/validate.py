@@ -91,7 +91,7 @@ def _own_address_problems(context: CheckContext) -> t.Iterator[Problem]:
 
 def _check_one(entry: t.Any, position: int, context: CheckContext) -> tuple[dict[str, t.Any] | None, list[Problem]]:
     if not isinstance(entry, t.Mapping):
-        remedy = "write a mapping with at least name, image and port"
+        remedy = "write '- name: ...' with image and port below it, and check colons and indentation"
         return None, [Problem(f"entry {position}", "-", "is not a mapping", remedy)]
     label = _label(entry.get("name"), position)
     if entry.get("state") == "absent":

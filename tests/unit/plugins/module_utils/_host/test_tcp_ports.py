@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -104,7 +105,9 @@ def test_only_sessions_with_a_container(address: str) -> None:
     """Every container has the same port; the address identifies the container of a session."""
     remote = REMOTES[address][0]
     line = f"   0: {'0' * len(remote)}:C350 {remote}:1F40 01 00000000:00000000 00:00000000 00000000 999 0 900001 1"
-    assert count_sessions(parse_remotes(f"{HEAD}\n{line}\n"), "10.1.2.3", 8000) == int(address in ("10.1.2.3", "::ffff:10.1.2.3"))
+    assert count_sessions(parse_remotes(f"{HEAD}\n{line}\n"), "10.1.2.3", 8000) == int(
+        address in ("10.1.2.3", "::ffff:10.1.2.3")
+    )
 
 
 @pytest.mark.parametrize("table", ["", HEAD, f"{HEAD}\n   0: 0100007F:C350 0100007F:7530 01\n"])
@@ -132,10 +135,13 @@ def test_sessions_of_this_very_process(family: socket.AddressFamily, address: st
 
 def test_a_program_that_shares_a_socket_and_one_that_ends() -> None:
     """The first of them is named; a process that ends while it is read is left out."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with subprocess.Popen(["sleep", "60"], pass_fds=[server.fileno()]) as child:
-            assert listening()[server.getsockname()[1]] in ("sleep", open(f"/proc/{os.getpid()}/comm").read().strip())
-            child.kill()
+    own = Path(f"/proc/{os.getpid()}/comm").read_text().strip()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        subprocess.Popen(["sleep", "60"], pass_fds=[server.fileno()]) as child,
+    ):
+        assert listening()[server.getsockname()[1]] in ("sleep", own)
+        child.kill()
     assert tcp_ports._sockets_of("0") == set()
 
 

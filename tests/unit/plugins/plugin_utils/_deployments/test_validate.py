@@ -339,12 +339,20 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
     "null in the list": (
         (None, BOT),
         {},
-        line("-", "is not a mapping; write a mapping with at least name, image and port", "entry 1"),
+        line(
+            "-",
+            "is not a mapping; write '- name: ...' with image and port below it, and check colons and indentation",
+            "entry 1",
+        ),
     ),
     "text in the list": (
         (BOT, "LANGSMITH_API_KEY=lsv2"),
         {},
-        line("-", "is not a mapping; write a mapping with at least name, image and port", "entry 2"),
+        line(
+            "-",
+            "is not a mapping; write '- name: ...' with image and port below it, and check colons and indentation",
+            "entry 2",
+        ),
     ),
     "duplicate name": (
         (BOT, {**OTHER, "name": "support-bot"}),
@@ -403,7 +411,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 has a different bind_address or tls for 'support-bot'; deployments on one port must share both",
+            "port 8123 has a different bind_address or tls for 'support-bot'; give both the same bind_address and tls, or one of them another port",
             "research",
         ),
     ),
@@ -412,7 +420,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 has a different bind_address or tls for 'support-bot'; deployments on one port must share both",
+            "port 8123 has a different bind_address or tls for 'support-bot'; give both the same bind_address and tls, or one of them another port",
             "research",
         ),
     ),
