@@ -234,7 +234,7 @@ refused_by:
   type: list
   elements: str
 listening:
-  description: TCP ports in use, each with the name of the program that listens there.
+  description: TCP ports in use, each with the name of the program that listens there, or of the container that publishes it.
   returned: always
   type: dict
   sample: {"22": sshd}
@@ -327,7 +327,7 @@ def main() -> None:
         module.fail_json(
             msg=f"only root may read {error.filename}; connect as root, or set ansible_become: true for the host"
         )
-    sockets = tcp_ports.sockets()
+    sockets = [*engine["published"], *tcp_ports.sockets()]
     secret = {"carried": carried(found), "aes_keys": aes_keys(found)} if module.params["credentials"] else {}
     module.exit_json(
         **secret,
