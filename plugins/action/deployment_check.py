@@ -40,6 +40,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.va
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import (
     find_file,
     find_files,
+    is_inventory,
     stale_files,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import ArchiveError, archive_images
@@ -224,6 +225,15 @@ class ActionModule(ActionBase):
             secret_key=options["secret_key"],
             previous_secret_key=options["previous_secret_key"],
             env_files={path: self._content(path, task_vars) for path in paths if path and isinstance(path, str)},
+            inventory_files={
+                path
+                for path in paths
+                if path
+                and isinstance(path, str)
+                and is_inventory(
+                    find_file(self, path, task_vars) or "", task_vars.get("ansible_inventory_sources") or ()
+                )
+            },
             listening={int(port): program for port, program in host["listening"].items()},
             deployed={
                 item["name"]: item["port"] for item in host["deployments"] if item["port"] and not _is_stopped(item)

@@ -139,6 +139,11 @@ def _with_env_file(
     if text is None:
         remedy = "set the path of a UTF-8 file on the control node"
         return merged, [Problem(label, "env_file", f"there is no file '{printable(path)}'", remedy)]
+    if path in context.inventory_files:
+        finding = (
+            f"'{printable(path)}' is in the directory of the inventory, where Ansible reads each of its lines as a host"
+        )
+        return merged, [Problem(label, "env_file", finding, "move it next to site.yml")]
     try:
         variables = parse_env_file(text)
     except EnvFileError as error:

@@ -616,6 +616,15 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {"env_files": {"bot.env": None}},
         line("env_file", "there is no file 'bot.env'; set the path of a UTF-8 file on the control node"),
     ),
+    "env_file in the inventory": (
+        (bot(env_file="inventory/bot.env", langsmith_api_key=...),),
+        {"env_files": {"inventory/bot.env": "LANGSMITH_API_KEY=x\n"}, "inventory_files": {"inventory/bot.env"}},
+        line(
+            "env_file",
+            "'inventory/bot.env' is in the directory of the inventory, where Ansible reads each of its lines as a host; move it next "
+            "to site.yml",
+        ),
+    ),
     "env_file malformed": (
         (bot(env_file="bot.env"),),
         {"env_files": {"bot.env": "A=1\nsk-secret\n"}},
