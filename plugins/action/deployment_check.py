@@ -10,6 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deployment_options import (
     COMPUTED_VARIABLES,
@@ -40,6 +41,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.va
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import (
     find_file,
     find_files,
+    is_inventory,
     stale_files,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import ArchiveError, archive_images
@@ -50,6 +52,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_o
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.langgraph_json import (
     ConfigError,
     baked_env,
+    copied_env,
     floats,
     read_config,
 )
@@ -108,7 +111,7 @@ class ActionModule(ActionBase):
         if previous and (len(previous) < MINIMUM_KEY_LENGTH or previous == options["secret_key"]):
             raise AnsibleActionFail(
                 f"langgraph_previous_secret_key is shorter than {MINIMUM_KEY_LENGTH} characters, or the same as langgraph_secret_key; "
-                "set it to the previous key, or remove it if there was none"
+                "set it to the previous key, or remove it if the key has not changed"
             )
         if options["proxy"] != "none" and options["max_running_revisions"] < MINIMUM_RUNNING_REVISIONS:
             raise AnsibleActionFail(
@@ -158,7 +161,7 @@ class ActionModule(ActionBase):
         needs = make_needs(wanted, references, archives, host["images"], options["image_pull"])
         problems += list(need_problems(needs, host["architecture"]))
         lines = [
-            *_misspelled(task_vars),
+            *_misspelled(task_vars, load_extra_vars(self._loader)),
             *map(str, problems),
             *_data_proxy_lines(options["data_proxy"], host, task_vars),
         ]
@@ -224,6 +227,15 @@ class ActionModule(ActionBase):
             secret_key=options["secret_key"],
             previous_secret_key=options["previous_secret_key"],
             env_files={path: self._content(path, task_vars) for path in paths if path and isinstance(path, str)},
+            inventory_files={
+                path
+                for path in paths
+                if path
+                and isinstance(path, str)
+                and is_inventory(
+                    find_file(self, path, task_vars) or "", task_vars.get("ansible_inventory_sources") or ()
+                )
+            },
             listening={int(port): program for port, program in host["listening"].items()},
             deployed={
                 item["name"]: item["port"] for item in host["deployments"] if item["port"] and not _is_stopped(item)
@@ -273,12 +285,12 @@ def _data_proxy_lines(
     ]
 
 
-def _misspelled(task_vars: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+def _misspelled(task_vars: t.Mapping[str, t.Any], extra: t.Iterable[str]) -> t.Iterator[str]:
     """Return the lines about misspelled variables of this host and of the hosts with Redis and Postgres, and misspelled groups."""
     groups, hosts = task_vars.get("groups", {}), task_vars.get("hostvars", {})
     servers = {name for group in ("langgraph_redis", "langgraph_postgres") for name in groups.get(group, ())}
     names = {str(name) for host in servers if host in hosts for name in hosts[host]}
-    return misspelled({*names, *map(str, task_vars)}, groups)
+    return misspelled({*names, *map(str, task_vars)}, groups, map(str, extra))
 
 
 def _read(*path: str) -> str:
@@ -298,6 +310,9 @@ def _build_warnings(build: t.Mapping[str, t.Any], config: t.Mapping[str, t.Any])
     label = f"{build['label']}, image '{build['image']}'"
     if build["pull"] and floats(config, build["base_image"], build["api_version"]):
         yield f"{label}: the base image is not pinned, a later build may use a newer server; set api_version to a full version"
+    env = copied_env(config, _read_relative(build["directory"], build, ".dockerignore"))
+    if env:
+        yield f"{label}: the file '{printable(env)}' with its secrets becomes part of the image; list it in .dockerignore"
 
 
 def _env_warnings(

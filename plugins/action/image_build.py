@@ -13,10 +13,12 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
+from ansible.module_utils.common.validation import check_type_int
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import build as image_build
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import copy_file, find_file
@@ -49,9 +51,15 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         arguments = dict(self._task.args)
+        _check_keep(arguments.get("keep", 1))
         wanted = _wanted(arguments.get("builds"), arguments.pop("images", None))
         if not wanted:
             return {"changed": False, "images": {}}
+        # Those that this run does not build are builds of the list too.
+        arguments["keep_names"] = [
+            *(arguments.get("keep_names") or ()),
+            *(build["image"] for build in arguments["builds"]),
+        ]
         if DOCKER_MISSING:
             raise AnsibleActionFail(f"on the control node: {missing_required_lib('docker')}")
         builds = [self._complete(build, task_vars) for build in wanted]
@@ -109,6 +117,16 @@ class ActionModule(ActionBase):
         return self._execute_module(
             module_name="selfhost.langgraph.image_build", module_args=arguments, task_vars=task_vars
         )
+
+
+def _check_keep(raw: t.Any) -> None:
+    """Raises AnsibleActionFail unless it is a positive number."""
+    try:
+        keep = check_type_int(raw)
+    except TypeError:
+        keep = 0
+    if keep < 1:
+        raise AnsibleActionFail(f"option 'keep': '{printable(raw)}' is not a number of builds; write 1 or more")
 
 
 def _wanted(raw: t.Any, images: t.Sequence[str] | None) -> list[Vars]:

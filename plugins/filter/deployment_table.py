@@ -101,7 +101,15 @@ def deployment_table(
         state = "-" if answer is None else "healthy" if answer["ok"] else "UNHEALTHY"
         number = str(numbers.get(name, {}).get("redis_db") or "-")
         rows.append(
-            (name, _shown_url(deployment), number, deployment["database"], deployment["image"], revision, state)
+            (
+                name,
+                _shown_url(deployment, connection or {}),
+                number,
+                deployment["database"],
+                deployment["image"],
+                revision,
+                state,
+            )
         )
     created = {service["name"] for service in services if service["action"] == "create"}
     reach = (
@@ -143,10 +151,16 @@ def _is_loopback(address: str) -> bool:
     return ipaddress.ip_address(address).is_loopback
 
 
-def _shown_url(deployment: t.Mapping[str, t.Any]) -> str:
-    """Return the URL for clients: with the host name, if the proxy distinguishes the deployment by it."""
+def _shown_url(deployment: t.Mapping[str, t.Any], connection: t.Mapping[str, t.Any]) -> str:
+    """Return the URL for clients: with the host name, if the proxy distinguishes the deployment by it.
+
+    On all addresses of a host that ssh reaches, it is the address that ssh uses.
+    """
     address = deployment["rollout"]
     name = address.get("hostname")
+    everywhere = ipaddress.ip_address(address["bind_address"]).is_unspecified
+    if not name and everywhere and connection.get("type") in SSH and connection.get("host"):
+        name = _bracketed(str(connection["host"]))
     if not name:
         return str(deployment["health"]["url"])
     scheme, standard = ("https", 443) if address["tls"] else ("http", 80)

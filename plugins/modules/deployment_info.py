@@ -234,7 +234,7 @@ refused_by:
   type: list
   elements: str
 listening:
-  description: TCP ports in use, each with the name of the program that listens there.
+  description: TCP ports in use, each with the name of the program that listens there, or of the container that publishes it.
   returned: always
   type: dict
   sample: {"22": sshd}
@@ -278,12 +278,12 @@ def aes_keys(found: t.Mapping[str, Deployment]) -> dict[str, str | None]:
 
 def deployments(config_dir: str, found: t.Mapping[str, Deployment]) -> list[dict[str, t.Any]]:
     """Describe the host's deployments, sorted by name."""
-    described = []
+    described, sessions = [], tcp_ports.session_counter()
     for name, deployment in found.items():
         numbers = [revision.number for revision in deployment.revisions]
         drains = store.read_drains(config_dir, name, numbers)
         if deployment.settings is not None or deployment.revisions:
-            described.append(status.describe(_with_dumps_that_are_there(deployment), drains, tcp_ports.sessions))
+            described.append(status.describe(_with_dumps_that_are_there(deployment), drains, sessions))
     return described
 
 
@@ -327,7 +327,7 @@ def main() -> None:
         module.fail_json(
             msg=f"only root may read {error.filename}; connect as root, or set ansible_become: true for the host"
         )
-    sockets = tcp_ports.sockets()
+    sockets = [*engine["published"], *tcp_ports.sockets()]
     secret = {"carried": carried(found), "aes_keys": aes_keys(found)} if module.params["credentials"] else {}
     module.exit_json(
         **secret,

@@ -107,6 +107,19 @@ options:
     description: The CLI on the build host. A name is searched next to the Python interpreter, then on the path.
     type: str
     default: langgraph
+  keep:
+    description:
+      - How many builds of each repository the build host keeps, C(NAME) of C(NAME:TAG); at least 1. After a build, older ones are
+        removed, except those that O(builds) or O(keep_names) has, those in a container, and those that kept revisions need.
+      - Only images that this module has built count, and none that you have derived from one, renamed, or given another name.
+      - A user who may not read O(config_dir) cannot find out what revisions need, so nothing is removed.
+    type: int
+    default: 5
+  keep_names:
+    description: Names of images that stay, besides those of O(builds). The role C(langgraph) passes those of all its deployments.
+    type: list
+    elements: str
+    default: []
   config_dir:
     description: Directory of the deployments on the build host, if it has any. An image that they need is not removed.
     type: path
@@ -151,6 +164,12 @@ images:
     architecture:
       description: Architecture that it is built for.
       type: str
+pruned:
+  description: Names of the earlier builds that were removed, in check mode of those that would be.
+  returned: success, if the module ran on the build host
+  type: list
+  elements: str
+  sample: [support-bot:1.3.9]
 spool:
   description: Directory on the build host to which application directories are shipped; null if nothing has to be shipped.
   returned: success
@@ -171,8 +190,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._images import 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions import store
 
 
-def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, dict[str, t.Any]]:
-    """Validate and build the missing images whose directory is available, and return every image.
+def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> tuple[dict[str, dict[str, t.Any]], list[str]]:
+    """Validate and build the missing images whose directory is available; return every image, and the names of pruned ones.
 
     Check mode validates them too. Raises BuildError, EngineError.
     """
@@ -181,28 +200,39 @@ def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> dict[str, d
     images = {name: image_build.result_entry(name, image, "keep") for name, image in found.items() if image is not None}
     missing = [build for build in params["builds"] if build["image"] not in images]
     there = [build for build in missing if build["path"]]
-    if not there:
-        return images | {build["image"]: image_build.result_entry(build["image"], None, "build") for build in missing}
-    cli = image_build.program(params["program"])
-    with image_build.source_directories(there) as directories:
-        bases = {build["image"]: image_build.validate(cli, build, directories[build["image"]]) for build in there}
-        if check_mode:
-            return images | {
-                build["image"]: image_build.result_entry(build["image"], None, "build") for build in missing
-            }
-        for build in there:
-            name = build["image"]
-            before = docker_engine.inspect_image(client, name)
-            made = image_build.make(client, cli, build, directories[name], bases[name])
-            images[name] = image_build.result_entry(name, made, "build")
-            if before and before["Id"] != made.get("Id"):
-                image_build.forget(client, before["Id"], kept_images(params["config_dir"]))
-    return images
+    images |= {build["image"]: image_build.result_entry(build["image"], None, "build") for build in missing}
+    if there:
+        cli = image_build.program(params["program"])
+        with image_build.source_directories(there) as directories:
+            bases = {build["image"]: image_build.validate(cli, build, directories[build["image"]]) for build in there}
+            for build in there if not check_mode else ():
+                name = build["image"]
+                before = docker_engine.inspect_image(client, name)
+                made = image_build.make(client, cli, build, directories[name], bases[name])
+                images[name] = image_build.result_entry(name, made, "build")
+                needed = kept_images(params["config_dir"])
+                if before and before["Id"] != made.get("Id") and needed is not None:
+                    image_build.forget(client, before["Id"], needed)
+    # The first of two calls only finds out which directories the build host needs.
+    if not missing or not (there or check_mode):
+        return images, []
+    old = _outdated(client, params, list(images))
+    return images, old if check_mode else image_build.prune(client, old)
 
 
-def kept_images(config_dir: str) -> set[str]:
-    """Return the ids of the images that kept revisions of the host's deployments need."""
-    deployments = store.read(config_dir, store.deployment_names(config_dir)).values()
+def _outdated(client: docker_engine.Client, params: t.Mapping[str, t.Any], built_now: t.Collection[str]) -> list[str]:
+    needed = kept_images(params["config_dir"])
+    if needed is None:
+        return []
+    return image_build.outdated(docker_engine.images(client), built_now, params["keep"], params["keep_names"], needed)
+
+
+def kept_images(config_dir: str) -> set[str] | None:
+    """Return the ids of the images that kept revisions of the host's deployments need; None if the user may not read them."""
+    try:
+        deployments = store.read(config_dir, store.deployment_names(config_dir)).values()
+    except PermissionError:
+        return None
     return {item.content.image_id for deployment in deployments for item in deployment.revisions if item.content}
 
 
@@ -228,13 +258,15 @@ def main() -> None:
             "builds": {"type": "list", "elements": "dict", "required": True, "options": build},
             "images": {"type": "list", "elements": "str"},
             "program": {"type": "str", "default": "langgraph"},
+            "keep": {"type": "int", "default": 5},
+            "keep_names": {"type": "list", "elements": "str", "default": []},
             "config_dir": {"type": "path", "default": "/etc/langgraph"},
         },
         supports_check_mode=True,
     )
     require(module, ("docker", docker_engine.DOCKER_IMPORT_ERROR))
     try:
-        images = build_all(module.params, check_mode=module.check_mode)
+        images, pruned = build_all(module.params, check_mode=module.check_mode)
         waits = any(
             images[build["image"]]["action"] == "build" and not build["path"] for build in module.params["builds"]
         )
@@ -248,7 +280,7 @@ def main() -> None:
     changed = any(image["action"] == "build" for image in images.values())
     # Nothing in it is secret. Masking would garble ids and names if a build argument is as short as "1".
     module.no_log_values = set()
-    module.exit_json(changed=changed, images=images, spool=spool, invocation={})
+    module.exit_json(changed=changed, images=images, pruned=pruned, spool=spool, invocation={})
 
 
 if __name__ == "__main__":

@@ -138,6 +138,10 @@ engine:
     free:
       description: Free bytes in it; null if there is no engine yet.
       type: int
+    published:
+      description: TCP ports that its running containers publish, each with C(address), C(port), C(program) and C(user).
+      type: list
+      elements: dict
     certificates:
       description: Registries whose certificates it trusts, with the SHA-256 of each certificate.
       type: dict

@@ -12,6 +12,7 @@ import hashlib
 import os
 import typing as t
 
+from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
@@ -27,6 +28,20 @@ def find_file(action: ActionBase, path: str, task_vars: t.Mapping[str, t.Any]) -
         return found or action._find_needle("files", path)
     except AnsibleError:
         return None
+
+
+def is_inventory(path: str, sources: t.Iterable[str]) -> bool:
+    """Return whether Ansible reads a file as an inventory, because it is in a directory that ``sources`` name (-i).
+
+    It reads all files there but variables and those with certain endings (docs: INVENTORY_IGNORE_EXTS), each line as a host.
+    """
+    real = os.path.realpath(path)
+    for source in map(os.path.realpath, sources):
+        inside = os.path.relpath(real, source).split(os.sep)
+        if os.path.isdir(source) and inside[0] not in (os.pardir, os.curdir, "group_vars", "host_vars"):
+            ignored = tuple(C.INVENTORY_IGNORE_EXTS)  # type: ignore[attr-defined]
+            return not real.endswith(ignored)
+    return False
 
 
 def find_files(action: ActionBase, paths: t.Sequence[str], task_vars: t.Mapping[str, t.Any]) -> list[str]:

@@ -15,6 +15,8 @@ from collections import Counter
 from pathlib import Path
 
 GROUPS = frozenset({"langgraph_hosts", "langgraph_redis", "langgraph_postgres", "langgraph_registry"})
+# What the playbooks take on the command line.
+EXTRA = frozenset({"deployment"})
 # A fact that a role sets, and a removed option, which its role refuses by name.
 OTHERS = frozenset({"registry_ca_pem", "redis_bind"})
 # Variables of widespread roles (geerlingguy.docker, geerlingguy.redis) and prefixes of others (geerlingguy.postgresql,
@@ -33,8 +35,12 @@ def variables() -> frozenset[str]:
     return frozenset(name for file in files for name in _VARIABLE.findall(file.read_text(encoding="utf-8")))
 
 
-def misspelled(names: t.Iterable[str], groups: t.Mapping[str, t.Sequence[str]]) -> t.Iterator[str]:
+def misspelled(
+    names: t.Iterable[str], groups: t.Mapping[str, t.Sequence[str]], extra: t.Iterable[str] = ()
+) -> t.Iterator[str]:
     """Return a line for each variable and group that is none of ours and differs from one by at most two characters.
+
+    ``extra`` are the names on the command line: without ``deployment``, a run is for all of them.
 
     A group whose hosts are all in the similar group of ours, such as a child of it, is intended.
     """
@@ -43,6 +49,9 @@ def misspelled(names: t.Iterable[str], groups: t.Mapping[str, t.Sequence[str]]) 
         meant = None if name.startswith(FOREIGN_PREFIXES) else _nearest(name, known)
         if meant:
             yield f"'{name}' is not a variable of the collection; did you mean '{meant}'?"
+    for name in sorted(set(extra) - EXTRA):
+        if _nearest(name, EXTRA):
+            yield f"'{name}' is not a variable of the collection; did you mean '{_nearest(name, EXTRA)}'?"
     for name in sorted(set(groups) - GROUPS):
         meant = _nearest(name, GROUPS)
         if meant and not set(groups[name]) <= set(groups.get(meant, ())):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -41,3 +42,27 @@ def test_an_image_that_no_registry_has_is_refused(fleet, wanted):
         done = fleet.play(tasks="role", **{**wanted, "image_needs": [{"image": image}]})
     assert done.returncode != 0
     assert f"option 'image': '{image}': the registry has no such image; check name and tag" in flat(done.stdout)
+
+
+def test_a_build_host_keeps_the_newest_builds(application):
+    """Whatever their tags. One with another name, one in a container, one of the list, and one derived from a build stay."""
+    done = {}
+    try:
+        for number in range(1, 7):
+            entry = application(f"kept-bot:{number}", files={"RELEASE": str(number)})
+            options = json.dumps({"builds": [entry], "keep": 2, "keep_names": ["kept-bot:4"]})
+            module = ("ansible", "localhost", "-m", "selfhost.langgraph.image_build", "-a", options)
+            foreseen = json.loads(command(*module, "--check").partition("=> ")[2])["pruned"]
+            done[number] = json.loads(command(*module).partition("=> ")[2])["pruned"]
+            # The engine refuses to remove an image that a container uses.
+            assert set(foreseen) - {"kept-bot:2"} == set(done[number])
+            if number == 1:
+                command("docker", "tag", "kept-bot:1", "kept-bot:stable")
+                command("sh", "-c", "printf 'FROM kept-bot:1\\nLABEL mine=1\\n' | docker build -t kept-bot:debug -")
+            if number == 2:
+                command("docker", "create", "--name", "selfhost-langgraph-kept", "kept-bot:2")
+        assert done == {1: [], 2: [], 3: [], 4: [], 5: ["kept-bot:3"], 6: []}
+        tags = command("docker", "images", "--format", "{{.Tag}}", "kept-bot").split()
+        assert sorted(tags) == ["1", "2", "4", "5", "6", "debug", "stable"]
+    finally:
+        command("sh", "-c", "docker rm -f selfhost-langgraph-kept; docker rmi -f $(docker images -q kept-bot); true")

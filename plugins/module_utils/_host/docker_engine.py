@@ -26,6 +26,8 @@ if t.TYPE_CHECKING:
     Client = t.Any
 
 SOCKET = "unix:///var/run/docker.sock"
+# Of the collection's own containers (langgraph-container.py).
+LABEL = "selfhost.langgraph.config"
 # Architectures by uname -m, and their names in images (docs: GOARCH).
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
@@ -47,14 +49,39 @@ def connect() -> Client:
 def image_ids(client: Client) -> dict[str, str]:
     """Map every reference that the host can run (NAME:TAG, NAME@DIGEST, the id itself) to the image id, in one call."""
     ids: dict[str, str] = {}
-    try:
-        images = client.images()
-    except (docker.errors.DockerException, OSError) as error:
-        raise EngineError(f"the Docker engine cannot list its images: {error}") from error
-    for image in images:
+    for image in images(client):
         for reference in (*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ()), image["Id"]):
             ids[reference] = image["Id"]
     return ids
+
+
+def images(client: Client) -> list[dict[str, t.Any]]:
+    """Return the images as the engine lists them, with ``Id``, ``RepoTags``, ``Labels`` and ``Created``. Raises EngineError."""
+    try:
+        return list(client.images())
+    except (docker.errors.DockerException, OSError) as error:
+        raise EngineError(f"the Docker engine cannot list its images: {error}") from error
+
+
+def published_ports(client: Client) -> list[dict[str, t.Any]]:
+    """Return the TCP ports that running containers publish: address, port, user and program, in the format of tcp_ports.sockets().
+
+    Without a userland proxy no program listens there, and the engine's rules still redirect every connection (docs: dockerd,
+    userland-proxy). Raises EngineError.
+    """
+    try:
+        containers = list(client.containers())
+    except (docker.errors.DockerException, OSError) as error:
+        raise EngineError(f"the Docker engine cannot list its containers: {error}") from error
+    found = []
+    for container in containers:
+        name = next(iter(container.get("Names") or ()), container["Id"][:12]).lstrip("/")
+        program = "docker-proxy" if LABEL in (container.get("Labels") or {}) else f"container {name}"
+        for item in container.get("Ports") or ():
+            if item.get("PublicPort") and item.get("Type") == "tcp":
+                address = item.get("IP") or "0.0.0.0"
+                found.append({"address": address, "port": item["PublicPort"], "program": program, "user": "root"})
+    return found
 
 
 def network(client: Client, name: str) -> tuple[str, set[str]]:

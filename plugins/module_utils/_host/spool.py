@@ -97,8 +97,8 @@ def _is_private(gid: int) -> bool:
 
 def _refusal(path: str, why: str) -> SpoolError:
     return SpoolError(
-        f"the directory '{path}' cannot be trusted: {why}; check what is there, then remove it or correct its "
-        f"owner and mode{_another_place()}"
+        f"the directory '{path}' cannot be trusted: {why}; check what is there, then remove it, or give it to "
+        f"user id {os.geteuid()} with mode 0700{_another_place()}"
     )
 
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import typing as t
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ class UnitState:
 
 
 _PROPERTIES = "Id,ActiveState,UnitFileState,Result,ExecMainStatus"
+# Where systemd records that the collection's units start at boot: their templates have WantedBy=multi-user.target.
+WANTS = "/etc/systemd/system/multi-user.target.wants"
 
 
 def _systemctl(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -43,22 +46,42 @@ def show(units: t.Sequence[str], properties: str) -> dict[str, dict[str, str]]:
     """Read ``properties``, separated by commas, of all ``units`` in one call. Times are in UTC, with microseconds."""
     if not units:
         return {}
-    output = _systemctl("show", "--timestamp=us+utc", "--property", properties, "--", *units).stdout
-    blocks = [block.strip().splitlines() for block in output.split("\n\n")]
-    return {unit: dict(line.partition("=")[::2] for line in block) for unit, block in zip(units, blocks, strict=False)}
+    return dict(zip(units, _shown(units, properties), strict=False))
+
+
+def _shown(units_or_patterns: t.Iterable[str], properties: str) -> list[dict[str, str]]:
+    output = _systemctl("show", "--timestamp=us+utc", "--property", properties, "--", *units_or_patterns).stdout
+    blocks = [block.strip().splitlines() for block in output.split("\n\n") if block.strip()]
+    return [dict(line.partition("=")[::2] for line in block) for block in blocks]
 
 
 def unit_states(units: t.Sequence[str]) -> dict[str, UnitState]:
     """Read the state of all ``units`` in one call. A unit that was never loaded is inactive."""
-    return {
-        unit: UnitState(
-            active=fields.get("ActiveState", "inactive"),
-            enabled=fields.get("UnitFileState", "") == "enabled",
-            result=fields.get("Result", ""),
-            exit_code=int(fields.get("ExecMainStatus") or 0),
-        )
-        for unit, fields in show(units, _PROPERTIES).items()
-    }
+    return {unit: _state(fields) for unit, fields in show(units, _PROPERTIES).items()}
+
+
+def instance_states(units: t.Sequence[str]) -> dict[str, UnitState]:
+    """Read the state of all ``units``, instances of the collection's templates, in one call.
+
+    It asks for the instances that are loaded, by pattern: systemctl loads a unit that it is asked for by name, which takes
+    6 ms for each (seen: systemd 252), and neither kept revisions nor their drains are loaded.
+    """
+    patterns = sorted({f"{unit.partition('@')[0]}@*.service" for unit in units})
+    loaded = {fields.get("Id", ""): _state(fields) for fields in (_shown(patterns, _PROPERTIES) if patterns else ())}
+    return {unit: loaded.get(unit) or _not_loaded(unit) for unit in units}
+
+
+def _state(fields: t.Mapping[str, str]) -> UnitState:
+    return UnitState(
+        active=fields.get("ActiveState", "inactive"),
+        enabled=fields.get("UnitFileState", "") == "enabled",
+        result=fields.get("Result", ""),
+        exit_code=int(fields.get("ExecMainStatus") or 0),
+    )
+
+
+def _not_loaded(unit: str) -> UnitState:
+    return UnitState("inactive", enabled=os.path.lexists(os.path.join(WANTS, unit)), result="success", exit_code=0)
 
 
 def running_services() -> list[str]:

@@ -11,10 +11,11 @@ Shipped to the host too, where the drain uses it: no imports but the standard li
 
 from __future__ import annotations
 
-import glob
+import collections
+import contextlib
+import functools
 import os
 import pwd
-import re
 import socket
 import typing as t
 
@@ -74,33 +75,38 @@ def listening() -> dict[int, str]:
     return {int(item["port"]): str(item["program"]) for item in sockets()}
 
 
-def parse_sessions(table: str, address: str, port: int) -> int:
-    """Count in ``/proc/net/tcp`` or ``tcp6`` the connections of this host to ``port`` of an IPv4 address.
+def parse_remotes(table: str) -> collections.Counter[str]:
+    """Parse ``/proc/net/tcp`` or ``tcp6``: remote address and port of each open connection, as written there -> how many."""
+    rows = (line.split() for line in table.splitlines()[1:])
+    return collections.Counter(fields[2] for fields in rows if len(fields) > 9 and fields[3] in _OPEN)
+
+
+def count_sessions(remotes: t.Mapping[str, int], address: str, port: int) -> int:
+    """Count the connections of this host to ``port`` of an IPv4 address, among those of parse_remotes().
 
     Connections to the loopback may use IPv6 too; they also count for a wildcard address or an address that is not IPv4.
     """
     local = address in ("127.0.0.1", "0.0.0.0") or ":" in address
     words = "".join(f"{byte:02X}" for byte in reversed(socket.inet_aton("127.0.0.1" if local else address)))
     addresses = (words, f"0000000000000000FFFF0000{words}", *([_LOOPBACK_6] if local else []))
-    wanted = tuple(f"{known}:{port:04X}" for known in addresses)
-    count = 0
-    for line in table.splitlines()[1:]:
-        fields = line.split()
-        if len(fields) > 9 and fields[2] in wanted and fields[3] in _OPEN:
-            count += 1
-    return count
+    return sum(remotes.get(f"{known}:{port:04X}", 0) for known in addresses)
+
+
+def session_counter() -> t.Callable[[str, int], int]:
+    """Read the open connections from this host; return a function that counts those to a port of an IPv4 address."""
+    remotes: collections.Counter[str] = collections.Counter()
+    for path in _TABLES:
+        try:
+            with open(path, encoding="ascii") as file:
+                remotes.update(parse_remotes(file.read()))
+        except OSError:
+            continue
+    return functools.partial(count_sessions, remotes)
 
 
 def sessions(address: str, port: int) -> int:
     """Count the open connections from this host to ``port`` of an IPv4 address: the sessions of a proxy on this host."""
-    count = 0
-    for path in _TABLES:
-        try:
-            with open(path, encoding="ascii") as file:
-                count += parse_sessions(file.read(), address, port)
-        except OSError:
-            continue
-    return count
+    return session_counter()(address, port)
 
 
 def parse_addresses(fib_trie: str, if_inet6: str) -> list[str]:
@@ -133,13 +139,28 @@ def addresses() -> list[str]:
 
 
 def _owners(inodes: set[str]) -> dict[str, str]:
+    """Map inodes of sockets to programs. It ends with the last socket: a host has thousands of open files."""
     owners: dict[str, str] = {}
-    for path in glob.iglob("/proc/[0-9]*/fd/*") if inodes else ():
-        try:
-            match = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(path))
-            if match and match[1] in inodes and match[1] not in owners:
-                with open(f"/proc/{path.split('/')[2]}/comm", encoding="utf-8", errors="replace") as file:
-                    owners[match[1]] = file.read().strip()
-        except OSError:
-            continue
+    for process in filter(str.isdecimal, os.listdir("/proc")):
+        if len(owners) == len(inodes):
+            break
+        found = _sockets_of(process) & inodes
+        if found:
+            with (
+                contextlib.suppress(OSError),
+                open(f"/proc/{process}/comm", encoding="utf-8", errors="replace") as file,
+            ):
+                owners = {**dict.fromkeys(found, file.read().strip()), **owners}
     return owners
+
+
+def _sockets_of(process: str) -> set[str]:
+    """Return the inodes of a process's sockets; those that it closes meanwhile, and all if it ends, are left out."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for descriptor in os.listdir(f"/proc/{process}/fd"):
+            with contextlib.suppress(OSError):
+                kind, _colon, inode = os.readlink(f"/proc/{process}/fd/{descriptor}").partition(":[")
+                if kind == "socket":
+                    found.add(inode[:-1])
+    return found

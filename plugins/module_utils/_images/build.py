@@ -21,7 +21,10 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.command import run
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
+from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import (
+    normal_reference,
+    repository_of,
+)
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host import spool as _spool
@@ -29,6 +32,8 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._host.disk impo
 
 SOURCE_LABEL = "selfhost.langgraph.source"
 BASE_LABEL = "selfhost.langgraph.base"
+# The name that a build was given: an image that somebody derived from it or renamed has another one.
+NAME_LABEL = "selfhost.langgraph.name"
 LOG_LINES = 25
 # Seconds for BuildKit to remove a failed step (seen: two).
 _PATIENCE = 15
@@ -163,7 +168,7 @@ def make(client: docker_engine.Client, cli: str, build: Build, directory: str, b
     if base_id is None:
         raise BuildError(_no_base(image, base, docker_engine.image_ids(client)))
     before = _state(client)
-    labels = {SOURCE_LABEL: build["source"], BASE_LABEL: f"{base} {base_id}"}
+    labels = {SOURCE_LABEL: build["source"], BASE_LABEL: f"{base} {base_id}", NAME_LABEL: normal_reference(image)}
     code, lines = _build(cli, build, directory, labels, unnamed)
     if code != 0:
         raise BuildError(f"image '{image}': 'langgraph build' failed: {_why(client, lines, before)}", lines)
@@ -300,10 +305,44 @@ def _cause(lines: t.Sequence[str]) -> str:
     return printable(lines[-1], longest=300) if lines else "it printed nothing"
 
 
-def forget(client: docker_engine.Client, image_id: str, kept: t.Collection[str]) -> None:
-    """Remove the previous image of a name, unless it has another name or is in ``kept`` because a revision needs it."""
-    if image_id not in kept:
+def forget(client: docker_engine.Client, image_id: str, needed: t.Collection[str]) -> None:
+    """Remove the previous image of a name, unless it has another name or is in ``needed`` because a revision needs it."""
+    if image_id not in needed:
         docker_engine.remove_image(client, image_id)
+
+
+def prune(client: docker_engine.Client, names: t.Iterable[str]) -> list[str]:
+    """Remove these images, except those in containers; return the names of the removed ones."""
+    return [name for name in names if docker_engine.remove_image(client, name)]
+
+
+def outdated(
+    images: t.Iterable[t.Mapping[str, t.Any]],
+    built_now: t.Collection[str],
+    keep: int,
+    keep_names: t.Collection[str],
+    needed: t.Collection[str],
+) -> list[str]:
+    """Return the names of the images to remove, so that each repository in ``built_now`` keeps its ``keep`` newest builds.
+
+    ``images`` are those of the engine; ``keep_names`` and the ids in ``needed`` stay. Only images that this module has built
+    count, and none that somebody has renamed, has given another name, or has derived from one.
+    """
+    current = {normal_reference(name) for name in built_now}
+    stay = {normal_reference(name) for name in keep_names}
+    earlier: dict[str, list[tuple[int, str, str]]] = {repository_of(name): [] for name in current}
+    for image in images:
+        names = list(image.get("RepoTags") or [])
+        name = normal_reference(names[0]) if len(names) == 1 else None
+        ours = (image.get("Labels") or {}).get(NAME_LABEL)
+        if name is not None and name == ours and name not in current and repository_of(name) in earlier:
+            earlier[repository_of(name)].append((int(image["Created"]), name, image["Id"]))
+    found = []
+    for repository, builds in earlier.items():
+        kept = max(0, keep - sum(repository_of(name) == repository for name in current))
+        older = sorted(builds, reverse=True)[kept:]
+        found += [name for _created, name, image_id in older if name not in stay and image_id not in needed]
+    return found
 
 
 def result_entry(image: str, found: t.Mapping[str, t.Any] | None, action: str) -> dict[str, t.Any]:

@@ -19,7 +19,7 @@ CERTIFICATES = "/etc/docker/certs.d"
 
 
 def read_engine(identify: t.Sequence[str] = ()) -> dict[str, t.Any]:
-    """Return the engine's images, architecture, root directory and free bytes in it, and the certificates that it trusts.
+    """Return the engine's images, architecture, root directory and free bytes in it, its certificates and published ports.
 
     ``images`` maps every reference to an id, and for the references in ``identify`` the identifier of the content too: one
     image has different ids in the engine's own store and in that of containerd. A host without an engine has no images.
@@ -30,6 +30,7 @@ def read_engine(identify: t.Sequence[str] = ()) -> dict[str, t.Any]:
         "root": None,
         "free": None,
         "certificates": certificates(),
+        "published": [],
     }
     if docker_engine.DOCKER_IMPORT_ERROR is not None:
         return nothing
@@ -40,7 +41,8 @@ def read_engine(identify: t.Sequence[str] = ()) -> dict[str, t.Any]:
         identified = ((docker_engine.content(client, ids[name]), ids[name]) for name in identify if name in ids)
         # An image may have been removed since it was listed.
         contents = {content: image_id for content, image_id in identified if content is not None}
-        return {**nothing, **properties, "images": {**ids, **contents}, "free": disk.free_bytes(properties["root"])}
+        free, published = disk.free_bytes(properties["root"]), docker_engine.published_ports(client)
+        return {**nothing, **properties, "images": {**ids, **contents}, "free": free, "published": published}
     except docker_engine.EngineError:
         return nothing
 

@@ -60,7 +60,7 @@ def read(config_dir: str, names: t.Sequence[str]) -> dict[str, Deployment]:
     numbers = {name: _numbers(config_dir, name) for name in names}
     instances = [(name, number) for name in names for number in numbers[name]]
     units = [function(*item) for item in instances for function in (unit_name, drain_unit_name)]
-    states = systemd.unit_states(units)
+    states = systemd.instance_states(units)
     switched, found = _switched(config_dir), {}
     for name in names:
         settings = switched.get(name) or read_json(_record(config_dir, name))

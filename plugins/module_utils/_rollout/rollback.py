@@ -150,10 +150,11 @@ def _refuse_other_schema(deployment: Deployment, number: int, snapshot_dir: str 
     offer = (
         f"the snapshot taken before it is {taken}; restoring it loses all later writes"
         if taken
-        else "no snapshot was taken before it (langgraph_snapshot_dir)"
+        else "there is no snapshot from before it (langgraph_snapshot_dir takes one)"
     )
     finding = (
         f"the database schema has changed since revision {number}, from {then or 'unknown'} to {now or 'unknown'} "
         f"({between}), and migrations cannot be reverted; {offer}"
     )
-    raise Refused([Problem(deployment.name, "revision", finding, "-e allow_schema_mismatch=true rolls back anyway")])
+    remedy = "deploy a corrected image, or, if the older code works with the newer schema, -e allow_schema_mismatch=true rolls back anyway"
+    raise Refused([Problem(deployment.name, "revision", finding, remedy)])

@@ -94,7 +94,9 @@ def _dump(parts: dict[str, t.Any], staged: str) -> None:
     try:
         done = run(command, environment=environment, timeout=SNAPSHOT_SECONDS)
     except subprocess.TimeoutExpired:
-        raise SnapshotError(f"pg_dump took longer than {SNAPSHOT_SECONDS} s and was stopped") from None
+        raise SnapshotError(
+            f"pg_dump took longer than {SNAPSHOT_SECONDS} s and was stopped; dump this database by hand, and unset langgraph_snapshot_dir for this run"
+        ) from None
     if done.returncode == -signal.SIGXFSZ:
         raise SnapshotError(f"it would leave less than {LEFT_FREE >> 20} MB free in {os.path.dirname(staged)}")
     if done.returncode != 0:

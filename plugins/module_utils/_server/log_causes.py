@@ -37,7 +37,7 @@ _PATTERNS: tuple[tuple[str, str, str], ...] = (
         r"(?i)licen[cs]e (key|verification|check)\b.*\b(fail|not valid|invalid|expired|error)|Licen[cs]e\w*Error"
         r"|(failed to|cannot|could not|error) (verify|verifying|check|checking|validate) (the )?(licen[cs]e|langsmith)"
         r"|invalid licen[cs]e",
-        "the licence was rejected, or the vendor could not be reached to check it",
+        "the licence was rejected, or the vendor could not be reached to check it: check the key, and the container's way to the vendor",
     ),
     (
         "redis_auth",

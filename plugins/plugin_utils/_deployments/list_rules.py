@@ -46,6 +46,7 @@ class CheckContext:
 
     - ``previous_secret_key``: the previous secret key, empty if it has not changed.
     - ``env_files``: path as written -> content, or None if no such file exists on the control node.
+    - ``inventory_files``: those of them that Ansible reads as an inventory.
     - ``listening``: port -> name of the program that listens on it on the host.
     - ``deployed``: deployment -> port, for deployments that the host already runs.
     - ``images``: references of the images that are on the host or will be loaded; None: any image can be pulled.
@@ -60,6 +61,7 @@ class CheckContext:
 
     secret_key: str
     env_files: t.Mapping[str, str | None] = field(default_factory=dict)
+    inventory_files: t.Collection[str] = ()
     listening: t.Mapping[int, str] = field(default_factory=dict)
     deployed: t.Mapping[str, int] = field(default_factory=dict)
     images: t.Collection[str] | None = None
@@ -124,7 +126,9 @@ def _port_twice(present: t.Sequence[Values], context: CheckContext) -> t.Iterato
             yield Problem(label, "port", finding, "change the port, hostname or mount_prefix of one of them")
         elif _listener(values, context) != _listener(other, context):
             finding = f"port {port} has a different bind_address or tls for '{other['_label']}'"
-            yield Problem(label, "port", finding, "deployments on one port must share both")
+            yield Problem(
+                label, "port", finding, "give both the same bind_address and tls, or one of them another port"
+            )
         taken.setdefault(place, label)
 
 

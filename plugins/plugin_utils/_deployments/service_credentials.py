@@ -13,7 +13,6 @@ from urllib.parse import unquote, urlsplit
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.selfhost.langgraph.plugins.module_utils._common.names import identifier
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.uris import database_uri, redis_uri
 
 Service = t.Mapping[str, t.Any]
@@ -26,8 +25,8 @@ def credentials(deployment: t.Mapping[str, t.Any], redis: Service, postgres: Ser
 
     ``redis`` and ``postgres`` are the options of deployment_rollout of that name. Strings from the command line are accepted.
     """
-    name, database = deployment["name"], identifier(deployment["name"])
-    claim, login = redis["databases"][name], postgres["databases"].get(name, {}).get("login") or database
+    name = deployment["name"]
+    claim, database = redis["databases"][name], postgres["databases"][name]
     user, password = claim.get("user", name), deployment["redis_password"]
     if user is None:
         # A managed Redis without ACL has only one login.
@@ -36,8 +35,8 @@ def credentials(deployment: t.Mapping[str, t.Any], redis: Service, postgres: Ser
         "DATABASE_URI": database_uri(
             postgres["host"],
             int(postgres.get("port") or 5432),
-            database,
-            login,
+            database["database"],
+            database["login"],
             deployment["postgres_password"],
             postgres.get("sslmode") or "prefer",
         ),

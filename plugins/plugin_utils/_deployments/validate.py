@@ -91,7 +91,7 @@ def _own_address_problems(context: CheckContext) -> t.Iterator[Problem]:
 
 def _check_one(entry: t.Any, position: int, context: CheckContext) -> tuple[dict[str, t.Any] | None, list[Problem]]:
     if not isinstance(entry, t.Mapping):
-        remedy = "write a mapping with at least name, image and port"
+        remedy = "write '- name: ...' with image and port below it, and check colons and indentation"
         return None, [Problem(f"entry {position}", "-", "is not a mapping", remedy)]
     label = _label(entry.get("name"), position)
     if entry.get("state") == "absent":
@@ -139,6 +139,11 @@ def _with_env_file(
     if text is None:
         remedy = "set the path of a UTF-8 file on the control node"
         return merged, [Problem(label, "env_file", f"there is no file '{printable(path)}'", remedy)]
+    if path in context.inventory_files:
+        finding = (
+            f"'{printable(path)}' is in the directory of the inventory, where Ansible reads each of its lines as a host"
+        )
+        return merged, [Problem(label, "env_file", finding, "move it next to site.yml")]
     try:
         variables = parse_env_file(text)
     except EnvFileError as error:
@@ -196,6 +201,7 @@ def _complete(values: dict[str, t.Any], context: CheckContext) -> CheckedDeploym
         "redis_key_prefix": values["redis_key_prefix"] or default_prefix(values["name"]),
         **{f"{purpose}_password": _password(values, purpose, context) for purpose in ("redis", "postgres")},
     }
+    environment = _variables(values)
     return {
         "name": values["name"],
         "state": values["state"],
@@ -203,8 +209,8 @@ def _complete(values: dict[str, t.Any], context: CheckContext) -> CheckedDeploym
         "build": values["build"],
         "database": identifier(values["name"]),
         "redis": _redis(values),
-        "postgres": _postgres(values, context),
-        "rollout": _rollout(values),
+        "postgres": _postgres(values, environment, context),
+        "rollout": _rollout(values, environment),
         "health": None if values["state"] == "stopped" else _health(values, context),
     }
 
@@ -225,7 +231,9 @@ def _redis(values: t.Mapping[str, t.Any]) -> RedisDatabase:
     }
 
 
-def _postgres(values: t.Mapping[str, t.Any], context: CheckContext) -> PostgresDatabase:
+def _postgres(
+    values: t.Mapping[str, t.Any], environment: t.Mapping[str, str], context: CheckContext
+) -> PostgresDatabase:
     name, keys = values["name"], (context.secret_key, context.previous_secret_key)
     size = pool_connections(values["langgraph_postgres_pool_max_size"])
     return {
@@ -237,12 +245,12 @@ def _postgres(values: t.Mapping[str, t.Any], context: CheckContext) -> PostgresD
             context.connections.get(name, 0),
         ),
         "extensions": list(values["extensions"]),
-        "aes_keys": aes_fingerprints(name, _variables(values).get("LANGGRAPH_AES_KEY"), keys),
+        "aes_keys": aes_fingerprints(name, environment.get("LANGGRAPH_AES_KEY"), keys),
         "accept_new_aes_key": values["accept_new_aes_key"],
     }
 
 
-def _rollout(values: t.Mapping[str, t.Any]) -> Rollout:
+def _rollout(values: t.Mapping[str, t.Any], environment: dict[str, str]) -> Rollout:
     return {
         "name": values["name"],
         "state": values["state"],
@@ -253,7 +261,7 @@ def _rollout(values: t.Mapping[str, t.Any]) -> Rollout:
         "prefix": values["mount_prefix"],
         "tls": values["tls"],
         "may_reach": sorted(set(values["may_reach"])),
-        "environment": _variables(values),
+        "environment": environment,
         "redis_password": values["redis_password"],
         "postgres_password": values["postgres_password"],
         "drain_seconds": values["bg_job_shutdown_grace_period_secs"],

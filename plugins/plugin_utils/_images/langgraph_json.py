@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 import typing as t
 
@@ -19,6 +20,11 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.env_fil
     to_variable,
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import printable, type_name
+
+try:
+    from docker.utils.build import PatternMatcher
+except ImportError:
+    PatternMatcher = None
 
 # The only base image whose tag the CLI extends instead of replacing it.
 TAGGED_BASE = "/langgraph-server"
@@ -50,6 +56,24 @@ def floats(config: t.Mapping[str, t.Any], base_image: str | None, api_version: s
     of_base = base.rpartition("/")[2].partition(":")[2] if TAGGED_BASE in base else ""
     exact = any(_EXACT.fullmatch(str(version)) for version in (api_version or config.get("api_version"), of_base))
     return not (exact or config.get("_INTERNAL_docker_tag"))
+
+
+def copied_env(config: t.Mapping[str, t.Any], dockerignore: str | None) -> str | None:
+    """Return the path of the file that ``env`` names if it becomes part of the image, else None.
+
+    The CLI copies the directories of ``dependencies``, without what the .dockerignore next to langgraph.json excludes, whose
+    content is ``dockerignore``.
+    """
+    env = config.get("env")
+    if not isinstance(env, str) or PatternMatcher is None:
+        return None
+    path = posixpath.normpath(env)
+    copied = [posixpath.normpath(item) for item in config.get("dependencies") or () if str(item).startswith(".")]
+    if path.startswith(("../", "/")) or not any(item == "." or path.startswith(f"{item}/") for item in copied):
+        return None
+    lines = (line.strip() for line in (dockerignore or "").splitlines())
+    ignored = PatternMatcher([line for line in lines if line and not line.startswith("#")])
+    return None if ignored.matches(path) else env
 
 
 def baked_env(config: t.Mapping[str, t.Any], read_file: t.Callable[[str], str | None]) -> dict[str, str]:

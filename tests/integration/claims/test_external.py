@@ -174,7 +174,7 @@ def test_a_refusal_that_is_not_the_passwords_resets_none(postgres_server: Postgr
         postgres_server.query("SELECT pg_reload_conf()")
         result = managed(postgres_server, entries("a"))
         assert result["actions"] == []
-        untried = "could not test whether the role 'a' has the wanted password"
+        untried = "could not test the password of the role 'a'"
         assert any(untried in line for line in result["warnings"])
     finally:
         rules.write_text(text)

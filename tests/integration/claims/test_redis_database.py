@@ -384,7 +384,7 @@ def test_release_waits_for_clients_to_go(redis_server: RedisServer) -> None:
     before = redis_server.snapshot()
     client = redis_server.client("a", f"{SECRET}-a", 1)
     client.set("a:x", 1)
-    refused(claim(redis_server, absent("a", confirm="a")), "state", "1 clients are connected", "stop the deployment")
+    refused(claim(redis_server, absent("a", confirm="a")), "state", "1 clients are connected", "stop them")
     assert redis_server.snapshot() == before
     client.close()
     admin = redis_server.admin(1)

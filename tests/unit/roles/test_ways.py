@@ -142,12 +142,20 @@ def test_playbooks_run_in_step_whatever_is_configured(playbook: str) -> None:
 
 
 def test_playbooks_gather_facts_whatever_is_configured() -> None:
-    """With `gathering = explicit` a play that does not set it gathers no facts, and roles that install packages need them."""
+    """With `gathering = explicit` a play that does not set it gathers no facts, and some roles read the release."""
     plays = [play for path in (ROOT / "playbooks").glob("*.yml") for play in yaml.safe_load(path.read_text())]
     assert {type(play.get("gather_facts")) for play in plays} == {bool}
     gathers = {play["name"] for play in plays if play["gather_facts"]}
     assert gathers == {play["name"] for play in plays if "gather_subset" in play}
-    assert {play["name"] for play in plays if "roles" in play} <= gathers
+    read = (
+        path
+        for path in (ROOT / "roles").rglob("*")
+        if path.suffix in (".yml", ".j2") and "ansible_facts" in path.read_text()
+    )
+    readers = {f"selfhost.langgraph.{path.relative_to(ROOT / 'roles').parts[0]}" for path in read}
+    whole = {play["name"]: {role["role"] for role in play.get("roles", ())} for play in plays}
+    assert readers
+    assert gathers == {name for name, roles in whole.items() if roles & readers}
 
 
 @pytest.mark.parametrize(

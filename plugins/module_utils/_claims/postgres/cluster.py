@@ -151,7 +151,7 @@ def problems(
     if making is not None and filled:
         yield (
             f"Postgres {making}/langgraph has databases, but /etc/postgresql/{making}/langgraph/being-made.conf marks it as "
-            "unfinished; remove that file to keep the cluster, or remove the cluster with pg_dropcluster"
+            "unfinished; remove that file to keep the cluster, or delete the cluster and its databases with pg_dropcluster"
         )
     ours = ours_of(clusters, making)
     if len(ours) > 1:

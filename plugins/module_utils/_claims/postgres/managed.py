@@ -124,6 +124,7 @@ def warnings_of(close: t.Sequence[str], state: ServerState) -> list[str]:
 def unknown_warnings(unknown: t.Mapping[str, str]) -> list[str]:
     """Return warnings about passwords that could not be tested, with the reasons."""
     return [
-        f"could not test whether the role '{role}' has the wanted password, so its password was not changed: {why}"
+        f"could not test the password of the role '{role}' by a login from this host, so the role keeps the one that it has; "
+        f"allow that login (pg_hba.conf, firewall), then run this again: {why}"
         for role, why in unknown.items()
     ]

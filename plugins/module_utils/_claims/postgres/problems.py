@@ -65,7 +65,8 @@ def state_problems(entries: t.Sequence[Entry], state: ServerState, owner: Owner)
                     entry["name"],
                     "extensions",
                     f"the server does not have the extension '{extension}'",
-                    "install its package on the Postgres host, or leave it out",
+                    "install its package on the Postgres host (for 'vector': postgresql-VERSION-pgvector; a managed Postgres has only its "
+                    "provider's extensions), or leave it out",
                 )
 
 

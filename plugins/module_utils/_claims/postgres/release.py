@@ -189,7 +189,7 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
                 release.name,
                 "state",
                 f"{release.clients} clients are connected to its database",
-                "stop the deployment first",
+                "find them (CLIENT LIST for Redis, pg_stat_activity for Postgres), stop them, then run this again",
             )
 
 

@@ -65,8 +65,8 @@ def warnings_of(entries: t.Sequence[Entry], state: ServerState, plan: Plan) -> l
     for name, database in sorted(state.databases.items()):
         if database.public and database.allow and name not in ours | OF_SERVICES and name not in plan.close:
             found.append(
-                f"any role may connect to the database '{name}', including those of the deployments. Add it"
-                " to revoke_public_connect to revoke that right from PUBLIC."
+                f"any role may connect to the database '{name}', including those of the deployments; to prevent it, grant CONNECT to"
+                f' the roles that use it, and ask an administrator to run: REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC'
             )
     for name in sorted({role for entry in entries for role in logins_of(entry["name"])} & set(state.roles)):
         groups = ", ".join(group for group in state.roles[name].member_of if group not in own)

@@ -165,7 +165,7 @@ def _client_problems(releases: t.Iterable[Release]) -> t.Iterator[Problem]:
                 release.name,
                 "state",
                 f"{release.clients} clients are connected to its Redis database {release.db}",
-                "stop the deployment first",
+                "find them (CLIENT LIST for Redis, pg_stat_activity for Postgres), stop them, then run this again",
             )
 
 
@@ -248,4 +248,6 @@ def _switch_users(servers: t.Sequence[Server], users: t.Sequence[str], state: st
     for server in servers:
         for reply in server.pipeline([("ACL", "SETUSER", name, state) for name in users]):
             if isinstance(reply, Exception):
-                raise ClaimError(f"Redis could not switch a user {state} ({reply}), so nothing was released")
+                raise ClaimError(
+                    f"Redis could not switch a user {state} ({reply}), so nothing was released; correct this, then run it again"
+                )

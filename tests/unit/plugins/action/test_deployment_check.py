@@ -69,11 +69,15 @@ BAD: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     ),
     "null-inside": (
         {"langgraph_deployments": [None, BOT]},
-        ["deployment 'entry 1', option '-': is not a mapping; write a mapping with at least name, image and port"],
+        [
+            "deployment 'entry 1', option '-': is not a mapping; write '- name: ...' with image and port below it, and check colons and indentation"
+        ],
     ),
     "text-inside": (
         {"langgraph_deployments": ["LANGSMITH_API_KEY=planted-text"]},
-        ["deployment 'entry 1', option '-': is not a mapping; write a mapping with at least name, image and port"],
+        [
+            "deployment 'entry 1', option '-': is not a mapping; write '- name: ...' with image and port below it, and check colons and indentation"
+        ],
     ),
     "no-directory": (
         {"langgraph_deployments": [{**BOT, "build": "./nowhere"}]},

@@ -18,6 +18,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.se
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.modules.helper import arguments
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.plugin_utils._deployments.checked_list import (
     CHECKED,
+    DATABASES,
     NUMBERS,
 )
 
@@ -51,7 +52,7 @@ def test_other_entries_are_left_to_the_module(deployments: t.Any) -> None:
 
 
 REDIS = {"databases": NUMBERS, "host": "172.29.0.1", "admin_uri": f"redis://a:{SECRET}@r"}
-POSTGRES: dict[str, t.Any] = {"databases": {}, "host": "172.29.0.1"}
+POSTGRES: dict[str, t.Any] = {"databases": DATABASES, "host": "172.29.0.1"}
 ROLLOUTS = [item["rollout"] for item in CHECKED]
 
 

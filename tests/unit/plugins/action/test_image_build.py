@@ -15,6 +15,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.selfhost.langgraph.plugins.action.image_build import (
+    _check_keep,
     _wanted,
     built_here,
     context,
@@ -271,3 +272,14 @@ def test_mistakes_in_the_list_are_reported_together() -> None:
         "image_builds entry 1, option 'directory'",
         "image_builds entry 2, option 'image'",
     ]
+
+
+@pytest.mark.parametrize("keep", [0, -1, "0", "many", None])
+def test_a_number_of_builds_that_is_refused(keep: t.Any) -> None:
+    with pytest.raises(AnsibleActionFail, match=f"option 'keep': '{keep}' is not a number of builds; write 1 or more"):
+        _check_keep(keep)
+
+
+@pytest.mark.parametrize("keep", [1, "5"])
+def test_a_number_of_builds_that_is_accepted(keep: t.Any) -> None:
+    _check_keep(keep)

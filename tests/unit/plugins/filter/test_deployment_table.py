@@ -151,6 +151,29 @@ def test_one_command_reaches_all_new_deployments() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("deployment", "connection", "url"),
+    [
+        ({"bind_address": "0.0.0.0"}, CONNECTION, "http://192.0.2.10:8124"),
+        (
+            {"bind_address": "::", "tls": True, "port": 443},
+            {**CONNECTION, "host": "2001:db8::1"},
+            "https://[2001:db8::1]",
+        ),
+        ({"bind_address": "0.0.0.0", "hostname": "a.example.com"}, CONNECTION, "http://a.example.com:8124"),
+        ({"bind_address": "0.0.0.0"}, {"type": "local", "host": "server"}, "http://127.0.0.1:8124"),
+        ({"bind_address": "0.0.0.0"}, {}, "http://127.0.0.1:8124"),
+        ({}, CONNECTION, "http://127.0.0.1:8124"),
+    ],
+)
+def test_the_url_on_all_addresses_is_that_of_the_host(
+    deployment: dict[str, t.Any], connection: dict[str, t.Any], url: str
+) -> None:
+    """The check itself asks the loopback."""
+    row = deployment_table([at(CHECKED[2], **deployment)], NUMBERS, {}, connection=connection)[1]
+    assert row.split()[1] == url
+
+
 UNREACHED: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
     "not new": ({}, CONNECTION, "roll"),
     "on another address": ({"bind_address": "0.0.0.0"}, CONNECTION, "create"),

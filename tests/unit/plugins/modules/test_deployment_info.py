@@ -31,7 +31,7 @@ from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rol
 @pytest.fixture
 def host(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A host with a deployment, whose revision 1 is being drained."""
-    monkeypatch.setattr(tcp_ports, "sessions", lambda address, _port: int(address.rpartition(".")[2]))
+    monkeypatch.setattr(tcp_ports, "session_counter", lambda: lambda address, _port: int(address.rpartition(".")[2]))
     host.converge(bot(), bot("two", port=8124))
     host.converge(bot(image="bot:2"))
     return host

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import stale_files
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._files import is_inventory, stale_files
 
 
 def test_only_files_that_differ_are_stale(tmp_path: Path) -> None:
@@ -21,3 +21,17 @@ def test_only_files_that_differ_are_stale(tmp_path: Path) -> None:
     found = {"/usr/local/lib/same": digest, "/usr/local/lib/other": digest, "/usr/local/lib/missing": None}
     assert stale_files(sources, found) == ["/usr/local/lib/missing", "/usr/local/lib/other", "/usr/local/lib/unknown"]
     assert stale_files({}, found) == []
+
+
+def test_files_that_ansible_reads_as_an_inventory(tmp_path: Path) -> None:
+    directory, hosts = tmp_path / "inventory", tmp_path / "hosts.yml"
+    (directory / "group_vars/all").mkdir(parents=True)
+    hosts.touch()
+    sources = [str(directory), str(hosts), "a,b,"]
+    read = ("bot.env", "deeper/.env", "group_vars.env")
+    assert [is_inventory(str(directory / name), sources) for name in read] == [True, True, True]
+    spared = ("group_vars/all/bot.env", "host_vars/one/.env", "bot.env.orig", "../bot.env", "../inventory.env")
+    assert [is_inventory(str(directory / name), sources) for name in spared] == [False] * len(spared)
+    assert not is_inventory("", sources)
+    (tmp_path / "link.env").symlink_to(directory / "bot.env")
+    assert is_inventory(str(tmp_path / "link.env"), sources)

@@ -105,3 +105,10 @@ def test_a_misspelled_group(group: str, meant: str) -> None:
     assert list(misspelled([], {group: ["app1"], "all": ["app1"], "langgraph_redis": ["data1"]})) == [
         f"'{group}' is not a group of the collection; did you mean '{meant}'?"
     ]
+
+
+def test_extra_variables_that_are_nearly_deployment() -> None:
+    """Without the name the run would be for all deployments; a variable of an inventory may have such a name."""
+    line = "'deploymnet' is not a variable of the collection; did you mean 'deployment'?"
+    assert list(misspelled([], {}, ["deploymnet", "deployment", "revision", "env"])) == [line]
+    assert list(misspelled(["deployments", "deploymnet"], {}, ["deployment"])) == []

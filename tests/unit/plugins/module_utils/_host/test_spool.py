@@ -116,7 +116,7 @@ def test_what_another_may_have_planted_is_refused(spool: Path, plant: t.Callable
         text = str(refused.value)
         assert text.startswith(f"the directory '{spool}' cannot be trusted: ")
         assert why.format(parent=spool.parent, above=spool.parent.parent) in text
-        assert text.endswith("owner and mode" if "parent" not in text else "'")
+        assert text.endswith("with mode 0700" if "parent" not in text else "'")
         assert "\n" not in text
 
 

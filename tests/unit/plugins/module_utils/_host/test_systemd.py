@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,25 @@ def test_states_of_many_units_in_one_call(systemctl: list[list[str]]) -> None:
         units[1]: UnitState("activating", False, "exit-code", 3),
         units[2]: UnitState("inactive", False, "success", 0),
     }
+    assert len(systemctl) == 1
+
+
+def test_instances_that_are_not_loaded_are_not_asked_for(
+    systemctl: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(systemd, "WANTS", str(tmp_path))
+    (tmp_path / "langgraph@e.service").symlink_to("/no/such/template")
+    units = [f"langgraph@{name}.service" for name in "cbde"] + ["langgraph-drain@b.service"]
+    assert systemd.instance_states(units) == {
+        units[0]: UnitState("inactive", False, "success", 0),
+        units[1]: UnitState("activating", False, "exit-code", 3),
+        units[2]: UnitState("inactive", False, "success", 0),
+        units[3]: UnitState("inactive", True, "success", 0),
+        units[4]: UnitState("inactive", False, "success", 0),
+    }
+    ((*_options, first, second),) = systemctl
+    assert (first, second) == ("langgraph-drain@*.service", "langgraph@*.service")
+    assert systemd.instance_states([]) == {}
     assert len(systemctl) == 1
 
 

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import tcp_ports
 from ansible_collections.selfhost.langgraph.plugins.module_utils._host.tcp_ports import (
     addresses,
+    count_sessions,
     listening,
     parse_addresses,
     parse_listening,
-    parse_sessions,
+    parse_remotes,
     sessions,
 )
 
@@ -72,7 +76,7 @@ SESSIONS = """
 
 @pytest.mark.parametrize(("port", "count"), [(30000, 3), (30001, 1), (30002, 0), (50000, 1), (0, 0)])
 def test_sessions_on_a_port(port: int, count: int) -> None:
-    assert parse_sessions(HEAD + SESSIONS, "127.0.0.1", port) == count
+    assert count_sessions(parse_remotes(HEAD + SESSIONS), "127.0.0.1", port) == count
 
 
 # Remote ends of connections to port 30000: whether they are this host's loopback.
@@ -92,8 +96,8 @@ REMOTES = {
 def test_only_sessions_on_the_loopback(address: str, counts: bool) -> None:
     """A server that asks another host's port of that number is no client of the revision."""
     line = f"   0: {'0' * len(address)}:C350 {address}:7530 01 00000000:00000000 00:00000000 00000000 999 0 900001 1"
-    assert parse_sessions(f"{HEAD}\n{line}\n", "127.0.0.1", 30000) == int(counts)
-    assert parse_sessions(f"{HEAD}\n{line}\n", "0.0.0.0", 30000) == int(counts)
+    assert count_sessions(parse_remotes(f"{HEAD}\n{line}\n"), "127.0.0.1", 30000) == int(counts)
+    assert count_sessions(parse_remotes(f"{HEAD}\n{line}\n"), "0.0.0.0", 30000) == int(counts)
 
 
 @pytest.mark.parametrize("address", REMOTES)
@@ -101,12 +105,14 @@ def test_only_sessions_with_a_container(address: str) -> None:
     """Every container has the same port; the address identifies the container of a session."""
     remote = REMOTES[address][0]
     line = f"   0: {'0' * len(remote)}:C350 {remote}:1F40 01 00000000:00000000 00:00000000 00000000 999 0 900001 1"
-    assert parse_sessions(f"{HEAD}\n{line}\n", "10.1.2.3", 8000) == int(address in ("10.1.2.3", "::ffff:10.1.2.3"))
+    assert count_sessions(parse_remotes(f"{HEAD}\n{line}\n"), "10.1.2.3", 8000) == int(
+        address in ("10.1.2.3", "::ffff:10.1.2.3")
+    )
 
 
 @pytest.mark.parametrize("table", ["", HEAD, f"{HEAD}\n   0: 0100007F:C350 0100007F:7530 01\n"])
 def test_no_sessions_to_read(table: str) -> None:
-    assert parse_sessions(table, "127.0.0.1", 30000) == 0
+    assert count_sessions(parse_remotes(table), "127.0.0.1", 30000) == 0
 
 
 @pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
@@ -125,6 +131,18 @@ def test_sessions_of_this_very_process(family: socket.AddressFamily, address: st
         for end in (first, second, answers[1]):
             end.close()
         assert sessions("127.0.0.1", port) == 0
+
+
+def test_a_program_that_shares_a_socket_and_one_that_ends() -> None:
+    """The first of them is named; a process that ends while it is read is left out."""
+    own = Path(f"/proc/{os.getpid()}/comm").read_text().strip()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        subprocess.Popen(["sleep", "60"], pass_fds=[server.fileno()]) as child,
+    ):
+        assert listening()[server.getsockname()[1]] in ("sleep", own)
+        child.kill()
+    assert tcp_ports._sockets_of("0") == set()
 
 
 def test_this_very_process() -> None:

@@ -23,14 +23,18 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._host import sp
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images import build as image_build
 from ansible_collections.selfhost.langgraph.plugins.module_utils._images.build import (
     BASE_LABEL,
+    NAME_LABEL,
     SOURCE_LABEL,
     BuildError,
     built,
     make,
+    outdated,
     program,
+    prune,
     source_directories,
     validate,
 )
+from ansible_collections.selfhost.langgraph.plugins.modules import image_build as module
 from ansible_collections.selfhost.langgraph.plugins.modules.image_build import kept_images
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import Host, bot
 
@@ -473,6 +477,7 @@ def test_an_image_gets_its_name_when_it_is_complete(tmp_path: Path, programs: t.
         "--network=none",
         f"--label={SOURCE_LABEL}={SOURCE}",
         f"--label={BASE_LABEL}=base:3 sha256:base",
+        f"--label={NAME_LABEL}=bot:1",
         "--build-arg=A",
     ]
     assert SECRET not in " ".join(command)
@@ -675,7 +680,7 @@ def test_images_that_kept_revisions_need_are_not_forgotten(host: Host) -> None:
     for image_id in ("sha256:1", "sha256:2", "sha256:3"):
         image_build.forget(None, image_id, kept_images(str(host.folder)))
     assert host.calls == [("rmi", "sha256:3")]
-    image_build.forget(None, "sha256:4", kept_images("/no/such/folder"))
+    image_build.forget(None, "sha256:4", kept_images("/no/such/folder") or ())
     assert host.calls[1:] == [("rmi", "sha256:4")]
 
 
@@ -712,7 +717,7 @@ def test_short_values_of_build_arguments_do_not_garble_what_it_returns(tmp_path:
         "from ansible_collections.selfhost.langgraph.plugins.modules import image_build\n"
         "basic._ANSIBLE_ARGS = sys.argv[1].encode()\n"
         "basic._ANSIBLE_PROFILE = 'legacy'\n"
-        "image_build.build_all = lambda _params, check_mode: json.loads(sys.argv[2])\n"
+        "image_build.build_all = lambda _params, check_mode: (json.loads(sys.argv[2]), [])\n"
         "image_build.main()\n"
     )
     command = [sys.executable, "-c", code, json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), json.dumps(answer)]
@@ -726,3 +731,67 @@ def test_short_values_of_build_arguments_do_not_garble_what_it_returns(tmp_path:
     found = json.loads(done.stdout)
     assert found["images"] == answer, done.stderr
     assert "1.4" not in json.dumps(found.get("invocation", {}))
+
+
+def listed(name: str, created: int, **more: t.Any) -> dict[str, t.Any]:
+    """Return an image as the engine lists it; Docker Hub's name in front is left out there."""
+    image: dict[str, t.Any] = {
+        "Id": f"sha256:{name}",
+        "RepoTags": [name],
+        "Labels": {NAME_LABEL: name},
+        "Created": created,
+    }
+    return {**image, **more}
+
+
+def test_earlier_builds_that_are_pruned() -> None:
+    images = [
+        listed("bot:1", 1),
+        listed("bot:3", 3),
+        listed("bot:2", 2),
+        listed("bot:4", 4),
+        # Those of other repositories, of somebody else, with another name, without one, renamed, derived from one, what the list has
+        # and what a kept revision needs.
+        listed("other:1", 0),
+        listed("r.example.com/bot:1", 0),
+        listed("bot:by-hand", 0, Labels=None),
+        listed("bot:0", 0, RepoTags=["bot:0", "bot:stable"]),
+        listed("bot:none", 0, RepoTags=None),
+        listed("bot:renamed", 0, Labels={NAME_LABEL: "bot:5"}),
+        listed("bot:debug", 0, Labels={SOURCE_LABEL: "x", NAME_LABEL: "bot:1"}),
+        listed("bot:listed", 0),
+        listed("bot:needed", 0),
+    ]
+    stay = (["docker.io/bot:listed"], ["sha256:bot:needed"])
+    assert outdated(images, ["docker.io/library/bot:4"], 2, *stay) == ["bot:2", "bot:1"]
+    assert outdated(images, ["bot:4"], 4, *stay) == []
+    assert outdated(images, ["bot:4", "bot:3"], 3, *stay) == ["bot:1"]
+    assert outdated(images, ["bot:4"], 1, *stay) == ["bot:3", "bot:2", "bot:1"]
+    assert outdated(images, ["r.example.com/bot:2", "new:1"], 1, *stay) == ["r.example.com/bot:1"]
+
+
+def test_pruned_is_what_the_engine_has_removed() -> None:
+    client = Client()
+    removed: list[str] = []
+
+    def remove_image(name: str) -> None:
+        if name == "bot:1":
+            raise docker_engine.docker.errors.APIError("a container uses it")
+        removed.append(name)
+
+    client.remove_image = remove_image  # type: ignore[attr-defined]
+    assert prune(t.cast("t.Any", client), ["bot:1", "bot:2"]) == removed == ["bot:2"]
+
+
+def test_nothing_is_removed_if_the_user_may_not_read_what_revisions_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(_path: str) -> t.NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", unreadable)
+    assert kept_images("/etc/langgraph") is None
+    client = Client()
+    client.images = lambda **_how: [listed("bot:1", 1)]  # type: ignore[method-assign]
+    params = {"config_dir": "/etc/langgraph", "keep": 1, "keep_names": []}
+    assert module._outdated(t.cast("t.Any", client), params, ["bot:2"]) == []
+    monkeypatch.undo()
+    assert module._outdated(t.cast("t.Any", client), {**params, "config_dir": "/no/such"}, ["bot:2"]) == ["bot:1"]

@@ -28,6 +28,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker_engine, "connect", lambda: None)
     monkeypatch.setattr(docker_engine, "engine", lambda _client: {"architecture": "arm64", "root": "/srv/docker"})
     monkeypatch.setattr(docker_engine, "image_ids", lambda _client: dict(IDS))
+    monkeypatch.setattr(docker_engine, "published_ports", lambda _client: [{"port": 80}])
     monkeypatch.setattr(docker_engine, "content", lambda _client, image: CONTENTS[image])
     monkeypatch.setattr(disk, "free_bytes", len)
 
@@ -39,6 +40,7 @@ def test_references_and_contents(engine: None) -> None:
         "root": "/srv/docker",
         "free": len("/srv/docker"),
         "certificates": certificates(),
+        "published": [{"port": 80}],
     }
     # Only of the named images: each one costs a request.
     assert read_engine(["bot:1", "gone:1", "none:1"])["images"] == {**IDS, "content:1": "sha256:1"}
@@ -50,7 +52,7 @@ def test_a_host_without_an_engine(engine: None, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(docker_engine, "connect", refuse)
     found = read_engine(["bot:1"])
-    assert (found["images"], found["root"], found["free"]) == ({}, None, None)
+    assert (found["images"], found["root"], found["free"], found["published"]) == ({}, None, None, [])
     assert found["architecture"] == docker_engine.architecture(os.uname().machine)
     monkeypatch.setattr(docker_engine, "DOCKER_IMPORT_ERROR", "no module")
     assert read_engine(["bot:1"]) == found

@@ -25,7 +25,7 @@ OLD, NEW = {"REDIS_URI": "redis://bot:one@r/1"}, {"REDIS_URI": "redis://bot:two@
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the directory of a host on which revision 1 of 'bot' serves, and nothing is running."""
-    monkeypatch.setattr(store.systemd, "unit_states", states())
+    monkeypatch.setattr(store.systemd, "instance_states", states())
     store.write_revision(str(tmp_path), "bot", RECORD, {"A": "1"})
     store.write_settings(str(tmp_path), {"bot": {"serving": 1}})
     return tmp_path
@@ -55,7 +55,7 @@ def test_a_written_revision_is_read_back(config: Path, monkeypatch: pytest.Monke
     store.write_endpoint(str(config), "bot", 1, {"port": 8000})
     store.write_snapshot(str(config), "bot", 1, "/dumps/1")
     monkeypatch.setattr(
-        store.systemd, "unit_states", states(langgraph_bot_1="active", langgraph_drain_bot_1="activating")
+        store.systemd, "instance_states", states(langgraph_bot_1="active", langgraph_drain_bot_1="activating")
     )
     deployment = store.read(str(config), ["bot"])["bot"]
     (revision,) = deployment.revisions
@@ -77,7 +77,7 @@ def test_a_written_revision_is_read_back(config: Path, monkeypatch: pytest.Monke
 def test_a_drain_runs_while_its_unit_does(
     config: Path, monkeypatch: pytest.MonkeyPatch, active: str, drains: bool
 ) -> None:
-    monkeypatch.setattr(store.systemd, "unit_states", states(langgraph_drain_bot_1=active))
+    monkeypatch.setattr(store.systemd, "instance_states", states(langgraph_drain_bot_1=active))
     assert store.read(str(config), ["bot"])["bot"].revisions[0].draining == drains
 
 

@@ -465,6 +465,7 @@ def install(host: Host, patch: pytest.MonkeyPatch, *, one_by_one: bool = False) 
     patch.setattr(docker_engine, "remove_container", lambda _client, name: host.remove_container(name))
     patch.setattr(docker_engine, "remove_image", lambda _client, image_id: host.remove_image(image_id))
     patch.setattr(systemd, "unit_states", host.states)
+    patch.setattr(systemd, "instance_states", host.states)
     patch.setattr(systemd, "journal", lambda _unit, _lines, _since=None: host.journal)
     for verb in ("enable", "disable", "disable_now", "stop", "start", "reset_failed"):
         patch.setattr(systemd, verb, lambda units, verb=verb, **how: host.ask_systemd(verb, units, **how))

@@ -276,7 +276,7 @@ def test_a_rollback_does_not_offer_the_dump_of_one_that_was_removed(host: Host, 
     host.converge(bot(image="bot:2"))
     host.schema = "17"
     assert Path(host.dumps[0]).exists()
-    with pytest.raises(Refused, match="no snapshot was taken before it"):
+    with pytest.raises(Refused, match="there is no snapshot from before it"):
         host.roll_back(snapshot_dir=str(dumps))
 
 

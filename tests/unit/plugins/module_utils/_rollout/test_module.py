@@ -1341,6 +1341,7 @@ def nothing(_host: Host) -> None:
 
 OPTION = "deployment 'bot', option 'revision': "
 SCHEMA = OPTION + "the database schema has changed since revision 1, "
+ANYWAY = "deploy a corrected image, or, if the older code works with the newer schema, -e allow_schema_mismatch=true rolls back anyway"
 REFUSALS: dict[str, tuple[t.Callable[[Host], None], int | None, str]] = {
     "no such revision": (
         nothing,
@@ -1367,21 +1368,21 @@ REFUSALS: dict[str, tuple[t.Callable[[Host], None], int | None, str]] = {
         move_the_schema,
         None,
         SCHEMA
-        + "from 16 to 19 (migrations 17, 18, 19), and migrations cannot be reverted; no snapshot was taken before it "
-        "(langgraph_snapshot_dir); -e allow_schema_mismatch=true rolls back anyway",
+        + "from 16 to 19 (migrations 17, 18, 19), and migrations cannot be reverted; there is no snapshot from before it "
+        "(langgraph_snapshot_dir takes one); " + ANYWAY,
     ),
     "schema moved by one": (
         move_the_schema_by_one,
         None,
-        SCHEMA + "from 16 to 17 (migration 17), and migrations cannot be reverted; no snapshot was taken before it "
-        "(langgraph_snapshot_dir); -e allow_schema_mismatch=true rolls back anyway",
+        SCHEMA + "from 16 to 17 (migration 17), and migrations cannot be reverted; there is no snapshot from before it "
+        "(langgraph_snapshot_dir takes one); " + ANYWAY,
     ),
     "schema not known": (
         hide_the_schema,
         None,
         SCHEMA
-        + "from 16 to unknown (what was migrated since is not known), and migrations cannot be reverted; no snapshot "
-        "was taken before it (langgraph_snapshot_dir); -e allow_schema_mismatch=true rolls back anyway",
+        + "from 16 to unknown (what was migrated since is not known), and migrations cannot be reverted; there is no snapshot "
+        "from before it (langgraph_snapshot_dir takes one); " + ANYWAY,
     ),
     "serves nothing": (
         stop_recording,

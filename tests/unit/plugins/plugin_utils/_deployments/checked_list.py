@@ -20,3 +20,7 @@ LIST: list[dict[str, t.Any]] = [
 CHECKED = check_deployments(LIST, CheckContext("k" * 32))[0]
 # As redis_database returns them.
 NUMBERS = {"support-bot": {"redis_db": 1}, "research": {"redis_db": 7}}
+DATABASES = {
+    "support-bot": {"database": "support_bot", "login": "support_bot"},
+    "research": {"database": "research", "login": "research"},
+}

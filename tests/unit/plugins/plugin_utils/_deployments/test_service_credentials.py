@@ -13,11 +13,12 @@ import pytest
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.service_credentials import credentials
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.plugin_utils._deployments.checked_list import (
     CHECKED,
+    DATABASES,
     NUMBERS,
 )
 
 REDIS = {"databases": NUMBERS, "host": "172.29.0.1", "port": "6379", "tls": False}
-POSTGRES = {"databases": {}, "host": "172.29.0.1", "port": 5432, "sslmode": "prefer"}
+POSTGRES = {"databases": DATABASES, "host": "172.29.0.1", "port": 5432, "sslmode": "prefer"}
 BOT, _OLD, RESEARCH = (item["rollout"] for item in CHECKED)
 
 
@@ -36,7 +37,8 @@ def test_the_user_is_the_one_that_redis_database_returned() -> None:
 
 
 def test_the_login_is_the_one_that_postgres_database_returned() -> None:
-    postgres = {**POSTGRES, "databases": {"support-bot": {"login": "support_bot.b"}}}
+    made = {"database": "support_bot", "login": "support_bot.b"}
+    postgres = {**POSTGRES, "databases": {**DATABASES, "support-bot": made}}
     uri = credentials(BOT, REDIS, postgres)["DATABASE_URI"]
     assert uri.startswith("postgres://support_bot.b:")
     assert uri.endswith("/support_bot?sslmode=prefer")
@@ -57,7 +59,7 @@ def test_a_redis_without_users_is_used_with_the_administrators_login() -> None:
 
 
 def test_options_have_the_defaults_of_the_module() -> None:
-    found = credentials(BOT, {"databases": NUMBERS, "host": "r"}, {"databases": {}, "host": "p"})
+    found = credentials(BOT, {"databases": NUMBERS, "host": "r"}, {"databases": DATABASES, "host": "p"})
     assert found["REDIS_URI"].endswith("@r:6379/1")
     assert found["DATABASE_URI"].endswith("@p:5432/support_bot?sslmode=prefer")
 
@@ -65,3 +67,5 @@ def test_options_have_the_defaults_of_the_module() -> None:
 def test_a_deployment_without_a_claim_has_none() -> None:
     with pytest.raises(KeyError):
         credentials(BOT, {**REDIS, "databases": {}}, POSTGRES)
+    with pytest.raises(KeyError):
+        credentials(BOT, REDIS, {**POSTGRES, "databases": {}})

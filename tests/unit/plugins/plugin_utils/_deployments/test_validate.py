@@ -339,12 +339,20 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
     "null in the list": (
         (None, BOT),
         {},
-        line("-", "is not a mapping; write a mapping with at least name, image and port", "entry 1"),
+        line(
+            "-",
+            "is not a mapping; write '- name: ...' with image and port below it, and check colons and indentation",
+            "entry 1",
+        ),
     ),
     "text in the list": (
         (BOT, "LANGSMITH_API_KEY=lsv2"),
         {},
-        line("-", "is not a mapping; write a mapping with at least name, image and port", "entry 2"),
+        line(
+            "-",
+            "is not a mapping; write '- name: ...' with image and port below it, and check colons and indentation",
+            "entry 2",
+        ),
     ),
     "duplicate name": (
         (BOT, {**OTHER, "name": "support-bot"}),
@@ -403,7 +411,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 has a different bind_address or tls for 'support-bot'; deployments on one port must share both",
+            "port 8123 has a different bind_address or tls for 'support-bot'; give both the same bind_address and tls, or one of them another port",
             "research",
         ),
     ),
@@ -412,7 +420,7 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {},
         line(
             "port",
-            "port 8123 has a different bind_address or tls for 'support-bot'; deployments on one port must share both",
+            "port 8123 has a different bind_address or tls for 'support-bot'; give both the same bind_address and tls, or one of them another port",
             "research",
         ),
     ),
@@ -607,6 +615,15 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         (bot(env_file="bot.env", langsmith_api_key=...),),
         {"env_files": {"bot.env": None}},
         line("env_file", "there is no file 'bot.env'; set the path of a UTF-8 file on the control node"),
+    ),
+    "env_file in the inventory": (
+        (bot(env_file="inventory/bot.env", langsmith_api_key=...),),
+        {"env_files": {"inventory/bot.env": "LANGSMITH_API_KEY=x\n"}, "inventory_files": {"inventory/bot.env"}},
+        line(
+            "env_file",
+            "'inventory/bot.env' is in the directory of the inventory, where Ansible reads each of its lines as a host; move it next "
+            "to site.yml",
+        ),
     ),
     "env_file malformed": (
         (bot(env_file="bot.env"),),

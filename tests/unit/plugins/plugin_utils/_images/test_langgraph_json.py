@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.langgraph_json import (
     ConfigError,
     baked_env,
+    copied_env,
     floats,
     read_config,
 )
@@ -152,3 +153,26 @@ def test_any_content_results_in_a_reason_of_one_line(text: str) -> None:
     except ConfigError as error:
         reason = str(error)
     assert reason.isprintable()
+
+
+COPIED: dict[str, tuple[dict[str, t.Any], str | None, str | None]] = {
+    "all of the directory": ({"env": ".env", "dependencies": ["."]}, None, ".env"),
+    "with other lines": ({"env": "./.env", "dependencies": ["langchain", "."]}, "# .env\n\n*.md\n", "./.env"),
+    "in a directory that is copied": ({"env": "./app/.env", "dependencies": ["./app"]}, "", "./app/.env"),
+    "excluded": ({"env": "./.env", "dependencies": ["."]}, "*.md\n.env\n", None),
+    "excluded by a pattern": ({"env": "sub/.env", "dependencies": ["."]}, "**/*.env\n", None),
+    "included again": ({"env": ".env", "dependencies": ["."]}, ".*\n!.env\n", ".env"),
+    "in a directory that is not copied": ({"env": ".env", "dependencies": ["./app", "langchain"]}, None, None),
+    "above": ({"env": "../.env", "dependencies": ["."]}, None, None),
+    "elsewhere": ({"env": "/etc/bot.env", "dependencies": ["."]}, None, None),
+    "variables": ({"env": {"A": "1"}, "dependencies": ["."]}, None, None),
+    "none": ({"dependencies": ["."]}, None, None),
+    "no dependencies": ({"env": ".env"}, None, None),
+}
+
+
+@pytest.mark.parametrize(("config", "dockerignore", "path"), COPIED.values(), ids=COPIED)
+def test_an_env_file_that_becomes_part_of_the_image(
+    config: dict[str, t.Any], dockerignore: str | None, path: str | None
+) -> None:
+    assert copied_env(config, dockerignore) == path

@@ -225,7 +225,8 @@ def test_extensions_that_the_server_lacks() -> None:
     found = line(server(), entry(extensions=["vector", "postgis"]))
     assert found == (
         "deployment 'a', option 'extensions': the server does not have the extension 'postgis'; install its package on the"
-        " Postgres host, or leave it out"
+        " Postgres host (for 'vector': postgresql-VERSION-pgvector; a managed Postgres has only its provider's extensions), or leave"
+        " it out"
     )
 
 

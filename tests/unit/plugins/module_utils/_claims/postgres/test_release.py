@@ -266,7 +266,7 @@ def test_nothing_confirmed_changes_nothing() -> None:
 
 def test_a_client_that_came_meanwhile_keeps_everything() -> None:
     connection = FakePostgres({"a": (1, 9)})
-    with pytest.raises(Refused, match="stop the deployment first"):
+    with pytest.raises(Refused, match="stop them, then run this again"):
         apply_release(t.cast("t.Any", connection), [release("a", opened=("a",))])
     assert connection.done == [
         'ALTER DATABASE "a" ALLOW_CONNECTIONS false IS_TEMPLATE false; ALTER ROLE "a" NOLOGIN',

@@ -142,8 +142,8 @@ def test_databases_that_everybody_may_enter(found: t.Any, close: list[str], warn
     assert bool(lines) == warned
     if warned:
         assert lines == [
-            "any role may connect to the database 'other', including those of the deployments. Add it to"
-            " revoke_public_connect to revoke that right from PUBLIC."
+            "any role may connect to the database 'other', including those of the deployments; to prevent it, grant"
+            ' CONNECT to the roles that use it, and ask an administrator to run: REVOKE CONNECT ON DATABASE "other" FROM PUBLIC'
         ]
 
 

@@ -283,7 +283,7 @@ def test_nothing_confirmed_changes_nothing() -> None:
 
 def test_a_client_that_came_meanwhile_keeps_everything() -> None:
     server = FakeRedis({1: {"a:1"}}, [[line("a", 1)]], {"a": 1})
-    with pytest.raises(Refused, match="stop the deployment first"):
+    with pytest.raises(Refused, match="stop them, then run this again"):
         apply_release(t.cast("t.Any", server), [release()], state(a=user("a")), PARAMS)
     assert server.done == [("ACL", "SETUSER", "a", "off"), ("ACL", "SETUSER", "a", "on")]
     assert server.dbs == {1: {"a:1"}}
@@ -380,7 +380,10 @@ def test_a_server_that_does_not_lock_out_a_user() -> None:
             return RuntimeError("NOPERM") if words[:2] == ("ACL", "SETUSER") else super()._one(words)
 
     server = Refusing({1: {"a:1"}}, record={"a": 1})
-    with pytest.raises(ClaimError, match="could not switch a user off .NOPERM., so nothing was released"):
+    with pytest.raises(
+        ClaimError,
+        match="could not switch a user off .NOPERM., so nothing was released; correct this, then run it again",
+    ):
         apply_release(t.cast("t.Any", server), [release()], state(a=user("a")), PARAMS)
     assert server.dbs == {1: {"a:1"}}
 
