@@ -4,7 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 
-"""Compute actions and problems from the wanted deployments and the state of the server. No I/O here."""
+"""Compute actions and problems from the wanted deployments and the state of the server. No I/O here.
+
+The database numbers are decided by the script in scripts.py, whose answer is an input: this plans users, and names the actions.
+"""
 
 from __future__ import annotations
 
