@@ -57,6 +57,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.langgra
     read_config,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.plan import (
+    listed_images,
     make_needs,
     need_problems,
     wanted_images,
@@ -161,7 +162,7 @@ class ActionModule(ActionBase):
         needs = make_needs(wanted, references, archives, host["images"], options["image_pull"])
         problems += list(need_problems(needs, host["architecture"]))
         lines = [
-            *_misspelled(task_vars, load_extra_vars(self._loader)),
+            *_misspelled(task_vars, self._extra_vars()),
             *map(str, problems),
             *_data_proxy_lines(options["data_proxy"], host, task_vars),
         ]
@@ -171,6 +172,9 @@ class ActionModule(ActionBase):
         result = {
             "deployments": deployments,
             "images": wanted,
+            "listed_images": listed_images(
+                [raw, *(host.get("langgraph_deployments") for host in self._hosts(task_vars))]
+            ),
             "longest_drain": max(drains, default=0),
             "owner": owner_fingerprint(options["secret_key"], options["environment"]),
             "carried": host.get("carried"),
@@ -249,10 +253,20 @@ class ActionModule(ActionBase):
             proxy=options["proxy"],
             running_revisions=options["max_running_revisions"],
             extra_revisions=options["max_extra_revisions"],
-            connections=connections_by_name(
-                [task_vars["hostvars"][name] for name in task_vars["groups"].get("langgraph_hosts", ())]
-            ),
+            connections=connections_by_name(self._hosts(task_vars)),
         )
+
+    @staticmethod
+    def _hosts(task_vars: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
+        """Return the variables of all hosts with deployments, in the run or not."""
+        return [task_vars["hostvars"][name] for name in task_vars["groups"].get("langgraph_hosts", ())]
+
+    def _extra_vars(self) -> dict[str, t.Any]:
+        try:
+            return dict(load_extra_vars(self._loader))
+        except AnsibleError:
+            # Ansible has read them already; a relative path is another one from here.
+            return {}
 
     def _content(self, path: str, task_vars: dict[str, t.Any]) -> str | None:
         found = find_file(self, path, task_vars)
@@ -285,12 +299,12 @@ def _data_proxy_lines(
     ]
 
 
-def _misspelled(task_vars: t.Mapping[str, t.Any], extra: t.Iterable[str]) -> t.Iterator[str]:
+def _misspelled(task_vars: t.Mapping[str, t.Any], extra: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     """Return the lines about misspelled variables of this host and of the hosts with Redis and Postgres, and misspelled groups."""
     groups, hosts = task_vars.get("groups", {}), task_vars.get("hostvars", {})
     servers = {name for group in ("langgraph_redis", "langgraph_postgres") for name in groups.get(group, ())}
     names = {str(name) for host in servers if host in hosts for name in hosts[host]}
-    return misspelled({*names, *map(str, task_vars)}, groups, map(str, extra))
+    return misspelled({*names, *map(str, task_vars)}, groups, extra)
 
 
 def _read(*path: str) -> str:

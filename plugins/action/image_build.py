@@ -13,7 +13,7 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
-from ansible.module_utils.common.validation import check_type_int
+from ansible.module_utils.common.validation import check_type_int, check_type_list
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
             return {"changed": False, "images": {}}
         # Those that this run does not build are builds of the list too.
         arguments["keep_names"] = [
-            *(arguments.get("keep_names") or ()),
+            *check_type_list(arguments.get("keep_names") or []),
             *(build["image"] for build in arguments["builds"]),
         ]
         if DOCKER_MISSING:

@@ -203,6 +203,13 @@ images:
   returned: success
   type: list
   elements: dict
+listed_images:
+  description:
+    - The images that the lists of all hosts have, of deployments that this run leaves out too. Hidden from every output.
+    - The role P(selfhost.langgraph.image#role) takes it as O(selfhost.langgraph.image#role:main:image_listed).
+  returned: success
+  type: list
+  elements: str
 carried:
   description:
     - The credentials in the host's containers, as M(selfhost.langgraph.deployment_info) returns them. Hidden from every output.

@@ -111,7 +111,8 @@ options:
     description:
       - How many builds of each repository the build host keeps, C(NAME) of C(NAME:TAG); at least 1. After a build, older ones are
         removed, except those that O(builds) or O(keep_names) has, those in a container, and those that kept revisions need.
-      - Only images that this module has built count, and none that you have derived from one, renamed, or given another name.
+      - Only images that this module has built under their present name count, and none that you have renamed or given another name.
+        One that you have derived from a build counts if you gave it the name of that build.
       - A user who may not read O(config_dir) cannot find out what revisions need, so nothing is removed.
     type: int
     default: 5
@@ -165,7 +166,7 @@ images:
       description: Architecture that it is built for.
       type: str
 pruned:
-  description: Names of the earlier builds that were removed, in check mode of those that would be.
+  description: Names of the earlier builds that were removed; in check mode those that would be, and those that a container keeps.
   returned: success, if the module ran on the build host
   type: list
   elements: str
@@ -224,7 +225,12 @@ def _outdated(client: docker_engine.Client, params: t.Mapping[str, t.Any], built
     needed = kept_images(params["config_dir"])
     if needed is None:
         return []
-    return image_build.outdated(docker_engine.images(client), built_now, params["keep"], params["keep_names"], needed)
+    try:
+        images = docker_engine.images(client)
+    except docker_engine.EngineError:
+        # The build is done; the next one prunes.
+        return []
+    return image_build.outdated(images, built_now, params["keep"], params["keep_names"], needed)
 
 
 def kept_images(config_dir: str) -> set[str] | None:

@@ -12,8 +12,8 @@ import hashlib
 import os
 import typing as t
 
-from ansible import constants as C
 from ansible.errors import AnsibleError
+from ansible.inventory.manager import IGNORED
 from ansible.plugins.action import ActionBase
 
 
@@ -33,14 +33,14 @@ def find_file(action: ActionBase, path: str, task_vars: t.Mapping[str, t.Any]) -
 def is_inventory(path: str, sources: t.Iterable[str]) -> bool:
     """Return whether Ansible reads a file as an inventory, because it is in a directory that ``sources`` name (-i).
 
-    It reads all files there but variables and those with certain endings (docs: INVENTORY_IGNORE_EXTS), each line as a host.
+    It reads each line as a host, of all files there but variables, hidden ones and those with certain endings.
     """
-    real = os.path.realpath(path)
-    for source in map(os.path.realpath, sources):
-        inside = os.path.relpath(real, source).split(os.sep)
-        if os.path.isdir(source) and inside[0] not in (os.pardir, os.curdir, "group_vars", "host_vars"):
-            ignored = tuple(C.INVENTORY_IGNORE_EXTS)  # type: ignore[attr-defined]
-            return not real.endswith(ignored)
+    for source in filter(os.path.isdir, sources):
+        for resolve in (os.path.abspath, os.path.realpath):
+            parts = os.path.relpath(resolve(path), resolve(source)).split(os.sep)
+            inside = parts[0] not in (os.pardir, os.curdir)
+            if inside and not any(IGNORED.search(os.fsencode(part)) for part in parts):
+                return True
     return False
 
 

@@ -36,11 +36,11 @@ def variables() -> frozenset[str]:
 
 
 def misspelled(
-    names: t.Iterable[str], groups: t.Mapping[str, t.Sequence[str]], extra: t.Iterable[str] = ()
+    names: t.Iterable[str], groups: t.Mapping[str, t.Sequence[str]], extra: t.Mapping[str, t.Any] | None = None
 ) -> t.Iterator[str]:
     """Return a line for each variable and group that is none of ours and differs from one by at most two characters.
 
-    ``extra`` are the names on the command line: without ``deployment``, a run is for all of them.
+    ``extra`` are the variables of the command line: without ``deployment``, which is a string, a run is for all of them.
 
     A group whose hosts are all in the similar group of ours, such as a child of it, is intended.
     """
@@ -49,7 +49,7 @@ def misspelled(
         meant = None if name.startswith(FOREIGN_PREFIXES) else _nearest(name, known)
         if meant:
             yield f"'{name}' is not a variable of the collection; did you mean '{meant}'?"
-    for name in sorted(set(extra) - EXTRA):
+    for name in sorted(name for name, value in (extra or {}).items() if isinstance(value, str) and name not in EXTRA):
         if _nearest(name, EXTRA):
             yield f"'{name}' is not a variable of the collection; did you mean '{_nearest(name, EXTRA)}'?"
     for name in sorted(set(groups) - GROUPS):

@@ -124,7 +124,7 @@ def remove_image(client: Client, image_id: str) -> bool:
     """Remove an unused image; an image with other names or containers stays. Return whether it was removed."""
     try:
         client.remove_image(image_id)
-    except docker.errors.APIError:
+    except (docker.errors.DockerException, OSError):
         return False
     return True
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import typing as t
@@ -41,10 +42,13 @@ def read_engine(identify: t.Sequence[str] = ()) -> dict[str, t.Any]:
         identified = ((docker_engine.content(client, ids[name]), ids[name]) for name in identify if name in ids)
         # An image may have been removed since it was listed.
         contents = {content: image_id for content, image_id in identified if content is not None}
-        free, published = disk.free_bytes(properties["root"]), docker_engine.published_ports(client)
-        return {**nothing, **properties, "images": {**ids, **contents}, "free": free, "published": published}
+        found = {**nothing, **properties, "images": {**ids, **contents}, "free": disk.free_bytes(properties["root"])}
     except docker_engine.EngineError:
         return nothing
+    # An engine with a container that hangs still has its images.
+    with contextlib.suppress(docker_engine.EngineError):
+        found["published"] = docker_engine.published_ports(client)
+    return found
 
 
 def certificates(directory: str = CERTIFICATES) -> dict[str, str | None]:

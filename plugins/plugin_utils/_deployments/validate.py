@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import posixpath
 import typing as t
 
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.address import health_url
@@ -143,7 +144,8 @@ def _with_env_file(
         finding = (
             f"'{printable(path)}' is in the directory of the inventory, where Ansible reads each of its lines as a host"
         )
-        return merged, [Problem(label, "env_file", finding, "move it next to site.yml")]
+        remedy = f"move it to the directory above, and write '../{printable(posixpath.basename(path))}'"
+        return merged, [Problem(label, "env_file", finding, remedy)]
     try:
         variables = parse_env_file(text)
     except EnvFileError as error:

@@ -53,6 +53,13 @@ def wanted_images(
     return list(wanted.values())
 
 
+def listed_images(lists: t.Iterable[t.Any]) -> list[str]:
+    """Return the images that the raw lists of deployments name, sorted. Entries that the check would refuse have none."""
+    entries = (entry for found in lists if isinstance(found, (list, tuple)) for entry in found)
+    images = (entry.get("image") for entry in entries if isinstance(entry, t.Mapping))
+    return sorted({str(image) for image in images if isinstance(image, str) and image})
+
+
 def make_needs(
     wanted: t.Iterable[t.Mapping[str, t.Any]],
     builds: t.Collection[str],

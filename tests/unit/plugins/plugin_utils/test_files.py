@@ -28,10 +28,20 @@ def test_files_that_ansible_reads_as_an_inventory(tmp_path: Path) -> None:
     (directory / "group_vars/all").mkdir(parents=True)
     hosts.touch()
     sources = [str(directory), str(hosts), "a,b,"]
-    read = ("bot.env", "deeper/.env", "group_vars.env")
+    read = ("bot.env", "deeper/bot.env", "group_vars.env")
     assert [is_inventory(str(directory / name), sources) for name in read] == [True, True, True]
-    spared = ("group_vars/all/bot.env", "host_vars/one/.env", "bot.env.orig", "../bot.env", "../inventory.env")
+    spared = (
+        ".env",
+        ".secrets/bot.env",
+        "group_vars/all/bot.env",
+        "deeper/host_vars/one/bot.env",
+        "bot.env.orig",
+        "../bot.env",
+        "../inventory.env",
+    )
     assert [is_inventory(str(directory / name), sources) for name in spared] == [False] * len(spared)
     assert not is_inventory("", sources)
     (tmp_path / "link.env").symlink_to(directory / "bot.env")
     assert is_inventory(str(tmp_path / "link.env"), sources)
+    (directory / "link.env").symlink_to(tmp_path / "elsewhere.env")
+    assert is_inventory(str(directory / "link.env"), sources)

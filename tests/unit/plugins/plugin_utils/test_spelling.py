@@ -110,5 +110,7 @@ def test_a_misspelled_group(group: str, meant: str) -> None:
 def test_extra_variables_that_are_nearly_deployment() -> None:
     """Without the name the run would be for all deployments; a variable of an inventory may have such a name."""
     line = "'deploymnet' is not a variable of the collection; did you mean 'deployment'?"
-    assert list(misspelled([], {}, ["deploymnet", "deployment", "revision", "env"])) == [line]
-    assert list(misspelled(["deployments", "deploymnet"], {}, ["deployment"])) == []
+    assert list(misspelled([], {}, {"deploymnet": "bot", "deployment": "x", "revision": "3", "env": "y"})) == [line]
+    assert list(misspelled(["deployments", "deploymnet"], {}, {"deployment": "bot"})) == []
+    # A list of one's own, which the inventory uses.
+    assert list(misspelled([], {}, {"deployments": [{"name": "bot"}]})) == []

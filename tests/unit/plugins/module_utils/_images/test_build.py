@@ -794,4 +794,11 @@ def test_nothing_is_removed_if_the_user_may_not_read_what_revisions_need(monkeyp
     params = {"config_dir": "/etc/langgraph", "keep": 1, "keep_names": []}
     assert module._outdated(t.cast("t.Any", client), params, ["bot:2"]) == []
     monkeypatch.undo()
+
+    def listed_by_a_hung_engine(_client: t.Any) -> t.NoReturn:
+        raise docker_engine.EngineError("it does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(docker_engine, "images", listed_by_a_hung_engine)
+        assert module._outdated(t.cast("t.Any", client), {**params, "config_dir": "/no/such"}, ["bot:2"]) == []
     assert module._outdated(t.cast("t.Any", client), {**params, "config_dir": "/no/such"}, ["bot:2"]) == ["bot:1"]

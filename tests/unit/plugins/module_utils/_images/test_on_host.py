@@ -58,6 +58,16 @@ def test_a_host_without_an_engine(engine: None, monkeypatch: pytest.MonkeyPatch)
     assert read_engine(["bot:1"]) == found
 
 
+def test_an_engine_that_cannot_list_its_containers_has_its_images(
+    engine: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_client: t.Any) -> t.NoReturn:
+        raise docker_engine.EngineError("one hangs")
+
+    monkeypatch.setattr(docker_engine, "published_ports", refuse)
+    assert (read_engine()["images"], read_engine()["published"]) == (IDS, [])
+
+
 def test_certificates_of_registries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "registry.example:5000/ca.crt"
     path.parent.mkdir()

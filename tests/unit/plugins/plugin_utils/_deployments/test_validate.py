@@ -621,8 +621,8 @@ LISTS: dict[str, tuple[tuple[t.Any, ...], dict[str, t.Any], list[str]]] = {
         {"env_files": {"inventory/bot.env": "LANGSMITH_API_KEY=x\n"}, "inventory_files": {"inventory/bot.env"}},
         line(
             "env_file",
-            "'inventory/bot.env' is in the directory of the inventory, where Ansible reads each of its lines as a host; move it next "
-            "to site.yml",
+            "'inventory/bot.env' is in the directory of the inventory, where Ansible reads each of its lines as a host; move it to the "
+            "directory above, and write '../bot.env'",
         ),
     ),
     "env_file malformed": (

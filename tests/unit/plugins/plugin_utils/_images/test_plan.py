@@ -19,6 +19,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_r
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.archive import ArchivedImage
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.plan import (
     NOT_BUILT,
+    listed_images,
     make_needs,
     megabytes,
     need_problems,
@@ -807,3 +808,14 @@ def test_digests_of_a_repository_are_sorted() -> None:
 
 def test_sizes_above_ten_have_no_fraction() -> None:
     assert [megabytes(size) for size in (9_900_000, 10_000_000, 10_900_000)] == ["9.9 MB", "10 MB", "11 MB"]
+
+
+def test_images_that_raw_lists_have() -> None:
+    one = [
+        {"name": "a", "image": "b:2"},
+        {"name": "c", "image": "b:1", "state": "stopped"},
+        {"image": ""},
+        {"image": 3},
+        "d",
+    ]
+    assert listed_images([one, None, "text", [], [{"image": "b:2"}, {"image": "e:1"}]]) == ["b:1", "b:2", "e:1"]
