@@ -217,7 +217,7 @@ def test_a_database_restored_from_a_dump_keeps_its_claim(postgres_server: Postgr
 
 def test_open_databases_and_memberships_are_warned_of(postgres_server: PostgresServer) -> None:
     result = claim(postgres_server, entries("a"))
-    assert any("'template1'" in line and "revoke_public_connect" in line for line in result["warnings"])
+    assert any("'template1'" in line and "REVOKE CONNECT ON DATABASE" in line for line in result["warnings"])
     postgres_server.query("GRANT pg_execute_server_program TO a")
     result = claim(postgres_server, entries("a"), revoke_public_connect=CLOSED)
     assert len(result["warnings"]) == 1
