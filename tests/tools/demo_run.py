@@ -36,7 +36,7 @@ async def run_once(name: str, url: str) -> str:
 async def main() -> None:
     """Run all deployments concurrently: they are independent."""
     deployments = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")).get("langgraph_deployments", [])
-    live = [d for d in deployments if d.get("state", "present") != "absent"]
+    live = [d for d in deployments if d.get("state", "present") != "stopped"]
     if not live:
         raise SystemExit("the inventory lists no deployment")
     runs = [run_once(d["name"], f"http://127.0.0.1:{d['port']}{d.get('mount_prefix', '')}") for d in live]
