@@ -65,4 +65,6 @@ def test_a_build_host_keeps_the_newest_builds(application):
         tags = command("docker", "images", "--format", "{{.Tag}}", "kept-bot").split()
         assert sorted(tags) == ["1", "2", "4", "5", "6", "debug", "stable"]
     finally:
-        command("sh", "-c", "docker rm -f selfhost-langgraph-kept; docker rmi -f $(docker images -q kept-bot); true")
+        # By name: the engine refuses an id that two names have, or that a derived image needs.
+        names = command("docker", "images", "--format", "{{.Repository}}:{{.Tag}}", "kept-bot").split()
+        command("sh", "-c", 'docker rm -f selfhost-langgraph-kept; docker rmi -f "$@"; true', "sh", *names)
