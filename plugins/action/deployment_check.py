@@ -21,6 +21,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._common.deploym
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.image_reference import normal_reference
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.problems import Problem, printable
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.connection_budget import (
+    HOST_VARIABLES,
     connections_by_name,
 )
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._deployments.data_proxy import (
@@ -144,7 +145,8 @@ class ActionModule(ActionBase):
         host = self._execute_module(module_name=INFO_MODULE, module_args=arguments, task_vars=task_vars)
         if host.get("failed"):
             return host
-        context = self._context(raw, options, host, {"archives": archives, "builds": builds}, task_vars)
+        hosts = _hosts(task_vars)
+        context = self._context(raw, options, host, {"archives": archives, "builds": builds}, hosts, task_vars)
         deployments, found = check_deployments(raw, context)
         problems += found
         warnings += _env_warnings(builds, deployments)
@@ -172,9 +174,7 @@ class ActionModule(ActionBase):
         result = {
             "deployments": deployments,
             "images": wanted,
-            "listed_images": listed_images(
-                [raw, *(host.get("langgraph_deployments") for host in self._hosts(task_vars))]
-            ),
+            "listed_images": listed_images([raw, *(each["langgraph_deployments"] for each in hosts)]),
             "longest_drain": max(drains, default=0),
             "owner": owner_fingerprint(options["secret_key"], options["environment"]),
             "carried": host.get("carried"),
@@ -222,24 +222,19 @@ class ActionModule(ActionBase):
         options: t.Mapping[str, t.Any],
         host: t.Mapping[str, t.Any],
         images: t.Mapping[str, t.Any],
+        hosts: t.Sequence[t.Mapping[str, t.Any]],
         task_vars: dict[str, t.Any],
     ) -> CheckContext:
-        paths = {entry.get("env_file") for entry in raw if isinstance(entry, t.Mapping)}
+        written = {entry.get("env_file") for entry in raw if isinstance(entry, t.Mapping)}
+        env_files = {path: find_file(self, path, task_vars) for path in written if path and isinstance(path, str)}
+        sources = task_vars.get("ansible_inventory_sources") or ()
         built = {normal_reference(build["image"]): build for build in images["builds"] if build["image"]}
         expected = set(host["images"]).union(*images["archives"].values(), built)
         return CheckContext(
             secret_key=options["secret_key"],
             previous_secret_key=options["previous_secret_key"],
-            env_files={path: self._content(path, task_vars) for path in paths if path and isinstance(path, str)},
-            inventory_files={
-                path
-                for path in paths
-                if path
-                and isinstance(path, str)
-                and is_inventory(
-                    find_file(self, path, task_vars) or "", task_vars.get("ansible_inventory_sources") or ()
-                )
-            },
+            env_files={path: self._content(found) for path, found in env_files.items()},
+            inventory_files={path for path, found in env_files.items() if found and is_inventory(found, sources)},
             listening={int(port): program for port, program in host["listening"].items()},
             deployed={
                 item["name"]: item["port"] for item in host["deployments"] if item["port"] and not _is_stopped(item)
@@ -253,13 +248,8 @@ class ActionModule(ActionBase):
             proxy=options["proxy"],
             running_revisions=options["max_running_revisions"],
             extra_revisions=options["max_extra_revisions"],
-            connections=connections_by_name(self._hosts(task_vars)),
+            connections=connections_by_name(hosts),
         )
-
-    @staticmethod
-    def _hosts(task_vars: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
-        """Return the variables of all hosts with deployments, in the run or not."""
-        return [task_vars["hostvars"][name] for name in task_vars["groups"].get("langgraph_hosts", ())]
 
     def _extra_vars(self) -> dict[str, t.Any]:
         try:
@@ -268,13 +258,12 @@ class ActionModule(ActionBase):
             # Ansible has read them already; a relative path is another one from here.
             return {}
 
-    def _content(self, path: str, task_vars: dict[str, t.Any]) -> str | None:
-        found = find_file(self, path, task_vars)
-        if found is None:
+    def _content(self, path: str | None) -> str | None:
+        if path is None:
             return None
         try:
             # get_real_file decrypts a file that ansible-vault encrypted.
-            with open(self._loader.get_real_file(found), encoding="utf-8") as file:
+            with open(self._loader.get_real_file(path), encoding="utf-8") as file:
                 return file.read()
         except (AnsibleError, OSError, UnicodeDecodeError):
             return None
@@ -297,6 +286,12 @@ def _data_proxy_lines(
         *taken_ports(listeners, host["sockets"], name),
         *not_accepted(listeners, host.get("refused_by", ()), name),
     ]
+
+
+def _hosts(task_vars: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """Return what the check needs of all hosts with deployments, in the run or not. Each access to a variable templates it."""
+    found = (task_vars["hostvars"][name] for name in task_vars["groups"].get("langgraph_hosts", ()))
+    return [{name: host.get(name) for name in HOST_VARIABLES} for host in found]
 
 
 def _misspelled(task_vars: t.Mapping[str, t.Any], extra: t.Mapping[str, t.Any]) -> t.Iterator[str]:

@@ -26,6 +26,7 @@ from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.build_o
     build_options,
     check_builds,
 )
+from ansible_collections.selfhost.langgraph.plugins.plugin_utils._images.langgraph_json import ignored_patterns
 from ansible_collections.selfhost.langgraph.plugins.plugin_utils._progress import listed, progress
 
 DOCKER_MISSING = False
@@ -156,9 +157,8 @@ def context(directory: str, config: str = "langgraph.json") -> list[str]:
     inside = os.path.dirname(os.path.normpath(config))
     path = os.path.join(directory, inside, ".dockerignore")
     if os.path.isfile(path):
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-            lines = [line.strip() for line in file]
-        ignored = [_below(inside, line) for line in lines if line and not line.startswith("#")]
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            ignored = [_below(inside, pattern) for pattern in ignored_patterns(file.read())]
     return sorted(exclude_paths(directory, ignored))
 
 

@@ -91,6 +91,7 @@ def deployment_table(
     columns = (f"{name} would be" if check_mode and name in PREDICTED else name for name in COLUMNS)
     rows = [tuple(name.upper() for name in columns)]
     done = {service["name"]: service for service in services}
+    connected = connection or {}
     for deployment in deployments:
         name = deployment["name"]
         revision = str(done.get(name, {}).get("revision") or "-")
@@ -100,24 +101,11 @@ def deployment_table(
         answer = health.get(name)
         state = "-" if answer is None else "healthy" if answer["ok"] else "UNHEALTHY"
         number = str(numbers.get(name, {}).get("redis_db") or "-")
-        rows.append(
-            (
-                name,
-                _shown_url(deployment, connection or {}),
-                number,
-                deployment["database"],
-                deployment["image"],
-                revision,
-                state,
-            )
-        )
+        url = _shown_url(deployment, connected)
+        rows.append((name, url, number, deployment["database"], deployment["image"], revision, state))
     created = {service["name"] for service in services if service["action"] == "create"}
-    reach = (
-        ()
-        if check_mode
-        else _reach([item["rollout"] for item in deployments if item["name"] in created], connection or {})
-    )
-    return [*align(rows), *_changes(services), *reach]
+    new = [] if check_mode else [item["rollout"] for item in deployments if item["name"] in created]
+    return [*align(rows), *_changes(services), *_reach(new, connected)]
 
 
 def _reach(created: Deployments, connection: t.Mapping[str, t.Any]) -> t.Iterator[str]:

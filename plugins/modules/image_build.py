@@ -192,9 +192,9 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions impo
 
 
 def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> tuple[dict[str, dict[str, t.Any]], list[str]]:
-    """Validate and build the missing images whose directory is available; return every image, and the names of pruned ones.
+    """Build the missing images whose directory is available. Return every image, and the names of the images that it removed.
 
-    Check mode validates them too. Raises BuildError, EngineError.
+    Check mode only validates the directories, and returns the names that it would remove. Raises BuildError, EngineError.
     """
     client = docker_engine.connect()
     found = {build["image"]: image_build.built(client, build) for build in params["builds"]}
@@ -203,22 +203,38 @@ def build_all(params: t.Mapping[str, t.Any], *, check_mode: bool) -> tuple[dict[
     there = [build for build in missing if build["path"]]
     images |= {build["image"]: image_build.result_entry(build["image"], None, "build") for build in missing}
     if there:
-        cli = image_build.program(params["program"])
-        with image_build.source_directories(there) as directories:
-            bases = {build["image"]: image_build.validate(cli, build, directories[build["image"]]) for build in there}
-            for build in there if not check_mode else ():
-                name = build["image"]
-                before = docker_engine.inspect_image(client, name)
-                made = image_build.make(client, cli, build, directories[name], bases[name])
-                images[name] = image_build.result_entry(name, made, "build")
-                needed = kept_images(params["config_dir"])
-                if before and before["Id"] != made.get("Id") and needed is not None:
-                    image_build.forget(client, before["Id"], needed)
+        images |= _build(client, params, there, check_mode=check_mode)
     # The first of two calls only finds out which directories the build host needs.
     if not missing or not (there or check_mode):
         return images, []
     old = _outdated(client, params, list(images))
     return images, old if check_mode else image_build.prune(client, old)
+
+
+def _build(
+    client: docker_engine.Client,
+    params: t.Mapping[str, t.Any],
+    builds: t.Sequence[image_build.Build],
+    *,
+    check_mode: bool,
+) -> dict[str, dict[str, t.Any]]:
+    """Validate all directories, then build the images unless in check mode; return those that were built."""
+    images: dict[str, dict[str, t.Any]] = {}
+    cli = image_build.program(params["program"])
+    with image_build.source_directories(builds) as directories:
+        bases = {build["image"]: image_build.validate(cli, build, directories[build["image"]]) for build in builds}
+        if check_mode:
+            return images
+        for build in builds:
+            name = build["image"]
+            before = docker_engine.inspect_image(client, name)
+            made = image_build.make(client, cli, build, directories[name], bases[name])
+            images[name] = image_build.result_entry(name, made, "build")
+            if before and before["Id"] != made.get("Id"):
+                needed = kept_images(params["config_dir"])
+                if needed is not None:
+                    image_build.forget(client, before["Id"], needed)
+    return images
 
 
 def _outdated(client: docker_engine.Client, params: t.Mapping[str, t.Any], built_now: t.Collection[str]) -> list[str]:

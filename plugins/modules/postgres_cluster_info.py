@@ -164,7 +164,7 @@ from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgre
 )
 from ansible_collections.selfhost.langgraph.plugins.module_utils._claims.postgres.state import claims_of, read_state
 from ansible_collections.selfhost.langgraph.plugins.module_utils._common.ansible_module import require
-from ansible_collections.selfhost.langgraph.plugins.module_utils._host import units
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import systemd, units
 
 try:
     import psycopg
@@ -173,7 +173,6 @@ except ImportError:
 
 # Seconds; a server that does not respond by then would delay the rest of the play too.
 _TIMEOUT = 10
-_WANTS = "/etc/systemd/system/multi-user.target.wants"
 
 
 def login(user: str, socket_dir: str, port: int) -> dict[str, t.Any]:
@@ -238,7 +237,7 @@ def inspect_ours(cluster: _cluster.Cluster, settings: str | None) -> dict[str, t
     wanted = None if settings is None else _cluster.parse(settings)
     return {
         "version": cluster.version,
-        "enabled": os.path.islink(f"{_WANTS}/postgresql@{cluster.version}-{cluster.name}.service"),
+        "enabled": systemd.starts_at_boot(f"postgresql@{cluster.version}-{cluster.name}.service"),
         "answers": server is not None,
         "error": error,
         "allows": server.max_connections if server else None,

@@ -50,8 +50,9 @@ def misspelled(
         if meant:
             yield f"'{name}' is not a variable of the collection; did you mean '{meant}'?"
     for name in sorted(name for name, value in (extra or {}).items() if isinstance(value, str) and name not in EXTRA):
-        if _nearest(name, EXTRA):
-            yield f"'{name}' is not a variable of the collection; did you mean '{_nearest(name, EXTRA)}'?"
+        meant = _nearest(name, EXTRA)
+        if meant:
+            yield f"'{name}' is not a variable of the collection; did you mean '{meant}'?"
     for name in sorted(set(groups) - GROUPS):
         meant = _nearest(name, GROUPS)
         if meant and not set(groups[name]) <= set(groups.get(meant, ())):

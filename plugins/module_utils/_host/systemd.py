@@ -31,7 +31,7 @@ class UnitState:
 
 
 _PROPERTIES = "Id,ActiveState,UnitFileState,Result,ExecMainStatus"
-# Where systemd records that the collection's units start at boot: their templates have WantedBy=multi-user.target.
+# Where systemd records that units with WantedBy=multi-user.target start at boot.
 WANTS = "/etc/systemd/system/multi-user.target.wants"
 
 
@@ -81,7 +81,12 @@ def _state(fields: t.Mapping[str, str]) -> UnitState:
 
 
 def _not_loaded(unit: str) -> UnitState:
-    return UnitState("inactive", enabled=os.path.lexists(os.path.join(WANTS, unit)), result="success", exit_code=0)
+    return UnitState("inactive", enabled=starts_at_boot(unit), result="success", exit_code=0)
+
+
+def starts_at_boot(unit: str) -> bool:
+    """Return whether a unit with WantedBy=multi-user.target is enabled, without making systemd load it."""
+    return os.path.islink(os.path.join(WANTS, unit))
 
 
 def running_services() -> list[str]:

@@ -115,10 +115,9 @@ class Cutover:
             if switched and step.starts and step.name not in stay:
                 # It had clients for a moment; they are drained.
                 self._host.set_active(step.name, self._host.revision(step).number, "active")
-        why = f"the host cannot record which revision serves ({error}); correct this, for example free some space, and run it again"
-        late = (
-            f"the host cannot record which revision serves ({error}); the new one serves, and the next run records it"
-        )
+        fault = f"the host cannot record which revision serves ({error})"
+        why = f"{fault}; correct this, for example free some space, and run it again"
+        late = f"{fault}; the new one serves, and the next run records it"
         return [
             Refusal(step, "rollout", late, serves=True) if step.name in stay else Refusal(step, "rollout", why)
             for step in steps

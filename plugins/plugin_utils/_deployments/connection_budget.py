@@ -82,6 +82,10 @@ def connections_needed(
     )
 
 
+# What connections_by_name() reads of a host.
+HOST_VARIABLES = ("langgraph_deployments", "langgraph_max_running_revisions", "langgraph_max_extra_revisions")
+
+
 def connections_by_name(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, int]:
     """Return the connections per deployment: its replicas on all hosts share one role."""
     by_name: dict[str, int] = {}

@@ -58,11 +58,17 @@ def floats(config: t.Mapping[str, t.Any], base_image: str | None, api_version: s
     return not (exact or config.get("_INTERNAL_docker_tag"))
 
 
+def ignored_patterns(dockerignore: str) -> list[str]:
+    """Return the patterns of a .dockerignore, without comments, empty lines and a byte order mark (docs: .dockerignore)."""
+    lines = (line.strip() for line in dockerignore.removeprefix("\ufeff").split("\n"))
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def copied_env(config: t.Mapping[str, t.Any], dockerignore: str | None) -> str | None:
     """Return the path of the file that ``env`` names if it becomes part of the image, else None.
 
-    The CLI copies the directories of ``dependencies``, without what the .dockerignore next to langgraph.json excludes, whose
-    content is ``dockerignore``.
+    The CLI copies the directories in ``dependencies``, except what the .dockerignore next to langgraph.json excludes.
+    ``dockerignore`` is the content of that file, None if it does not exist.
     """
     env = config.get("env")
     if not isinstance(env, str) or PatternMatcher is None:
@@ -71,9 +77,7 @@ def copied_env(config: t.Mapping[str, t.Any], dockerignore: str | None) -> str |
     copied = [posixpath.normpath(item) for item in config.get("dependencies") or () if str(item).startswith(".")]
     if path.startswith(("../", "/")) or not any(item == "." or path.startswith(f"{item}/") for item in copied):
         return None
-    lines = (line.strip() for line in (dockerignore or "").splitlines())
-    ignored = PatternMatcher([line for line in lines if line and not line.startswith("#")])
-    return None if ignored.matches(path) else env
+    return None if PatternMatcher(ignored_patterns(dockerignore or "")).matches(path) else env
 
 
 def baked_env(config: t.Mapping[str, t.Any], read_file: t.Callable[[str], str | None]) -> dict[str, str]:

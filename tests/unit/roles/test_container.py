@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.selfhost.langgraph.plugins.module_utils._host import docker_engine
 from ansible_collections.selfhost.langgraph.plugins.module_utils._revisions.model import make_record
 from ansible_collections.selfhost.langgraph.tests.unit.plugins.module_utils._rollout.fake_host import content_of
 from ansible_collections.selfhost.langgraph.tests.unit.roles.helper import ROOT, load
@@ -147,6 +148,10 @@ def test_a_container_that_never_started_counts_as_crashed(slept: t.Any) -> None:
 def test_the_engine_keeps_as_much_log_as_the_role_configured(helper: t.Any) -> None:
     Path(helper.LOG_FILE).write_text('{"max-size": "1m", "max-file": "2"}')
     assert helper.log_options() == ["--log-driver", "json-file", "--log-opt", "max-size=1m", "--log-opt", "max-file=2"]
+
+
+def test_the_label_of_our_containers_is_the_one_that_the_check_knows(helper: t.Any) -> None:
+    assert helper.CONFIG_LABEL == docker_engine.LABEL
 
 
 def test_the_role_and_the_helper_have_the_same_log_limits() -> None:

@@ -6,7 +6,7 @@
 
 """Compute actions and problems from the wanted deployments and the state of the server. No I/O here.
 
-The database numbers are decided by the script in scripts.py, whose answer is an input: this plans users, and names the actions.
+The script in scripts.py decides the database numbers. Its answer is an input here; this file plans the users and names the actions.
 """
 
 from __future__ import annotations

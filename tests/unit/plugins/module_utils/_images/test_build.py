@@ -802,3 +802,31 @@ def test_nothing_is_removed_if_the_user_may_not_read_what_revisions_need(monkeyp
         patch.setattr(docker_engine, "images", listed_by_a_hung_engine)
         assert module._outdated(t.cast("t.Any", client), {**params, "config_dir": "/no/such"}, ["bot:2"]) == []
     assert module._outdated(t.cast("t.Any", client), {**params, "config_dir": "/no/such"}, ["bot:2"]) == ["bot:1"]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_what_is_built_forgotten_and_pruned(check_mode: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two images of which one exists in another version: check mode validates both and changes nothing."""
+    done: list[tuple[str, str]] = []
+    client = Client(bot_1=image("sha256:old"))
+    client.images = lambda **_how: [listed("bot:0", 0)]  # type: ignore[method-assign]
+    monkeypatch.setattr(docker_engine, "connect", lambda: client)
+    monkeypatch.setattr(docker_engine, "remove_image", lambda _client, name: done.append(("remove", name)) or True)
+    monkeypatch.setattr(image_build, "program", lambda name: name)
+    monkeypatch.setattr(
+        image_build, "validate", lambda _cli, item, _where: done.append(("validate", item["image"])) or "b"
+    )
+
+    def made(_client: t.Any, _cli: str, item: t.Any, *_more: str) -> dict[str, t.Any]:
+        done.append(("make", item["image"]))
+        return image(f"sha256:{item['image']}")
+
+    monkeypatch.setattr(image_build, "make", made)
+    builds = [build(image=name, path="/apps", source="6" * 64) for name in ("bot:1", "new:1")]
+    params = {"builds": builds, "program": "langgraph", "config_dir": "/no/such", "keep": 1, "keep_names": []}
+    images, pruned = module.build_all(params, check_mode=check_mode)
+    assert {name: entry["action"] for name, entry in images.items()} == {"bot:1": "build", "new:1": "build"}
+    assert pruned == ["bot:0"]
+    validated = [("validate", "bot:1"), ("validate", "new:1")]
+    changed = [("make", "bot:1"), ("remove", "sha256:old"), ("make", "new:1"), ("remove", "bot:0")]
+    assert done == (validated if check_mode else validated + changed)

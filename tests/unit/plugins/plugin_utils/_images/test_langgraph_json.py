@@ -161,6 +161,7 @@ COPIED: dict[str, tuple[dict[str, t.Any], str | None, str | None]] = {
     "in a directory that is copied": ({"env": "./app/.env", "dependencies": ["./app"]}, "", "./app/.env"),
     "excluded": ({"env": "./.env", "dependencies": ["."]}, "*.md\n.env\n", None),
     "excluded by a pattern": ({"env": "sub/.env", "dependencies": ["."]}, "**/*.env\n", None),
+    "after a byte order mark": ({"env": ".env", "dependencies": ["."]}, "\ufeff.env\n", None),
     "included again": ({"env": ".env", "dependencies": ["."]}, ".*\n!.env\n", ".env"),
     "in a directory that is not copied": ({"env": ".env", "dependencies": ["./app", "langchain"]}, None, None),
     "above": ({"env": "../.env", "dependencies": ["."]}, None, None),
